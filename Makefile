@@ -1,0 +1,135 @@
+# What one types to run, check and test VX11 Operator. `make help` lists it.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+# Twice quiet: without warnings about the machine's own index settings. Errors are still shown.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+PYTEST := $(BIN)/python -m pytest
+PACKAGES := vx11_site gateway events operator_api ledger
+
+# Settings of a public installation, for `manage.py check --deploy` and for tools that load the settings.
+# The key is made for this one call and the data folder thrown away with it.
+IN_PRODUCTION := folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && env VX11_DATA_DIR="$$folder" \
+	VX11_SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	VX11_PUBLIC_URL=https://operator.example.org VX11_ALLOWED_HOSTS=operator.example.org
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# --- Use ---
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/.runtime ## set up what is missing and serve at http://HOST:PORT (127.0.0.1:8000)
+	@output=$$($(MANAGE) migrate --no-input 2>&1) || { echo "$$output" >&2; exit 1; }
+	@$(MANAGE) welcome
+	@exec $(MANAGE) serve --host $(HOST) --port $(PORT)
+
+.PHONY: install
+install: $(VENV)/.runtime ## make .venv with the pinned requirements
+	@:
+
+.PHONY: clean
+clean: ## remove .venv and the caches of the tools; data/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- Check ---
+
+.PHONY: check
+check: format lint types imports migrations deploy-check templates repository audit ## everything that needs no running server
+
+.PHONY: format
+format: $(VENV)/.development
+	@$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: $(VENV)/.development
+	@$(BIN)/ruff check .
+
+.PHONY: types
+types: $(VENV)/.development
+	@$(IN_PRODUCTION) $(BIN)/mypy
+
+.PHONY: imports
+imports: $(VENV)/.development
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: migrations
+migrations: $(VENV)/.development
+	@$(IN_PRODUCTION) $(MANAGE) makemigrations --check --dry-run
+
+.PHONY: deploy-check
+deploy-check: $(VENV)/.development
+	@$(IN_PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+.PHONY: templates
+templates: $(VENV)/.development
+	@$(BIN)/djlint templates --check --lint --quiet
+
+.PHONY: repository
+repository: $(VENV)/.development
+	@$(PYTEST) --quiet tests/repository
+
+.PHONY: audit
+audit: $(VENV)/.development
+	@if [ -x $(BIN)/pip-audit ]; then $(BIN)/pip-audit --require-hashes -r requirements.lock; \
+	else echo "pip-audit: not run (no access to the advisory service)"; fi
+
+# --- Test ---
+
+.PHONY: test
+test: test-embedded test-scaled ## the whole suite, on SQLite in one process, then on PostgreSQL and Redis in two
+
+.PHONY: test-embedded
+test-embedded: test-machine ## the suite on SQLite, everything in process
+	$(PYTEST) --stack=embedded --ignore=tests/repository
+
+.PHONY: test-scaled
+test-scaled: test-machine ## the suite on a private PostgreSQL and Redis, with two servers
+	$(PYTEST) --stack=scaled --ignore=tests/repository
+
+.PHONY: test-faults
+test-faults: test-machine ## servers killed, stopped and starved
+	$(PYTEST) --stack=embedded -m faults
+	$(PYTEST) --stack=scaled -m faults
+
+.PHONY: bench
+bench: $(VENV)/.development ## speed, as a table
+	$(BIN)/python -m benchmarks
+
+.PHONY: test-machine
+test-machine: $(VENV)/.development
+	@.ci/system-packages redis-server postgresql chromium fonts-dejavu-core
+
+# --- Requirements ---
+
+.PHONY: lock
+lock: $(VENV)/.development ## write the lock files after a change of requirements*.txt
+	@$(UV_COMPILE) requirements.txt --output-file requirements.lock >/dev/null
+	@$(UV_COMPILE) requirements-dev.txt --output-file requirements-dev.lock >/dev/null
+
+# A stamp is written last, so that an installation that broke off is done again.
+$(VENV)/.created:
+	@.ci/python-is-fit $(PYTHON)
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock | $(VENV)/.created
+	@echo "Installing the pinned requirements into $(VENV) ..."
+	@$(PIP) -r requirements.lock
+	@touch $@
+
+$(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime
+	@echo "Installing what checks and tests need into $(VENV) ..."
+	@$(PIP) -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""What happened, and in what order? The log, and everything that carries it to readers."""

@@ -1,0 +1,177 @@
+"""May this request open a stream, and which? Reads ASGI scopes, raises refusals, consumes the ticket last."""
+
+import dataclasses
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from events.cursors import BadCursor, Cursor
+from gateway import headers, metrics, tickets
+from gateway.audit import record_behind
+from gateway.authentication import Caller, refuse, require, with_header
+from gateway.errors import Refusal
+from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.models import TokenAudit
+from gateway.principals import Principal, Refused, directory
+
+ALLOW = "GET, HEAD, OPTIONS"
+SINGLE_PARAMETERS = ("token", "last_event_id", "follow")
+WORDS = {"true": True, "1": True, "": True, "false": False, "0": False}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for, before anybody looked at who asks."""
+
+    ticket: str
+    cursor: Cursor | None
+    follow: bool
+    asked: Selection
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who reads what. The ticket, if there is one, is not used up yet."""
+
+    principal: Principal
+    selection: Selection
+    ticket: tickets.Ticket | None
+
+
+def read_request(scope: Mapping[str, Any]) -> Request:
+    """Everything that can be said without knowing the caller. Raises Refusal, BadFilter."""
+    raw = scope["headers"]
+    if scope["method"] not in ("GET", "HEAD"):
+        raise Refusal("method_not_allowed", headers={"Allow": ALLOW})
+    _refuse_host(raw)
+    if not accepts_event_stream(headers.all_values(raw, b"accept")):
+        raise Refusal("not_acceptable", title="This address answers text/event-stream only.")
+    _refuse_cross_site(raw)
+    query = headers.query_of(scope.get("query_string", b""))
+    for name in SINGLE_PARAMETERS:
+        if len(query.get(name, ())) > 1:
+            raise Refusal("duplicate_parameter", title=f"{name} may stand once.")
+    first = {name: values[0] for name, values in query.items()}
+    return Request(
+        ticket=first.get("token", ""),
+        cursor=_cursor(headers.all_values(raw, b"last-event-id"), first.get("last_event_id", "")),
+        follow=_follow(first.get("follow", "")),
+        asked=read_filters(query),
+    )
+
+
+async def admit(request: Request, raw: headers.RawHeaders, caller: Caller) -> Admitted:
+    """Who asks, and may they? Uses nothing up. Raises Refusal, LedgerUnavailable, TicketStoreUnavailable."""
+    ticket = None
+    if request.ticket:
+        ticket = await tickets.find(request.ticket)
+        principal = await _ticket_holder(ticket, caller)
+    else:
+        found = await with_header(raw, caller)
+        if found is None:
+            raise Refusal("missing_token", title="Send a ticket in ?token=, or a token in the X-VX11-Token header.")
+        principal = found
+    require(principal, "events:read")
+    may_see = principal.selection if ticket is None else principal.selection & ticket.selection
+    if request.asked.exceeds(may_see):
+        raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
+    return Admitted(principal, may_see & request.asked, ticket)
+
+
+async def redeem(request: Request, admitted: Admitted, caller: Caller) -> str:
+    """Use the ticket up and give the stream its id. Raises Refusal for all but one of those who try at once."""
+    stream_id = str(uuid.uuid4())
+    if admitted.ticket is None:
+        return stream_id
+    if not await tickets.use(request.ticket):
+        raise _bad_ticket(Refused("used", admitted.principal.public_id), caller)
+    record_behind(
+        TokenAudit(
+            action=TokenAudit.Action.TICKET_REDEEMED,
+            ticket_id=admitted.ticket.public_id,
+            principal_id=admitted.principal.public_id,
+            principal_name=admitted.principal.name,
+            address=caller.address,
+            correlation_id=caller.correlation_id,
+            stream_id=stream_id,
+        )
+    )
+    return stream_id
+
+
+def read_filters(query: Mapping[str, list[str]]) -> Selection:
+    """The filters of a query; each may repeat or hold a comma list. Raises BadFilter."""
+    return Selection(
+        severities=read_severities("severity", query.get("severity", ())),
+        modules=read_values("module", query.get("module", ())),
+        event_types=read_values("event_type", query.get("event_type", ())),
+        correlation_ids=read_values("correlation_id", query.get("correlation_id", ())),
+    )
+
+
+def accepts_event_stream(values: list[str]) -> bool:
+    """Whether an Accept header admits text/event-stream; none at all admits everything."""
+    if not values:
+        return True
+    for item in ",".join(values).split(","):
+        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
+        refused = any(part.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for part in parameters)
+        if media_type in ("text/event-stream", "text/*", "*/*") and not refused:
+            return True
+    return False
+
+
+async def _ticket_holder(ticket: tickets.Ticket | None, caller: Caller) -> Principal:
+    if ticket is None:
+        raise _bad_ticket(Refused("unknown, used or expired"), caller)
+    try:
+        return (await directory.current()).with_public_id(ticket.principal_id)
+    except Refused as refused:
+        raise _bad_ticket(refused, caller) from None
+
+
+def _bad_ticket(refused: Refused, caller: Caller) -> Refusal:
+    metrics.TICKETS_INVALID.inc()
+    return refuse("invalid_token", refused, caller)
+
+
+def _refuse_host(raw: headers.RawHeaders) -> None:
+    domain, _ = split_domain_port(",".join(headers.all_values(raw, b"host")))
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        raise Refusal("bad_request", title="This host name is not served here.")
+
+
+def _refuse_cross_site(raw: headers.RawHeaders) -> None:
+    """Browsers say where a request comes from; a stream is opened by our pages, or by no page at all."""
+    if headers.all_values(raw, b"sec-purpose"):
+        raise Refusal("cross_site", title="A stream cannot be fetched in advance.")
+    site = headers.all_values(raw, b"sec-fetch-site")
+    origin = headers.all_values(raw, b"origin")
+    if not site or site == ["same-origin"] or (len(origin) == 1 and origin[0] in settings.ALLOWED_ORIGINS):
+        return
+    if site == ["none"] and headers.all_values(raw, b"sec-fetch-mode") != ["navigate"]:
+        return
+    raise Refusal("cross_site")
+
+
+def _cursor(from_header: list[str], from_query: str) -> Cursor | None:
+    """Where to begin; None is from now. The header wins: it is what EventSource sends by itself."""
+    text = next((value for value in from_header if value), from_query)
+    return read_cursor(text) if text else None
+
+
+def read_cursor(text: str) -> Cursor:
+    """Raises Refusal for what is not a cursor."""
+    try:
+        return Cursor.parse(text)
+    except BadCursor:
+        raise Refusal("bad_cursor") from None
+
+
+def _follow(text: str) -> bool:
+    if text.lower() not in WORDS:
+        raise BadFilter("follow", "true or false")
+    return WORDS[text.lower()]

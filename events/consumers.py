@@ -1,0 +1,117 @@
+"""The stream's HTTP side: an ASGI consumer that admits, answers, and lends its `send` to a Stream."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.conf import settings
+
+from events import metrics, sse
+from events.admission import ALLOW, Request, admit, read_request, redeem
+from events.relay import the_relay
+from events.sessions import the_sessions
+from events.streams import Opening, Stream
+from gateway import headers
+from gateway.authentication import Caller
+from gateway.errors import refusal_for, send_refusal
+from gateway.middleware import correlation_id_var, headers_for
+
+logger = logging.getLogger(__name__)
+
+
+class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
+    """GET, HEAD and OPTIONS of events/stream."""
+
+    # No channel of its own: one relay per process hears for all streams.
+    channel_layer_alias = ""
+
+    scope: dict[str, Any]
+    caller: Caller
+    _answering: "asyncio.Task[None] | None" = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As the base class does, without its thread hop: nothing here uses a connection of this task."""
+        if message["type"] == "http.request":
+            await self.http_request(message)
+        elif message["type"] == "http.disconnect":
+            await self.http_disconnect(message)
+
+    async def http_request(self, message: dict[str, Any]) -> None:
+        """The answer is a task of its own, so that a disconnect is heard while the stream runs."""
+        if not message.get("more_body", False) and self._answering is None:
+            self._answering = asyncio.create_task(self._answer())
+
+    async def http_disconnect(self, message: dict[str, Any]) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._answering
+        raise StopConsumer
+
+    async def _answer(self) -> None:
+        raw = self.scope["headers"]
+        correlation_id = headers.correlation_id(raw)
+        correlation_id_var.set(correlation_id)
+        peer = (self.scope.get("client") or ("",))[0]
+        self.caller = Caller(headers.client_address(peer, raw, settings.TRUSTED_PROXIES), correlation_id)
+        head = self.scope["method"] == "HEAD"
+        try:
+            if self.scope["method"] == "OPTIONS":
+                await self._start(204, {"Allow": ALLOW})
+                await self._finish()
+                return
+            stream = await self._admit(read_request(self.scope))
+        except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            fields = {"X-Correlation-Id": correlation_id, **headers_for(self.scope["path"])}
+            await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
+            return
+        await self._start(200, sse.HEADERS)
+        if stream is not None:
+            await self._run(stream)
+        await self._finish()
+
+    async def _admit(self, request: Request) -> Stream | None:
+        """An opened stream; None for HEAD, which asks the same and uses nothing up."""
+        admitted = await admit(request, self.scope["headers"], self.caller)
+        relay = the_relay()
+        await relay.start()
+        if self.scope["method"] == "HEAD":
+            return None
+        opening = Opening(
+            principal=admitted.principal,
+            ticket_id=admitted.ticket.public_id if admitted.ticket else "",
+            selection=admitted.selection,
+            caller=self.caller,
+            follow=request.follow,
+        )
+        stream = Stream(opening, relay)
+        await stream.prepare(request.cursor)
+        stream.stream_id = await redeem(request, admitted, self.caller)
+        (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
+        return stream
+
+    async def _run(self, stream: Stream) -> None:
+        sessions = the_sessions()
+        sessions.open(stream)
+        try:
+            await stream.run(self._write)
+        except Exception:
+            # The answer has begun, so all that is left is to end it properly; the client comes back.
+            logger.exception("stream %s broke", stream.stream_id)
+            stream.end("error")
+        finally:
+            sessions.close(stream)
+
+    async def _write(self, chunk: bytes) -> None:
+        await self.send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def _start(self, status: int, fields: dict[str, str]) -> None:
+        fields = {**headers_for(self.scope["path"]), "X-Correlation-Id": self.caller.correlation_id, **fields}
+        encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        await self.send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    async def _finish(self) -> None:
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})

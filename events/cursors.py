@@ -1,0 +1,61 @@
+"""Positions in the log: `<epoch>-<seq>`, opaque to clients. Pure."""
+
+import re
+from typing import NamedTuple
+
+_CURSOR = re.compile(r"([0-9a-z]{1,16})-([0-9]{1,18})", re.ASCII)
+
+
+class BadCursor(ValueError):
+    """The text is not a cursor; no log was asked."""
+
+
+class Cursor(NamedTuple):
+    """Everything with a seq up to this one has been seen. The epoch names the log that the seq counts in."""
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        found = _CURSOR.fullmatch(text)
+        if found is None:
+            raise BadCursor(text[:64])
+        return cls(found[1], int(found[2]))
+
+
+class Head(NamedTuple):
+    """Where the log begins and ends: `oldest_seq` is the first that is still there."""
+
+    epoch: str
+    last_seq: int
+    oldest_seq: int
+
+    @property
+    def newest(self) -> Cursor:
+        return Cursor(self.epoch, self.last_seq)
+
+    @property
+    def oldest(self) -> Cursor:
+        """The cursor from which everything that is left can be read."""
+        return Cursor(self.epoch, self.oldest_seq - 1)
+
+    def reset_for(self, cursor: Cursor) -> str:
+        """Why reading cannot go on from this cursor: "epoch", "unknown", "expired", or "" if it can."""
+        if cursor.epoch != self.epoch:
+            return "epoch"
+        if cursor.seq > self.last_seq:
+            return "unknown"
+        return "expired" if cursor.seq < self.oldest_seq - 1 else ""
+
+
+class CursorGone(Exception):
+    """Not every event after the cursor is there any more. `reset` says why, as in Head.reset_for."""
+
+    def __init__(self, reset: str, head: Head) -> None:
+        super().__init__(reset)
+        self.reset = reset
+        self.head = head

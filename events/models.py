@@ -1,0 +1,103 @@
+"""Tables of the log and of its readers: Event, LogHead (one row), StreamSession, Node."""
+
+import uuid
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from gateway.filters import SEVERITIES
+
+
+class SeqField(models.BigIntegerField):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A primary key that we number ourselves; on SQLite it is the row id, which saves a second index."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "integer" if connection.vendor == "sqlite" else "bigint"
+
+
+class Event(models.Model):
+    """One event of the log. Written by events.log only."""
+
+    seq = SeqField(primary_key=True)
+    event_id = models.CharField(max_length=64)
+    event_type = models.CharField(max_length=64)
+    summary = models.CharField(max_length=500)
+    module = models.CharField(max_length=64)
+    severity = models.CharField(max_length=8, choices=[(name, name) for name in SEVERITIES])
+    correlation_id = models.CharField(max_length=64, db_index=True)
+    # JSON text and not a JSONField: it is handed on as it came, and never searched.
+    payload = models.TextField(default="{}")
+    created_at = models.DateTimeField(db_index=True)
+    occurred_at = models.DateTimeField(null=True)
+    # Who published it (the token's public id), and by what a retry is recognised.
+    publisher = models.CharField(max_length=32)
+    idempotency_key = models.CharField(max_length=128, null=True)  # noqa: DJ001 - NULL leaves the unique index
+    # Digest of what was sent, for events whose publisher gave a key or an id of its own; else empty.
+    fingerprint = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        ordering = ("seq",)
+        constraints = (
+            models.UniqueConstraint(fields=("event_id", "publisher"), name="event_id_once_per_publisher"),
+            models.UniqueConstraint(
+                fields=("idempotency_key", "publisher"),
+                condition=models.Q(idempotency_key__isnull=False),
+                name="idempotency_key_once_per_publisher",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.event_type} {self.module}"
+
+
+class LogHead(models.Model):
+    """The one row that numbers events: whoever holds its lock appends."""
+
+    epoch = models.CharField(max_length=16)
+    last_seq = models.BigIntegerField(default=0)
+    oldest_seq = models.BigIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.last_seq}"
+
+
+class Node(models.Model):
+    """One serving process. It touches its row; one that no longer does is dead, and its streams with it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-seen_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StreamSession(models.Model):
+    """One event stream, from its opening to its end: who read, by which ticket, how much, and why it ended."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    node = models.UUIDField()
+    principal_id = models.CharField(max_length=32, db_index=True)
+    principal_name = models.CharField(max_length=150, blank=True)
+    # Empty when the stream was opened with a principal token in a header.
+    ticket_id = models.CharField(max_length=32, blank=True, db_index=True)
+    address = models.CharField(max_length=45, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    selection = models.JSONField(default=dict, blank=True)
+    cursor = models.CharField(max_length=40)
+    opened_at = models.DateTimeField(db_index=True)
+    closed_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    end_reason = models.CharField(max_length=32, blank=True)
+    events_sent = models.BigIntegerField(default=0)
+    bytes_sent = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-opened_at",)
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.principal_id}"

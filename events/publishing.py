@@ -1,0 +1,59 @@
+"""The one way in which a request becomes events: checked, bounded, committed, then announced."""
+
+from typing import Any
+
+from events import log
+from events.log import Appended
+from events.submissions import BATCH_LIMIT_EVENTS, Defaults, Invalid, NewEvent, Submission, read_event, read_key
+from gateway.errors import Refusal
+from gateway.principals import Principal
+from ledger.writer import writer
+
+
+def read_submission(body: dict[str, Any], principal: Principal, *, correlation_id: str, key: str | None) -> Submission:
+    """One event, or a batch under `events`. Raises Refusal that names the index and the fields."""
+    batch = body.get("events")
+    try:
+        key = read_key(key)
+        defaults = Defaults(principal.default_module, correlation_id, key)
+        events = _read_batch(batch, key, defaults) if "events" in body else [read_event(body, defaults)]
+    except Invalid as invalid:
+        if invalid.too_large:
+            raise Refusal("payload_too_large", title="An event is too large.", errors=invalid.errors) from None
+        raise Refusal("validation_error", errors=invalid.errors) from None
+    for index, event in enumerate(events):
+        _refuse_foreign_module(event, index, principal)
+    return Submission(principal.public_id, events, key)
+
+
+async def publish(submission: Submission) -> Appended:
+    """Commit; when this returns, the events are durable. Raises IdempotencyConflict, LedgerUnavailable."""
+    size_bytes = sum(len(event.payload) + len(event.summary) + 512 for event in submission.events)
+    appended: Appended = await writer.commit(
+        log.append_many, submission, rows=len(submission.events), size_bytes=size_bytes
+    )
+    return appended
+
+
+def _read_batch(batch: Any, key: str | None, defaults: Defaults) -> list[NewEvent]:
+    if key is not None:
+        raise Invalid({"Idempotency-Key": ["goes with single events; in a batch, give each an event_id"]})
+    if not isinstance(batch, list) or not batch:
+        raise Invalid({"events": ["must be a list of at least one event"]})
+    if len(batch) > BATCH_LIMIT_EVENTS:
+        raise Invalid({"events": [f"at most {BATCH_LIMIT_EVENTS} events in one request"]})
+    events = []
+    for index, data in enumerate(batch):
+        try:
+            events.append(read_event(data, defaults))
+        except Invalid as invalid:
+            errors = {f"events[{index}].{name}": problems for name, problems in invalid.errors.items()}
+            raise Invalid(errors, too_large=invalid.too_large) from None
+    return events
+
+
+def _refuse_foreign_module(event: NewEvent, index: int, principal: Principal) -> None:
+    own = principal.publishes_for
+    if own is not None and event.module != own:
+        title = f"This token publishes for {own} only; event {index} names another module."
+        raise Refusal("insufficient_scope", title=title)

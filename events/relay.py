@@ -1,0 +1,185 @@
+"""From the log to the hub: hears of new events soon, and finds by itself whatever it did not hear of.
+
+Three ways lead here, and all may fail without losing an event: this process's own commits (at once), the channel
+layer (other processes' commits), and a look at the log's head every second, which finds the rest.
+"""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from events import log
+from events.cursors import CursorGone
+from events.entries import Entry
+from events.hub import Hub
+from gateway.filters import EVERYTHING
+from ledger.faults import LedgerUnavailable
+from ledger.reader import reader
+
+logger = logging.getLogger(__name__)
+
+GROUP = "events"
+TIP_CHECK_SECONDS = 1.0
+# Wake-ups may overtake each other; a gap is worth reading from the log only if it does not close by itself.
+GAP_PATIENCE_SECONDS = 0.01
+# Entries on their way to other processes; when it is full they are dropped, and those find them in the log.
+OUTBOX_LIMIT_ENTRIES = 5_000
+# A message larger than this would only say what the log says better.
+MESSAGE_LIMIT_BYTES = 512 * 1024
+SEND_WAIT_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+
+
+class Relay:
+    """The one reader of the log that a process's streams share. Belongs to one event loop."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._id = uuid.uuid4().hex
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._behind = asyncio.Event()
+        self._outbox: asyncio.Queue[tuple[str, list[Entry]]] = asyncio.Queue()
+        self._outbox_entries = 0
+        self._starting = asyncio.Lock()
+
+    @property
+    def running(self) -> bool:
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    async def start(self) -> None:
+        """Begin at the head of the log; does nothing when running. Raises LedgerUnavailable."""
+        async with self._starting:
+            if self.running:
+                return
+            await self.stop()
+            self.hub.reset(await reader.run(log.head))
+            self._loop = asyncio.get_running_loop()
+            log.on_append(self.committed)
+            work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch()]
+            if not isinstance(get_channel_layer(), InMemoryChannelLayer):
+                # In-process there is nobody else to tell.
+                work += [self._listen(), self._send()]
+            self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    def nudge(self) -> None:
+        """Somebody has seen more of the log than the hub: catch up now."""
+        self._behind.set()
+
+    def committed(self, epoch: str, entries: list[Entry]) -> None:
+        """This process committed; called in the thread that did."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._committed, epoch, entries)
+
+    def _committed(self, epoch: str, entries: list[Entry]) -> None:
+        self._take(epoch, entries)
+        if len(self._tasks) > 2 and self._outbox_entries + len(entries) <= OUTBOX_LIMIT_ENTRIES:
+            self._outbox.put_nowait((epoch, entries))
+            self._outbox_entries += len(entries)
+
+    def _take(self, epoch: str, entries: list[Entry]) -> None:
+        if epoch != self.hub.epoch or not self.hub.accept(entries):
+            self._behind.set()
+
+    async def _send(self) -> None:
+        """Tell other processes; what cannot be told they will find in the log."""
+        layer = get_channel_layer()
+        while True:
+            epoch, entries = await self._outbox.get()
+            self._outbox_entries -= len(entries)
+            message = {"type": "events.appended", "from": self._id, "epoch": epoch, "seq": entries[-1].seq}
+            if sum(len(entry.body) for entry in entries) <= MESSAGE_LIMIT_BYTES:
+                message["entries"] = [list(entry) for entry in entries]
+            try:
+                async with asyncio.timeout(SEND_WAIT_SECONDS):
+                    await layer.group_send(GROUP, message)
+            except Exception as error:  # noqa: BLE001 - a channel layer raises what its backend raises
+                logger.warning("other processes could not be told of new events: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        """Hear what other processes committed. The subscription is made anew whenever it breaks."""
+        layer = get_channel_layer()
+        while True:
+            try:
+                channel = await layer.new_channel()
+                await layer.group_add(GROUP, channel)
+                while True:
+                    self._heard(await layer.receive(channel))
+            except Exception as error:  # noqa: BLE001 - as above
+                logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message.get("from") == self._id:
+            return
+        entries = message.get("entries")
+        if entries is None:
+            self._behind.set()
+        else:
+            self._take(message["epoch"], [Entry(*fields) for fields in entries])
+
+    async def _watch(self) -> None:
+        """Compare with the head of the log every second."""
+        while True:
+            await asyncio.sleep(TIP_CHECK_SECONDS)
+            with contextlib.suppress(LedgerUnavailable):
+                head = await reader.run(log.head)
+                if head.epoch == self.hub.epoch and head.last_seq < self.hub.seq:
+                    await self._went_back()
+                elif head.newest != self.hub.cursor:
+                    self._behind.set()
+
+    async def _went_back(self) -> None:
+        """The log ends before what we have sent: it was restored, and cursors out there mean other events now."""
+        head = await reader.run(log.start_new_epoch, if_behind=self.hub.cursor)
+        if head.epoch != self.hub.epoch:
+            logger.error("the log went back to an older state; it now has the epoch %s", head.epoch)
+            self.hub.reset(head)
+
+    async def _heal(self) -> None:
+        """Whenever something is missing, wait a moment, then read it from the log, once for all streams."""
+        while True:
+            await self._behind.wait()
+            await asyncio.sleep(GAP_PATIENCE_SECONDS)
+            self._behind.clear()
+            try:
+                await self._catch_up()
+            except LedgerUnavailable as error:
+                logger.warning("the log cannot be read: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                self._behind.set()
+
+    async def _catch_up(self) -> None:
+        while True:
+            try:
+                page = await reader.run(log.read_after, self.hub.cursor, EVERYTHING)
+            except CursorGone as gone:
+                self.hub.reset(gone.head)
+                return
+            self.hub.accept(page.entries)
+            if page.caught_up:
+                return
+
+
+_relay: Relay | None = None
+
+
+def the_relay() -> Relay:
+    """This process's relay, made in the loop that first asks. In tests each loop gets its own."""
+    global _relay  # one for the process, and the process knows it only when its loop runs
+    loop = asyncio.get_running_loop()
+    if _relay is None or (_relay._loop is not None and _relay._loop is not loop):
+        _relay = Relay(Hub())
+    return _relay

@@ -1,0 +1,144 @@
+"""Who is connected: this process's open streams, their rows for the admin, and the task that looks after them all."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from events import metrics
+from events.models import Node, StreamSession
+from events.streams import Stream
+from gateway.principals import Snapshot, directory
+from ledger.faults import LedgerUnavailable
+from ledger.writer import writer
+
+logger = logging.getLogger("vx11.streams")
+
+TICK_SECONDS = 1.0
+# A process says so often that it is alive; one that was silent for longer has lost its streams.
+NODE_TOUCH_SECONDS = 10.0
+NODE_LOST_SECONDS = 30.0
+
+
+def insert_many(rows: list[StreamSession]) -> Sequence[None]:
+    """For the ledger's writer: streams that opened."""
+    StreamSession.objects.bulk_create(rows, ignore_conflicts=True)
+    return [None] * len(rows)
+
+
+def close_many(rows: list[dict[str, Any]]) -> Sequence[None]:
+    """For the ledger's writer: what streams that ended have to say; each has its `id`."""
+    for row in rows:
+        StreamSession.objects.filter(pk=row["id"]).update(**row)
+    return [None] * len(rows)
+
+
+def touch_node(nodes: list[Node]) -> Sequence[None]:
+    """For the ledger's writer: this process lives; streams of processes that do not are closed."""
+    now = timezone.now()
+    for node in nodes:
+        Node.objects.update_or_create(
+            pk=node.pk, defaults={"name": node.name, "started_at": node.started_at, "seen_at": now}
+        )
+    alive = Node.objects.filter(seen_at__gte=now - timedelta(seconds=NODE_LOST_SECONDS))
+    orphans = StreamSession.objects.filter(closed_at=None).exclude(Exists(alive.filter(pk=OuterRef("node"))))
+    orphans.update(closed_at=now, end_reason="node_lost")
+    Node.objects.filter(seen_at__lt=now - timedelta(seconds=NODE_LOST_SECONDS)).delete()
+    return [None] * len(nodes)
+
+
+class Sessions:
+    """The open streams of one process. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.node = Node(name=f"{socket.gethostname()}:{os.getpid()}")
+        self._streams: set[Stream] = set()
+        self._keeper: asyncio.Task[None] | None = None
+        self._touched_at = float("-inf")
+
+    def open(self, stream: Stream) -> None:
+        self._streams.add(stream)
+        metrics.STREAMS_ACTIVE.set(len(self._streams))
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
+        opening = stream.opening
+        row = StreamSession(
+            id=uuid.UUID(stream.stream_id),
+            node=self.node.pk,
+            principal_id=opening.principal.public_id,
+            principal_name=opening.principal.name,
+            ticket_id=opening.ticket_id,
+            address=opening.caller.address,
+            correlation_id=opening.caller.correlation_id,
+            selection=opening.selection.as_json(),
+            cursor=str(stream.cursor),
+            opened_at=stream.opened_at,
+        )
+        self._touch()
+        writer.write_behind(insert_many, row)
+        logger.info("stream opened stream=%s principal=%s", stream.stream_id, opening.principal.public_id)
+
+    def close(self, stream: Stream) -> None:
+        """The stream is over: by its own end_reason, or else because the client went away."""
+        self._streams.discard(stream)
+        reason = stream.end_reason or "client_closed"
+        metrics.STREAMS_ACTIVE.set(len(self._streams))
+        metrics.STREAMS_ENDED.labels(reason).inc()
+        metrics.EVENTS_SENT.inc(stream.events_sent)
+        now = timezone.now()
+        row = {
+            "id": uuid.UUID(stream.stream_id),
+            "closed_at": now,
+            "end_reason": reason,
+            "events_sent": stream.events_sent,
+            "bytes_sent": stream.bytes_sent,
+        }
+        writer.write_behind(close_many, row)
+        logger.info(
+            "stream closed stream=%s principal=%s seconds=%.1f events=%d bytes=%d reason=%s",
+            stream.stream_id,
+            stream.opening.principal.public_id,
+            (now - stream.opened_at).total_seconds(),
+            stream.events_sent,
+            stream.bytes_sent,
+            reason,
+        )
+
+    async def _keep(self) -> None:
+        """Look after the streams once a second, as long as there are any."""
+        while self._streams:
+            await asyncio.sleep(TICK_SECONDS)
+            self._touch()
+            snapshot: Snapshot | None = None
+            with contextlib.suppress(LedgerUnavailable):
+                snapshot = await directory.current()
+            now = time.monotonic()
+            for stream in list(self._streams):
+                stream.tick(now, snapshot)
+
+    def _touch(self) -> None:
+        now = time.monotonic()
+        if now - self._touched_at >= NODE_TOUCH_SECONDS:
+            self._touched_at = now
+            writer.write_behind(touch_node, self.node)
+
+
+_sessions: tuple[asyncio.AbstractEventLoop, Sessions] | None = None
+
+
+def the_sessions() -> Sessions:
+    """This process's sessions; in tests each event loop has its own."""
+    global _sessions  # one for the process, and the process knows it only when its loop runs
+    loop = asyncio.get_running_loop()
+    if _sessions is None or _sessions[0] is not loop:
+        _sessions = (loop, Sessions())
+    return _sessions[1]

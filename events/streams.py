@@ -1,0 +1,215 @@
+"""One event stream's life: opening, history, live, end. Writes bytes, knows nothing of HTTP."""
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from events import log, sse
+from events.cursors import Cursor, CursorGone
+from events.entries import timestamp
+from events.hub import Subscriber
+from events.log import Page
+from events.relay import Relay
+from gateway.authentication import Caller
+from gateway.filters import Selection
+from gateway.principals import Principal, Refused, Snapshot
+from ledger.faults import LedgerUnavailable
+from ledger.reader import reader
+
+# Clients come back spread over these seconds, not all at once.
+RETRY_LEAST_MS, RETRY_MOST_MS = 3000, 7000
+# Streams opened together must not end together.
+MAX_AGE_JITTER = 0.2
+# How long history waits for a database that is away, and live for a hub that is behind.
+PAUSE_SECONDS = 1.0
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opening:
+    """What a reader was admitted to. `ticket_id` is empty for a principal token in a header."""
+
+    principal: Principal
+    ticket_id: str
+    selection: Selection
+    caller: Caller
+    follow: bool
+
+
+class Stream:
+    """One reader. `prepare` may fail and tell the client so; after it, `run` lasts until the end."""
+
+    def __init__(self, opening: Opening, relay: Relay) -> None:
+        self.opening = opening
+        # Given when the ticket is redeemed, which is the last thing that can fail.
+        self.stream_id = ""
+        self.bytes_sent = 0
+        self.opened_at: datetime = timezone.now()
+        self._relay = relay
+        self._subscriber = Subscriber(opening.selection, relay.hub.cursor)
+        self._page: Page | None = None
+        self._reset: CursorGone | None = None
+        self._keep_alives = 0
+        now = time.monotonic()
+        self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
+        spread = random.uniform(1 - MAX_AGE_JITTER, 1 + MAX_AGE_JITTER)
+        self._ends_at = now + settings.STREAM_MAX_AGE_SECONDS * spread
+        self._rights_version = -1
+
+    @property
+    def events_sent(self) -> int:
+        return self._subscriber.events_taken
+
+    @property
+    def cursor(self) -> Cursor:
+        return self._subscriber.cursor
+
+    @property
+    def end_reason(self) -> str:
+        return self._subscriber.end_reason
+
+    def end(self, reason: str) -> None:
+        self._subscriber.end(reason)
+
+    async def prepare(self, cursor: Cursor | None) -> None:
+        """Find out where reading begins, while refusing is still possible. Raises LedgerUnavailable."""
+        if cursor is None:
+            return
+        self._subscriber.cursor = cursor
+        try:
+            self._page = await reader.run(log.read_after, cursor, self.opening.selection)
+        except CursorGone as gone:
+            self._reset = gone
+            self._subscriber.cursor = gone.head.newest
+
+    async def run(self, write: Write) -> None:
+        """Everything from the first byte to `stream-end`. Cancelled when the client goes away."""
+        try:
+            await self._write(write, self._opening_bytes())
+            await self._go_live(write, first=True)
+            while not self.end_reason:
+                await self._subscriber.wait()
+                if not self.end_reason:
+                    await self._write(write, self._subscriber.take())
+                    if not self._subscriber.live:
+                        await self._go_live(write)
+            await self._write(write, self._goodbye())
+        finally:
+            self._relay.hub.leave(self._subscriber)
+
+    def tick(self, now: float, snapshot: Snapshot | None) -> None:
+        """Once a second: a heartbeat if it is due, the end if its time or its rights are over."""
+        if now >= self._ends_at:
+            self.end("max_age")
+        if snapshot is not None:
+            self._check_rights(snapshot)
+        if now >= self._heartbeat_due and self._subscriber.live:
+            self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
+            self._relay.hub.flush()
+            self._subscriber.push(self._heartbeat(), self._relay.hub.seq, 0)
+
+    def _check_rights(self, snapshot: Snapshot) -> None:
+        """End when the principal may not read any more, or not as much as when the stream was opened."""
+        opened_as = self.opening.principal
+        expires_at = opened_as.expires_at
+        if expires_at is not None and expires_at <= timezone.now():
+            self.end("expired")
+        if snapshot.version == self._rights_version:
+            return
+        self._rights_version = snapshot.version
+        try:
+            principal = snapshot.with_public_id(opened_as.public_id)
+        except Refused as refused:
+            self.end("expired" if refused.why == "expired" else "revoked")
+            return
+        if "events:read" not in principal.scopes or principal.selection != opened_as.selection:
+            self.end("revoked")
+
+    async def _write(self, write: Write, chunk: bytes) -> None:
+        if chunk:
+            await write(chunk)
+            self.bytes_sent += len(chunk)
+
+    async def _go_live(self, write: Write, *, first: bool = False) -> None:
+        """Read the log until the hub can take over, then say so once."""
+        while not self.end_reason:
+            if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
+                if first:
+                    await self._write(write, self._subscriber.take())
+                    await self._write(write, self._named("caught-up", {"cursor": str(self.cursor)}))
+                return
+            await self._replay_page(write)
+
+    async def _replay_page(self, write: Write) -> None:
+        try:
+            page, self._page = self._page or await self._read(), None
+        except LedgerUnavailable:
+            await asyncio.sleep(PAUSE_SECONDS)
+            return
+        except CursorGone as gone:
+            self._subscriber.cursor = gone.head.newest
+            await self._write(write, self._reset_bytes(gone))
+            return
+        if page.entries:
+            await self._write(write, sse.events(page.cursor.epoch, page.entries))
+            self._subscriber.events_taken += len(page.entries)
+        self._subscriber.cursor = page.cursor
+        if page.caught_up:
+            await self._caught_up()
+
+    async def _read(self) -> Page:
+        return await reader.run(log.read_after, self._subscriber.cursor, self.opening.selection)
+
+    async def _caught_up(self) -> None:
+        """At the end of the log: the stream ends there, or waits for the hub to come as far."""
+        hub = self._relay.hub
+        if not self.opening.follow:
+            self.end("end_of_log")
+        elif hub.epoch != self.cursor.epoch or hub.seq < self.cursor.seq:
+            self._relay.nudge()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await hub.advanced()
+
+    def _opening_bytes(self) -> bytes:
+        connected = {
+            "type": "connected",
+            "message": "SSE stream established",
+            "stream_id": self.stream_id,
+            "cursor": str(self.cursor),
+            "heartbeat_sec": settings.HEARTBEAT_SECONDS,
+        }
+        opening = sse.retry(_retry_ms()) + sse.message(self.cursor, connected)
+        return opening if self._reset is None else opening + self._reset_bytes(self._reset)
+
+    def _reset_bytes(self, gone: CursorGone) -> bytes:
+        head = gone.head
+        data = {"reason": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
+        return sse.named("stream-reset", data, cursor=head.newest)
+
+    def _heartbeat(self) -> bytes:
+        """A comment for proxies, and an event that moves the cursor of readers whose filter lets little through."""
+        cursor = self._relay.hub.cursor
+        data = {"cursor": str(cursor), "time": timestamp(timezone.now())}
+        comment = sse.keep_alive(self._keep_alives)
+        self._keep_alives += 1
+        return comment + sse.named("heartbeat", data, cursor=cursor)
+
+    def _named(self, name: str, data: dict[str, Any]) -> bytes:
+        return sse.named(name, data, cursor=self.cursor)
+
+    def _goodbye(self) -> bytes:
+        return sse.named("stream-end", {"reason": self.end_reason, "retry_ms": _retry_ms()})
+
+
+def _retry_ms() -> int:
+    return random.randint(RETRY_LEAST_MS, RETRY_MOST_MS)

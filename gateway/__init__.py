@@ -1,0 +1,1 @@
+"""Who calls, and may they? Tokens, tickets, principals, the shape of requests, answers and refusals."""

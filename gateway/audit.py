@@ -1,0 +1,85 @@
+"""Audit rows: every issue, redemption and refusal, by public ids only.
+
+Repeats of a refusal are gathered for a minute per address and reason, so that a flood of guesses becomes two
+rows, the second with a count.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from gateway.models import TokenAudit
+from ledger.writer import writer
+
+logger = logging.getLogger("vx11.audit")
+
+GATHER_SECONDS = 60.0
+# Addresses times reasons gathered at a time; beyond, the oldest is written early.
+GATHERED_LIMIT = 10_000
+
+
+def insert_many(rows: list[TokenAudit]) -> Sequence[None]:
+    """For the ledger's writer. A row that is there already (a commit whose answer was lost) stays as it is."""
+    TokenAudit.objects.bulk_create(rows, ignore_conflicts=True)
+    return [None] * len(rows)
+
+
+async def record(row: TokenAudit) -> None:
+    """Write and wait for the commit. Raises LedgerUnavailable."""
+    await writer.commit(insert_many, row)
+    _log(row)
+
+
+def record_behind(row: TokenAudit) -> None:
+    """Write without making anybody wait."""
+    writer.write_behind(insert_many, row)
+    _log(row)
+
+
+class Refusals:
+    """Refusals of this process: the first is written at once, its repeats as one row when its minute is over.
+
+    Used from the event loop only.
+    """
+
+    def __init__(self) -> None:
+        self._repeats: dict[tuple[str, str, str], TokenAudit] = {}
+
+    def record(self, *, reason: str, address: str, principal_id: str = "", correlation_id: str = "") -> None:
+        key = (address, reason, principal_id)
+        repeats = self._repeats.get(key)
+        if repeats is not None:
+            repeats.count += 1
+            return
+        if len(self._repeats) >= GATHERED_LIMIT:
+            self._close(next(iter(self._repeats)))
+        fields = {
+            "action": TokenAudit.Action.REFUSED,
+            "reason": reason,
+            "address": address,
+            "principal_id": principal_id,
+            "correlation_id": correlation_id,
+        }
+        record_behind(TokenAudit(**fields))
+        self._repeats[key] = TokenAudit(**fields, count=0)
+        asyncio.get_running_loop().call_later(GATHER_SECONDS, self._close, key)
+
+    def _close(self, key: tuple[str, str, str]) -> None:
+        repeats = self._repeats.pop(key, None)
+        if repeats is not None and repeats.count:
+            record_behind(repeats)
+
+
+def _log(row: TokenAudit) -> None:
+    logger.info(
+        "%s ticket=%s principal=%s reason=%s address=%s correlation_id=%s",
+        row.action,
+        row.ticket_id or "-",
+        row.principal_id or "-",
+        row.reason or "-",
+        row.address or "-",
+        row.correlation_id or "-",
+    )
+
+
+refusals = Refusals()

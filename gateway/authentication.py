@@ -1,0 +1,46 @@
+"""From a request's headers to a principal, with the same refusal whatever is wrong with the credential."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from gateway import headers
+from gateway.audit import refusals
+from gateway.errors import Refusal
+from gateway.principals import Principal, Refused, directory
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request came from, for audit rows and logs."""
+
+    address: str
+    correlation_id: str
+
+
+async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Principal | None:
+    """The principal of the token header, None without one. Raises Refusal, LedgerUnavailable."""
+    text = headers.credential(raw)
+    if text is None:
+        return None
+    snapshot = await directory.current()
+    try:
+        return snapshot.with_token(text)
+    except Refused as refused:
+        raise refuse("main_auth_failed", refused, caller) from None
+
+
+def refuse(reason: str, refused: Refused, caller: Caller) -> Refusal:
+    """Note why in the audit; the answer does not say it."""
+    refusals.record(
+        reason=f"{reason}: {refused.why}",
+        address=caller.address,
+        principal_id=refused.public_id,
+        correlation_id=caller.correlation_id,
+    )
+    return Refusal(reason)
+
+
+def require(principal: Principal, scope: str | None) -> None:
+    """Raises Refusal unless the principal holds the scope; None asks for no scope."""
+    if scope is not None and scope not in principal.scopes:
+        raise Refusal("insufficient_scope", title=f"This needs the right {scope}.")

@@ -1,0 +1,96 @@
+"""Which events a caller may see, and which it asked for: one piece of code for stream, replay and polling. Pure.
+
+A selection holds, for each field, the set of values that pass; None lets every value pass. Selections are
+narrowed by intersection only, so a ticket can never see more than its principal.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SEVERITIES = ("info", "warn", "error", "critical")
+# Spellings that callers use for the same thing.
+SEVERITY_ALIASES = {"warning": "warn"}
+# More values in one filter is a mistake or an attack; the whole of a module list fits many times.
+VALUES_LIMIT = 100
+VALUE_LENGTH_LIMIT = 64
+
+Allowed = frozenset[str] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """What passes. Hashable, so that streams which see the same events share one run of the filter."""
+
+    severities: Allowed = None
+    modules: Allowed = None
+    event_types: Allowed = None
+    correlation_ids: Allowed = None
+
+    def __and__(self, other: "Selection") -> "Selection":
+        return Selection(
+            _both(self.severities, other.severities),
+            _both(self.modules, other.modules),
+            _both(self.event_types, other.event_types),
+            _both(self.correlation_ids, other.correlation_ids),
+        )
+
+    def admits(self, *, severity: str, module: str, event_type: str, correlation_id: str) -> bool:
+        return (
+            (self.severities is None or severity in self.severities)
+            and (self.modules is None or module in self.modules)
+            and (self.event_types is None or event_type in self.event_types)
+            and (self.correlation_ids is None or correlation_id in self.correlation_ids)
+        )
+
+    def exceeds(self, other: "Selection") -> bool:
+        """Whether this asks by name for a module that the other does not hold."""
+        return other.modules is not None and self.modules is not None and not self.modules <= other.modules
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Only the fields that restrict: {"modules": ["madre"]}; an empty object lets all pass."""
+        fields = dataclasses.fields(self)
+        chosen = ((field.name, getattr(self, field.name)) for field in fields)
+        return {name: sorted(values) for name, values in chosen if values is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Selection":
+        return cls(**{name: frozenset(values) for name, values in data.items()})
+
+
+EVERYTHING = Selection()
+
+
+class BadFilter(Exception):
+    """A filter value that can match nothing. `errors` maps the field to what is wrong with it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.errors = {field: [problem]}
+
+
+def read_values(field: str, raw: Iterable[str]) -> Allowed:
+    """The values of one field, each of which may be a comma list; None when nothing was given."""
+    values = {value for text in raw for item in text.split(",") if (value := item.strip())}
+    if len(values) > VALUES_LIMIT:
+        raise BadFilter(field, f"at most {VALUES_LIMIT} values")
+    if any(len(value) > VALUE_LENGTH_LIMIT or not value.isprintable() for value in values):
+        raise BadFilter(field, f"values have at most {VALUE_LENGTH_LIMIT} printable characters")
+    return frozenset(values) or None
+
+
+def read_severities(field: str, raw: Iterable[str]) -> Allowed:
+    """As read_values, for severities: `warning` is read as `warn`, other words are refused."""
+    values = read_values(field, raw)
+    if values is None:
+        return None
+    named = frozenset(SEVERITY_ALIASES.get(value.lower(), value.lower()) for value in values)
+    if strangers := named.difference(SEVERITIES):
+        raise BadFilter(field, f"unknown severity {sorted(strangers)[0]!r}; use {', '.join(SEVERITIES)}")
+    return named
+
+
+def _both(one: Allowed, other: Allowed) -> Allowed:
+    if one is None:
+        return other
+    return one if other is None else one & other

@@ -1,0 +1,83 @@
+"""manage.py issue_token: a new principal or service token, shown once."""
+
+import json
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from gateway.models import AccessToken, TokenAudit
+from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
+
+_DURATION = re.compile(r"(\d{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise ArgumentTypeError(f"{text!r} is not a duration; use a number and s, m, h or d, e.g. 90d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+class Command(BaseCommand):
+    help = "Issue a token. Its text is printed now and never again; the database keeps a digest."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--kind", choices=sorted(SCOPES_OF_KIND), required=True, help="Who will use it.")
+        parser.add_argument("--name", required=True, help="What it is for; stands in lists and audit rows.")
+        parser.add_argument(
+            "--scope", action="append", default=[], metavar="SCOPE", help="A right; may repeat. Default: the usual."
+        )
+        parser.add_argument(
+            "--module",
+            action="append",
+            default=[],
+            help="Principal: a module it may see (may repeat; default all). Service: the one it publishes for.",
+        )
+        parser.add_argument("--expires-in", type=duration, metavar="DURATION", help="E.g. 12h or 90d. Default: never.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        kind = options["kind"]
+        scopes = frozenset(options["scope"]) or DEFAULT_SCOPES[kind]
+        modules = frozenset(options["module"])
+        if strangers := scopes - SCOPES_OF_KIND[kind]:
+            known = ", ".join(sorted(SCOPES_OF_KIND[kind]))
+            raise CommandError(f"A {kind} token cannot have {', '.join(sorted(strangers))}. It may have: {known}")
+        if kind == "service" and len(modules) > 1:
+            raise CommandError("A service token belongs to one module; give --module once.")
+        expires_at: datetime | None = options["expires_in"] and timezone.now() + options["expires_in"]
+        with transaction.atomic():
+            token, text = AccessToken.issue(
+                kind,
+                options["name"],
+                scopes=scopes,
+                modules=modules if kind == "principal" else frozenset(),
+                module=next(iter(modules), "") if kind == "service" else "",
+                expires_at=expires_at,
+            )
+            TokenAudit.of_token(TokenAudit.Action.TOKEN_ISSUED, token, reason="manage.py issue_token").save()
+        self._print(token, text, as_json=options["json"])
+
+    def _print(self, token: AccessToken, text: str, *, as_json: bool) -> None:
+        fields = {
+            "token": text,
+            "public_id": token.public_id,
+            "kind": token.kind,
+            "name": token.name,
+            "scopes": token.scopes,
+            "modules": token.modules or ([token.module] if token.module else []),
+            "expires_at": token.expires_at and token.expires_at.isoformat(),
+        }
+        if as_json:
+            self.stdout.write(json.dumps(fields))
+            return
+        for name, value in fields.items():
+            shown = ", ".join(value) or "all" if isinstance(value, list) else value or "never"
+            self.stdout.write(f"{name + ':':<12} {shown}")
+        self.stderr.write("The token is not shown again.")

@@ -1,0 +1,69 @@
+"""The edge of every Django request: correlation id, host, tokens in URLs, one error body, security headers.
+
+Native asynchronous, so that neither the lean nor the ordinary handler needs a thread for it.
+"""
+
+import contextvars
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from gateway import headers
+from gateway.errors import refusal_for, respond
+
+correlation_id_var: contextvars.ContextVar[str] = contextvars.ContextVar("correlation_id", default="-")
+
+# Probes address a process by whatever name it has; what they see is public.
+ANY_HOST_PATHS = frozenset({"/health", "/ready"})
+CACHEABLE_PREFIX = "/static/"
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class EdgeMiddleware:
+    """Outermost in both chains."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        scope: dict[str, Any] = getattr(request, "scope", {})
+        correlation_id = headers.correlation_id(scope.get("headers", ()))
+        request.correlation_id = correlation_id  # type: ignore[attr-defined]  # read by correlation_id_of
+        correlation_id_var.set(correlation_id)
+        try:
+            if request.path not in ANY_HOST_PATHS:
+                request.get_host()
+            headers.query_of(scope.get("query_string", b""))
+            response = await self.get_response(request)
+        except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            response = respond(refusal_for(error), correlation_id)
+        response["X-Correlation-Id"] = correlation_id
+        for name, value in headers_for(request.path).items():
+            response.headers.setdefault(name, value)
+        return without_body(response) if request.method == "HEAD" else response
+
+
+def headers_for(path: str) -> dict[str, str]:
+    """The headers that an answer at this path gets unless it has its own."""
+    fields = dict(headers.SECURITY_HEADERS)
+    if not path.startswith(CACHEABLE_PREFIX):
+        fields["Cache-Control"] = "no-store"
+    if settings.SECURE_HSTS_SECONDS:
+        fields["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains"
+    return fields
+
+
+def without_body(response: HttpResponseBase) -> HttpResponseBase:
+    """The answer to a HEAD: the headers of the GET, and nothing after them."""
+    if isinstance(response, HttpResponse) and not response.streaming:
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        response.content = b""
+    return response

@@ -1,0 +1,155 @@
+"""Tables of rights and their audit: AccessToken, RightsVersion (one row), TokenAudit (append-only)."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db import models, transaction
+from django.utils import timezone
+
+from gateway import tokens
+
+
+class RightsVersion(models.Model):
+    """One row whose number grows with every change of rights; processes compare it to know that theirs are old."""
+
+    version = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"rights version {self.version}"
+
+    @classmethod
+    def current(cls) -> int:
+        return cls.objects.values_list("version", flat=True).filter(pk=1).first() or 0
+
+    @classmethod
+    def bump(cls) -> None:
+        """In the transaction of the change itself, so that nobody can see one without the other."""
+        if not cls.objects.filter(pk=1).update(version=models.F("version") + 1):
+            cls.objects.create(pk=1, version=1)
+
+
+class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
+    """Querysets whose bulk changes count as changes of rights too."""
+
+    def update(self, **kwargs: Any) -> int:
+        with transaction.atomic(using=self.db):
+            RightsVersion.bump()
+            return super().update(**kwargs)
+
+    def live(self) -> Self:
+        now = timezone.now()
+        return self.filter(revoked_at=None).exclude(expires_at__lte=now)
+
+    def revoke(self, *, because: str) -> int:
+        """Revoke those not revoked yet; how many that were."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now(), revoked_because=because)
+
+
+class AccessToken(models.Model):
+    """A principal or service token: its digest, never its text."""
+
+    class Kind(models.TextChoices):
+        PRINCIPAL = "principal"
+        SERVICE = "service"
+
+    class Source(models.TextChoices):
+        ISSUED = "issued"
+        ENVIRONMENT = "environment"
+
+    kind = models.CharField(max_length=16, choices=Kind)
+    public_id = models.CharField(max_length=32, unique=True, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    name = models.CharField(max_length=100, help_text="Who or what uses it.")
+    scopes = models.JSONField(default=list, help_text="Rights from the closed list.")
+    modules = models.JSONField(default=list, blank=True, help_text="Principals: modules it may see; empty means all.")
+    module = models.CharField(
+        max_length=64, blank=True, help_text="Services: the only module it publishes for; empty means any."
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, help_text="Dies with this user."
+    )
+    source = models.CharField(max_length=16, choices=Source, default=Source.ISSUED, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_because = models.CharField(max_length=200, blank=True, editable=False)
+
+    objects = AccessTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.name})"
+
+    @classmethod
+    def issue(
+        cls,
+        kind: str,
+        name: str,
+        *,
+        scopes: frozenset[str],
+        modules: frozenset[str] = frozenset(),
+        module: str = "",
+        expires_at: datetime | None = None,
+    ) -> tuple["AccessToken", str]:
+        """A stored token and its text. The text is nowhere kept: who does not note it now must issue another."""
+        text = tokens.mint(kind)
+        token = cls.objects.create(
+            kind=kind,
+            public_id=tokens.new_public_id(kind[0]),
+            digest=tokens.digest(text),
+            name=name,
+            scopes=sorted(scopes),
+            modules=sorted(modules),
+            module=module,
+            expires_at=expires_at,
+        )
+        return token, text
+
+
+class TokenAudit(models.Model):
+    """What happened to tokens and tickets. Rows are added and, when old, purged; never changed."""
+
+    class Action(models.TextChoices):
+        TOKEN_ISSUED = "token_issued"  # noqa: S105 - a word, not a secret
+        TOKEN_REVOKED = "token_revoked"  # noqa: S105 - as above
+        TICKET_ISSUED = "ticket_issued"
+        TICKET_REDEEMED = "ticket_redeemed"
+        REFUSED = "refused"
+
+    # Made by the caller, so that a row written twice because an answer was lost is still one row.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    action = models.CharField(max_length=20, choices=Action)
+    ticket_id = models.CharField(max_length=32, blank=True, db_index=True)
+    principal_id = models.CharField(max_length=32, blank=True, db_index=True)
+    principal_name = models.CharField(max_length=150, blank=True)
+    reason = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True, db_index=True)
+    stream_id = models.CharField(max_length=36, blank=True)
+    # How often the same thing happened within the row's minute: a flood is one row, not a flood of rows.
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ("-at",)
+        verbose_name = "token audit entry"
+        verbose_name_plural = "token audit"
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.ticket_id or self.principal_id}"
+
+    @classmethod
+    def of_token(cls, action: str, token: AccessToken, *, reason: str = "") -> "TokenAudit":
+        """An unsaved row about a principal or service token."""
+        return cls(action=action, principal_id=token.public_id, principal_name=token.name, reason=reason[:64])
+
+
+def operators() -> "models.QuerySet[User]":
+    """All console users with their groups."""
+    return get_user_model().objects.prefetch_related("groups")

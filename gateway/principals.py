@@ -1,0 +1,197 @@
+"""Who may call: every token and operator of the database, held in memory and kept fresh.
+
+The directory is read whole (a system has hundreds of tokens, not millions), so that neither a good nor a bad
+credential costs a query. Once a second the one-row RightsVersion is compared; a change made in another
+process, by whatever means, is thus known within FRESH_SECONDS even when nobody tells us.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.utils import timezone
+
+from gateway import environment_tokens, tokens
+from gateway.filters import EVERYTHING, Selection
+from gateway.models import AccessToken, RightsVersion, operators
+from gateway.scopes import SCOPES_OF_GROUP
+from ledger.faults import LedgerUnavailable
+from ledger.reader import reader
+
+logger = logging.getLogger(__name__)
+
+# How old the knowledge of rights may be while the database answers.
+FRESH_SECONDS = 1.0
+# How old it may be while the database does not; after that, callers get 503 instead of old rights.
+STALE_LIMIT_SECONDS = 20.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Principal:
+    """One caller. `kind` is "principal", "service" or "session"; `modules` None means all of them."""
+
+    public_id: str
+    kind: str
+    name: str
+    scopes: frozenset[str]
+    modules: frozenset[str] | None = None
+    expires_at: datetime | None = None
+    # Service tokens: the only module they publish for; None publishes for any.
+    publishes_for: str | None = None
+    default_module: str = ""
+
+    @property
+    def selection(self) -> Selection:
+        """All that this principal may see."""
+        return EVERYTHING if self.modules is None else Selection(modules=self.modules)
+
+
+class Refused(Exception):
+    """The credential is not valid now. `why` is for our logs; callers are told the same for every reason."""
+
+    def __init__(self, why: str, public_id: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+        self.public_id = public_id
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """A principal and why it may not call, if so ("" while it may)."""
+
+    principal: Principal
+    barred: str = ""
+
+    def admit(self) -> Principal:
+        principal = self.principal
+        if self.barred:
+            raise Refused(self.barred, principal.public_id)
+        if principal.expires_at is not None and principal.expires_at <= timezone.now():
+            raise Refused("expired", principal.public_id)
+        return principal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All standings at one version of rights."""
+
+    version: int
+    by_digest: dict[str, Standing]
+    by_public_id: dict[str, Standing]
+
+    def with_token(self, text: str) -> Principal:
+        """The principal of a token text. Raises Refused."""
+        return _admitted(self.by_digest.get(tokens.digest(text)))
+
+    def with_public_id(self, public_id: str) -> Principal:
+        """The principal with this public id. Raises Refused."""
+        return _admitted(self.by_public_id.get(public_id))
+
+
+class Directory:
+    """The current snapshot, and the one task at a time that renews it."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._checked_at = self._confirmed_at = float("-inf")
+        self._checking: asyncio.Lock | None = None
+
+    async def current(self) -> Snapshot:
+        """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
+        if time.monotonic() - self._checked_at >= FRESH_SECONDS or self._snapshot is None:
+            await self._renew()
+        if self._snapshot is None or time.monotonic() - self._confirmed_at > STALE_LIMIT_SECONDS:
+            raise LedgerUnavailable("rights cannot be read")
+        return self._snapshot
+
+    def expire(self) -> None:
+        """Rights have changed: the next caller reads them again."""
+        self._checked_at = float("-inf")
+
+    def forget(self) -> None:
+        """Start anew, as a process that has just begun."""
+        self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
+
+    async def _renew(self) -> None:
+        if self._checking is None:
+            self._checking = asyncio.Lock()
+        # While somebody renews, the others go on with what is known: a slow database delays one caller, not all.
+        if self._checking.locked() and self._snapshot is not None:
+            return
+        async with self._checking:
+            started = time.monotonic()
+            if self._snapshot is not None and started - self._checked_at < FRESH_SECONDS:
+                return
+            self._checked_at = started
+            try:
+                self._snapshot = await reader.run(_read, self._snapshot)
+                self._confirmed_at = started
+            except LedgerUnavailable as error:
+                logger.warning("rights could not be checked: %s", error)
+
+
+def _read(known: Snapshot | None) -> Snapshot:
+    """The snapshot of now, or the known one if no right has changed since."""
+    if known is None:
+        environment_tokens.register()
+    # The version is read before the rows: a change in between makes the next check read them again.
+    version = RightsVersion.current()
+    if known is not None and known.version == version:
+        return known
+    by_digest: dict[str, Standing] = {}
+    by_public_id: dict[str, Standing] = {}
+    for token in AccessToken.objects.select_related("user"):
+        standing = _standing_of_token(token)
+        by_digest[token.digest] = by_public_id[token.public_id] = standing
+    for user in operators():
+        groups = [group.name for group in user.groups.all()]
+        principal = Principal(
+            public_id=session_public_id(user.pk),
+            kind="session",
+            name=user.get_username(),
+            scopes=scopes_of_groups(groups, superuser=user.is_superuser),
+        )
+        by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
+    return Snapshot(version, by_digest, by_public_id)
+
+
+def session_public_id(user_id: int) -> str:
+    """How a console user is named in tickets and audit rows."""
+    return f"u-{user_id}"
+
+
+def scopes_of_groups(groups: Iterable[str], *, superuser: bool = False) -> frozenset[str]:
+    if superuser:
+        return SCOPES_OF_GROUP["administrator"]
+    return frozenset().union(*(SCOPES_OF_GROUP.get(name, frozenset()) for name in groups))
+
+
+def _standing_of_token(token: AccessToken) -> Standing:
+    modules = frozenset(token.modules)
+    service = token.kind == AccessToken.Kind.SERVICE
+    principal = Principal(
+        public_id=token.public_id,
+        kind=token.kind,
+        name=token.name,
+        scopes=frozenset(token.scopes),
+        modules=modules if modules and not service else None,
+        expires_at=token.expires_at,
+        publishes_for=(token.module or None) if service else None,
+        default_module=token.module or "operator_backend",
+    )
+    if token.revoked_at is not None:
+        return Standing(principal, "revoked")
+    disabled = token.user is not None and not token.user.is_active
+    return Standing(principal, "user disabled" if disabled else "")
+
+
+def _admitted(standing: Standing | None) -> Principal:
+    if standing is None:
+        raise Refused("unknown")
+    return standing.admit()
+
+
+directory = Directory()

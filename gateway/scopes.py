@@ -1,0 +1,30 @@
+"""The closed list of rights, and which of them each kind of caller may hold. Pure."""
+
+OPERATOR_SCOPES = frozenset(
+    {
+        "events:read",
+        "tickets:issue",
+        "window:write",
+        "chat:write",
+        "chat:read_all",
+        "tokens:admin",
+        "streams:admin",
+        "audit:read",
+        "metrics:read",
+    }
+)
+SERVICE_SCOPES = frozenset({"events:publish", "operator:forward", "metrics:read"})
+SCOPES_OF_KIND = {"principal": OPERATOR_SCOPES, "service": SERVICE_SCOPES}
+# What a new token gets when nothing else is asked for.
+DEFAULT_SCOPES = {
+    "principal": frozenset({"events:read", "tickets:issue"}),
+    "service": frozenset({"events:publish"}),
+}
+_VIEWER = frozenset({"events:read", "tickets:issue"})
+_OPERATOR = _VIEWER | {"window:write", "chat:write"}
+SCOPES_OF_GROUP = {
+    "viewer": _VIEWER,
+    "operator": _OPERATOR,
+    "auditor": _OPERATOR | {"audit:read", "chat:read_all"},
+    "administrator": OPERATOR_SCOPES,
+}

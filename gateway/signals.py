@@ -1,0 +1,27 @@
+"""Every change of rights, however it is made in this process, bumps RightsVersion and expires the directory."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.db.models import signals
+
+from gateway.models import AccessToken, RightsVersion
+from gateway.principals import directory
+
+
+def connect() -> None:
+    for model in (AccessToken, User, Group):
+        name = f"gateway.rights.{model.__name__}"
+        signals.post_save.connect(rights_changed, sender=model, dispatch_uid=name)
+        signals.post_delete.connect(rights_changed, sender=model, dispatch_uid=name)
+    signals.m2m_changed.connect(rights_changed, sender=User.groups.through, dispatch_uid="gateway.rights.groups")
+
+
+def rights_changed(**kwargs: Any) -> None:
+    fields = kwargs.get("update_fields")
+    # Django notes each login in the user's row; that changes no right.
+    if fields is not None and set(fields) == {"last_login"}:
+        return
+    RightsVersion.bump()
+    transaction.on_commit(directory.expire)

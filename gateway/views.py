@@ -1,0 +1,111 @@
+"""POST events/sse-token: a principal's token in a header buys a ticket for one stream."""
+
+import time
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from gateway import audit, metrics, tickets, tokens
+from gateway.bodies import json_object
+from gateway.errors import Refusal
+from gateway.filters import Selection, read_severities, read_values
+from gateway.models import TokenAudit
+from gateway.rest import Endpoint, answer
+
+STREAM_PATH = "/operator/api/events/stream"
+
+
+class TicketRequest(serializers.Serializer[Any]):
+    """What narrows a ticket; everything may be left out."""
+
+    modules = serializers.ListField(child=serializers.CharField(), required=False)
+    severities = serializers.ListField(child=serializers.CharField(), required=False)
+    event_types = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class TicketAnswer(serializers.Serializer[Any]):
+    sse_token = serializers.UUIDField()
+    ttl_sec = serializers.IntegerField()
+    expires_in_sec = serializers.IntegerField()
+    endpoint = serializers.CharField()
+    usage = serializers.CharField()
+
+
+class SseTokenView(Endpoint):
+    scopes: ClassVar[dict[str, str | None]] = {"POST": "tickets:issue"}
+
+    @extend_schema(request=TicketRequest, responses={200: TicketAnswer}, operation_id="issue_ticket")
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        """Trade a principal token for a ticket: 60 seconds, one use."""
+        started = time.perf_counter()
+        body = json_body(request)
+        try:
+            text = await self._issue(read_selection(body))
+        except Exception:
+            metrics.TICKET_ERRORS.inc()
+            raise
+        metrics.TICKETS_ISSUED.inc()
+        metrics.TICKETS_ISSUED_ALIAS.inc()
+        metrics.TICKET_LATENCY.observe((time.perf_counter() - started) * 1000)
+        ttl_seconds = settings.SSE_TOKEN_TTL_SECONDS
+        url = f"{request.scheme}://{request.get_host()}{STREAM_PATH}?token={text}"
+        return answer(
+            {
+                "sse_token": text,
+                "ttl_sec": ttl_seconds,
+                "expires_in_sec": ttl_seconds,
+                "endpoint": STREAM_PATH,
+                "usage": f"curl -N '{url}' -H 'Accept: text/event-stream'",
+            }
+        )
+
+    async def _issue(self, asked: Selection) -> str:
+        """The audit row is committed before anybody holds the ticket: none can exist that is not on record."""
+        if asked.exceeds(self.principal.selection):
+            raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
+        text = tokens.mint_ticket()
+        ticket = tickets.new(self.principal.public_id, self.principal.selection & asked)
+        await audit.record(
+            TokenAudit(
+                action=TokenAudit.Action.TICKET_ISSUED,
+                ticket_id=ticket.public_id,
+                principal_id=self.principal.public_id,
+                principal_name=self.principal.name,
+                address=self.caller.address,
+                correlation_id=self.caller.correlation_id,
+            )
+        )
+        await tickets.store(text, ticket)
+        return text
+
+
+def json_body(request: HttpRequest) -> dict[str, Any]:
+    """The request's JSON object. Raises Refusal."""
+    return json_object(
+        request.body,
+        content_type=request.META.get("CONTENT_TYPE", ""),
+        content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
+    )
+
+
+def read_selection(body: dict[str, Any]) -> Selection:
+    """What a ticket shall be narrowed to. Raises Refusal, BadFilter."""
+    errors = {
+        name: ["must be a list of texts"]
+        for name in ("modules", "severities", "event_types")
+        if not _is_text_list(body.get(name, []))
+    }
+    if errors:
+        raise Refusal("validation_error", errors=errors)
+    return Selection(
+        severities=read_severities("severities", body.get("severities", ())),
+        modules=read_values("modules", body.get("modules", ())),
+        event_types=read_values("event_types", body.get("event_types", ())),
+    )
+
+
+def _is_text_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

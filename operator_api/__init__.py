@@ -1,0 +1,1 @@
+"""What may operators do? Windows, status, and the console they look at."""

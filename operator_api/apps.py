@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class OperatorApiConfig(AppConfig):
+    name = "operator_api"
+    verbose_name = "Operators"

@@ -1,0 +1,55 @@
+"""window/status, /health, /ready, /metrics."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+from gateway.errors import Refusal
+from gateway.rest import Endpoint, answer
+from operator_api import schema
+from operator_api.status import readiness, window_status
+
+ROLE_MODULE = "tentaculo_link"
+
+
+class WindowStatusView(Endpoint):
+    kinds = frozenset({"principal", "session", "service"})
+    scopes: ClassVar[dict[str, str | None]] = {"GET": None}
+
+    @extend_schema(responses=schema.WindowStatus, operation_id="window_status")
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        """May operators act, until when, and is a core module down?"""
+        return answer(await window_status())
+
+
+class HealthView(Endpoint):
+    public = True
+
+    @extend_schema(responses=schema.Health, operation_id="health")
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        """The process answers. Touches nothing else."""
+        return answer({"status": "ok", "module": ROLE_MODULE, "version": settings.VERSION})
+
+
+class ReadyView(Endpoint):
+    public = True
+
+    @extend_schema(responses=schema.Ready, operation_id="ready")
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        """Whether this process should get requests; names what is away."""
+        ready, report = await readiness()
+        if not ready:
+            raise Refusal("dependency_unavailable", extra={"unavailable": report["unavailable"]})
+        return answer(report)
+
+
+class MetricsView(Endpoint):
+    kinds = frozenset({"principal", "session", "service"})
+    scopes: ClassVar[dict[str, str | None]] = {"GET": "metrics:read"}
+
+    @extend_schema(exclude=True)
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,102 @@
+"""The environment as typed values: every `VX11_...` variable that exists, its unit and its default. No Django.
+
+A secret may come as `NAME_FILE` (a path) instead, so that it needs not stand in a process list.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class BadEnvironment(Exception):
+    """A variable holds something that cannot be used; the text says which, and what would do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """One variable: its name, its default as it would be written in a shell, and whether it is a secret."""
+
+    name: str
+    default: str
+    secret: bool = False
+
+
+VARIABLES = (
+    Variable("VX11_DATABASE_URL", "", secret=True),
+    Variable("VX11_REDIS_URL", "", secret=True),
+    Variable("VX11_SECRET_KEY", "", secret=True),
+    Variable("VX11_DATA_DIR", ""),
+    Variable("VX11_DEBUG", "false"),
+    Variable("VX11_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+    Variable("VX11_PUBLIC_URL", ""),
+    Variable("VX11_ALLOWED_ORIGINS", ""),
+    Variable("VX11_TRUSTED_PROXIES", ""),
+    Variable("VX11_PUBLIC_ENTRY_POINTS", ""),
+    Variable("VX11_PRINCIPAL_TOKEN", "", secret=True),
+    Variable("VX11_SERVICE_TOKEN", "", secret=True),
+    Variable("VX11_SSE_TOKEN_TTL_SECONDS", "60"),
+    Variable("VX11_SSE_TOKEN_SINGLE_USE", "true"),
+    Variable("VX11_STREAM_MAX_AGE_SECONDS", "3600"),
+    Variable("VX11_HEARTBEAT_SECONDS", "10"),
+    Variable("VX11_EVENT_RETENTION_DAYS", "30"),
+    Variable("VX11_EVENT_RETENTION_ROWS", "1000000"),
+    Variable("VX11_LOG_LEVEL", "INFO"),
+    # Read by the commands that talk to a running server, not by the server.
+    Variable("VX11_URL", "http://127.0.0.1:8000"),
+)
+# Names that the field has set by mistake for ours, with what was meant.
+MISTAKEN_NAMES = {"REDIS_URL": "VX11_REDIS_URL", "DATABASE_URL": "VX11_DATABASE_URL"}
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+
+
+class Environment:
+    """Typed reads of one mapping of variables. Raises BadEnvironment for values of the wrong kind."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = os.environ if values is None else values
+        self._known = {variable.name: variable for variable in VARIABLES}
+
+    def text(self, name: str) -> str:
+        """The value without surrounding white space; `NAME_FILE` is read when NAME is not set."""
+        variable = self._known[name]
+        value = self._values.get(name)
+        path = self._values.get(f"{name}_FILE") if variable.secret else None
+        if value is None and path:
+            try:
+                value = Path(path).read_text(encoding="utf-8")
+            except OSError as error:
+                raise BadEnvironment(f"{name}_FILE names {path}, which cannot be read: {error.strerror}") from None
+        return (variable.default if value is None else value).strip()
+
+    def items(self, name: str) -> list[str]:
+        """A comma list; empty items count for nothing."""
+        return [item.strip() for item in self.text(name).split(",") if item.strip()]
+
+    def flag(self, name: str) -> bool:
+        word = self.text(name).lower()
+        if word not in TRUE_WORDS | FALSE_WORDS:
+            raise BadEnvironment(f"{name} is {word!r}; use true or false")
+        return word in TRUE_WORDS
+
+    def number(self, name: str, *, least: int, most: int) -> int:
+        text = self.text(name)
+        try:
+            value = int(text)
+        except ValueError:
+            raise BadEnvironment(f"{name} is {text!r}; use a whole number from {least} to {most}") from None
+        if not least <= value <= most:
+            raise BadEnvironment(f"{name} is {value}; use a whole number from {least} to {most}")
+        return value
+
+    def strangers(self) -> list[str]:
+        """One sentence for each variable that looks like ours and is not: a typing error costs somebody a day."""
+        names = set(self._known) | {f"{v.name}_FILE" for v in VARIABLES if v.secret}
+        unknown = sorted(name for name in self._values if name.startswith("VX11_") and name not in names)
+        mistaken = sorted(name for name in MISTAKEN_NAMES if name in self._values)
+        return [f"{name} is set, but no such setting exists." for name in unknown] + [
+            f"{name} is set, but this program reads {MISTAKEN_NAMES[name]}."
+            for name in mistaken
+            if MISTAKEN_NAMES[name] not in self._values
+        ]

@@ -1,0 +1,30 @@
+"""Log lines: time, level, correlation id, message; credentials are blotted out wherever they stand."""
+
+import logging
+import re
+import time
+
+from gateway.middleware import correlation_id_var
+
+# A ticket or token as a query value, and our own tokens anywhere (tracebacks quote arguments).
+_SECRETS = re.compile(r"(?i)(\b(?:access_|sse_)?token=)[^&\s\"'<>]+|\b(vx11[ps]_)[A-Za-z0-9_-]{16,}")
+
+
+def redact(text: str) -> str:
+    """The text with every credential in it replaced by ***."""
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """One line per record, UTC; a traceback follows it, redacted too."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.correlation_id = correlation_id_var.get()
+        return redact(super().format(record))

@@ -1,0 +1,42 @@
+"""manage.py welcome: what somebody needs who starts this for the first time."""
+
+import secrets
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from gateway.models import AccessToken
+from gateway.scopes import DEFAULT_SCOPES
+
+DEMO_USER = "operator"
+NEW_ONES = """\
+More tokens:      .venv/bin/python manage.py issue_token --kind principal --name "my client"
+                  .venv/bin/python manage.py issue_token --kind service --name "my module" --module my_module
+A new password:   .venv/bin/python manage.py changepassword operator
+All tokens:       .venv/bin/python manage.py list_tokens
+"""
+
+
+class Command(BaseCommand):
+    help = "On the first start: create a console user, a principal and a service token, and print them once."
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        if User.objects.exists() or AccessToken.objects.exists():
+            self.stdout.write(NEW_ONES)
+            return
+        password = secrets.token_urlsafe(12)
+        user = User.objects.create_superuser(DEMO_USER, password=password)
+        user.groups.add(Group.objects.get_or_create(name="administrator")[0])
+        _, principal = AccessToken.issue("principal", "first client", scopes=DEFAULT_SCOPES["principal"])
+        _, service = AccessToken.issue("service", "first module", scopes=DEFAULT_SCOPES["service"])
+        self.stdout.write(
+            "This is shown once; the tokens are stored only as digests.\n\n"
+            f"Console user:     {DEMO_USER}\n"
+            f"Password:         {password}\n"
+            f"Principal token:  {principal}   (reads: VX11_PRINCIPAL_TOKEN of tail_events and curl)\n"
+            f"Service token:    {service}   (publishes: VX11_SERVICE_TOKEN of publish_events)\n\n"
+            f"{NEW_ONES}"
+        )

@@ -1,0 +1,256 @@
+"""Django's settings, all of them from the environment. docs/settings.md says what each variable means."""
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from vx11_site import __version__
+from vx11_site.environment import BadEnvironment, Environment
+
+ENVIRONMENT = Environment()
+VERSION = __version__
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
+REDIS_URL = ENVIRONMENT.text("VX11_REDIS_URL")
+
+
+def _kept_secret_key() -> str:
+    """The key of an embedded set-up: made once, kept in the data folder where only its owner can read it."""
+    path = DATA_DIR / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(64))
+    return path.read_text(encoding="ascii").strip()
+
+
+def _database() -> dict[str, Any]:
+    url = ENVIRONMENT.text("VX11_DATABASE_URL")
+    if not url:
+        path = DATA_DIR / "operator.sqlite3"
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": path,
+            # Threads share the database in tests as they do in production, so it is a file there too.
+            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+            "OPTIONS": {
+                # With plain BEGIN most concurrent writers fail with "database is locked".
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                # With synchronous=NORMAL a committed event would not survive a power cut.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+            },
+        }
+    config: dict[str, Any] = environ.Env.db_url_config(url)
+    if config["ENGINE"] != "django.db.backends.postgresql":
+        raise BadEnvironment("VX11_DATABASE_URL must begin with postgres://; without it, SQLite is used")
+    # Under ASGI a connection that outlives its request is one for each request; our own threads keep theirs.
+    config["CONN_MAX_AGE"] = 0
+    config["OPTIONS"] = {
+        "connect_timeout": 2,
+        "tcp_user_timeout": 5000,
+        "application_name": "vx11-operator",
+        "options": "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=20000",
+        **config.get("OPTIONS", {}),
+    }
+    return config
+
+
+def _caches() -> dict[str, Any]:
+    if not REDIS_URL:
+        return {
+            "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+            "tickets": {
+                "BACKEND": "gateway.ticket_cache.TicketLocMemCache",
+                "LOCATION": "tickets",
+                "KEY_FUNCTION": "gateway.ticket_cache.literal_key",
+                # 60 s of tickets at 1 600 a second, about 100 MiB.
+                "OPTIONS": {"MAX_ENTRIES": 100_000},
+            },
+        }
+    redis = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            # django-redis pickles unless told otherwise; what Redis holds must never be run here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 1,
+        },
+    }
+    return {
+        "default": {**redis, "KEY_PREFIX": "vx11"},
+        "tickets": {**redis, "KEY_FUNCTION": "gateway.ticket_cache.literal_key"},
+    }
+
+
+def _channel_layers() -> dict[str, Any]:
+    if not REDIS_URL:
+        return {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    host = {"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    return {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host], "prefix": "vx11"}}}
+
+
+def _public_entry_points() -> frozenset[str]:
+    """`status` or `/metrics` as paths; every API path under its two names."""
+    names = ENVIRONMENT.items("VX11_PUBLIC_ENTRY_POINTS")
+    relative = [name for name in names if not name.startswith("/")]
+    return frozenset(
+        [name for name in names if name.startswith("/")]
+        + [f"/operator/api/{name}" for name in relative]
+        + [f"/operator/api/v1/{name}" for name in relative]
+    )
+
+
+SECRET_KEY = ENVIRONMENT.text("VX11_SECRET_KEY") or _kept_secret_key()
+ALLOWED_HOSTS = ENVIRONMENT.items("VX11_ALLOWED_HOSTS")
+PUBLIC_URL = ENVIRONMENT.text("VX11_PUBLIC_URL").rstrip("/")
+ALLOWED_ORIGINS = frozenset(ENVIRONMENT.items("VX11_ALLOWED_ORIGINS"))
+TRUSTED_PROXIES = [ipaddress.ip_network(item, strict=False) for item in ENVIRONMENT.items("VX11_TRUSTED_PROXIES")]
+PUBLIC_ENTRY_POINTS = _public_entry_points()
+PRINCIPAL_TOKENS = ENVIRONMENT.items("VX11_PRINCIPAL_TOKEN")
+SERVICE_TOKENS = ENVIRONMENT.items("VX11_SERVICE_TOKEN")
+# More than a minute defeats the purpose; only somebody who debugs may want it.
+SSE_TOKEN_TTL_SECONDS = ENVIRONMENT.number("VX11_SSE_TOKEN_TTL_SECONDS", least=1, most=86_400)
+SSE_TOKEN_SINGLE_USE = ENVIRONMENT.flag("VX11_SSE_TOKEN_SINGLE_USE")
+STREAM_MAX_AGE_SECONDS = ENVIRONMENT.number("VX11_STREAM_MAX_AGE_SECONDS", least=1, most=7 * 86_400)
+HEARTBEAT_SECONDS = ENVIRONMENT.number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
+EVENT_RETENTION_DAYS = ENVIRONMENT.number("VX11_EVENT_RETENTION_DAYS", least=1, most=36_500)
+EVENT_RETENTION_ROWS = ENVIRONMENT.number("VX11_EVENT_RETENTION_ROWS", least=1, most=10**12)
+
+INSTALLED_APPS = [
+    "vx11_site",
+    "gateway",
+    "events",
+    "operator_api",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+# The ordinary chain, for browsers. Requests that bring a token take gateway.rest.LeanHandler instead.
+MIDDLEWARE = [
+    "gateway.middleware.EdgeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "vx11_site.urls"
+ASGI_APPLICATION = "vx11_site.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = _caches()
+CHANNEL_LAYERS = _channel_layers()
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "console"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+# Looked for at every start, though nothing needs to be in it.
+STATIC_ROOT.mkdir(exist_ok=True)
+# Straight from the source folders: nothing to collect before a start. nginx serves them in larger set-ups.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 60
+
+_HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_NAME = "__Host-vx11_session" if _HTTPS else "vx11_session"
+CSRF_COOKIE_NAME = "__Host-vx11_csrf" if _HTTPS else "vx11_csrf"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+CSRF_FAILURE_VIEW = "gateway.errors.csrf_failure"
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+SILENCED_SYSTEM_CHECKS = [
+    # Redirecting to https is the proxy's task: it ends TLS, and port 80 never reaches this program.
+    "security.W008",
+]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "VX11 Operator",
+    "DESCRIPTION": "Live operator events through tickets that last a minute and open one stream.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/operator/api",
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "vx11_site.logging.RedactingFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": ENVIRONMENT.text("VX11_LOG_LEVEL").upper()},
+    "loggers": {
+        # Refusals are in our own access log and audit; Django would log each a second time.
+        "django.request": {"level": "CRITICAL"},
+        "django.security": {"level": "CRITICAL"},
+        "httpx": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,31 @@
+"""Every URL. The event stream is not among them: a consumer answers it, see vx11_site/asgi.py."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from operator_api import console
+from operator_api.views import HealthView, MetricsView, ReadyView
+
+api = [
+    path("", include("gateway.urls")),
+    path("", include("events.urls")),
+    path("", include("operator_api.urls")),
+]
+urlpatterns = [
+    path("operator/api/", include(api)),
+    path("operator/api/v1/", include(api)),
+    path("operator/api/schema/", SpectacularAPIView.as_view(urlconf="vx11_site.urls_schema"), name="schema"),
+    path("operator/api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("operator/", console.console, name="console"),
+    path("operator/login", console.login, name="login"),
+    path("operator/logout", console.logout, name="logout"),
+    path("admin/", admin.site.urls),
+    path("health", HealthView.as_view()),
+    path("ready", ReadyView.as_view()),
+    path("metrics", MetricsView.as_view()),
+]
+handler400 = "gateway.errors.bad_request"
+handler403 = "gateway.errors.permission_denied"
+handler404 = "gateway.errors.not_found"
+handler500 = "gateway.errors.server_error"
