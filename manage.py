@@ -13,11 +13,16 @@ def main() -> None:
         print(__version__)  # noqa: T201 - that is what was asked for
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vx11_site.settings")
+    from vx11_site.environment import BadEnvironment
+
     try:
         from django.core.management import execute_from_command_line
     except ImportError:
         sys.exit("Django is not installed here. Run `make install`, then use `.venv/bin/python manage.py`.")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except BadEnvironment as error:
+        sys.exit(f"{error}. docs/settings.md describes every setting.")
 
 
 if __name__ == "__main__":

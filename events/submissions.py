@@ -99,7 +99,8 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     payload = _payload(data, errors)
     if errors:
         raise Invalid(errors)
-    if len(payload) + len(summary.encode()) > EVENT_LIMIT_BYTES:
+    # Only a large payload can make a large event: all other fields together have less than 4 KiB.
+    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(orjson.dumps(data)) > EVENT_LIMIT_BYTES:
         raise Invalid({"payload": [f"an event has at most {EVENT_LIMIT_BYTES} bytes"]}, too_large=True)
     repeatable = bool(event_id or defaults.idempotency_key)
     return NewEvent(

@@ -22,9 +22,8 @@ async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Pri
     text = headers.credential(raw)
     if text is None:
         return None
-    snapshot = await directory.current()
     try:
-        return snapshot.with_token(text)
+        return await directory.holder_of(text)
     except Refused as refused:
         raise refuse("main_auth_failed", refused, caller) from None
 

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 # How old the knowledge of rights may be while the database answers.
 FRESH_SECONDS = 1.0
+# A token that is not known may be a moment old: then rights are checked again, but so often at the most, so that
+# a flood of guesses costs ten small queries a second and not one for each.
+MISS_FRESH_SECONDS = 0.1
 # How old it may be while the database does not; after that, callers get 503 instead of old rights.
 STALE_LIMIT_SECONDS = 20.0
 
@@ -99,10 +102,17 @@ class Directory:
         self._checked_at = self._confirmed_at = float("-inf")
         self._checking: asyncio.Lock | None = None
 
-    async def current(self) -> Snapshot:
-        """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
-        if time.monotonic() - self._checked_at >= FRESH_SECONDS or self._snapshot is None:
-            await self._renew()
+    async def holder_of(self, text: str) -> Principal:
+        """The principal of a token text. Raises Refused, LedgerUnavailable."""
+        snapshot = await self.current()
+        if tokens.digest(text) not in snapshot.by_digest:
+            snapshot = await self.current(fresh_seconds=MISS_FRESH_SECONDS)
+        return snapshot.with_token(text)
+
+    async def current(self, *, fresh_seconds: float = FRESH_SECONDS) -> Snapshot:
+        """Everybody's rights, at most so old. Raises LedgerUnavailable."""
+        if time.monotonic() - self._checked_at >= fresh_seconds or self._snapshot is None:
+            await self._renew(fresh_seconds)
         if self._snapshot is None or time.monotonic() - self._confirmed_at > STALE_LIMIT_SECONDS:
             raise LedgerUnavailable("rights cannot be read")
         return self._snapshot
@@ -115,7 +125,7 @@ class Directory:
         """Start anew, as a process that has just begun."""
         self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
 
-    async def _renew(self) -> None:
+    async def _renew(self, fresh_seconds: float) -> None:
         if self._checking is None:
             self._checking = asyncio.Lock()
         # While somebody renews, the others go on with what is known: a slow database delays one caller, not all.
@@ -123,7 +133,7 @@ class Directory:
             return
         async with self._checking:
             started = time.monotonic()
-            if self._snapshot is not None and started - self._checked_at < FRESH_SECONDS:
+            if self._snapshot is not None and started - self._checked_at < fresh_seconds:
                 return
             self._checked_at = started
             try:

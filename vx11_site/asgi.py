@@ -45,5 +45,11 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
         await _ordinary(scope, receive, send)
 
 
+async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Nothing here speaks WebSocket: the handshake is refused."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
 single_process.claim()
-application = ProtocolTypeRouter({"http": http})
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

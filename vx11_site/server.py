@@ -1,15 +1,62 @@
-"""Daphne, started from here: no stray access log (it would print tickets), one line per request of our own."""
+"""Daphne, with what it does to a request before the application sees it put right.
+
+- Its access log would print tickets: one redacted line per request instead.
+- Twisted parses form bodies and answers 400 itself: bodies are left alone, the application judges them.
+- Its own error pages are HTML: they are the one error body instead.
+"""
 
 import logging
 import sys
+import uuid
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 
+from gateway.errors import CONTENT_TYPE, Refusal
 from vx11_site.logging import redact
 
 logger = logging.getLogger("vx11.access")
+
+
+class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
+    """One request as Daphne sees it, from its first byte to the application and back."""
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
+        """As Twisted's, without parsing the query and the body: nobody here reads `args`."""
+        self.content.seek(0, 0)
+        self.args: dict[bytes, list[bytes]] = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.split(b"?", 1)[0]
+        self.process()
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """What Daphne refuses by itself: bad bytes in the request line or in headers, or a broken application."""
+        correlation_id = str(uuid.uuid4())
+        refusal = Refusal("bad_request" if status == 400 else "internal_error")
+        headers = [(b"Content-Type", CONTENT_TYPE.encode()), (b"X-Correlation-Id", correlation_id.encode())]
+        self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": refusal.body(correlation_id)})
+
+
+class Factory(HTTPFactory):  # type: ignore[misc]  # as above
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = Request
+        return protocol
+
+
+class OperatorServer(Server):  # type: ignore[misc]  # as above
+    """Daphne's server, making our requests: run() puts its own factory into this property."""
+
+    @property
+    def http_factory(self) -> Factory:
+        return self._factory
+
+    @http_factory.setter
+    def http_factory(self, factory: HTTPFactory) -> None:
+        self._factory = Factory(self)
 
 
 def log_request(protocol: str, action: str, details: dict[str, Any]) -> None:
@@ -33,10 +80,11 @@ def serve(*, host: str, port: int) -> None:
         sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
         sys.stdout.flush()
 
-    Server(
+    OperatorServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
         action_logger=log_request,
         ready_callable=say_ready,
         verbosity=1,
+        server_name="vx11-operator",
     ).run()
