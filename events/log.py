@@ -86,7 +86,10 @@ def on_append(listener: Listener) -> None:
 def head() -> Head:
     """Where the log begins and ends now."""
     row = LogHead.objects.filter(pk=1).values_list("epoch", "last_seq", "oldest_seq").first()
-    return Head(*row) if row else _as_head(_locked_head())
+    if row:
+        return Head(*row)
+    with transaction.atomic():
+        return _as_head(_locked_head())
 
 
 @runs_last
