@@ -14,10 +14,10 @@ from events.admission import ALLOW, Request, admit, read_request, redeem
 from events.relay import the_relay
 from events.sessions import the_sessions
 from events.streams import Opening, Stream
-from gateway import headers
+from gateway import correlation, headers
 from gateway.authentication import Caller
 from gateway.errors import refusal_for, send_refusal
-from gateway.middleware import correlation_id_var, headers_for
+from gateway.middleware import headers_for
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def _answer(self) -> None:
         raw = self.scope["headers"]
         correlation_id = headers.correlation_id(raw)
-        correlation_id_var.set(correlation_id)
+        correlation.current.set(correlation_id)
         peer = (self.scope.get("client") or ("",))[0]
         self.caller = Caller(headers.client_address(peer, raw, settings.TRUSTED_PROXIES), correlation_id)
         head = self.scope["method"] == "HEAD"

@@ -127,11 +127,12 @@ class Stream:
             return
         self._rights_version = snapshot.version
         try:
-            principal = snapshot.with_public_id(opened_as.public_id)
+            principal = snapshot.with_public_id(opened_as.public_id, session_id=opened_as.session_id)
         except Refused as refused:
             self.end("expired" if refused.why == "expired" else "revoked")
             return
-        if "events:read" not in principal.scopes or principal.selection != opened_as.selection:
+        same = principal.selection == opened_as.selection and principal.generation == opened_as.generation
+        if not same or "events:read" not in principal.scopes:
             self.end("revoked")
 
     async def _write(self, write: Write, chunk: bytes) -> None:

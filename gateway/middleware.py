@@ -3,7 +3,6 @@
 Native asynchronous, so that neither the lean nor the ordinary handler needs a thread for it.
 """
 
-import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,10 +10,8 @@ from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from gateway import headers
+from gateway import correlation, headers
 from gateway.errors import refusal_for, respond
-
-correlation_id_var: contextvars.ContextVar[str] = contextvars.ContextVar("correlation_id", default="-")
 
 # Probes address a process by whatever name it has; what they see is public.
 ANY_HOST_PATHS = frozenset({"/health", "/ready"})
@@ -37,7 +34,7 @@ class EdgeMiddleware:
         scope: dict[str, Any] = getattr(request, "scope", {})
         correlation_id = headers.correlation_id(scope.get("headers", ()))
         request.correlation_id = correlation_id  # type: ignore[attr-defined]  # read by correlation_id_of
-        correlation_id_var.set(correlation_id)
+        correlation.current.set(correlation_id)
         try:
             if request.path not in ANY_HOST_PATHS:
                 request.get_host()

@@ -86,6 +86,15 @@ class AccessToken(models.Model):
     def __str__(self) -> str:
         return f"{self.public_id} ({self.name})"
 
+    @property
+    def state(self) -> str:
+        """In a word, why it is or is not valid: "valid", "revoked", "expired", "user disabled"."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return "expired"
+        return "user disabled" if self.user is not None and not self.user.is_active else "valid"
+
     @classmethod
     def issue(
         cls,
@@ -112,11 +121,23 @@ class AccessToken(models.Model):
         return token, text
 
 
+class EndedSession(models.Model):
+    """A console session that was signed out of: tickets and streams of it are over, in every process."""
+
+    # As gateway.sessions names it; not the session's key.
+    session_id = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
 class TokenAudit(models.Model):
     """What happened to tokens and tickets. Rows are added and, when old, purged; never changed."""
 
     class Action(models.TextChoices):
         TOKEN_ISSUED = "token_issued"  # noqa: S105 - a word, not a secret
+        TOKEN_CHANGED = "token_changed"  # noqa: S105 - as above
         TOKEN_REVOKED = "token_revoked"  # noqa: S105 - as above
         TICKET_ISSUED = "ticket_issued"
         TICKET_REDEEMED = "ticket_redeemed"
@@ -129,7 +150,7 @@ class TokenAudit(models.Model):
     ticket_id = models.CharField(max_length=32, blank=True, db_index=True)
     principal_id = models.CharField(max_length=32, blank=True, db_index=True)
     principal_name = models.CharField(max_length=150, blank=True)
-    reason = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
     address = models.CharField(max_length=45, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True, db_index=True)
     stream_id = models.CharField(max_length=36, blank=True)
@@ -147,7 +168,7 @@ class TokenAudit(models.Model):
     @classmethod
     def of_token(cls, action: str, token: AccessToken, *, reason: str = "") -> "TokenAudit":
         """An unsaved row about a principal or service token."""
-        return cls(action=action, principal_id=token.public_id, principal_name=token.name, reason=reason[:64])
+        return cls(action=action, principal_id=token.public_id, principal_name=token.name, reason=reason[:200])
 
 
 def operators() -> "models.QuerySet[User]":

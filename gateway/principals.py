@@ -14,7 +14,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from gateway import environment_tokens, tokens
+from gateway import environment_tokens, sessions, tokens
 from gateway.filters import EVERYTHING, Selection
 from gateway.models import AccessToken, RightsVersion, operators
 from gateway.scopes import SCOPES_OF_GROUP
@@ -45,6 +45,9 @@ class Principal:
     # Service tokens: the only module they publish for; None publishes for any.
     publishes_for: str | None = None
     default_module: str = ""
+    # Sessions: which one, and a mark that changes with the user's password.
+    session_id: str = ""
+    generation: str = ""
 
     @property
     def selection(self) -> Selection:
@@ -84,14 +87,18 @@ class Snapshot:
     version: int
     by_digest: dict[str, Standing]
     by_public_id: dict[str, Standing]
+    ended_sessions: frozenset[str] = frozenset()
 
     def with_token(self, text: str) -> Principal:
         """The principal of a token text. Raises Refused."""
         return _admitted(self.by_digest.get(tokens.digest(text)))
 
-    def with_public_id(self, public_id: str) -> Principal:
-        """The principal with this public id. Raises Refused."""
-        return _admitted(self.by_public_id.get(public_id))
+    def with_public_id(self, public_id: str, *, session_id: str = "") -> Principal:
+        """The principal with this public id, in this session if it is a console user's. Raises Refused."""
+        if session_id in self.ended_sessions:
+            raise Refused("signed out", public_id)
+        principal = _admitted(self.by_public_id.get(public_id))
+        return dataclasses.replace(principal, session_id=session_id) if session_id else principal
 
 
 class Directory:
@@ -106,13 +113,36 @@ class Directory:
         """The principal of a token text. Raises Refused, LedgerUnavailable."""
         snapshot = await self.current()
         if tokens.digest(text) not in snapshot.by_digest:
-            snapshot = await self.current(fresh_seconds=MISS_FRESH_SECONDS)
+            snapshot = await self._after_miss()
         return snapshot.with_token(text)
 
-    async def current(self, *, fresh_seconds: float = FRESH_SECONDS) -> Snapshot:
-        """Everybody's rights, at most so old. Raises LedgerUnavailable."""
-        if time.monotonic() - self._checked_at >= fresh_seconds or self._snapshot is None:
-            await self._renew(fresh_seconds)
+    async def user_in_session(self, user_id: int, session_key: str | None) -> Principal:
+        """The principal of a console user. Raises Refused, LedgerUnavailable."""
+        public_id = sessions.principal_id(user_id)
+        snapshot = await self.current()
+        if public_id not in snapshot.by_public_id:
+            snapshot = await self._after_miss()
+        return snapshot.with_public_id(public_id, session_id=sessions.session_id(session_key))
+
+    async def current(self) -> Snapshot:
+        """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
+        # While somebody renews, the others go on with what is known: a slow database delays one caller, not all.
+        renewing = self._checking is not None and self._checking.locked()
+        if self._snapshot is None or (self._age_seconds >= FRESH_SECONDS and not renewing):
+            await self._renew(FRESH_SECONDS)
+        return self._trusted()
+
+    async def _after_miss(self) -> Snapshot:
+        """Rights as they are now: who is not known may have come a moment ago."""
+        if self._age_seconds >= MISS_FRESH_SECONDS or (self._checking is not None and self._checking.locked()):
+            await self._renew(MISS_FRESH_SECONDS)
+        return self._trusted()
+
+    @property
+    def _age_seconds(self) -> float:
+        return time.monotonic() - self._checked_at
+
+    def _trusted(self) -> Snapshot:
         if self._snapshot is None or time.monotonic() - self._confirmed_at > STALE_LIMIT_SECONDS:
             raise LedgerUnavailable("rights cannot be read")
         return self._snapshot
@@ -128,14 +158,10 @@ class Directory:
     async def _renew(self, fresh_seconds: float) -> None:
         if self._checking is None:
             self._checking = asyncio.Lock()
-        # While somebody renews, the others go on with what is known: a slow database delays one caller, not all.
-        if self._checking.locked() and self._snapshot is not None:
-            return
         async with self._checking:
-            started = time.monotonic()
-            if self._snapshot is not None and started - self._checked_at < fresh_seconds:
+            if self._snapshot is not None and self._age_seconds < fresh_seconds:
                 return
-            self._checked_at = started
+            started = self._checked_at = time.monotonic()
             try:
                 self._snapshot = await reader.run(_read, self._snapshot)
                 self._confirmed_at = started
@@ -159,18 +185,14 @@ def _read(known: Snapshot | None) -> Snapshot:
     for user in operators():
         groups = [group.name for group in user.groups.all()]
         principal = Principal(
-            public_id=session_public_id(user.pk),
+            public_id=sessions.principal_id(user.pk),
             kind="session",
             name=user.get_username(),
             scopes=scopes_of_groups(groups, superuser=user.is_superuser),
+            generation=sessions.generation(user),
         )
         by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
-    return Snapshot(version, by_digest, by_public_id)
-
-
-def session_public_id(user_id: int) -> str:
-    """How a console user is named in tickets and audit rows."""
-    return f"u-{user_id}"
+    return Snapshot(version, by_digest, by_public_id, sessions.ended())
 
 
 def scopes_of_groups(groups: Iterable[str], *, superuser: bool = False) -> frozenset[str]:

@@ -23,7 +23,7 @@ from gateway.authentication import Caller, refuse, require, with_header
 from gateway.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body, replay
 from gateway.errors import Refusal, correlation_id_of, refusal_for, respond, send_refusal
 from gateway.middleware import EdgeMiddleware, GetResponse, headers_for
-from gateway.principals import Principal, Refused, directory, session_public_id
+from gateway.principals import Principal, Refused, directory
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -104,7 +104,7 @@ async def principal_of(request: HttpRequest, caller: Caller) -> Principal:
     if request.method not in SAFE_METHODS:
         check_csrf(request)
     try:
-        return (await directory.current()).with_public_id(session_public_id(user.pk))
+        return await directory.user_in_session(user.pk, request.session.session_key)
     except Refused as refused:
         raise refuse("main_auth_failed", refused, caller) from None
 

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.signals import user_logged_out
 from django.db import transaction
 from django.db.models import signals
 
 from gateway.models import AccessToken, RightsVersion
 from gateway.principals import directory
+from gateway.sessions import signed_out
 
 
 def connect() -> None:
@@ -16,6 +18,7 @@ def connect() -> None:
         signals.post_save.connect(rights_changed, sender=model, dispatch_uid=name)
         signals.post_delete.connect(rights_changed, sender=model, dispatch_uid=name)
     signals.m2m_changed.connect(rights_changed, sender=User.groups.through, dispatch_uid="gateway.rights.groups")
+    user_logged_out.connect(signed_out, dispatch_uid="gateway.sessions.signed_out")
 
 
 def rights_changed(**kwargs: Any) -> None:

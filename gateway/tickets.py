@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from gateway import tokens
 from gateway.filters import Selection
+from gateway.principals import Principal
 from gateway.ticket_cache import TicketStoreFull
 
 logger = logging.getLogger(__name__)
@@ -44,17 +45,24 @@ class Ticket:
     public_id: str
     principal_id: str
     selection: Selection
+    # Of a console user: signing out of it ends the ticket too.
+    session_id: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.public_id, "principal": self.principal_id, "select": self.selection.as_json()}
+        return {
+            "id": self.public_id,
+            "principal": self.principal_id,
+            "select": self.selection.as_json(),
+            "session": self.session_id,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ticket":
-        return cls(data["id"], data["principal"], Selection.from_json(data["select"]))
+        return cls(data["id"], data["principal"], Selection.from_json(data["select"]), data["session"])
 
 
-def new(principal_id: str, selection: Selection) -> Ticket:
-    return Ticket(tokens.new_public_id("t"), principal_id, selection)
+def new(principal: Principal, selection: Selection) -> Ticket:
+    return Ticket(tokens.new_public_id("t"), principal.public_id, selection, principal.session_id)
 
 
 async def store(text: str, ticket: Ticket) -> None:

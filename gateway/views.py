@@ -67,7 +67,7 @@ class SseTokenView(Endpoint):
         if asked.exceeds(self.principal.selection):
             raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
         text = tokens.mint_ticket()
-        ticket = tickets.new(self.principal.public_id, self.principal.selection & asked)
+        ticket = tickets.new(self.principal, self.principal.selection & asked)
         await audit.record(
             TokenAudit(
                 action=TokenAudit.Action.TICKET_ISSUED,

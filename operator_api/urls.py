@@ -2,4 +2,6 @@ from django.urls import path
 
 from operator_api.views import WindowStatusView
 
-urlpatterns = [path(alias, WindowStatusView.as_view()) for alias in ("window/status", "chat/window/status", "windows")]
+urlpatterns = [path("window/status", WindowStatusView.as_view())]
+# Other names that front ends in the field use for the same.
+aliases = [path(name, WindowStatusView.as_view()) for name in ("chat/window/status", "windows")]

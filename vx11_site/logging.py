@@ -4,7 +4,7 @@ import logging
 import re
 import time
 
-from gateway.middleware import correlation_id_var
+from gateway import correlation
 
 # A ticket or token as a query value, and our own tokens anywhere (tracebacks quote arguments).
 _SECRETS = re.compile(r"(?i)(\b(?:access_|sse_)?token=)[^&\s\"'<>]+|\b(vx11[ps]_)[A-Za-z0-9_-]{16,}")
@@ -26,5 +26,5 @@ class RedactingFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        record.correlation_id = correlation_id_var.get()
+        record.correlation_id = correlation.current.get()
         return redact(super().format(record))

@@ -234,6 +234,15 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Live operator events through tickets that last a minute and open one stream.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["vx11_site.openapi.first_names_only"],
+    "POSTPROCESSING_HOOKS": ["vx11_site.openapi.add_stream"],
+    "SECURITY": [{"token": []}, {"bearer": []}],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "token": {"type": "apiKey", "in": "header", "name": "X-VX11-Token"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

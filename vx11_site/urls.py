@@ -4,8 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from operator_api import console
+from operator_api import console, urls
 from operator_api.views import HealthView, MetricsView, ReadyView
+
+admin.site.site_header = admin.site.site_title = "VX11 Operator"
+admin.site.index_title = "Access, events and operators"
 
 api = [
     path("", include("gateway.urls")),
@@ -13,9 +16,9 @@ api = [
     path("", include("operator_api.urls")),
 ]
 urlpatterns = [
-    path("operator/api/", include(api)),
-    path("operator/api/v1/", include(api)),
-    path("operator/api/schema/", SpectacularAPIView.as_view(urlconf="vx11_site.urls_schema"), name="schema"),
+    path("operator/api/", include([*api, *urls.aliases])),
+    path("operator/api/v1/", include([*api, *urls.aliases])),
+    path("operator/api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("operator/api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("operator/", console.console, name="console"),
     path("operator/login", console.login, name="login"),

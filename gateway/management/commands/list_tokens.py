@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from gateway.models import AccessToken
 
@@ -37,14 +36,10 @@ class Command(BaseCommand):
 
 
 def _row(token: AccessToken) -> dict[str, str]:
-    expired = token.expires_at is not None and token.expires_at <= timezone.now()
-    state = "revoked" if token.revoked_at else "expired" if expired else "valid"
-    if token.user is not None and not token.user.is_active:
-        state = "user disabled"
     return {
         "public_id": token.public_id,
         "kind": token.kind,
-        "state": state,
+        "state": token.state,
         "name": token.name,
         "scopes": ",".join(token.scopes),
         "modules": ",".join(token.modules) or token.module or "all",

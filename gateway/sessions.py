@@ -1,0 +1,53 @@
+"""Console sessions as principals: how they are named, and that signing out ends what they opened."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from gateway.models import EndedSession, RightsVersion
+
+ID_LENGTH = 20
+
+
+def principal_id(user_id: int) -> str:
+    """How a console user is named in tickets and audit rows."""
+    return f"u-{user_id}"
+
+
+def session_id(session_key: str | None) -> str:
+    """A name for a session that is safe to store: the key itself would sign in whoever reads it."""
+    return salted_hmac("vx11.session", session_key or "").hexdigest()[:ID_LENGTH]
+
+
+def generation(user: User) -> str:
+    """Changes with the user's password, as the validity of the sessions does."""
+    return salted_hmac("vx11.generation", user.password).hexdigest()[:ID_LENGTH]
+
+
+def ended() -> frozenset[str]:
+    """The sessions that were signed out of and may still be named by a ticket or a stream."""
+    return frozenset(EndedSession.objects.filter(at__gte=_memory_begins()).values_list("session_id", flat=True))
+
+
+def signed_out(request: HttpRequest | None, **kwargs: Any) -> None:
+    """For Django's user_logged_out, which is sent while the session still has its key."""
+    if request is None or not request.session.session_key:
+        return
+    with transaction.atomic():
+        EndedSession.objects.filter(at__lt=_memory_begins()).delete()
+        EndedSession.objects.update_or_create(
+            session_id=session_id(request.session.session_key), defaults={"at": timezone.now()}
+        )
+        RightsVersion.bump()
+
+
+def _memory_begins() -> Any:
+    """Nothing that a session opened outlives it by more than a ticket and a stream."""
+    seconds = settings.SSE_TOKEN_TTL_SECONDS + 2 * settings.STREAM_MAX_AGE_SECONDS
+    return timezone.now() - timedelta(seconds=seconds)
