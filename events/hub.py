@@ -128,12 +128,9 @@ class Hub:
         Nothing is awaited between the last chunk of history and the first live one, so none can fall between.
         """
         self.flush()
-        if subscriber.cursor.epoch != self.epoch:
+        if not self.remembers(subscriber.cursor):
             return False
-        missing = self.seq - subscriber.cursor.seq
-        if missing < 0 or missing > len(self._recent):
-            return False
-        missed = list(itertools.islice(reversed(self._recent), missing))[::-1]
+        missed = list(itertools.islice(reversed(self._recent), self.seq - subscriber.cursor.seq))[::-1]
         matching = [entry for entry in missed if entry.passes(subscriber.selection)]
         subscriber.live = True
         if matching and not subscriber.push(sse.events(self.epoch, matching), self.seq, len(matching)):
@@ -141,6 +138,10 @@ class Hub:
             return False
         self._groups.setdefault(subscriber.selection, set()).add(subscriber)
         return True
+
+    def remembers(self, cursor: Cursor) -> bool:
+        """Whether everything after the cursor is at hand, so that nobody need ask the log."""
+        return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)
 
     def leave(self, subscriber: Subscriber) -> None:
         subscriber.live = False

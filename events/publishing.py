@@ -4,6 +4,7 @@ from typing import Any
 
 from events import log
 from events.log import Appended
+from events.relay import the_relay
 from events.submissions import BATCH_LIMIT_EVENTS, Defaults, Invalid, NewEvent, Submission, read_event, read_key
 from gateway.errors import Refusal
 from gateway.principals import Principal
@@ -28,6 +29,8 @@ def read_submission(body: dict[str, Any], principal: Principal, *, correlation_i
 
 async def publish(submission: Submission) -> Appended:
     """Commit; when this returns, the events are durable. Raises IdempotencyConflict, LedgerUnavailable."""
+    # Without a running relay, other processes would hear of these events only by looking at the log.
+    await the_relay().start()
     size_bytes = sum(len(event.payload) + len(event.summary) + 512 for event in submission.events)
     appended: Appended = await writer.commit(
         log.append_many, submission, rows=len(submission.events), size_bytes=size_bytes

@@ -48,14 +48,15 @@ class Relay:
         self._outbox_entries = 0
         self._starting = asyncio.Lock()
 
-    @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def start(self) -> None:
         """Begin at the head of the log; does nothing when running. Raises LedgerUnavailable."""
+        if self.is_running():
+            return
         async with self._starting:
-            if self.running:
+            if self.is_running():
                 return
             await self.stop()
             self.hub.reset(await reader.run(log.head))

@@ -83,8 +83,12 @@ class Stream:
     async def prepare(self, cursor: Cursor | None) -> None:
         """Find out where reading begins, while refusing is still possible. Raises LedgerUnavailable."""
         if cursor is None:
+            # Another process may have committed what the hub has not heard of yet: that is not "from now".
+            self._subscriber.cursor = (await reader.run(log.head)).newest
             return
         self._subscriber.cursor = cursor
+        if self._relay.hub.remembers(cursor):
+            return
         try:
             self._page = await reader.run(log.read_after, cursor, self.opening.selection)
         except CursorGone as gone:
