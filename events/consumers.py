@@ -65,7 +65,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
                 return
             stream = await self._admit(read_request(self.scope))
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
-            fields = {"X-Correlation-Id": correlation_id, **headers_for(self.scope["path"])}
+            fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
             await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
             return
         await self._start(200, sse.HEADERS)
@@ -109,9 +109,12 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         await self.send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def _start(self, status: int, fields: dict[str, str]) -> None:
-        fields = {**headers_for(self.scope["path"]), "X-Correlation-Id": self.caller.correlation_id, **fields}
+        fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}
         encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
         await self.send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    def _common_headers(self) -> dict[str, str]:
+        return headers_for(self.scope["path"], self.scope["method"], self.scope["headers"])
 
     async def _finish(self) -> None:
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,7 +10,7 @@ from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from gateway import correlation, headers
+from gateway import correlation, cors, headers
 from gateway.errors import refusal_for, respond
 
 # Probes address a process by whatever name it has; what they see is public.
@@ -43,14 +43,15 @@ class EdgeMiddleware:
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             response = respond(refusal_for(error), correlation_id)
         response["X-Correlation-Id"] = correlation_id
-        for name, value in headers_for(request.path).items():
+        raw = scope.get("headers", ())
+        for name, value in headers_for(request.path, request.method or "", raw).items():
             response.headers.setdefault(name, value)
         return without_body(response) if request.method == "HEAD" else response
 
 
-def headers_for(path: str) -> dict[str, str]:
-    """The headers that an answer at this path gets unless it has its own."""
-    fields = dict(headers.SECURITY_HEADERS)
+def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:
+    """The headers that the answer to this request gets unless it has its own."""
+    fields = {**headers.SECURITY_HEADERS, **cors.headers_for(path, method, raw)}
     if not path.startswith(CACHEABLE_PREFIX):
         fields["Cache-Control"] = "no-store"
     if settings.SECURE_HSTS_SECONDS:

@@ -54,7 +54,9 @@ class Endpoint(APIView):
         try:
             handler = self._handler_of(request.method or "")
             self.caller = caller_of(request)
-            if not self.public and request.path not in settings.PUBLIC_ENTRY_POINTS:
+            open_to_all = self.public or request.path in settings.PUBLIC_ENTRY_POINTS
+            # A browser's preflight brings no credential.
+            if not open_to_all and request.method != "OPTIONS":
                 await self._admit(request)
             # DRF's Request would parse and authenticate a second time; handlers get Django's.
             response: HttpResponseBase = await handler(request, *args, **kwargs)
@@ -124,7 +126,8 @@ def check_csrf(request: HttpRequest) -> None:
 
 async def _refuse_body(scope: Scope, send: Send) -> None:
     correlation_id = headers.correlation_id(scope["headers"])
-    fields = {"X-Correlation-Id": correlation_id, **headers_for(scope["path"]), "Connection": "close"}
+    common = headers_for(scope["path"], scope["method"], scope["headers"])
+    fields = {"X-Correlation-Id": correlation_id, **common, "Connection": "close"}
     await send_refusal(send, Refusal("payload_too_large"), correlation_id, fields)
 
 
