@@ -1,21 +1,28 @@
-"""POST events/sse-token: a principal's token in a header buys a ticket for one stream."""
+"""POST events/sse-token: a principal's token in a header buys a ticket. And the page that explains refusals."""
 
 import time
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from gateway import audit, metrics, tickets, tokens
 from gateway.bodies import json_object
-from gateway.errors import Refusal
+from gateway.errors import REASONS, Refusal
 from gateway.filters import Selection, read_severities, read_values
 from gateway.models import TokenAudit
 from gateway.rest import Endpoint, answer
 
 STREAM_PATH = "/operator/api/events/stream"
+
+
+def errors_page(request: HttpRequest) -> HttpResponse:
+    """Where the `type` of every refusal leads."""
+    reasons = [(reason, status, sentence) for reason, (status, sentence) in REASONS.items()]
+    return render(request, "gateway/errors.html", {"reasons": reasons})
 
 
 class TicketRequest(serializers.Serializer[Any]):

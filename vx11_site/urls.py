@@ -2,10 +2,12 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
+from gateway.views import errors_page
 from operator_api import console, urls
 from operator_api.views import HealthView, MetricsView, ReadyView
+from vx11_site.openapi import DocumentView
 
 admin.site.site_header = admin.site.site_title = "VX11 Operator"
 admin.site.index_title = "Access, events and operators"
@@ -19,7 +21,8 @@ urlpatterns = [
     path("operator/api/", include([*api, *urls.aliases])),
     path("operator/api/v1/", include([*api, *urls.aliases])),
     path("operator/api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("operator/api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("operator/api/docs/", DocumentView.as_view(url_name="schema"), name="docs"),
+    path("operator/api/docs/errors", errors_page, name="errors"),
     path("operator/", console.console, name="console"),
     path("operator/login", console.login, name="login"),
     path("operator/logout", console.logout, name="logout"),
