@@ -74,7 +74,7 @@ deploy-check: $(VENV)/.development
 
 .PHONY: templates
 templates: $(VENV)/.development
-	@$(BIN)/djlint templates --check --lint --quiet
+	@$(BIN)/djlint templates --check --lint
 
 .PHONY: repository
 repository: $(VENV)/.development

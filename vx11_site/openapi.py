@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http.response import HttpResponseBase
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from events.schema import FILTER_PARAMETERS
 from gateway.headers import SECURITY_HEADERS
@@ -24,9 +24,7 @@ STREAM_SECURITY: list[dict[str, list[str]]] = [{}, {"token": []}, {"bearer": []}
 class DocumentView(SpectacularSwaggerSplitView):
     """The document as a page. Swagger UI writes style attributes, so here styles may be inline; scripts may not."""
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         policy = SECURITY_HEADERS["Content-Security-Policy"]
         response["Content-Security-Policy"] = policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -95,14 +96,14 @@ def test_make_run_shows_credentials_once_and_serves(tmp_path: Path) -> None:
 
 
 @contextmanager
-def shell(commands: str, environment: dict[str, str], *, output: object = subprocess.DEVNULL) -> Iterator[None]:
+def shell(commands: str, environment: dict[str, str], *, output: int | IO[str] = subprocess.DEVNULL) -> Iterator[None]:
     """Runs the commands in the checkout until the block is left; then all that they started is ended."""
     with subprocess.Popen(
         ["bash", "-c", commands],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=output,  # type: ignore[arg-type]  # a file or DEVNULL
+        stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     ) as process:

@@ -1,0 +1,210 @@
+"""`manage.py publish_events`: sends log lines or NDJSON to a running server as events."""
+
+import argparse
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events.submissions import BATCH_LIMIT_EVENTS
+from events.terminal.feed import Feed
+from events.terminal.feed_file import FileSource
+from events.terminal.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
+from events.terminal.feed_progress import FeedProgress
+from events.terminal.feed_sender import FeedSender
+from events.terminal.feed_source import LineSource, PipeSource
+from events.terminal.http_answers import ServerRefused
+from events.terminal.interruption import Interruption
+from events.terminal.server_access import (
+    EXIT_CREDENTIAL,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    CommandHelpFormatter,
+    add_server_arguments,
+    keep_requests_out_of_the_log,
+    server_url,
+    token,
+)
+from gateway.filters import SEVERITIES
+
+TOKEN_VARIABLE = "VX11_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
+STDIN = 0
+EXIT_LEFT_OUT = 1
+EXIT_AT_ONCE = 130
+LINGER_LIMIT_MS = 60_000
+_EVENT_TYPE = re.compile(r"[a-z0-9._-]{1,64}")
+_MODULE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+EPILOG = f"""\
+examples:
+  journalctl -f -o json | manage.py publish_events --module host
+  manage.py publish_events --file /var/log/nginx/error.log --follow --module nginx --guess-severity
+  my-service 2>&1 | manage.py publish_events --module my_service --event-type my_service.log
+  manage.py publish_events --file yesterday.ndjson
+
+A line that is a JSON object with event_type and summary is an event as it stands. Any other JSON object becomes the
+payload of an event; its summary, severity and time are taken from the usual fields (also of journald). Every other
+line is text. docs/feeding.md has the rules.
+
+Each event has an id, so that trying again doubles nothing: while the server is away the command waits, and goes on
+where it was. The lines of a file have the same ids in each run: the same file can be sent again within 24 hours.
+
+The first Ctrl-C or SIGTERM ends the reading and sends what was read; a second one ends at once.
+
+exit codes:
+  0    everything that was read was sent
+  1    as 0, but the server refused some events, which were reported and left out
+  {EXIT_USAGE}    wrong use of the command, or the input cannot be read
+  {EXIT_CREDENTIAL}    the token is not valid, or may not publish this
+  {EXIT_REFUSED}    the address is not that of a server that takes events
+  {EXIT_AT_ONCE}  ended at once by a second signal; some events may not have been sent
+"""
+
+
+class Command(BaseCommand):
+    help = "Send log lines or NDJSON from standard input or a file to a running server as events."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # No abbreviations: `--token abc` must not be read as a file name, and shown when there is no such file.
+        form = {"formatter_class": CommandHelpFormatter, "epilog": EPILOG, "allow_abbrev": False}
+        return super().create_parser(prog_name, subcommand, **form, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_server_arguments(parser, token_variable=TOKEN_VARIABLE)
+        source = parser.add_argument_group("what is read")
+        source.add_argument("--file", type=Path, metavar="F", help="read this file; without it, standard input")
+        source.add_argument(
+            "--follow", action="store_true", help="go on with what is added to the file, also after it was rotated"
+        )
+        start = source.add_mutually_exclusive_group()
+        start.add_argument(
+            "--from-start", action="store_true", help="follow the file from its first line (a new file always is)"
+        )
+        start.add_argument(
+            "--from-end", action="store_true", help="follow only what is added from now on (what --follow does)"
+        )
+        event = parser.add_argument_group("what it becomes, where the line itself does not say")
+        event.add_argument("--module", type=_matching(_MODULE), help="module of the events; without it, the token's")
+        event.add_argument("--severity", choices=SEVERITIES, help="severity of the events; without it, info")
+        event.add_argument(
+            "--event-type",
+            type=_matching(_EVENT_TYPE),
+            default=DEFAULT_EVENT_TYPE,
+            help="type of the events (%(default)s)",
+        )
+        event.add_argument(
+            "--guess-severity",
+            action="store_true",
+            help="take the severity from a label in the text: ERROR, [warn], fatal:, level=error",
+        )
+        sending = parser.add_argument_group("how it is sent")
+        sending.add_argument(
+            "--batch-size",
+            type=_number(1, BATCH_LIMIT_EVENTS),
+            default=BATCH_LIMIT_EVENTS,
+            metavar="N",
+            help="events in one request at most (%(default)s)",
+        )
+        sending.add_argument(
+            "--linger-ms",
+            type=_number(0, LINGER_LIMIT_MS),
+            default=200,
+            metavar="MS",
+            help="how long a batch waits for more lines (%(default)s)",
+        )
+        sending.add_argument("--quiet", action="store_true", help="only what was left out, and the summary")
+
+    def handle(self, **options: Any) -> None:
+        if not options["file"] and (options["follow"] or options["from_start"] or options["from_end"]):
+            raise CommandError("--follow, --from-start and --from-end need --file", returncode=EXIT_USAGE)
+        if not options["follow"] and options["from_end"]:
+            raise CommandError("--from-end needs --follow", returncode=EXIT_USAGE)
+        keep_requests_out_of_the_log()
+        url, secret = server_url(options["url"]), token(options["token_file"], variable=TOKEN_VARIABLE)
+        # Not self.stderr: that one colours all it writes as an error, and ends each write with a new line.
+        progress = FeedProgress(sys.stderr, name="publish_events", quiet=options["quiet"])
+        with contextlib.closing(Interruption()) as interruption, interruption.listening():
+            try:
+                self._carry(url, secret, progress, interruption, options)
+            except ServerRefused as refused:
+                code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
+                raise CommandError(f"{url} refused the events: {refused}", returncode=code) from None
+            except KeyboardInterrupt:
+                raise CommandError(
+                    "ended at once; some events may not have been sent", returncode=EXIT_AT_ONCE
+                ) from None
+            finally:
+                progress.summary()
+        if progress.left_out_count:
+            raise SystemExit(EXIT_LEFT_OUT)
+
+    def _carry(
+        self, url: str, secret: str, progress: FeedProgress, interruption: Interruption, options: dict[str, Any]
+    ) -> None:
+        source = _source(options, interruption)
+
+        def look_after() -> None:
+            source.notice()
+            if interruption.requested:
+                progress.finishing()
+
+        sender = FeedSender(url=url, token=secret, report=progress, wait=interruption.sleep, look_after=look_after)
+        feed = Feed(
+            source=source,
+            mapping=FeedMapping(
+                event_type=options["event_type"],
+                module=options["module"],
+                severity=options["severity"],
+                guess_severity=options["guess_severity"],
+            ),
+            sender=sender,
+            progress=progress,
+            interruption=interruption,
+            batch_events=options["batch_size"],
+            linger_seconds=options["linger_ms"] / 1000,
+        )
+        try:
+            feed.run()
+        finally:
+            source.close()
+            sender.close()
+
+
+def _source(options: dict[str, Any], interruption: Interruption) -> LineSource:
+    path: Path | None = options["file"]
+    if path is None:
+        return PipeSource(STDIN, interruption)
+    try:
+        if path.is_dir():
+            raise CommandError(f"{path} is a folder", returncode=EXIT_USAGE)
+        if path.exists() and not path.is_file():
+            # A named pipe, or what a shell makes of <(command).
+            return PipeSource(os.open(path, os.O_RDONLY), interruption)
+        from_end = options["follow"] and not options["from_start"]
+        return FileSource(path, interruption, follow=options["follow"], from_end=from_end)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def matching(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form {pattern.pattern}")
+        return text
+
+    return matching
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+            raise argparse.ArgumentTypeError(f"use a whole number from {least} to {most}")
+        return int(text)
+
+    return number

@@ -1,0 +1,149 @@
+"""`manage.py tail_events`: follows the events of a running server from a terminal or into a pipe."""
+
+import argparse
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from types import FrameType
+from typing import Any, TextIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events.terminal.event_printer import EventPrinter, OutputClosed
+from events.terminal.http_answers import ServerRefused
+from events.terminal.server_access import (
+    EXIT_CREDENTIAL,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    CommandHelpFormatter,
+    add_server_arguments,
+    keep_requests_out_of_the_log,
+    server_url,
+    token,
+)
+from events.terminal.stream_reader import Item, StreamEnded, StreamReader
+
+TOKEN_VARIABLE = "VX11_PRINCIPAL_TOKEN"  # noqa: S105 - the name of a variable
+# One page of GET /operator/api/events.
+LAST_LIMIT_EVENTS = 500
+EXIT_ENDED = 5
+
+EPILOG = f"""\
+examples:
+  manage.py tail_events --last 20
+  manage.py tail_events --severity error,critical --module nginx
+  manage.py tail_events --json | jq -r .summary
+  manage.py tail_events --json --last 500 --no-follow > newest.ndjson
+  manage.py tail_events --json --since k7f3-1042
+
+Events go to standard output, what is said about the connection to standard error. The command reconnects by itself and
+goes on where it was; if events in between are no longer there, it says so. Characters that a terminal would obey or
+not show are written as escapes.
+
+exit codes:
+  0    stopped by Ctrl-C or SIGTERM, --no-follow has come to the end, or the reader of the output has gone
+  {EXIT_USAGE}    wrong use of the command
+  {EXIT_CREDENTIAL}    the token is not valid, or may not read this
+  {EXIT_REFUSED}    the server refuses the cursor or a filter, or the address is not that of such a server
+  {EXIT_ENDED}    the server ended the stream for good: the token was revoked or has expired, or an administrator did it
+"""
+
+
+class Command(BaseCommand):
+    help = "Follow the events of a running server; reconnects, and misses and repeats nothing."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # No abbreviations: `--token abc` must not be read as a file name, and shown when there is no such file.
+        form = {"formatter_class": CommandHelpFormatter, "epilog": EPILOG, "allow_abbrev": False}
+        return super().create_parser(prog_name, subcommand, **form, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_server_arguments(parser, token_variable=TOKEN_VARIABLE)
+        wanted = parser.add_argument_group("which events (each may be repeated, or hold a comma list)")
+        for name in ("severity", "module", "event-type", "correlation-id"):
+            wanted.add_argument(f"--{name}", action="append", default=[], metavar="VALUE")
+        start = parser.add_argument_group("from where; without these, from now").add_mutually_exclusive_group()
+        start.add_argument(
+            "--since", metavar="CURSOR", default="", help="after this cursor, as events and messages have it"
+        )
+        start.add_argument(
+            "--last", type=_count, metavar="N", default=0, help=f"the newest N first, at most {LAST_LIMIT_EVENTS}"
+        )
+        parser.add_argument("--no-follow", action="store_true", help="end with what is there; needs --since or --last")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line, as the server sent it")
+
+    def handle(self, **options: Any) -> None:
+        if options["no_follow"] and not (options["since"] or options["last"]):
+            raise CommandError("--no-follow needs --since or --last: without one it starts now", returncode=EXIT_USAGE)
+        keep_requests_out_of_the_log()
+        url, secret = server_url(options["url"]), token(options["token_file"], variable=TOKEN_VARIABLE)
+        _make_writable(sys.stdout, as_json=options["json"])
+        printer = EventPrinter(sys.stdout, sys.stderr, as_json=options["json"], in_colour=_wants_colour(options))
+        try:
+            asyncio.run(_tail(url, secret, printer, options))
+        except (OutputClosed, KeyboardInterrupt):
+            # What Python still holds of it cannot be written either, and must not be tried at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except ServerRefused as refused:
+            code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
+            raise CommandError(f"{url} refused: {refused}", returncode=code) from None
+        except StreamEnded as ended:
+            raise CommandError(str(ended), returncode=EXIT_ENDED) from None
+
+
+async def _tail(url: str, secret: str, printer: EventPrinter, options: dict[str, Any]) -> None:
+    names = ("severity", "module", "event_type", "correlation_id")
+    reader = StreamReader(
+        url=url, token=secret, filters={name: options[name] for name in names}, cursor=options["since"]
+    )
+    reading = asyncio.ensure_future(_read(reader, printer, last=options["last"], follow=not options["no_follow"]))
+    loop = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # A write into a pipe that nobody empties blocks the loop; only an exception gets out of it.
+        if printer.writing:
+            raise KeyboardInterrupt
+        loop.call_soon_threadsafe(reading.cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await reading
+    await reader.close()
+
+
+async def _read(reader: StreamReader, printer: EventPrinter, *, last: int, follow: bool) -> None:
+    if last:
+        await _show(reader.newest(last), printer)
+    if follow or not last:
+        await _show(reader.follow(to_the_end=not follow), printer)
+
+
+async def _show(items: AsyncGenerator[Item, None], printer: EventPrinter) -> None:
+    # A printer that cannot go on must not leave the connection to the garbage collector.
+    async with contextlib.aclosing(items):
+        async for item in items:
+            printer.show(item)
+
+
+def _make_writable(out: TextIO, *, as_json: bool) -> None:
+    """Whatever the locale: JSON is UTF-8, and a terminal that lacks a character gets its escape."""
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(encoding="utf-8" if as_json else None, errors="strict" if as_json else "backslashreplace")
+
+
+def _wants_colour(options: dict[str, Any]) -> bool:
+    if options["no_color"] or options["json"]:
+        return False
+    return bool(options["force_color"]) or (sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= LAST_LIMIT_EVENTS:
+        raise argparse.ArgumentTypeError(f"use a whole number from 1 to {LAST_LIMIT_EVENTS}")
+    return int(text)

@@ -1,0 +1,131 @@
+"""Fixtures of all tests: a running installation (`stack`), one of a test's own (`own_stack`), Django for unit tests."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import django
+import pytest
+
+from tests.client import Client, Event
+from tests.servers import PrivatePostgres, PrivateRedis
+from tests.stacks import Size, Stack
+
+# Before Django reads its settings: unit tests have a data folder of their own, and nothing of the caller's environment.
+FOLDER = Path(tempfile.mkdtemp(prefix="vx11-tests-"))
+for name in [name for name in os.environ if name.startswith("VX11_")]:
+    del os.environ[name]
+os.environ["VX11_DATA_DIR"] = str(FOLDER / "data")
+os.environ["DJANGO_SETTINGS_MODULE"] = "vx11_site.settings"
+
+POSTGRES = pytest.StashKey[PrivatePostgres | None]()
+MACHINE = pytest.StashKey[ExitStack]()
+
+OwnStack = Callable[..., Stack]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack",
+        choices=["embedded", "scaled"],
+        default="embedded",
+        help="what to test: one process on SQLite, or two servers on a private PostgreSQL and Redis",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts what the settings of the unit tests name, then sets Django up with them."""
+    machine = config.stash[MACHINE] = ExitStack()
+    machine.callback(shutil.rmtree, FOLDER, ignore_errors=True)
+    config.stash[POSTGRES] = None
+    if config.getoption("--stack") == "scaled" and not config.getoption("collectonly"):
+        postgres = config.stash[POSTGRES] = machine.enter_context(PrivatePostgres())
+        # Not the Redis of the stack: its servers would hear of events that are not in their log.
+        redis = machine.enter_context(PrivateRedis())
+        os.environ["VX11_DATABASE_URL"] = postgres.url()
+        os.environ["VX11_REDIS_URL"] = redis.url
+        os.environ["VX11_SECRET_KEY"] = secrets.token_urlsafe(64)
+    # pytest-django does this only for those who name the settings before it looks for conftest files.
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[MACHINE].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: the loop of Playwright stays in this thread, and neither Django nor asyncio like that."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def stack_size(pytestconfig: pytest.Config) -> Size:
+    size: Size = pytestconfig.getoption("--stack")
+    return size
+
+
+@pytest.fixture(scope="session")
+def shared_stack(
+    stack_size: Size, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Stack]:
+    with Stack(stack_size, tmp_path_factory.mktemp("stack"), postgres=pytestconfig.stash[POSTGRES]) as stack:
+        yield stack
+        stack.assert_clean_logs()
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Iterator[Stack]:
+    """The installation all tests share; a test finds its own events by `marker`.
+
+    Whoever stops a server or counts all events takes `own_stack` instead.
+    """
+    yield shared_stack
+    shared_stack.assert_clean_logs()
+
+
+@pytest.fixture
+def own_stack(stack_size: Size, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[OwnStack]:
+    """Starts an installation for one test: `own_stack(VX11_HEARTBEAT_SECONDS="10")`."""
+    with ExitStack() as started:
+
+        def start(**environment: str) -> Stack:
+            folder = tmp_path / f"stack-{secrets.token_hex(4)}"
+            new = Stack(stack_size, folder, postgres=pytestconfig.stash[POSTGRES], environment=environment)
+            # Runs after the servers are stopped: what they say at the end counts too.
+            started.callback(new.assert_clean_logs)
+            return started.enter_context(new)
+
+        yield start
+
+
+@pytest.fixture
+def principal(stack: Stack) -> Client:
+    """Speaks to server `a` with a principal token that has every right."""
+    return stack.client(stack.principal_token)
+
+
+@pytest.fixture
+def service(stack: Stack) -> Client:
+    """Speaks to server `b`, so that what it publishes crosses processes when there are two."""
+    return stack.client(stack.service_token, server=stack.b)
+
+
+@pytest.fixture
+def marker() -> str:
+    """A correlation id of this test alone."""
+    return f"test-{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def new_event(marker: str) -> Callable[..., Event]:
+    """Makes events that carry the marker: `new_event(severity="warn")`."""
+
+    def make(**fields: object) -> Event:
+        return {"event_type": "test.happened", "summary": "something happened", "correlation_id": marker, **fields}
+
+    return make

@@ -1,0 +1,95 @@
+"""Private processes of a test: started on a free port, stopped by the test that started them, nobody else's touched."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+STOP_TIMEOUT_SECONDS = 20
+LOG_TAIL_LINES = 40
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def accepts_connections(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class OwnProcess:
+    """A child of this test run, with its output in a log file. Signals go to this child and to nothing else."""
+
+    def __init__(self, log_path: Path) -> None:
+        self.log_path = log_path
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None, "not started"
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return None if self._child is None else self._child.poll()
+
+    def start(
+        self, command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], user: str | None = None
+    ) -> None:
+        assert not self.running, "already running"
+        with self.log_path.open("ab") as log:
+            self._child = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
+                # Ctrl-C in the terminal is for the test run, which then stops its servers in order.
+                start_new_session=True,
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._child is not None, "not started"
+        assert self._child.poll() is None, f"already ended with {self._child.returncode}:\n{self.log_tail()}"
+        parent = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()[1]
+        assert int(parent) == os.getpid(), "not a child of this test run"
+        self._child.send_signal(number)
+
+    def wait(self, *, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> int:
+        assert self._child is not None, "not started"
+        return self._child.wait(timeout_seconds)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends the child and gives its exit code; one that does not obey in time is killed, and that is an error."""
+        if self.running:
+            self.send(number)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGKILL)
+            self.wait()
+            raise AssertionError(
+                f"did not end by {number.name} in {STOP_TIMEOUT_SECONDS} s:\n{self.log_tail()}"
+            ) from None
+
+    def log(self) -> str:
+        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+
+    def log_tail(self) -> str:
+        return "\n".join(self.log().splitlines()[-LOG_TAIL_LINES:])

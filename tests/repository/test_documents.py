@@ -1,0 +1,71 @@
+"""Documents say what is there, and all of it."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.repository import tree
+from tests.repository.tree import ROOT
+from vx11_site import __version__
+from vx11_site.environment import VARIABLES
+
+VARIABLE_NAME = re.compile(r"\bVX11_[A-Z0-9_]*[A-Z0-9]\b")
+
+
+def known_variables() -> set[str]:
+    return {variable.name for variable in VARIABLES} | {
+        f"{variable.name}_FILE" for variable in VARIABLES if variable.secret
+    }
+
+
+def test_every_setting_is_documented() -> None:
+    documented = set(VARIABLE_NAME.findall((ROOT / "docs/settings.md").read_text()))
+    assert {variable.name for variable in VARIABLES} - documented == set()
+
+
+@pytest.mark.parametrize("path", [path for path in tree.files() if path.suffix == ".md"], ids=str)
+def test_every_setting_a_document_names_exists(path: Path) -> None:
+    assert set(VARIABLE_NAME.findall((ROOT / path).read_text())) - known_variables() == set()
+
+
+def test_there_is_one_version_number() -> None:
+    assert "project" not in tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assigned = [
+        path
+        for path, text in tree.texts().items()
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        and target.id in ("__version__", "VERSION")
+        and isinstance(node.value, ast.Constant)
+    ]
+    assert [str(path) for path in assigned] == ["vx11_site/__init__.py"]
+
+
+def test_the_changelog_knows_the_version() -> None:
+    assert re.search(rf"^## \[?{re.escape(__version__)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_target_a_document_names_exists(document: str) -> None:
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)\b", "\n".join(code_of((ROOT / document).read_text()))))
+    listed = subprocess.run(["make", "help"], check=True, cwd=ROOT, capture_output=True, text=True).stdout
+    assert named
+    assert named - set(re.findall(r"^ *make ([a-z-]+)", listed, re.MULTILINE)) == set()
+
+
+def code_of(markdown: str) -> list[str]:
+    """What stands between back-ticks, in lines and in blocks."""
+    return re.findall(r"```.*?```|`[^`\n]+`", markdown, re.DOTALL) + re.findall(r"^ {4}.*$", markdown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [path for path in tree.files() if path.suffix == ".md"], ids=str)
+def test_every_link_of_a_document_to_a_file_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", (ROOT / path).read_text())
+    assert [link for link in links if not (ROOT / path.parent / link).exists()] == []

@@ -1,0 +1,251 @@
+"""Private servers of the tests: Redis, PostgreSQL and VX11 Operator itself."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from tests.processes import OwnProcess, accepts_connections, free_port
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+POSTGRES_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+START_TIMEOUT_SECONDS = 30
+COMMAND_TIMEOUT_SECONDS = 60
+
+
+class PrivateRedis:
+    """A redis-server of one's own, empty, that keeps nothing on disk."""
+
+    def __init__(self, *, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="vx11-redis-"))
+        self.process = OwnProcess(self.folder / "redis.log")
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        options = {"--port": str(self.port), "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}
+        command = ["redis-server", *(word for pair in options.items() for word in pair), "--dir", str(self.folder)]
+        self.process.start(command, folder=self.folder, environment={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+        wait_until(lambda: self._is_up(), "redis-server accepts connections")
+
+    def _is_up(self) -> bool:
+        assert self.process.running, f"redis-server ended:\n{self.process.log_tail()}"
+        return accepts_connections(self.port)
+
+    def stop(self) -> None:
+        if self.process.running:
+            self.process.end()
+
+    def kill(self) -> None:
+        self.process.end(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PrivatePostgres:
+    """A PostgreSQL cluster of one's own in a temporary folder, trusting whoever reaches it on 127.0.0.1.
+
+    `durable=False` leaves out fsync: fine for everything but tests that pull the plug of the machine.
+    """
+
+    def __init__(self, *, durable: bool = False, port: int | None = None) -> None:
+        self.durable = durable
+        self.port = port or free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="vx11-postgres-"))
+        self.process = OwnProcess(self.folder / "postgres.log")
+        # initdb refuses root.
+        self._user = "postgres" if os.geteuid() == 0 else None
+        self._environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgres://vx11@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        if not self._data.exists():
+            self._create_cluster()
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.folder,
+            "max_connections": 100,
+            "fsync": "on" if self.durable else "off",
+            "synchronous_commit": "on" if self.durable else "off",
+            "full_page_writes": "on" if self.durable else "off",
+        }
+        command = [self._program("postgres"), "-D", str(self._data)]
+        command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        self.process.start(command, folder=self.folder, environment=self._environment, user=self._user)
+        wait_until(lambda: self._is_up(), "PostgreSQL accepts connections", timeout_seconds=30)
+
+    def create_database(self, name: str) -> str:
+        """Makes an empty database and gives its URL."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vx11", name)
+        return self.url(name)
+
+    def dump(self, url: str) -> bytes:
+        """All of one database as SQL."""
+        return self._run("pg_dump", "--inserts", url).encode()
+
+    def stop(self) -> None:
+        if self.process.running:
+            # Fast shutdown: PostgreSQL's SIGTERM waits for clients to leave.
+            self.process.end(signal.SIGINT)
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _create_cluster(self) -> None:
+        if self._user:
+            account = pwd.getpwnam(self._user)
+            os.chown(self.folder, account.pw_uid, account.pw_gid)
+        options = ("--auth=trust", "--username=vx11", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        self._run("initdb", *options, "-D", str(self._data))
+
+    def _is_up(self) -> bool:
+        assert self.process.running, f"PostgreSQL ended:\n{self.process.log_tail()}"
+        probe = [
+            self._program("pg_isready"),
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-d",
+            "postgres",
+            "-U",
+            "vx11",
+        ]
+        return subprocess.run(probe, check=False, env=self._environment).returncode == 0
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [self._program(program), *arguments],
+            check=False,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            user=self._user,
+            group=self._user,
+            extra_groups=[] if self._user else None,
+        )
+        assert done.returncode == 0, f"{program} failed:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    @staticmethod
+    def _program(name: str) -> str:
+        """Debian keeps the server's programs out of PATH."""
+        places = os.pathsep.join([*map(str, POSTGRES_PLACES), os.environ["PATH"]])
+        found = shutil.which(name, path=places)
+        assert found, f"{name} is not installed; `make test` says how to get it"
+        return found
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class RunningServer:
+    """`manage.py serve` on a free port of 127.0.0.1, which it keeps over restarts.
+
+    `environment` holds the VX11_ variables; those of the test run itself do not reach the server.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *, port: int | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("VX11_", "DJANGO_"))},
+            # Otherwise a line stays in a buffer when the server is killed.
+            "PYTHONUNBUFFERED": "1",
+            "VX11_DATA_DIR": str(folder / "data"),
+            **environment,
+        }
+        self.process = OwnProcess(folder / f"serve-{self.port}.log")
+        self._log_read = 0
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self.process.running
+
+    def start(self) -> None:
+        command = [sys.executable, "manage.py", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        self.process.start(command, folder=ROOT, environment=self.environment)
+        wait_until(self._is_healthy, f"{self.url}/health answers 200", timeout_seconds=START_TIMEOUT_SECONDS)
+
+    def stop(self) -> int:
+        """Ends the server in order (SIGTERM) and gives its exit code."""
+        return self.process.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends the server as a crash would (SIGKILL)."""
+        self.process.end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        if self.running:
+            self.stop()
+        self.start()
+
+    def manage(self, *arguments: str, stdin: str | None = None) -> str:
+        """Runs a management command with the environment of this server; gives what it printed."""
+        done = self.run_manage(*arguments, stdin=stdin)
+        assert done.returncode == 0, f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def run_manage(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            check=False,
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_SECONDS,
+        )
+
+    def new_log(self) -> str:
+        """What the server wrote since the last call."""
+        text = self.process.log()
+        new, self._log_read = text[self._log_read :], len(text)
+        return new
+
+    def _is_healthy(self) -> bool:
+        assert self.running, f"the server ended with {self.process.exit_code}:\n{self.process.log_tail()}"
+        try:
+            return httpx.get(f"{self.url}/health", timeout=2, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False

@@ -1,0 +1,21 @@
+"""What a module has in the log of a stack."""
+
+from tests.client import Client, Json
+
+
+def stored(client: Client, module: str) -> list[Json]:
+    """All events of the module, in the order of the log."""
+    events: list[Json] = []
+    query: dict[str, object] = {}
+    while True:
+        page = client.polled(module=module, limit=500, **query)
+        events = page["events"] + events
+        if len(page["events"]) < 500:
+            return events
+        # Backwards: the cursor just before an event is where it would be read from.
+        epoch = page["cursor"].rpartition("-")[0]
+        query = {"before": f"{epoch}-{page['events'][0]['seq']}"}
+
+
+def summaries(client: Client, module: str) -> list[str]:
+    return [event["summary"] for event in stored(client, module)]

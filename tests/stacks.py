@@ -1,0 +1,154 @@
+"""A stack: everything one installation consists of, in one of its two sizes, with tokens that tests know.
+
+Embedded is one server on SQLite with everything in process; scaled is two servers that share PostgreSQL and Redis.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from tests.client import API, Client
+from tests.servers import PrivatePostgres, PrivateRedis, RunningServer
+from tests.waiting import wait_until
+
+Size = Literal["embedded", "scaled"]
+TRACEBACK = "Traceback (most recent call last)"
+# Heartbeats come often, so that a test that waits for one need not wait for long.
+HEARTBEAT_SECONDS = 1
+
+
+class Stack:
+    """`a` and `b` are its servers: two when scaled, the same one twice when embedded."""
+
+    def __init__(
+        self,
+        size: Size,
+        folder: Path,
+        *,
+        postgres: PrivatePostgres | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.size = size
+        self.folder = folder
+        self.principal_token = f"principal-{secrets.token_hex(16)}"
+        self.service_token = f"service-{secrets.token_hex(16)}"
+        # Every credential that exists; none may turn up in a log.
+        self.credentials = {self.principal_token, self.service_token}
+        self._postgres = postgres
+        self._redis = PrivateRedis() if size == "scaled" else None
+        self._extra = dict(environment or {})
+        self._exit = ExitStack()
+        self.servers: list[RunningServer] = []
+
+    @property
+    def a(self) -> RunningServer:
+        return self.servers[0]
+
+    @property
+    def b(self) -> RunningServer:
+        return self.servers[-1]
+
+    @property
+    def redis(self) -> PrivateRedis:
+        assert self._redis is not None, "there is no Redis in an embedded stack"
+        return self._redis
+
+    @property
+    def postgres(self) -> PrivatePostgres:
+        assert self._postgres is not None, "there is no PostgreSQL in an embedded stack"
+        return self._postgres
+
+    def start(self) -> None:
+        environment = {
+            "VX11_PRINCIPAL_TOKEN": self.principal_token,
+            "VX11_SERVICE_TOKEN": self.service_token,
+            "VX11_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+        }
+        if self.size == "scaled":
+            self._exit.enter_context(self.redis)
+            environment |= {
+                "VX11_DATABASE_URL": self.postgres.create_database(f"stack_{secrets.token_hex(4)}"),
+                "VX11_REDIS_URL": self.redis.url,
+                "VX11_SECRET_KEY": secrets.token_urlsafe(64),
+            }
+        environment |= self._extra
+        names = ["a", "b"] if self.size == "scaled" else ["a"]
+        self.servers = [RunningServer(self.folder / name, environment) for name in names]
+        self.a.manage("migrate", "--no-input")
+        for server in self.servers:
+            server.start()
+
+    def client(self, token: str | None, *, server: RunningServer | None = None) -> Client:
+        """Speaks to server `a` unless told otherwise; `token=None` sends no credential."""
+        return Client((server or self.a).url, token=token, credentials=self.credentials)
+
+    def issue_token(
+        self,
+        kind: Literal["principal", "service"],
+        *,
+        name: str | None = None,
+        scopes: tuple[str, ...] = (),
+        modules: tuple[str, ...] = (),
+        expires_in: str | None = None,
+    ) -> tuple[str, str]:
+        """A new token and its public id."""
+        words = ["issue_token", "--kind", kind, "--name", name or f"test-{secrets.token_hex(4)}", "--json"]
+        words += [word for scope in scopes for word in ("--scope", scope)]
+        words += [word for module in modules for word in ("--module", module)]
+        words += ["--expires-in", expires_in] if expires_in else []
+        issued = json.loads(self.a.manage(*words))
+        self.credentials.add(issued["token"])
+        for server in self.servers:
+            self._wait_until_known(issued["token"], server)
+        return issued["token"], issued["public_id"]
+
+    def revoke_token(self, public_id: str) -> None:
+        self.a.manage("revoke_token", public_id)
+
+    def _wait_until_known(self, token: str, server: RunningServer) -> None:
+        """What a command changes in the database, a server in another process sees within a second."""
+        client = self.client(token, server=server)
+
+        def is_known() -> bool:
+            return client.get(f"{API}/window/status").status_code not in (401, 429)
+
+        # A refused credential counts against this address, so ask seldom.
+        wait_until(is_known, "the new token is known", pause_seconds=0.2)
+
+    def assert_clean_logs(self) -> None:
+        """No exception and no credential in what the servers wrote since the last call."""
+        for server in self.servers:
+            log = server.new_log()
+            assert TRACEBACK not in log, f"a server logged an exception:\n{log[-6000:]}"
+            leaks = [line for line in log.splitlines() if self._holds_credential(line)]
+            assert not leaks, f"a credential stands in the log: {[self._masked(line) for line in leaks[:3]]}"
+
+    def _holds_credential(self, line: str) -> bool:
+        return any(credential in line for credential in self.credentials)
+
+    def _masked(self, line: str) -> str:
+        return re.sub("|".join(map(re.escape, self.credentials)), "<credential>", line)
+
+    def stop(self) -> None:
+        for server in self.servers:
+            if server.running:
+                server.stop()
+        self._exit.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
