@@ -1,0 +1,86 @@
+"""The console as a person uses it: accounts, signing in, reading rows; and what went wrong in the page meanwhile."""
+
+import dataclasses
+import json
+import secrets
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from tests.stacks import Stack
+
+# Reports of the browser about the policy reach the page as events, the first ones before our scripts run.
+WATCH_POLICY = "addEventListener('securitypolicyviolation', (event) => console.error('policy', event.blockedURI));"
+# Shortest waits, so that a test of reconnects takes seconds.
+NO_LUCK = "Math.random = () => 0;"
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    name: str
+    password: str
+
+
+def add_account(stack: Stack, *, group: str | None, name: str | None = None) -> Account:
+    """A new user of the console, in one group or in none."""
+    account = Account(name=name or f"user-{secrets.token_hex(4)}", password=secrets.token_urlsafe(16))
+    values = json.dumps({"username": account.name, "password": account.password})
+    lines = ["from django.contrib.auth.models import Group, User", f"user = User.objects.create_user(**{values})"]
+    lines += [f"user.groups.add(Group.objects.get(name={group!r}))"] if group else []
+    stack.a.manage("shell", "-c", "\n".join(lines))
+    stack.credentials.add(account.password)
+    return account
+
+
+def change_account(stack: Stack, account: Account, statement: str) -> None:
+    """Runs one statement about `user` in a process of its own, as an administrator's command would."""
+    find = f"from django.contrib.auth.models import User\nuser = User.objects.get(username={account.name!r})\n"
+    stack.a.manage("shell", "-c", find + statement)
+
+
+class ConsolePage:
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.problems: list[str] = []
+        page.add_init_script(WATCH_POLICY + NO_LUCK)
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def sign_in(self, account: Account) -> None:
+        self.page.goto(f"{self.url}/operator/")
+        self.fill_in(account)
+
+    def fill_in(self, account: Account) -> None:
+        self.page.get_by_label("User name").fill(account.name)
+        self.page.get_by_label("Password").fill(account.password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def open(self, account: Account) -> None:
+        """Signs in and waits until the feed is live."""
+        self.sign_in(account)
+        self.expect_state("Live")
+
+    def expect_state(self, word: str, *, timeout_seconds: float = 15) -> None:
+        expect(self.page.locator("[data-slot=state]")).to_have_text(word, timeout=timeout_seconds * 1000)
+
+    @property
+    def notice(self) -> Locator:
+        return self.page.get_by_role("alert")
+
+    @property
+    def rows(self) -> Locator:
+        return self.page.locator(".row")
+
+    def row(self, summary: str) -> Locator:
+        """The row that shows this summary and nothing else in its text column."""
+        text = self.page.locator(".text").get_by_text(summary, exact=True)
+        return self.rows.filter(has=text)
+
+    def summaries(self, *, containing: str = "") -> list[str]:
+        """Texts of all rows, hidden ones too, oldest first."""
+        return [text for text in self.page.locator(".row .text").all_text_contents() if containing in text]

@@ -1,0 +1,132 @@
+"""How the console looks and handles: on a phone, in the dark, by keyboard, for eyes that need contrast."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from tests.browser.console_page import Account, ConsolePage
+from tests.browser.sample_events import sample_events
+from tests.client import Client
+from tests.stacks import Stack
+
+Open = Callable[..., ConsolePage]
+PHONE = ViewportSize(width=375, height=667)
+DESKTOP = ViewportSize(width=1280, height=800)
+AA_CONTRAST = 4.5
+# Contrast by the formula of WCAG 2 of each visible text with the first opaque ground behind it.
+LOW_CONTRAST = """
+    (least) => {
+        const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+        const light = (colour) => {
+            const [r, g, b] = numbers(colour).map((value) => {
+                const share = value / 255;
+                return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+            });
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const ground = (element) => {
+            for (let at = element; at; at = at.parentElement) {
+                const colour = getComputedStyle(at).backgroundColor;
+                if ((numbers(colour)[3] ?? 1) === 1) return colour;
+            }
+            return "rgb(255, 255, 255)";
+        };
+        const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        return [...document.body.querySelectorAll("*")]
+            .filter((element) => hasText(element) && element.checkVisibility())
+            .map((element) => {
+                const pair = [light(getComputedStyle(element).color), light(ground(element))];
+                const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+                return [element.className || element.tagName, element.textContent.trim().slice(0, 30), ratio];
+            })
+            .filter(([, , ratio]) => ratio < least);
+    }
+"""
+
+
+@pytest.fixture
+def open_console(new_page: Callable[..., Page], stack: Stack, viewer: Account, service: Client) -> Open:
+    """The console with some realistic events, in a window of the wanted kind."""
+
+    def make(**options: Any) -> ConsolePage:
+        service.published(list(sample_events()))
+        console = ConsolePage(new_page(**options), stack.a.url)
+        console.open(viewer)
+        expect(console.rows.last).to_contain_text("nightly-index finished")
+        return console
+
+    return make
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["375px", "1280px"])
+def test_the_page_fits_its_window(open_console: Open, viewport: ViewportSize, tmp_path: Path) -> None:
+    console = open_console(viewport=viewport)
+    picture = tmp_path / f"console-{viewport['width']}.png"
+    console.page.screenshot(path=picture)
+    width, height = console.page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    )
+    assert (width, height) <= (viewport["width"], viewport["height"])
+    assert console.page.locator("#feed").evaluate("(feed) => feed.scrollWidth <= feed.clientWidth")
+    for text in ("Live", "closed (solo madre)"):
+        expect(console.page.get_by_text(text)).to_be_in_viewport(ratio=1)
+    expect(console.page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+    assert picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_the_contrast_of_aa(open_console: Open, scheme: str) -> None:
+    console = open_console(color_scheme=scheme)
+    console.rows.last.locator("summary").click()
+    expect(console.rows.last.locator("dl")).to_be_visible()
+    for state in ("connecting", "live", "reconnecting", "polling", "ended"):
+        console.page.locator(".status").evaluate("(status, state) => (status.dataset.state = state)", state)
+        assert console.page.evaluate(LOW_CONTRAST, AA_CONTRAST) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sign_in_page_and_its_error_have_the_contrast_of_aa(
+    new_page: Callable[..., Page], stack: Stack, scheme: str
+) -> None:
+    console = ConsolePage(new_page(color_scheme=scheme), stack.a.url)
+    console.sign_in(Account("nobody", "not a password"))
+    expect(console.notice).to_be_visible()
+    assert console.page.evaluate(LOW_CONTRAST, AA_CONTRAST) == []
+
+
+def test_light_and_dark_follow_the_device(open_console: Open) -> None:
+    console = open_console(color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = console.page.evaluate(ground)
+    console.page.emulate_media(color_scheme="dark")
+    assert console.page.evaluate(ground) != light
+
+
+def test_nothing_moves_for_those_who_do_not_want_it(open_console: Open) -> None:
+    console = open_console(reduced_motion="reduce")
+    for state in ("connecting", "reconnecting"):
+        console.page.locator(".status").evaluate("(status, state) => (status.dataset.state = state)", state)
+        name = console.page.locator(".lamp").evaluate("(lamp) => getComputedStyle(lamp).animationName")
+        assert name == "none"
+
+
+def test_everything_can_be_reached_and_used_by_keyboard(open_console: Open) -> None:
+    console = open_console()
+    reached = []
+    for _ in range(10):
+        console.page.keyboard.press("Tab")
+        reached.append(console.page.evaluate("document.activeElement.value || document.activeElement.className"))
+        if reached[-1] == "feed":
+            break
+    assert {"skip", "info", "warn", "error", "critical", "feed"} <= set(reached)
+    console.page.keyboard.press("Tab")
+    console.page.keyboard.press("Enter")
+    expect(console.page.locator(".row details[open]")).to_have_count(1)
+
+
+def test_the_version_stands_in_the_footer(open_console: Open, principal: Client) -> None:
+    version = principal.get("/health").json()["version"]
+    expect(open_console().page.locator("footer")).to_contain_text(version)
