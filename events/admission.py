@@ -128,7 +128,7 @@ async def _ticket_holder(ticket: tickets.Ticket | None, caller: Caller) -> Princ
     if ticket is None:
         raise _bad_ticket(Refused("unknown, used or expired"), caller)
     try:
-        return (await directory.current()).with_public_id(ticket.principal_id, session_id=ticket.session_id)
+        return await directory.named(ticket.principal_id, session_id=ticket.session_id)
     except Refused as refused:
         raise _bad_ticket(refused, caller) from None
 

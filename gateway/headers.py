@@ -95,7 +95,8 @@ def _is_address(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    # A zone (fe80::1%eth0) may be any text of any length, and means nothing on another machine.
+    return "%" not in text
 
 
 def _within(text: str, networks: Sequence[Network]) -> bool:

@@ -118,11 +118,14 @@ class Directory:
 
     async def user_in_session(self, user_id: int, session_key: str | None) -> Principal:
         """The principal of a console user. Raises Refused, LedgerUnavailable."""
-        public_id = sessions.principal_id(user_id)
+        return await self.named(sessions.principal_id(user_id), session_id=sessions.session_id(session_key))
+
+    async def named(self, public_id: str, *, session_id: str = "") -> Principal:
+        """As Snapshot.with_public_id, for a principal that another process may have met first."""
         snapshot = await self.current()
         if public_id not in snapshot.by_public_id:
             snapshot = await self._after_miss()
-        return snapshot.with_public_id(public_id, session_id=sessions.session_id(session_key))
+        return snapshot.with_public_id(public_id, session_id=session_id)
 
     async def current(self) -> Snapshot:
         """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
@@ -159,7 +162,8 @@ class Directory:
         if self._checking is None:
             self._checking = asyncio.Lock()
         async with self._checking:
-            if self._snapshot is not None and self._age_seconds < fresh_seconds:
+            # Also after a check that failed: those who waited for it are told now, not after a wait of their own.
+            if self._age_seconds < fresh_seconds:
                 return
             started = self._checked_at = time.monotonic()
             try:
@@ -167,6 +171,7 @@ class Directory:
                 self._confirmed_at = started
             except LedgerUnavailable as error:
                 logger.warning("rights could not be checked: %s", error)
+                self._checked_at = time.monotonic()
 
 
 def _read(known: Snapshot | None) -> Snapshot:

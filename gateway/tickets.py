@@ -73,8 +73,13 @@ async def store(text: str, ticket: Ticket) -> None:
 
 async def find(text: str) -> Ticket | None:
     """The ticket of this text while it is valid; uses nothing up. Raises TicketStoreUnavailable."""
-    data = await _ask(functools.partial(_cache().get, _key(text)))
-    return None if data is None else Ticket.from_json(data)
+    try:
+        data = await _ask(functools.partial(_cache().get, _key(text)))
+        return None if data is None else Ticket.from_json(data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Written by another version of this program, or by somebody else: whatever it is, it is no ticket of ours.
+        logger.error("the ticket store holds what is no ticket: %s", type(error).__name__)
+        return None
 
 
 async def use(text: str) -> bool:
