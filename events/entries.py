@@ -8,6 +8,21 @@ import orjson
 from gateway.filters import Selection
 
 
+class Record(NamedTuple):
+    """An event of the log as it is stored, as far as readers may see it. `payload` is JSON text."""
+
+    seq: int
+    event_id: str
+    event_type: str
+    summary: str
+    module: str
+    severity: str
+    correlation_id: str
+    payload: str
+    created_at: datetime
+    occurred_at: datetime | None
+
+
 class Entry(NamedTuple):
     """An event of the log. `body` is its JSON as in the stream's data line and in polling answers."""
 
@@ -29,36 +44,26 @@ class Entry(NamedTuple):
 
 def timestamp(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds and Z: 2026-01-04T01:34:28.123456Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, whose %Y writes the year 999 with three digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def encode(
-    *,
-    seq: int,
-    event_id: str,
-    event_type: str,
-    summary: str,
-    module: str,
-    severity: str,
-    correlation_id: str,
-    payload: str | bytes,
-    created_at: datetime,
-    occurred_at: datetime | None,
-) -> Entry:
-    """`payload` is JSON text already; it is put in as it is."""
+def encode(record: Record) -> Entry:
     body = orjson.dumps(
         {
             "type": "event",
-            "event_id": event_id,
-            "seq": seq,
-            "event_type": event_type,
-            "summary": summary,
-            "module": module,
-            "severity": severity,
-            "correlation_id": correlation_id,
-            "payload": orjson.Fragment(payload),
-            "created_at": timestamp(created_at),
-            "occurred_at": occurred_at and timestamp(occurred_at),
+            "event_id": record.event_id,
+            "seq": record.seq,
+            "event_type": record.event_type,
+            "summary": record.summary,
+            "module": record.module,
+            "severity": record.severity,
+            "correlation_id": record.correlation_id,
+            "payload": orjson.Fragment(record.payload),
+            "created_at": timestamp(record.created_at),
+            "occurred_at": record.occurred_at and timestamp(record.occurred_at),
         }
     )
-    return Entry(seq, severity, module, event_type, correlation_id, body)
+    # What orjson returns holds 4 KiB whatever its length, and entries are kept; a copy holds what it needs.
+    kept = bytes(memoryview(body))
+    return Entry(record.seq, record.severity, record.module, record.event_type, record.correlation_id, kept)

@@ -132,6 +132,9 @@ class Hub:
             return False
         missed = list(itertools.islice(reversed(self._recent), self.seq - subscriber.cursor.seq))[::-1]
         matching = [entry for entry in missed if entry.passes(subscriber.selection)]
+        # This chunk is the subscriber's own: many that come back at once must not hold that much each.
+        if sum(len(entry.body) for entry in matching) > PENDING_LIMIT_BYTES:
+            return False
         subscriber.live = True
         if matching and not subscriber.push(sse.events(self.epoch, matching), self.seq, len(matching)):
             subscriber.live = False

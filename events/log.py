@@ -10,14 +10,14 @@ import string
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 
 from django.db import connection, models, transaction
 from django.utils import timezone
 
 from events.cursors import Cursor, CursorGone, Head
-from events.entries import Entry, encode
+from events.entries import Entry, Record, encode
+from events.insertion import Row, insert
 from events.models import Event, LogHead
 from events.submissions import NewEvent, Submission
 from gateway.filters import Selection
@@ -33,19 +33,6 @@ PRUNE_BATCH_ROWS = 2_000
 IDEMPOTENCY_HOURS = 24
 # How many matching events a polling answer counts.
 COUNT_LIMIT = 10_000
-
-_COLUMNS = (
-    "seq",
-    "event_id",
-    "event_type",
-    "summary",
-    "module",
-    "severity",
-    "correlation_id",
-    "payload",
-    "created_at",
-    "occurred_at",
-)
 
 
 class Appended(NamedTuple):
@@ -98,16 +85,17 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
     row = _locked_head()
     known = _Known(submissions)
     now = timezone.now()
-    fresh: list[Event] = []
+    fresh: list[Row] = []
     outcomes: list[Appended | Exception] = []
     for submission in submissions:
         outcomes.append(_place(submission, row, known, fresh, now))
         submission.tried = True
     if fresh:
-        Event.objects.bulk_create(fresh, batch_size=PAGE_LIMIT_ROWS)
+        insert(fresh)
         row.save(update_fields=["last_seq"])
-        entries = [_encode_row(event) for event in fresh]
-        transaction.on_commit(partial(_tell, row.epoch, entries), robust=True)
+        entries = [encode(new.record) for new in fresh]
+        # A function and not a partial: when it fails, Django asks for its __qualname__, and would fail instead.
+        transaction.on_commit(lambda: _tell(row.epoch, entries), robust=True)
     return outcomes
 
 
@@ -135,7 +123,8 @@ def read_before(cursor: Cursor, selection: Selection, *, limit: int) -> Page:
     The page's cursor is the one to go on from, further back.
     """
     now = head()
-    if reset := now.reset_for(cursor):
+    past_the_end = Cursor(now.epoch, now.last_seq + 1)
+    if cursor != past_the_end and (reset := now.reset_for(cursor)):
         raise CursorGone(reset, now)
     rows = _matching(selection).filter(seq__lt=cursor.seq, seq__gte=now.oldest_seq).order_by("-seq")[:limit]
     entries = _entries(rows)[::-1]
@@ -253,7 +242,7 @@ class _Known:
 
 
 def _place(
-    submission: Submission, row: LogHead, known: _Known, fresh: list[Event], now: datetime
+    submission: Submission, row: LogHead, known: _Known, fresh: list[Row], now: datetime
 ) -> Appended | Exception:
     """Number the events of one submission that are new. Nothing of it is placed if one of them conflicts."""
     publisher, key = submission.publisher, submission.idempotency_key
@@ -262,7 +251,7 @@ def _place(
         same = fingerprint == submission.events[0].fingerprint
         return Appended(row.epoch, [(event_id, seq)], created=False) if same else IdempotencyConflict(key)
     ids: list[tuple[str, int]] = []
-    placed: list[Event] = []
+    placed: list[Row] = []
     seen: dict[str, tuple[int, str]] = {}
     for event in submission.events:
         before = known.by_id.get((publisher, event.event_id)) or seen.get(event.event_id)
@@ -273,14 +262,14 @@ def _place(
             return IdempotencyConflict(event.event_id)
         ids.append((event.event_id, before[0]))
     for new in placed:
-        known.add(publisher, new.event_id, key, new.seq, new.fingerprint)
+        known.add(publisher, new.record.event_id, key, new.record.seq, new.fingerprint)
     row.last_seq += len(placed)
     fresh.extend(placed)
     return Appended(row.epoch, ids, created=bool(placed))
 
 
-def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: datetime) -> Event:
-    return Event(
+def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: datetime) -> Row:
+    record = Record(
         seq=seq,
         event_id=event.event_id,
         event_type=event.event_type,
@@ -291,10 +280,8 @@ def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: dat
         payload=event.payload,
         created_at=now,
         occurred_at=event.occurred_at,
-        publisher=publisher,
-        idempotency_key=key,
-        fingerprint=event.fingerprint,
     )
+    return Row(record, publisher, key, event.fingerprint)
 
 
 def _matching(selection: Selection) -> models.QuerySet[Event]:
@@ -308,11 +295,7 @@ def _matching(selection: Selection) -> models.QuerySet[Event]:
 
 
 def _entries(rows: models.QuerySet[Event]) -> list[Entry]:
-    return [encode(**row) for row in rows.values(*_COLUMNS)]
-
-
-def _encode_row(event: Event) -> Entry:
-    return encode(**{name: getattr(event, name) for name in _COLUMNS})
+    return [encode(Record(*row)) for row in rows.values_list(*Record._fields)]
 
 
 def _tell(epoch: str, entries: list[Entry]) -> None:

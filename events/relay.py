@@ -14,7 +14,7 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from events import log
-from events.cursors import CursorGone
+from events.cursors import CursorGone, Head
 from events.entries import Entry
 from events.hub import Hub
 from gateway.filters import EVERYTHING
@@ -113,6 +113,7 @@ class Relay:
         """Hear what other processes committed. The subscription is made anew whenever it breaks."""
         layer = get_channel_layer()
         while True:
+            channel = ""
             try:
                 channel = await layer.new_channel()
                 await layer.group_add(GROUP, channel)
@@ -120,6 +121,9 @@ class Relay:
                     self._heard(await layer.receive(channel))
             except Exception as error:  # noqa: BLE001 - as above
                 logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
+                # Else the layer would go on filling a queue that nobody empties any more.
+                with contextlib.suppress(Exception):
+                    await layer.group_discard(GROUP, channel)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _heard(self, message: dict[str, Any]) -> None:
@@ -135,12 +139,20 @@ class Relay:
         """Compare with the head of the log every second."""
         while True:
             await asyncio.sleep(TIP_CHECK_SECONDS)
-            with contextlib.suppress(LedgerUnavailable):
-                head = await reader.run(log.head)
-                if head.epoch == self.hub.epoch and head.last_seq < self.hub.seq:
-                    await self._went_back()
-                elif head.newest != self.hub.cursor:
-                    self._behind.set()
+            try:
+                await self._compare(await reader.run(log.head))
+            except LedgerUnavailable:
+                # Whoever reads or writes says so; here it would be said every second.
+                continue
+            except Exception:
+                # A table may be away for a moment while a dump is restored; nobody would start this task again.
+                logger.exception("the head of the log cannot be read")
+
+    async def _compare(self, head: Head) -> None:
+        if head.epoch == self.hub.epoch and head.last_seq < self.hub.seq:
+            await self._went_back()
+        elif head.newest != self.hub.cursor:
+            self._behind.set()
 
     async def _went_back(self) -> None:
         """The log ends before what we have sent: it was restored, and cursors out there mean other events now."""
@@ -157,8 +169,9 @@ class Relay:
             self._behind.clear()
             try:
                 await self._catch_up()
-            except LedgerUnavailable as error:
-                logger.warning("the log cannot be read: %s", error)
+            except Exception as error:
+                # Whatever it is, without this task no gap is ever closed again.
+                logger.warning("the log cannot be read: %s", error, exc_info=not isinstance(error, LedgerUnavailable))
                 await asyncio.sleep(RETRY_SECONDS)
                 self._behind.set()
 
@@ -169,7 +182,12 @@ class Relay:
             except CursorGone as gone:
                 self.hub.reset(gone.head)
                 return
-            self.hub.accept(page.entries)
+            if page.head.epoch != self.hub.epoch:
+                # The hub was given another log while this page was read.
+                return
+            if not self.hub.accept(page.entries) or self.hub.seq < page.cursor.seq:
+                # Rows were deleted in the middle of the log; readers find their way around the hole by themselves.
+                self.hub.reset(page.head)
             if page.caught_up:
                 return
 

@@ -29,16 +29,16 @@ NODE_TOUCH_SECONDS = 10.0
 NODE_LOST_SECONDS = 30.0
 
 
-def insert_many(rows: list[StreamSession]) -> Sequence[None]:
-    """For the ledger's writer: streams that opened."""
-    StreamSession.objects.bulk_create(rows, ignore_conflicts=True)
-    return [None] * len(rows)
+def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
+    """For the ledger's writer: streams that opened, and what those that ended have to say, each with its `id`.
 
-
-def close_many(rows: list[dict[str, Any]]) -> Sequence[None]:
-    """For the ledger's writer: what streams that ended have to say; each has its `id`."""
+    One function for both: a stream may open and end within one commit, and must be inserted before it is updated.
+    """
+    opened = [row for row in rows if isinstance(row, StreamSession)]
+    StreamSession.objects.bulk_create(opened, ignore_conflicts=True)
     for row in rows:
-        StreamSession.objects.filter(pk=row["id"]).update(**row)
+        if isinstance(row, dict):
+            StreamSession.objects.filter(pk=row["id"]).update(**row)
     return [None] * len(rows)
 
 
@@ -84,7 +84,7 @@ class Sessions:
             opened_at=stream.opened_at,
         )
         self._touch()
-        writer.write_behind(insert_many, row)
+        writer.write_behind(write_many, row)
         logger.info("stream opened stream=%s principal=%s", stream.stream_id, opening.principal.public_id)
 
     def close(self, stream: Stream) -> None:
@@ -102,7 +102,7 @@ class Sessions:
             "events_sent": stream.events_sent,
             "bytes_sent": stream.bytes_sent,
         }
-        writer.write_behind(close_many, row)
+        writer.write_behind(write_many, row)
         logger.info(
             "stream closed stream=%s principal=%s seconds=%.1f events=%d bytes=%d reason=%s",
             stream.stream_id,
@@ -117,13 +117,20 @@ class Sessions:
         """Look after the streams once a second, as long as there are any."""
         while self._streams:
             await asyncio.sleep(TICK_SECONDS)
-            self._touch()
-            snapshot: Snapshot | None = None
-            with contextlib.suppress(LedgerUnavailable):
-                snapshot = await directory.current()
-            now = time.monotonic()
-            for stream in list(self._streams):
-                stream.tick(now, snapshot)
+            try:
+                await self._look_after()
+            except Exception:
+                # Without this task no stream would get a heartbeat or an end any more, and nobody would notice.
+                logger.exception("the streams could not be looked after")
+
+    async def _look_after(self) -> None:
+        self._touch()
+        snapshot: Snapshot | None = None
+        with contextlib.suppress(LedgerUnavailable):
+            snapshot = await directory.current()
+        now = time.monotonic()
+        for stream in list(self._streams):
+            stream.tick(now, snapshot)
 
     def _touch(self) -> None:
         now = time.monotonic()

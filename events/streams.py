@@ -64,6 +64,7 @@ class Stream:
         spread = random.uniform(1 - MAX_AGE_JITTER, 1 + MAX_AGE_JITTER)
         self._ends_at = now + settings.STREAM_MAX_AGE_SECONDS * spread
         self._rights_version = -1
+        self._expires_at = opening.principal.expires_at
 
     @property
     def events_sent(self) -> int:
@@ -116,25 +117,27 @@ class Stream:
             self.end("max_age")
         if snapshot is not None:
             self._check_rights(snapshot)
-        if now >= self._heartbeat_due and self._subscriber.live:
-            self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
+        if now >= self._heartbeat_due:
+            # First, because it may find that this reader is too far behind; its cursor must not move then.
             self._relay.hub.flush()
-            self._subscriber.push(self._heartbeat(), self._relay.hub.seq, 0)
+            if self._subscriber.live:
+                self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
+                self._subscriber.push(self._heartbeat(), self._relay.hub.seq, 0)
 
     def _check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
-        opened_as = self.opening.principal
-        expires_at = opened_as.expires_at
-        if expires_at is not None and expires_at <= timezone.now():
+        if self._expires_at is not None and self._expires_at <= timezone.now():
             self.end("expired")
         if snapshot.version == self._rights_version:
             return
         self._rights_version = snapshot.version
+        opened_as = self.opening.principal
         try:
             principal = snapshot.with_public_id(opened_as.public_id, session_id=opened_as.session_id)
         except Refused as refused:
             self.end("expired" if refused.why == "expired" else "revoked")
             return
+        self._expires_at = principal.expires_at
         same = principal.selection == opened_as.selection and principal.generation == opened_as.generation
         if not same or "events:read" not in principal.scopes:
             self.end("revoked")

@@ -100,7 +100,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     if errors:
         raise Invalid(errors)
     # Only a large payload can make a large event: all other fields together have less than 4 KiB.
-    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(orjson.dumps(data)) > EVENT_LIMIT_BYTES:
+    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(orjson.dumps(_known(data))) > EVENT_LIMIT_BYTES:
         raise Invalid({"payload": [f"an event has at most {EVENT_LIMIT_BYTES} bytes"]}, too_large=True)
     repeatable = bool(event_id or defaults.idempotency_key)
     return NewEvent(
@@ -118,8 +118,12 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
 
 def _fingerprint(data: Mapping[str, Any]) -> str:
     """Of what was sent, not of what defaults made of it: a retry has another correlation id."""
-    sent = {name: data[name] for name in data if name in _FIELDS}
-    return hashlib.sha256(orjson.dumps(sent, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    return hashlib.sha256(orjson.dumps(_known(data), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _known(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that were checked. What else was sent counts for nothing, and might not be writable as JSON."""
+    return {name: value for name, value in data.items() if name in _FIELDS}
 
 
 def _event_type(data: Mapping[str, Any], errors: dict[str, list[str]]) -> str:

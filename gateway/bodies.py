@@ -7,7 +7,7 @@ and no lone surrogate, which PostgreSQL or a client could not take.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.asgi import Receive, Scope
@@ -114,23 +114,42 @@ def _no_constant(text: str) -> Any:
 
 
 def _refuse_untransportable(value: Any, body: bytes) -> None:
-    """Look into strings and depth, but only where the raw bytes give a reason to."""
-    nested = body.count(b"{") + body.count(b"[") > DEPTH_LIMIT
-    if not nested and b"\\u" not in body:
-        return
-    pending: list[tuple[Any, int]] = [(value, 1)]
+    """Look into depth and strings, but only where the raw bytes give a reason to."""
+    if body.count(b"{") + body.count(b"[") > DEPTH_LIMIT:
+        _refuse_depth(value)
+    # Only an escape can bring a NUL or a lone surrogate into a string: the bytes themselves were UTF-8.
+    if b"\\u" in body:
+        _refuse_strings(value)
+
+
+def _refuse_depth(value: Any) -> None:
+    """Go down level by level."""
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [part for item in level for part in _parts(item) if isinstance(part, dict | list)]
+        if not level:
+            return
+    raise Refusal("malformed_json", title=f"The JSON is nested deeper than {DEPTH_LIMIT}.")
+
+
+def _refuse_strings(value: Any) -> None:
+    pending = [value]
     while pending:
-        item, depth = pending.pop()
-        if depth > DEPTH_LIMIT:
-            raise Refusal("malformed_json", title=f"The JSON is nested deeper than {DEPTH_LIMIT}.")
+        item = pending.pop()
         if isinstance(item, str):
             if "\0" in item or not _encodable(item):
                 raise Refusal("validation_error", errors={"body": ["holds a NUL or a lone surrogate"]})
-        elif isinstance(item, dict):
-            pending.extend((part, depth) for part in item)
-            pending.extend((part, depth + isinstance(part, dict | list)) for part in item.values())
-        elif isinstance(item, list):
-            pending.extend((part, depth + isinstance(part, dict | list)) for part in item)
+        else:
+            pending.extend(_parts(item))
+            if isinstance(item, dict):
+                pending.extend(item)
+
+
+def _parts(item: Any) -> Iterable[Any]:
+    """What is directly inside a JSON value."""
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
 
 
 def _encodable(text: str) -> bool:

@@ -67,14 +67,14 @@ def new(principal: Principal, selection: Selection) -> Ticket:
 
 async def store(text: str, ticket: Ticket) -> None:
     """Make the ticket valid for its lifetime. Raises TicketStoreUnavailable."""
-    store_one = functools.partial(_cache().set, _key(text), ticket.as_json(), settings.SSE_TOKEN_TTL_SECONDS)
+    store_one = functools.partial(the_store().set, _key(text), ticket.as_json(), settings.SSE_TOKEN_TTL_SECONDS)
     await _ask(store_one)
 
 
 async def find(text: str) -> Ticket | None:
     """The ticket of this text while it is valid; uses nothing up. Raises TicketStoreUnavailable."""
     try:
-        data = await _ask(functools.partial(_cache().get, _key(text)))
+        data = await _ask(functools.partial(the_store().get, _key(text)))
         return None if data is None else Ticket.from_json(data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # Written by another version of this program, or by somebody else: whatever it is, it is no ticket of ours.
@@ -86,7 +86,7 @@ async def use(text: str) -> bool:
     """Use the ticket up. True for exactly one caller, however many try at once. Raises TicketStoreUnavailable."""
     if not settings.SSE_TOKEN_SINGLE_USE:
         return await find(text) is not None
-    return bool(await _ask(functools.partial(_cache().delete, _key(text))))
+    return bool(await _ask(functools.partial(the_store().delete, _key(text))))
 
 
 def _key(text: str) -> str:
@@ -94,7 +94,9 @@ def _key(text: str) -> str:
     return KEY_PREFIX + tokens.digest(text.lower())
 
 
-def _cache() -> BaseCache:
+@functools.cache
+def the_store() -> BaseCache:
+    """One for the process; `caches` would make a new one for every request. Both backends are safe for threads."""
     return caches["tickets"]
 
 
@@ -106,7 +108,7 @@ def _pool() -> ThreadPoolExecutor:
 async def _ask(call: Callable[[], Result]) -> Result:
     """The store's answer; every way in which it can fail is TicketStoreUnavailable."""
     try:
-        if isinstance(_cache(), LocMemCache):
+        if isinstance(the_store(), LocMemCache):
             return call()
         async with asyncio.timeout(STORE_WAIT_SECONDS):
             return await asyncio.get_running_loop().run_in_executor(_pool(), call)

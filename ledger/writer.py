@@ -29,6 +29,8 @@ QUEUE_LIMIT_ROWS = 20_000
 QUEUE_LIMIT_BYTES = 64 * 1024 * 1024
 # Callers are promised an answer within two seconds, also when the database is away.
 COMMIT_WAIT_SECONDS = 2.0
+# A commit that took long was itself waiting for others; a rest as long would only make callers time out.
+REST_LIMIT_SECONDS = 0.1
 # How long a process that ends waits for what was handed over.
 CLOSE_WAIT_SECONDS = 5.0
 
@@ -74,7 +76,8 @@ class Writer:
     async def commit(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> Any:
         """What `function` returned for this unit, after the commit. Raises LedgerUnavailable, or the unit's error."""
         # Waiting here inside a transaction of one's own deadlocks on SQLite: write the rows in that transaction.
-        if connections[self._using].in_atomic_block:
+        # (Not `connections[...]`, which on the event loop makes a new connection object for every request.)
+        if any(connection.in_atomic_block for connection in connections.all(initialized_only=True)):
             raise RuntimeError("writer.commit() inside a transaction would wait for itself")
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -125,9 +128,14 @@ class Writer:
                 self._write_batch(batch)
                 if connection.vendor == "sqlite":
                     # SQLite's lock is not fair: without a rest, other processes starve behind a busy writer.
-                    time.sleep((time.perf_counter() - started) * random.uniform(0.5, 1.0))
+                    rest_seconds = (time.perf_counter() - started) * random.uniform(0.5, 1.0)
+                    time.sleep(min(rest_seconds, REST_LIMIT_SECONDS))
         finally:
             connection.close()
+            with self._changed:
+                if self._thread is threading.current_thread():
+                    # Something unforeseen has ended this thread; the next unit starts another one.
+                    self._thread = None
 
     def _take(self) -> list[_Waiting]:
         """The next batch, waiting for one; empty when the writer closes and nothing waits."""
