@@ -94,9 +94,10 @@ test: test-embedded test-scaled ## the whole suite, on SQLite in one process, th
 test-embedded: test-machine ## the suite on SQLite, everything in process
 	$(PYTEST) --stack=embedded --ignore=tests/repository
 
+# Without the browser: the page is the same, and what it asks for is asked for here by tests/stack.
 .PHONY: test-scaled
 test-scaled: test-machine ## the suite on a private PostgreSQL and Redis, with two servers
-	$(PYTEST) --stack=scaled --ignore=tests/repository
+	$(PYTEST) --stack=scaled --ignore=tests/repository --ignore=tests/browser
 
 .PHONY: test-faults
 test-faults: test-machine ## servers killed, stopped and starved

@@ -114,7 +114,7 @@ def read_filters(query: Mapping[str, list[str]]) -> Selection:
 
 def accepts_event_stream(values: list[str]) -> bool:
     """Whether an Accept header admits text/event-stream; none at all admits everything."""
-    if not values:
+    if not any(values):
         return True
     for item in ",".join(values).split(","):
         media_type, *parameters = (part.strip().lower() for part in item.split(";"))

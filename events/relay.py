@@ -33,6 +33,7 @@ OUTBOX_LIMIT_ENTRIES = 5_000
 MESSAGE_LIMIT_BYTES = 512 * 1024
 SEND_WAIT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
+STOP_WAIT_SECONDS = 0.2
 
 
 class Relay:
@@ -69,10 +70,13 @@ class Relay:
             self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ending = set(self._tasks)
         self._tasks = []
+        while ending:
+            for task in ending:
+                task.cancel()
+            # A cancellation can get lost in the Redis client while it connects: then it is said again.
+            _, ending = await asyncio.wait(ending, timeout=STOP_WAIT_SECONDS)
 
     def nudge(self) -> None:
         """Somebody has seen more of the log than the hub: catch up now."""

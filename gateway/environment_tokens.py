@@ -17,16 +17,20 @@ def register() -> None:
     A token that an administrator revoked stays revoked: only one that had left the environment comes back.
     """
     given = {"principal": settings.PRINCIPAL_TOKENS, "service": settings.SERVICE_TOKENS}
+    kinds = {tokens.digest(text): kind for kind, texts in given.items() for text in texts}
     with transaction.atomic():
-        for kind, texts in given.items():
-            digests = [tokens.digest(text) for text in texts]
-            for digest in digests:
-                _register(kind, digest)
-            gone = AccessToken.objects.filter(kind=kind, source=AccessToken.Source.ENVIRONMENT, revoked_at=None)
-            gone.exclude(digest__in=digests).update(revoked_at=timezone.now(), revoked_because=LEFT_ENVIRONMENT)
+        for digest, kind in kinds.items():
+            _register(kind, digest)
+        known = AccessToken.objects.filter(source=AccessToken.Source.ENVIRONMENT, revoked_at=None)
+        gone = known.exclude(digest__in=kinds)
+        # A start that changes nothing must not make every other process read all rights again.
+        if gone.exists():
+            gone.update(revoked_at=timezone.now(), revoked_because=LEFT_ENVIRONMENT)
 
 
 def _register(kind: str, digest: str) -> None:
+    """A token may have moved from one variable to the other, or be older than one of the scopes."""
+    scopes = sorted(SCOPES_OF_KIND[kind])
     token = AccessToken.objects.filter(digest=digest).first()
     if token is None:
         AccessToken.objects.get_or_create(
@@ -35,10 +39,14 @@ def _register(kind: str, digest: str) -> None:
                 "kind": kind,
                 "public_id": tokens.new_public_id(kind[0]),
                 "name": f"environment {kind}",
-                "scopes": sorted(SCOPES_OF_KIND[kind]),
+                "scopes": scopes,
                 "source": AccessToken.Source.ENVIRONMENT,
             },
         )
-    elif token.revoked_because == LEFT_ENVIRONMENT:
-        token.revoked_at, token.revoked_because = None, ""
-        token.save()
+    elif token.source == AccessToken.Source.ENVIRONMENT:
+        before = (token.kind, token.scopes, token.revoked_because)
+        token.kind, token.scopes = kind, scopes
+        if token.revoked_because == LEFT_ENVIRONMENT:
+            token.revoked_at, token.revoked_because = None, ""
+        if before != (token.kind, token.scopes, token.revoked_because):
+            token.save()

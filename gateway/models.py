@@ -28,8 +28,10 @@ class RightsVersion(models.Model):
     @classmethod
     def bump(cls) -> None:
         """In the transaction of the change itself, so that nobody can see one without the other."""
-        if not cls.objects.filter(pk=1).update(version=models.F("version") + 1):
-            cls.objects.create(pk=1, version=1)
+        row = cls.objects.filter(pk=1)
+        if not row.update(version=models.F("version") + 1):
+            cls.objects.get_or_create(pk=1)
+            row.update(version=models.F("version") + 1)
 
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):

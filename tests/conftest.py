@@ -64,6 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The test database goes with its cluster or folder; threads that still hold it need not be waited for."""
+    return True
+
+
+@pytest.fixture(scope="session")
 def stack_size(pytestconfig: pytest.Config) -> Size:
     size: Size = pytestconfig.getoption("--stack")
     return size

@@ -103,8 +103,9 @@ class Stack:
         words += ["--expires-in", expires_in] if expires_in else []
         issued = json.loads(self.a.manage(*words))
         self.credentials.add(issued["token"])
-        for server in self.servers:
-            self._wait_until_known(issued["token"], server)
+        if expires_in is None:
+            for server in self.servers:
+                self._wait_until_known(issued["token"], server)
         return issued["token"], issued["public_id"]
 
     def revoke_token(self, public_id: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 
 def pytest_pycollect_makemodule() -> None:
-    """Before a module of the folder is imported; by then the environment names the database that the tests shall use."""
+    """Before a module is imported; by then the environment names the database that the tests shall use."""
     django.setup()
 
 

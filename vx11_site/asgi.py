@@ -18,7 +18,6 @@ LEAN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 LEAN_PREFIX = "/operator/api/"
 # Django's and DRF's synchronous views under the same prefix.
 ORDINARY_PREFIXES = ("/operator/api/schema/", "/operator/api/docs/")
-TOKEN_HEADERS = frozenset({b"x-vx11-token", b"authorization"})
 
 _lean = LeanHandler()
 _ordinary = OrdinaryHandler()
@@ -27,13 +26,15 @@ _ordinary = OrdinaryHandler()
 def is_lean(scope: Scope) -> bool:
     """Whether a request needs neither session nor CSRF: it brings a token, or no cookie at all."""
     path: str = scope["path"]
-    if path in LEAN_PATHS:
-        names = {name for name, value in scope["headers"] if value}
-        return bool(names & TOKEN_HEADERS) or b"cookie" not in names
-    if not path.startswith(LEAN_PREFIX) or path.startswith(ORDINARY_PREFIXES):
+    if path not in LEAN_PATHS and (not path.startswith(LEAN_PREFIX) or path.startswith(ORDINARY_PREFIXES)):
         return False
-    names = {name for name, value in scope["headers"] if value}
-    return bool(names & TOKEN_HEADERS) or b"cookie" not in names
+    given = [(name, value) for name, value in scope["headers"] if value]
+    return any(_is_token(name, value) for name, value in given) or all(name != b"cookie" for name, _ in given)
+
+
+def _is_token(name: bytes, value: bytes) -> bool:
+    # A proxy may ask for a password of its own (Basic), and browsers then send that with every request.
+    return name == b"x-vx11-token" or (name == b"authorization" and value[:7].lower() == b"bearer ")
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:

@@ -68,6 +68,8 @@ class Environment:
                 value = Path(path).read_text(encoding="utf-8")
             except OSError as error:
                 raise BadEnvironment(f"{name}_FILE names {path}, which cannot be read: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise BadEnvironment(f"{name}_FILE names {path}, which is not text in UTF-8") from None
         return (variable.default if value is None else value).strip()
 
     def items(self, name: str) -> list[str]:

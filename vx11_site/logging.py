@@ -6,8 +6,12 @@ import time
 
 from gateway import correlation
 
-# A ticket or token as a query value, and our own tokens anywhere (tracebacks quote arguments).
-_SECRETS = re.compile(r"(?i)(\b(?:access_|sse_)?token=)[^&\s\"'<>]+|\b(vx11[ps]_)[A-Za-z0-9_-]{16,}")
+# A credential as a query value, under a name that is percent-encoded too, for that may be any name; and our own
+# tokens anywhere (tracebacks quote arguments).
+_SECRETS = re.compile(
+    r"""(?i)(\b(?:(?:access_|sse_)?token|api_key|authorization)=|(?<=[?&])[^\s?&=]*%[^\s?&=]*=)[^&\s"'<>]+"""
+    r"|\b(vx11[ps]_)[A-Za-z0-9_-]{16,}"
+)
 
 
 def redact(text: str) -> str:

@@ -13,6 +13,9 @@ from django.utils import timezone
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
 
+NAME_LENGTH = 100
+# As events may name it; another could never be published for.
+_MODULE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -24,17 +27,32 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def module_name(text: str) -> str:
+    if not _MODULE.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is no module; use 1 to 64 of A-Z a-z 0-9 . _ -")
+    return text
+
+
+def token_name(text: str) -> str:
+    if not 0 < len(text) <= NAME_LENGTH:
+        raise ArgumentTypeError(f"a name has 1 to {NAME_LENGTH} characters")
+    return text
+
+
 class Command(BaseCommand):
     help = "Issue a token. Its text is printed now and never again; the database keeps a digest."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--kind", choices=sorted(SCOPES_OF_KIND), required=True, help="Who will use it.")
-        parser.add_argument("--name", required=True, help="What it is for; stands in lists and audit rows.")
+        parser.add_argument(
+            "--name", type=token_name, required=True, help="What it is for; stands in lists and audit rows."
+        )
         parser.add_argument(
             "--scope", action="append", default=[], metavar="SCOPE", help="A right; may repeat. Default: the usual."
         )
         parser.add_argument(
             "--module",
+            type=module_name,
             action="append",
             default=[],
             help="Principal: a module it may see (may repeat; default all). Service: the one it publishes for.",

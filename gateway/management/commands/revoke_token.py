@@ -6,7 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from gateway.models import AccessToken, TokenAudit
+from gateway.models import AccessToken, AccessTokenQuerySet, TokenAudit
+
+# What the column holds; SQLite would not mind more, PostgreSQL would.
+REASON_LENGTH = 200
 
 
 class Command(BaseCommand):
@@ -18,13 +21,18 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        for public_id in options["public_id"]:
-            found = AccessToken.objects.filter(public_id=public_id)
-            token = found.first()
-            if token is None:
+        named = {public_id: AccessToken.objects.filter(public_id=public_id) for public_id in options["public_id"]}
+        # All or none, and nothing is said to be revoked before that is certain.
+        for public_id, found in named.items():
+            if not found.exists():
                 raise CommandError(f"No token has the public id {public_id}. manage.py list_tokens shows them.")
-            if not found.revoke(because=options["reason"]):
-                self.stdout.write(f"{public_id} was revoked before, at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
-                continue
-            TokenAudit.of_token(TokenAudit.Action.TOKEN_REVOKED, token, reason=options["reason"]).save()
-            self.stdout.write(f"{public_id} ({token.name}) is revoked.")
+        for found in named.values():
+            self._revoke(found, because=options["reason"][:REASON_LENGTH])
+
+    def _revoke(self, found: AccessTokenQuerySet, *, because: str) -> None:
+        token = found.get()
+        if not found.revoke(because=because):
+            self.stdout.write(f"{token.public_id} was revoked before, at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
+            return
+        TokenAudit.of_token(TokenAudit.Action.TOKEN_REVOKED, token, reason=because).save()
+        self.stdout.write(f"{token.public_id} ({token.name}) is revoked.")

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from gateway.models import AccessToken
+from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES
 
 DEMO_USER = "operator"
@@ -30,8 +30,8 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(12)
         user = User.objects.create_superuser(DEMO_USER, password=password)
         user.groups.add(Group.objects.get_or_create(name="administrator")[0])
-        _, principal = AccessToken.issue("principal", "first client", scopes=DEFAULT_SCOPES["principal"])
-        _, service = AccessToken.issue("service", "first module", scopes=DEFAULT_SCOPES["service"])
+        principal = self._issue("principal", "first client")
+        service = self._issue("service", "first module")
         self.stdout.write(
             "This is shown once; the tokens are stored only as digests.\n\n"
             f"Console user:     {DEMO_USER}\n"
@@ -40,3 +40,8 @@ class Command(BaseCommand):
             f"Service token:    {service}   (publishes: VX11_SERVICE_TOKEN of publish_events)\n\n"
             f"{NEW_ONES}"
         )
+
+    def _issue(self, kind: str, name: str) -> str:
+        token, text = AccessToken.issue(kind, name, scopes=DEFAULT_SCOPES[kind])
+        TokenAudit.of_token(TokenAudit.Action.TOKEN_ISSUED, token, reason="manage.py welcome").save()
+        return text

@@ -1,0 +1,130 @@
+"""What is not in the log any more: pruned events, other epochs. Readers are told, at every moment."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import QuerySet
+
+from events import log
+from events.cursors import Cursor, CursorGone
+from events.log import Appended
+from events.models import Event, LogHead
+from gateway.filters import EVERYTHING
+from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def gone(cursor: Cursor) -> str:
+    """Why the log cannot be read on from there."""
+    with pytest.raises(CursorGone) as raised:
+        log.read_after(cursor, EVERYTHING)
+    assert raised.value.head == log.head()
+    return raised.value.reset
+
+
+def test_readers_behind_what_was_pruned_are_told_so_and_the_others_read_on() -> None:
+    append_events(10)
+    epoch = log.head().epoch
+    assert log.prune(keep_days=1, keep_rows=4) == 6
+    assert log.head().oldest_seq == 7
+    assert gone(Cursor(epoch, 5)) == "expired"
+    assert seqs(log.read_after(Cursor(epoch, 6), EVERYTHING).entries) == [7, 8, 9, 10]
+    assert seqs(log.read_after(log.head().oldest, EVERYTHING).entries) == [7, 8, 9, 10]
+
+
+def test_pruning_by_days_keeps_the_young_ones() -> None:
+    append_events(5)
+    grow_older(3, timedelta(days=8))
+    assert log.prune(keep_days=7, keep_rows=1000) == 3
+    assert log.head().oldest_seq == 4
+
+
+def test_a_log_of_which_all_is_too_old_is_empty_and_goes_on() -> None:
+    append_events(5)
+    grow_older(5, timedelta(days=8))
+    assert log.prune(keep_days=7, keep_rows=1000) == 5
+    assert log.read_after(log.head().newest, EVERYTHING).caught_up
+    assert append_events(1, prefix="n").ids == [("n0", 6)]
+
+
+def test_pruning_twice_deletes_nothing_more() -> None:
+    append_events(5)
+    log.prune(keep_days=1, keep_rows=2)
+    assert log.prune(keep_days=1, keep_rows=2) == 0
+
+
+def test_the_head_moves_before_rows_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    append_events(10)
+    cursor = log.head().oldest
+    told: list[str] = []
+    # While rows are being deleted batch by batch, a reader must be told at every moment.
+    monkeypatch.setattr(log, "PRUNE_BATCH_ROWS", 2)
+    delete = QuerySet.delete
+
+    def look_and_delete(rows: QuerySet[Event]) -> tuple[int, dict[str, int]]:
+        told.append(gone(cursor))
+        return delete(rows)
+
+    monkeypatch.setattr(QuerySet, "delete", look_and_delete)
+    log.prune(keep_days=1, keep_rows=4)
+    assert told == ["expired"] * 3
+
+
+def test_a_retry_is_recognised_for_a_day_though_its_event_is_pruned() -> None:
+    append(submission(new_event("mine", fingerprint="same"), key="key"))
+    append_events(3)
+    assert log.prune(keep_days=1, keep_rows=2) == 1
+    (again,) = append(submission(new_event("other", fingerprint="same"), key="key"))
+    assert again == Appended(log.head().epoch, [("mine", 1)], created=False)
+
+    grow_older(1, timedelta(hours=25))
+    assert log.prune(keep_days=30, keep_rows=2) == 1
+    assert not Event.objects.filter(seq=1).exists()
+
+
+def test_a_pruned_event_that_is_kept_for_retries_is_not_served() -> None:
+    append(submission(new_event("mine", fingerprint="same"), key="key"))
+    append_events(3)
+    log.prune(keep_days=1, keep_rows=2)
+    epoch = log.head().epoch
+    assert Event.objects.filter(seq=1).exists()
+    assert seqs(log.read_newest(EVERYTHING, limit=10).entries) == [3, 4]
+    assert seqs(log.read_before(Cursor(epoch, 4), EVERYTHING, limit=10).entries) == [3]
+    assert log.count(EVERYTHING) == 2
+
+
+def test_a_new_epoch_makes_every_cursor_unknown_and_goes_on_counting() -> None:
+    append_events(3)
+    before = log.head()
+    after = log.start_new_epoch()
+    assert after.epoch != before.epoch
+    assert gone(before.newest) == "epoch"
+    assert append_events(1, prefix="n").ids == [("n0", 4)]
+
+
+def test_a_cursor_ahead_of_the_log_is_unknown() -> None:
+    append_events(3)
+    assert gone(Cursor(log.head().epoch, 4)) == "unknown"
+
+
+def test_a_log_that_went_back_gets_a_new_epoch_and_gives_no_seq_out_twice() -> None:
+    append_events(3)
+    seen = Cursor(log.head().epoch, 10)
+    after = log.start_new_epoch(if_behind=seen)
+    assert after.epoch != seen.epoch
+    assert append_events(1, prefix="n").ids == [("n0", 11)]
+
+
+@pytest.mark.parametrize("seq", [0, 3])
+def test_a_log_that_is_not_behind_keeps_its_epoch(seq: int) -> None:
+    append_events(3)
+    head = log.head()
+    assert log.start_new_epoch(if_behind=Cursor(head.epoch, seq)) == head
+    assert log.start_new_epoch(if_behind=Cursor("another", 99)) == head
+
+
+def test_there_is_one_head_row() -> None:
+    append_events(1)
+    log.head()
+    assert LogHead.objects.count() == 1

@@ -1,0 +1,92 @@
+"""The log and publishers that repeat themselves: the same is told apart from the other, and never doubled."""
+
+import pytest
+
+from events import log
+from events.log import Appended, IdempotencyConflict
+from events.models import Event
+from tests.events.samples import append, append_events, new_event, submission
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def test_the_same_event_id_again_is_the_same_event() -> None:
+    first = append(submission(new_event("mine", fingerprint="same")))
+    again = append(submission(new_event("mine", fingerprint="same")))
+    assert first == [Appended(log.head().epoch, [("mine", 1)], created=True)]
+    assert again == [Appended(log.head().epoch, [("mine", 1)], created=False)]
+    assert Event.objects.count() == 1
+
+
+def test_the_same_event_id_with_other_content_is_a_conflict_that_writes_nothing() -> None:
+    append(submission(new_event("mine", fingerprint="one")))
+    (outcome,) = append(submission(new_event("new", fingerprint="new"), new_event("mine", fingerprint="other")))
+    assert isinstance(outcome, IdempotencyConflict)
+    assert Event.objects.count() == 1
+    assert append_events(1).ids == [("e0", 2)]
+
+
+def test_event_ids_of_two_publishers_have_nothing_to_do_with_each_other() -> None:
+    one = submission(new_event("mine", fingerprint="one"), publisher="s-one", key="key")
+    other = submission(new_event("mine", fingerprint="other"), publisher="s-other", key="key")
+    assert [outcome.ids for outcome in append(one, other) if isinstance(outcome, Appended)] == [
+        [("mine", 1)],
+        [("mine", 2)],
+    ]
+
+
+def test_the_same_key_again_answers_with_the_first_events_id() -> None:
+    append(submission(new_event("first", fingerprint="same"), key="key"))
+    (again,) = append(submission(new_event("second", fingerprint="same"), key="key"))
+    assert again == Appended(log.head().epoch, [("first", 1)], created=False)
+
+
+def test_the_same_key_with_other_content_is_a_conflict() -> None:
+    append(submission(new_event("first", fingerprint="one"), key="key"))
+    (again,) = append(submission(new_event("second", fingerprint="other"), key="key"))
+    assert isinstance(again, IdempotencyConflict)
+
+
+def test_repeats_that_are_committed_together_are_one_event() -> None:
+    repeats = [submission(new_event(f"id{number}", fingerprint="same"), key="key") for number in range(20)]
+    outcomes = append(*repeats)
+    assert [outcome.ids for outcome in outcomes if isinstance(outcome, Appended)] == [[("id0", 1)]] * 20
+    assert [outcome.created for outcome in outcomes if isinstance(outcome, Appended)] == [True] + [False] * 19
+    assert Event.objects.count() == 1
+
+
+def test_a_conflict_fails_its_own_submission_only() -> None:
+    outcomes = append(
+        submission(new_event("mine", fingerprint="one")),
+        submission(new_event("mine", fingerprint="other")),
+        submission(new_event("else", fingerprint="else")),
+    )
+    assert [type(outcome) for outcome in outcomes] == [Appended, IdempotencyConflict, Appended]
+    assert log.head().last_seq == 2
+
+
+def test_one_event_id_twice_in_a_batch_is_one_event_if_the_content_is_the_same() -> None:
+    (same,) = append(submission(new_event("twice", fingerprint="same"), new_event("twice", fingerprint="same")))
+    assert isinstance(same, Appended)
+    assert same.ids == [("twice", 1), ("twice", 1)]
+
+    (other,) = append(submission(new_event("again", fingerprint="one"), new_event("again", fingerprint="other")))
+    assert isinstance(other, IdempotencyConflict)
+    assert Event.objects.count() == 1
+
+
+def test_a_batch_of_which_some_are_known_adds_only_the_new_ones() -> None:
+    append(submission(new_event("b", fingerprint="b")))
+    (outcome,) = append(submission(*(new_event(name, fingerprint=name) for name in "abc")))
+    assert isinstance(outcome, Appended)
+    assert outcome.ids == [("a", 2), ("b", 1), ("c", 3)]
+
+
+def test_a_second_try_after_a_lost_answer_doubles_nothing_though_the_publisher_gave_no_id() -> None:
+    tried = submission(new_event("made-here"), new_event("made-here-too"))
+    (first,) = append(tried)
+    (second,) = append(tried)
+    assert isinstance(first, Appended)
+    assert isinstance(second, Appended)
+    assert second.ids == first.ids
+    assert Event.objects.count() == 2

@@ -1,0 +1,142 @@
+"""Relays of several processes, told of each other's events over a real Redis."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from pytest_django import Settings
+
+from events import log
+from events import relay as relay_module
+from events.hub import Hub
+from events.relay import Relay
+from tests.events.samples import append_events
+from tests.events.waiting import WAIT_SECONDS, until
+from tests.servers import PrivateRedis
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+GROUP_CHANNEL = "vx11__group__events"
+
+append = sync_to_async(append_events)
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[PrivateRedis]:
+    with PrivateRedis() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+async def _channel_layer(redis_server: PrivateRedis, settings: Settings) -> AsyncIterator[None]:
+    # What settings.py makes of VX11_REDIS_URL.
+    host = {"address": redis_server.url, "socket_timeout": 1, "socket_connect_timeout": 1}
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host], "prefix": "vx11"}}}
+    yield
+    await get_channel_layer().flush()
+
+
+@pytest.fixture(autouse=True)
+def _only_by_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at the log by himself."""
+    monkeypatch.setattr(relay_module, "TIP_CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr(relay_module, "RETRY_SECONDS", 0.02)
+
+
+@pytest.fixture
+async def relays(redis_server: PrivateRedis) -> AsyncIterator[list[Relay]]:
+    """Two processes' relays. Only the first is told of this process's commits."""
+    relays = [Relay(Hub()), Relay(Hub())]
+    for relay in relays:
+        await relay.start()
+    log._listeners.remove(relays[1].committed)
+    await until(lambda: subscribers(redis_server) == 1)
+    yield relays
+    for relay in relays:
+        await relay.stop()
+
+
+def subscribers(server: PrivateRedis) -> int:
+    with redis.Redis.from_url(server.url) as client:
+        return int(client.pubsub_numsub(GROUP_CHANNEL)[0][1])
+
+
+async def heard_of_again(relays: list[Relay]) -> None:
+    """Until the second relay hears of the first; what was lost before comes with the first message that arrives."""
+    before = relays[1].hub.seq
+    async with asyncio.timeout(WAIT_SECONDS):
+        number = 0
+        while relays[1].hub.seq == before:
+            number += 1
+            await append(1, prefix=f"again{number}-")
+            await asyncio.sleep(0.05)
+    await until(lambda: relays[1].hub.seq == relays[0].hub.seq)
+
+
+async def test_what_one_process_commits_another_hears_of(relays: list[Relay]) -> None:
+    await append(3)
+    await until(lambda: relays[1].hub.seq == 3)
+    assert relays[1].hub._recent == relays[0].hub._recent
+
+
+async def test_what_is_too_large_for_a_message_is_read_from_the_log(
+    relays: list[Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "MESSAGE_LIMIT_BYTES", 10)
+    await append(3)
+    await until(lambda: relays[1].hub.seq == 3)
+
+
+async def test_what_did_not_fit_into_the_outbox_is_found_with_the_next_message(
+    relays: list[Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(relay_module, "OUTBOX_LIMIT_ENTRIES", 0)
+        await append(3)
+        await until(lambda: relays[0].hub.seq == 3)
+    assert relays[1].hub.seq == 0
+    await append(1, prefix="n")
+    await until(lambda: relays[1].hub.seq == 4)
+
+
+async def test_a_relay_can_be_stopped_at_any_moment_of_its_start() -> None:
+    chance = random.Random(1)
+    for _ in range(40):
+        relay = Relay(Hub())
+        await relay.start()
+        tasks = list(relay._tasks)
+        await asyncio.sleep(chance.choice([0, 0.0003, 0.001, 0.003]))
+        async with asyncio.timeout(WAIT_SECONDS):
+            await relay.stop()
+        assert all(task.done() for task in tasks)
+        log._listeners.remove(relay.committed)
+        await get_channel_layer().flush()
+
+
+@pytest.mark.parametrize("garbage", [b"", b"garbage", b"\x80", b"\x81\xa4from\xa1x\xa7entries\x01", b"\xff" * 100])
+async def test_a_message_that_cannot_be_read_is_survived_and_leaves_no_queue_behind(
+    relays: list[Relay], redis_server: PrivateRedis, garbage: bytes
+) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.publish(GROUP_CHANNEL, garbage)
+    await heard_of_again(relays)
+
+    (members,) = get_channel_layer().groups.values()
+    assert len(members) == len(relays)
+
+
+async def test_f01_after_a_restart_of_redis_processes_hear_of_each_other_again(
+    relays: list[Relay], redis_server: PrivateRedis
+) -> None:
+    redis_server.process.end()
+    await append(1)
+    await until(lambda: relays[0].hub.seq == 1)
+    redis_server.start()
+    await until(lambda: subscribers(redis_server) == 1)
+
+    await heard_of_again(relays)

@@ -1,0 +1,205 @@
+"""Who is connected: rows that begin and end with their streams, also when processes die."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from events import sessions as sessions_module
+from events.cursors import Head
+from events.hub import Hub
+from events.models import Node, StreamSession
+from events.relay import Relay
+from events.sessions import Sessions, touch_node
+from events.streams import Opening, Stream
+from gateway.authentication import Caller
+from gateway.filters import Selection
+from gateway.models import AccessToken
+from gateway.principals import Principal, directory
+from ledger.writer import writer
+from tests.database_faults import database_away
+from tests.events.waiting import until
+from tests.gateway.samples import issue
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))
+MADRE = Selection(modules=frozenset({"madre"}))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions_module, "TICK_SECONDS", 0.01)
+
+
+@pytest.fixture
+async def sessions() -> AsyncIterator[Sessions]:
+    sessions = Sessions()
+    yield sessions
+    if sessions._keeper is not None:
+        sessions._keeper.cancel()
+        await asyncio.gather(sessions._keeper, return_exceptions=True)
+
+
+def new_stream(principal: Principal = READER, **fields: Any) -> Stream:
+    relay = Relay(Hub())
+    relay.hub.reset(Head("k7f3", 7, 1))
+    values = {"ticket_id": "t-1", "selection": MADRE, "caller": Caller("192.0.2.1", "c-1"), "follow": True, **fields}
+    stream = Stream(Opening(principal=principal, **values), relay)
+    stream.stream_id = str(uuid.uuid4())
+    return stream
+
+
+@sync_to_async
+def row_of(stream: Stream) -> StreamSession | None:
+    """After all that was handed to the writer is written."""
+    writer.close()
+    return StreamSession.objects.filter(pk=stream.stream_id).first()
+
+
+async def test_an_open_stream_has_a_row_that_says_who_reads_what(sessions: Sessions) -> None:
+    stream = new_stream()
+    sessions.open(stream)
+    row = await row_of(stream)
+    assert row is not None
+    assert (row.principal_id, row.principal_name, row.ticket_id) == ("p-1", "reader", "t-1")
+    assert (row.address, row.correlation_id, row.cursor) == ("192.0.2.1", "c-1", "k7f3-7")
+    assert (row.selection, row.node, row.closed_at) == ({"modules": ["madre"]}, sessions.node.pk, None)
+    assert await sync_to_async(Node.objects.filter(pk=row.node).exists)()
+    sessions.close(stream)
+
+
+@pytest.mark.parametrize(("end_reason", "noted"), [("max_age", "max_age"), ("", "client_closed")])
+async def test_when_a_stream_ends_its_row_says_why_and_how_much_it_got(
+    sessions: Sessions, end_reason: str, noted: str
+) -> None:
+    stream = new_stream()
+    sessions.open(stream)
+    stream.bytes_sent = 123
+    if end_reason:
+        stream.end(end_reason)
+    sessions.close(stream)
+    row = await row_of(stream)
+    assert row is not None
+    assert (row.end_reason, row.bytes_sent, row.events_sent) == (noted, 123, 0)
+    assert row.closed_at is not None
+
+
+async def test_streams_that_open_and_end_within_one_commit_are_not_left_open(sessions: Sessions) -> None:
+    lasting = new_stream()
+    sessions.open(lasting)
+    await row_of(lasting)
+
+    # All of this is in the queue before the writer can take any of it.
+    with writer._changed:
+        short = [new_stream() for _ in range(5)]
+        sessions.close(lasting)
+        for stream in short:
+            sessions.open(stream)
+            sessions.close(stream)
+
+    rows = [await row_of(stream) for stream in [lasting, *short]]
+    assert all(row is not None and row.closed_at is not None for row in rows)
+
+
+async def test_opening_and_closing_are_logged_without_anything_secret(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stream = new_stream()
+    sessions.open(stream)
+    sessions.close(stream)
+    lines = [record.getMessage() for record in caplog.records if record.name == "vx11.streams"]
+    assert [line.split(" stream=")[0] for line in lines] == ["stream opened", "stream closed"]
+    assert all(stream.stream_id in line and "p-1" in line for line in lines)
+    assert "reason=client_closed" in lines[1]
+
+
+# The keeper
+
+
+async def test_a18_a_stream_whose_token_is_revoked_is_told_to_end(sessions: Sessions) -> None:
+    token, text = await sync_to_async(issue)()
+    stream = new_stream(await directory.holder_of(text))
+    sessions.open(stream)
+    await sync_to_async(AccessToken.objects.filter(pk=token.pk).delete)()
+    await until(lambda: stream.end_reason)
+    assert stream.end_reason == "revoked"
+    sessions.close(stream)
+
+
+async def test_the_keeper_ends_with_the_last_stream_and_begins_with_the_next(sessions: Sessions) -> None:
+    stream = new_stream()
+    sessions.open(stream)
+    first = sessions._keeper
+    sessions.close(stream)
+    assert first is not None
+    await asyncio.wait_for(first, 10)
+
+    sessions.open(stream)
+    assert sessions._keeper is not first
+    sessions.close(stream)
+
+
+async def test_what_goes_wrong_with_one_look_does_not_end_looking(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    token, text = await sync_to_async(issue)()
+    stream = new_stream(await directory.holder_of(text))
+    broken = new_stream()
+    del broken._ends_at
+    sessions.open(broken)
+    sessions.open(stream)
+    await until(lambda: "could not be looked after" in caplog.text)
+    sessions.close(broken)
+
+    await sync_to_async(token.delete)()
+    await until(lambda: stream.end_reason)
+    sessions.close(stream)
+
+
+async def test_f08_while_the_database_is_away_streams_go_on_and_age(sessions: Sessions) -> None:
+    stream = new_stream()
+    with database_away():
+        sessions.open(stream)
+        stream._ends_at = 0
+        await until(lambda: stream.end_reason)
+    assert stream.end_reason == "max_age"
+    sessions.close(stream)
+
+
+# Processes that die
+
+
+def test_f13_streams_of_a_process_that_is_silent_are_closed_and_those_of_others_are_not() -> None:
+    dead, alive = Node(name="dead"), Node(name="alive")
+    touch_node([dead, alive])
+    rows = {
+        node: StreamSession.objects.create(
+            id=uuid.uuid4(), node=node.pk, principal_id="p-1", cursor="k7f3-1", opened_at=timezone.now()
+        )
+        for node in (dead, alive)
+    }
+    Node.objects.filter(pk=dead.pk).update(seen_at=timezone.now() - timedelta(seconds=31))
+
+    touch_node([alive])
+
+    for row in rows.values():
+        row.refresh_from_db()
+    assert (rows[dead].end_reason, rows[alive].end_reason) == ("node_lost", "")
+    assert rows[dead].closed_at is not None
+    assert list(Node.objects.values_list("name", flat=True)) == ["alive"]
+
+
+def test_a_process_that_was_taken_for_dead_comes_back() -> None:
+    node = Node(name="back")
+    touch_node([node])
+    Node.objects.all().delete()
+    touch_node([node])
+    assert Node.objects.filter(pk=node.pk).exists()

@@ -1,0 +1,94 @@
+"""The audit: everything is on record, and a flood is not a flood of rows."""
+
+import logging
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from gateway import audit
+from gateway.audit import Refusals
+from gateway.models import TokenAudit
+from ledger.faults import LedgerUnavailable
+from ledger.writer import writer
+from tests.database_faults import database_away
+from tests.events.waiting import until
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+@sync_to_async
+def rows() -> list[tuple[str, str, int]]:
+    """Address, reason and count of every row, in the order they were made."""
+    writer.close()
+    return list(TokenAudit.objects.order_by("at").values_list("address", "reason", "count"))
+
+
+@pytest.fixture
+def refusals() -> Refusals:
+    return Refusals()
+
+
+async def test_the_first_refusal_is_written_at_once_and_repeats_as_one_row_with_their_count(
+    refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 0.02)
+    for _ in range(1000):
+        refusals.record(reason="main_auth_failed: unknown", address="192.0.2.1")
+    assert await rows() == [("192.0.2.1", "main_auth_failed: unknown", 1)]
+    await until(lambda: not refusals._repeats)
+    assert [count for _, _, count in await rows()] == [1, 999]
+
+
+async def test_one_refusal_alone_is_one_row(refusals: Refusals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 0.02)
+    refusals.record(reason="x", address="192.0.2.1")
+    await until(lambda: not refusals._repeats)
+    assert [count for _, _, count in await rows()] == [1]
+
+
+async def test_other_addresses_reasons_and_principals_are_counted_apart(refusals: Refusals) -> None:
+    refusals.record(reason="x", address="192.0.2.1")
+    refusals.record(reason="x", address="192.0.2.2")
+    refusals.record(reason="y", address="192.0.2.1")
+    refusals.record(reason="x", address="192.0.2.1", principal_id="p-1")
+    assert len(await rows()) == 4
+
+
+async def test_after_its_minute_a_refusal_is_a_first_one_again(
+    refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 0.02)
+    refusals.record(reason="x", address="192.0.2.1")
+    await until(lambda: not refusals._repeats)
+    refusals.record(reason="x", address="192.0.2.1")
+    assert [count for _, _, count in await rows()] == [1, 1]
+
+
+async def test_what_is_gathered_is_bounded_and_no_count_is_lost(
+    refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "GATHERED_LIMIT", 3)
+    for number in range(10):
+        for _ in range(2):
+            refusals.record(reason="x", address=f"192.0.2.{number}")
+    assert len(refusals._repeats) == 3
+    assert sum(count for _, _, count in await rows()) == 17
+
+
+async def test_a_row_that_must_be_there_is_committed_when_record_returns(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await audit.record(TokenAudit(action=TokenAudit.Action.TICKET_ISSUED, ticket_id="t-1", principal_id="p-1"))
+    assert await sync_to_async(TokenAudit.objects.filter(ticket_id="t-1").count)() == 1
+    assert "ticket_issued ticket=t-1 principal=p-1" in caplog.text
+
+
+async def test_a_row_that_cannot_be_written_is_said() -> None:
+    with database_away(), pytest.raises(LedgerUnavailable):
+        await audit.record(TokenAudit(action=TokenAudit.Action.TICKET_ISSUED, ticket_id="t-1"))
+
+
+def test_a_row_that_is_written_twice_after_a_lost_answer_is_one_row() -> None:
+    row = TokenAudit(action=TokenAudit.Action.TICKET_ISSUED, ticket_id="t-1")
+    audit.insert_many([row])
+    audit.insert_many([row])
+    assert TokenAudit.objects.count() == 1

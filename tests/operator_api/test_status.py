@@ -1,0 +1,129 @@
+"""Is everything there? Said also when it is not."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from pytest_django import Settings
+
+from events import log
+from events.relay import the_relay
+from gateway import tickets
+from operator_api import status, windows
+from operator_api.models import Window
+from tests.database_faults import database_away
+from tests.events.samples import append_events
+from tests.processes import free_port
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+CORE = ["madre", "redis", "tentaculo_link"]
+
+
+@pytest.fixture(autouse=True)
+async def _stop_relay() -> AsyncIterator[None]:
+    yield
+    await the_relay().stop()
+
+
+@pytest.fixture
+def no_cache(settings: Settings) -> Iterator[None]:
+    """The store of tickets is a Redis that is away."""
+    cache = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"redis://127.0.0.1:{free_port()}/0",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1},
+    }
+    settings.CACHES = {**settings.CACHES, "tickets": cache}
+    tickets.the_store.cache_clear()
+    yield
+    tickets.the_store.cache_clear()
+
+
+@sync_to_async
+def open_window(**fields: Any) -> Window:
+    return Window.objects.create(services=["switch", "hermes"], opened_by="p-1", reason="a test", **fields)
+
+
+async def test_without_a_window_the_system_runs_alone() -> None:
+    await sync_to_async(append_events)(3)
+    found = await status.window_status()
+    assert found == {
+        "mode": "solo_madre",
+        "ttl_seconds": None,
+        "window_id": None,
+        "services": CORE,
+        "degraded": False,
+        "reason": None,
+        "opened_by": None,
+        "created_at": None,
+        "deadline": None,
+        "chat_enabled": False,
+        "cursor": str((await sync_to_async(log.head)()).newest),
+    }
+
+
+async def test_an_open_window_is_shown_with_what_is_left_of_it() -> None:
+    window = await open_window(deadline=timezone.now() + timedelta(seconds=600))
+    found = await status.window_status()
+    assert (found["mode"], found["window_id"], found["chat_enabled"]) == ("window_active", str(window.id), True)
+    assert 590 < found["ttl_seconds"] <= 600
+    assert found["services"] == [*CORE, "switch", "hermes"]
+    assert (found["opened_by"], found["reason"]) == ("p-1", "a test")
+
+
+async def test_a_window_without_a_deadline_has_no_time_left_to_show() -> None:
+    await open_window()
+    found = await status.window_status()
+    assert (found["mode"], found["ttl_seconds"], found["deadline"]) == ("window_active", None, None)
+
+
+async def test_a_window_past_its_deadline_is_not_open() -> None:
+    await open_window(deadline=timezone.now() - timedelta(seconds=1))
+    assert (await status.window_status())["mode"] == windows.SOLO_MADRE
+
+
+async def test_when_the_database_is_away_the_status_says_so_and_not_that_all_is_well() -> None:
+    with database_away():
+        found = await status.window_status()
+    assert (found["mode"], found["degraded"], found["reason"]) == ("degraded", True, "window_store_unavailable")
+    assert found["services"] == ["redis", "tentaculo_link"]
+
+
+@pytest.mark.usefixtures("no_cache")
+async def test_when_the_cache_is_away_the_window_is_still_known() -> None:
+    await open_window()
+    found = await status.window_status()
+    assert (found["mode"], found["degraded"]) == ("window_active", True)
+    assert "redis" not in found["services"]
+
+
+async def test_a_process_with_everything_is_ready() -> None:
+    assert await status.readiness() == (True, {"status": "ok", "degraded": []})
+
+
+async def test_a_process_without_its_database_is_not_ready_and_says_so_in_time() -> None:
+    started = time.monotonic()
+    with database_away():
+        ready, report = await status.readiness()
+    assert (ready, report["unavailable"]) == (False, ["database"])
+    assert time.monotonic() - started < 5
+    assert (await status.readiness())[0]
+
+
+@pytest.mark.usefixtures("no_cache")
+async def test_f02_a_process_without_its_cache_is_ready_but_degraded() -> None:
+    assert await status.readiness() == (True, {"status": "ok", "degraded": ["cache"]})
+
+
+async def test_readiness_starts_a_relay_that_has_ended() -> None:
+    await status.readiness()
+    the_relay()._tasks[0].cancel()
+    await asyncio.sleep(0)
+    assert (await status.readiness())[0]
+    assert the_relay().is_running()

@@ -1,0 +1,77 @@
+"""The environment as typed values, and what is said when a value cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from vx11_site.environment import VARIABLES, BadEnvironment, Environment
+
+SECRETS = [variable.name for variable in VARIABLES if variable.secret]
+
+
+def test_what_is_not_set_has_its_default() -> None:
+    environment = Environment({})
+    assert environment.text("VX11_DATABASE_URL") == ""
+    assert environment.number("VX11_HEARTBEAT_SECONDS", least=1, most=300) == 10
+    assert environment.flag("VX11_SSE_TOKEN_SINGLE_USE") is True
+    assert environment.items("VX11_ALLOWED_HOSTS") == ["localhost", "127.0.0.1", "[::1]"]
+
+
+def test_every_default_can_be_used() -> None:
+    for variable in VARIABLES:
+        assert Environment({}).text(variable.name) == variable.default
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("1", True), ("TRUE", True), ("yes", True), (" on ", True), ("0", False), ("No", False), ("", False)],
+)
+def test_a_flag_is_any_of_the_usual_words(word: str, value: bool) -> None:  # noqa: FBT001
+    assert Environment({"VX11_DEBUG": word}).flag("VX11_DEBUG") is value
+
+
+@pytest.mark.parametrize("word", ["maybe", "2", "truefalse"])
+def test_a_flag_of_any_other_word_is_refused_by_name(word: str) -> None:
+    with pytest.raises(BadEnvironment, match="VX11_DEBUG"):
+        Environment({"VX11_DEBUG": word}).flag("VX11_DEBUG")
+
+
+@pytest.mark.parametrize("text", ["often", "", "1.5", "0", "301", "-1", "1e2"])
+def test_a_number_out_of_bounds_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadEnvironment, match="VX11_HEARTBEAT_SECONDS"):
+        Environment({"VX11_HEARTBEAT_SECONDS": text}).number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
+
+
+def test_a_list_leaves_out_what_is_empty() -> None:
+    assert Environment({"VX11_ALLOWED_HOSTS": " a, ,b,"}).items("VX11_ALLOWED_HOSTS") == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("from the file\n")
+    assert Environment({f"{name}_FILE": str(path)}).text(name) == "from the file"
+    assert Environment({f"{name}_FILE": str(path), name: "itself"}).text(name) == "itself"
+
+
+def test_what_is_no_secret_is_not_read_from_a_file() -> None:
+    assert Environment({"VX11_DEBUG_FILE": "/etc/hostname"}).text("VX11_DEBUG") == "false"
+
+
+@pytest.mark.parametrize("path", ["/nowhere/secret", "/"])
+def test_a_file_that_cannot_be_read_is_said_by_name(path: str) -> None:
+    with pytest.raises(BadEnvironment, match="VX11_SECRET_KEY_FILE"):
+        Environment({"VX11_SECRET_KEY_FILE": path}).text("VX11_SECRET_KEY")
+
+
+def test_a_file_that_is_no_text_is_said_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadEnvironment, match="VX11_SECRET_KEY_FILE"):
+        Environment({"VX11_SECRET_KEY_FILE": str(path)}).text("VX11_SECRET_KEY")
+
+
+def test_no_secret_stands_in_a_complaint() -> None:
+    with pytest.raises(BadEnvironment) as raised:
+        Environment({"VX11_DEBUG": "x", "VX11_SECRET_KEY": "hush"}).flag("VX11_DEBUG")
+    assert "hush" not in str(raised.value)

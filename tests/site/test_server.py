@@ -1,0 +1,60 @@
+"""Which handler a request takes, and what is put right before any of them sees it."""
+
+import pytest
+
+from gateway.errors import CONTENT_TYPE
+
+
+def scope(path: str, **headers: str) -> dict[str, object]:
+    encoded = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"path": path, "headers": encoded}
+
+
+@pytest.fixture(autouse=True)
+def _asgi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module claims the right to serve when it is imported; a test run serves nobody."""
+    from vx11_site import single_process
+
+    monkeypatch.setattr(single_process, "claim", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "lean"),
+    [
+        ("/operator/api/events", {}, True),
+        ("/operator/api/v1/events", {"x_vx11_token": "x"}, True),
+        ("/operator/api/events", {"authorization": "Bearer x", "cookie": "a=b"}, True),
+        ("/operator/api/events", {"cookie": "a=b"}, False),
+        ("/operator/api/events", {"cookie": "a=b", "x_vx11_token": ""}, False),
+        ("/operator/api/events", {"cookie": "a=b", "authorization": "Basic dXNlcjpwYXNz"}, False),
+        ("/operator/api/docs/", {"x_vx11_token": "x"}, False),
+        ("/operator/api/schema/", {}, False),
+        ("/operator/", {"x_vx11_token": "x"}, False),
+        ("/admin/", {}, False),
+        ("/health", {}, True),
+        ("/metrics", {"cookie": "a=b"}, False),
+    ],
+)
+def test_only_what_needs_no_session_takes_the_lean_way(path: str, headers: dict[str, str], lean: bool) -> None:  # noqa: FBT001
+    from vx11_site.asgi import is_lean
+
+    assert is_lean(scope(path, **headers)) is lean
+
+
+def test_what_daphne_refuses_itself_has_the_one_error_body() -> None:
+    from vx11_site.server import Request
+
+    replies: list[dict[str, object]] = []
+
+    class Refused(Request):
+        def __init__(self) -> None:
+            """Not of a connection."""
+
+        def handle_reply(self, message: dict[str, object]) -> None:
+            replies.append(message)
+
+    Refused().basic_error(400, b"Bad Request", "path contains non-ASCII")
+    start, body = replies
+    assert start["status"] == 400
+    assert (b"Content-Type", CONTENT_TYPE.encode()) in start["headers"]  # type: ignore[operator]
+    assert b'"reason":"bad_request"' in body["body"]  # type: ignore[operator]
