@@ -5,7 +5,6 @@ The claim is a lock that dies with its process, so a restart is never in the way
 
 import fcntl
 import sys
-from typing import IO
 
 from django.conf import settings
 from django.db import connections
@@ -17,7 +16,8 @@ ADVICE = (
     "Tickets and events would not reach both. Set VX11_REDIS_URL for all of them, or stop the other one."
 )
 
-_claims: list[IO[str]] = []
+# The file or connection whose lock is held, so that nobody closes it.
+_claims: list[object] = []
 
 
 def claim() -> None:
@@ -36,13 +36,12 @@ def claim() -> None:
 
 
 def _claim_postgresql() -> bool:
-    """An advisory lock on a connection of its own, which nobody closes."""
+    """An advisory lock, on a connection of its own."""
     connection = connections.create_connection("default")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
         row = cursor.fetchone()
-    _kept.append(connection)
-    return bool(row and row[0])
-
-
-_kept: list[object] = []
+    claimed = bool(row and row[0])
+    if claimed:
+        _claims.append(connection)
+    return claimed

@@ -59,9 +59,9 @@ def variables(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture
 def first(tmp_path: Path, variables: dict[str, str]) -> Iterator[Claimant]:
     claimant = Claimant(tmp_path, **variables)
-    assert claimant.claimed
     yield claimant
-    claimant.end()
+    said = claimant.end()
+    assert claimant.claimed, said
 
 
 @pytest.mark.usefixtures("first")
