@@ -7,19 +7,20 @@ reaches them through the ledger.
 
 import secrets
 import string
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.utils import timezone
 
+from events.clock import UnixSeconds
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry, Record, encode
 from events.insertion import Row, insert
 from events.models import Event, LogHead
-from events.submissions import NewEvent, Submission
+from events.placement import Appended, Known, place
+from events.submissions import Submission
 from gateway.filters import Selection
 from ledger.writer import runs_last
 
@@ -27,6 +28,10 @@ EPOCH_LENGTH = 6
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
+# Large events make shorter pages: what is read is written to somebody, who may be slow. The first read of a page
+# finds out how large they are.
+PAGE_LIMIT_BYTES = 1024 * 1024
+FIRST_READ_ROWS = 50
 # Rows deleted in one transaction, so that nobody waits long for a lock.
 PRUNE_BATCH_ROWS = 2_000
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
@@ -35,24 +40,19 @@ IDEMPOTENCY_HOURS = 24
 COUNT_LIMIT = 10_000
 
 
-class Appended(NamedTuple):
-    """What became of a submission: its events' ids and seqs, in its order."""
-
-    epoch: str
-    ids: list[tuple[str, int]]
-    created: bool
-
-
-class IdempotencyConflict(Exception):
-    """The id or key was used before by this publisher, for something else."""
-
-
 class Page(NamedTuple):
     """Entries in order, and the cursor after all that was looked at, matching or not."""
 
     entries: list[Entry]
     cursor: Cursor
     head: Head
+    # In the direction in which the page was read.
+    has_more: bool = False
+
+    @property
+    def first_cursor(self) -> Cursor:
+        """The cursor of the first entry: from there one pages backwards."""
+        return self.cursor._replace(seq=self.entries[0].seq) if self.entries else self.cursor
 
     @property
     def caught_up(self) -> bool:
@@ -83,12 +83,12 @@ def head() -> Head:
 def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]:
     """Append in the caller's transaction, for the ledger's writer; a conflict fails its own submission only."""
     row = _locked_head()
-    known = _Known(submissions)
+    known = Known(submissions)
     now = timezone.now()
     fresh: list[Row] = []
     outcomes: list[Appended | Exception] = []
     for submission in submissions:
-        outcomes.append(_place(submission, row, known, fresh, now))
+        outcomes.append(place(submission, row, known, fresh, now))
         submission.tried = True
     if fresh:
         insert(fresh)
@@ -108,13 +108,13 @@ def read_after(cursor: Cursor, selection: Selection, *, limit: int = PAGE_LIMIT_
     if reset := before.reset_for(cursor):
         raise CursorGone(reset, before)
     end_seq = min(cursor.seq + PAGE_SPAN_SEQS, before.last_seq)
-    entries = _entries(_matching(selection).filter(seq__gt=cursor.seq, seq__lte=end_seq).order_by("seq")[:limit])
+    entries, full = _read(selection, after=cursor.seq, until=end_seq, limit=limit)
     # Pruning moves the head first and deletes then: had rows gone while we read, the head would say so now.
     after = head()
     if reset := after.reset_for(cursor):
         raise CursorGone(reset, after)
-    reached = entries[-1].seq if len(entries) == limit else end_seq
-    return Page(entries, Cursor(after.epoch, reached), after)
+    reached = entries[-1].seq if full else end_seq
+    return Page(entries, Cursor(after.epoch, reached), after, has_more=reached < after.last_seq)
 
 
 def read_before(cursor: Cursor, selection: Selection, *, limit: int) -> Page:
@@ -126,16 +126,16 @@ def read_before(cursor: Cursor, selection: Selection, *, limit: int) -> Page:
     past_the_end = Cursor(now.epoch, now.last_seq + 1)
     if cursor != past_the_end and (reset := now.reset_for(cursor)):
         raise CursorGone(reset, now)
-    rows = _matching(selection).filter(seq__lt=cursor.seq, seq__gte=now.oldest_seq).order_by("-seq")[:limit]
-    entries = _entries(rows)[::-1]
-    return Page(entries, Cursor(now.epoch, entries[0].seq if entries else now.oldest_seq), now)
+    entries, full = _read(selection, after=now.oldest_seq - 1, until=cursor.seq - 1, limit=limit, backwards=True)
+    entries.reverse()
+    return Page(entries, Cursor(now.epoch, entries[0].seq if entries else now.oldest_seq), now, has_more=full)
 
 
 def read_newest(selection: Selection, *, limit: int) -> Page:
     """The newest entries that pass, oldest first; the cursor is the head, from which a stream goes on."""
     now = head()
-    rows = _matching(selection).filter(seq__lte=now.last_seq, seq__gte=now.oldest_seq).order_by("-seq")[:limit]
-    return Page(_entries(rows)[::-1], now.newest, now)
+    entries, _ = _read(selection, after=now.oldest_seq - 1, until=now.last_seq, limit=limit, backwards=True)
+    return Page(entries[::-1], now.newest, now)
 
 
 def cursor_at(moment: datetime) -> Cursor:
@@ -152,12 +152,11 @@ def count(selection: Selection) -> int:
 
 
 def count_by_time(selection: Selection, *, since: datetime, bucket_seconds: int) -> dict[tuple[int, str], int]:
-    """Counts by (bucket number since `since`, severity)."""
-    counts: dict[tuple[int, str], int] = defaultdict(int)
-    rows = _matching(selection).filter(created_at__gte=since, seq__gte=head().oldest_seq)
-    for created_at, severity in rows.values_list("created_at", "severity").iterator(chunk_size=10_000):
-        counts[int((created_at - since).total_seconds() // bucket_seconds), severity] += 1
-    return counts
+    """Counts by (bucket number since `since`, a whole second; severity)."""
+    rows = _matching(selection).filter(created_at__gte=since, seq__gte=head().oldest_seq).order_by()
+    bucket = (UnixSeconds("created_at") - int(since.timestamp())) / bucket_seconds
+    counted = rows.annotate(bucket=bucket).values_list("bucket", "severity").annotate(models.Count("seq"))
+    return {(number, severity): events for number, severity, events in counted}
 
 
 def prune(*, keep_days: int, keep_rows: int) -> int:
@@ -218,72 +217,6 @@ def _new_epoch(old: str) -> str:
     return epoch
 
 
-class _Known:
-    """Which submissions' events are in the table already, or are placed in this very transaction."""
-
-    def __init__(self, submissions: list[Submission]) -> None:
-        self.by_id: dict[tuple[str, str], tuple[int, str]] = {}
-        self.by_key: dict[tuple[str, str], tuple[int, str, str]] = {}
-        # Ids made here a moment ago cannot be there, unless this is the second try after a lost answer.
-        ids = [event.event_id for s in submissions for event in s.events if event.fingerprint or s.tried]
-        keys = [s.idempotency_key for s in submissions if s.idempotency_key]
-        columns = ("publisher", "event_id", "idempotency_key", "seq", "fingerprint")
-        limit = connection.features.max_query_params or 10_000
-        for name, values in (("event_id__in", ids), ("idempotency_key__in", keys)):
-            for start in range(0, len(values), limit - 1):
-                rows = Event.objects.filter(**{name: values[start : start + limit - 1]})
-                for row in rows.values_list(*columns):
-                    self.add(*row)
-
-    def add(self, publisher: str, event_id: str, key: str | None, seq: int, fingerprint: str) -> None:
-        self.by_id[publisher, event_id] = (seq, fingerprint)
-        if key:
-            self.by_key[publisher, key] = (seq, fingerprint, event_id)
-
-
-def _place(
-    submission: Submission, row: LogHead, known: _Known, fresh: list[Row], now: datetime
-) -> Appended | Exception:
-    """Number the events of one submission that are new. Nothing of it is placed if one of them conflicts."""
-    publisher, key = submission.publisher, submission.idempotency_key
-    if key and (found := known.by_key.get((publisher, key))):
-        seq, fingerprint, event_id = found
-        same = fingerprint == submission.events[0].fingerprint
-        return Appended(row.epoch, [(event_id, seq)], created=False) if same else IdempotencyConflict(key)
-    ids: list[tuple[str, int]] = []
-    placed: list[Row] = []
-    seen: dict[str, tuple[int, str]] = {}
-    for event in submission.events:
-        before = known.by_id.get((publisher, event.event_id)) or seen.get(event.event_id)
-        if before is None:
-            before = seen[event.event_id] = (row.last_seq + len(placed) + 1, event.fingerprint)
-            placed.append(_row_of(event, before[0], publisher, key, now))
-        elif before[1] != event.fingerprint:
-            return IdempotencyConflict(event.event_id)
-        ids.append((event.event_id, before[0]))
-    for new in placed:
-        known.add(publisher, new.record.event_id, key, new.record.seq, new.fingerprint)
-    row.last_seq += len(placed)
-    fresh.extend(placed)
-    return Appended(row.epoch, ids, created=bool(placed))
-
-
-def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: datetime) -> Row:
-    record = Record(
-        seq=seq,
-        event_id=event.event_id,
-        event_type=event.event_type,
-        summary=event.summary,
-        module=event.module,
-        severity=event.severity,
-        correlation_id=event.correlation_id,
-        payload=event.payload,
-        created_at=now,
-        occurred_at=event.occurred_at,
-    )
-    return Row(record, publisher, key, event.fingerprint)
-
-
 def _matching(selection: Selection) -> models.QuerySet[Event]:
     named = {
         "severity__in": selection.severities,
@@ -294,8 +227,23 @@ def _matching(selection: Selection) -> models.QuerySet[Event]:
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
 
 
-def _entries(rows: models.QuerySet[Event]) -> list[Entry]:
-    return [encode(Record(*row)) for row in rows.values_list(*Record._fields)]
+def _read(
+    selection: Selection, *, after: int, until: int, limit: int, backwards: bool = False
+) -> tuple[list[Entry], bool]:
+    """Entries with `after` < seq <= `until`: at most `limit`, about PAGE_LIMIT_BYTES; whether that cut them off."""
+    rows = _matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
+    entries: list[Entry] = []
+    size_bytes, step = 0, min(limit, FIRST_READ_ROWS)
+    while step > 0:
+        here = {} if not entries else {"seq__lt" if backwards else "seq__gt": entries[-1].seq}
+        read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*Record._fields)[:step]]
+        entries += read
+        if len(read) < step:
+            return entries, False
+        size_bytes += sum(len(entry.body) for entry in read)
+        # As many more as will fit, if they are as large as those.
+        step = min(limit - len(entries), (PAGE_LIMIT_BYTES - size_bytes) * len(entries) // size_bytes)
+    return entries, True
 
 
 def _tell(epoch: str, entries: list[Entry]) -> None:

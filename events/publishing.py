@@ -3,7 +3,7 @@
 from typing import Any
 
 from events import log
-from events.log import Appended
+from events.placement import Appended
 from events.relay import the_relay
 from events.submissions import BATCH_LIMIT_EVENTS, Defaults, Invalid, NewEvent, Submission, read_event, read_key
 from gateway.errors import Refusal

@@ -48,6 +48,7 @@ class EventPage(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="Matching retained events, counted to 10 000.")
     limit = serializers.IntegerField()
     cursor = serializers.CharField()
+    first_cursor = serializers.CharField(help_text="What to send as `before` to page backwards.")
     has_more = serializers.BooleanField()
 
 

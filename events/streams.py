@@ -63,7 +63,7 @@ class Stream:
         self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
         spread = random.uniform(1 - MAX_AGE_JITTER, 1 + MAX_AGE_JITTER)
         self._ends_at = now + settings.STREAM_MAX_AGE_SECONDS * spread
-        self._rights_version = -1
+        self._checked: Snapshot | None = None
         self._expires_at = opening.principal.expires_at
 
     @property
@@ -122,15 +122,15 @@ class Stream:
             self._relay.hub.flush()
             if self._subscriber.live:
                 self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-                self._subscriber.push(self._heartbeat(), self._relay.hub.seq, 0)
+                self._subscriber.push(self._heartbeat(self._relay.hub.cursor), self._relay.hub.seq, 0)
 
     def _check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
         if self._expires_at is not None and self._expires_at <= timezone.now():
             self.end("expired")
-        if snapshot.version == self._rights_version:
+        if snapshot is self._checked:
             return
-        self._rights_version = snapshot.version
+        self._checked = snapshot
         opened_as = self.opening.principal
         try:
             principal = snapshot.with_public_id(opened_as.public_id, session_id=opened_as.session_id)
@@ -150,12 +150,20 @@ class Stream:
     async def _go_live(self, write: Write, *, first: bool = False) -> None:
         """Read the log until the hub can take over, then say so once."""
         while not self.end_reason:
+            await self._keep_alive(write)
             if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
                 if first:
                     await self._write(write, self._subscriber.take())
                     await self._write(write, self._named("caught-up", {"cursor": str(self.cursor)}))
                 return
             await self._replay_page(write)
+
+    async def _keep_alive(self, write: Write) -> None:
+        """History may take long, or wait for a database that is away: the reader shall know that we are there."""
+        now = time.monotonic()
+        if now >= self._heartbeat_due:
+            self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
+            await self._write(write, self._heartbeat(self.cursor))
 
     async def _replay_page(self, write: Write) -> None:
         try:
@@ -204,9 +212,8 @@ class Stream:
         data = {"reason": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
         return sse.named("stream-reset", data, cursor=head.newest)
 
-    def _heartbeat(self) -> bytes:
+    def _heartbeat(self, cursor: Cursor) -> bytes:
         """A comment for proxies, and an event that moves the cursor of readers whose filter lets little through."""
-        cursor = self._relay.hub.cursor
         data = {"cursor": str(cursor), "time": timestamp(timezone.now())}
         comment = sse.keep_alive(self._keep_alives)
         self._keep_alives += 1

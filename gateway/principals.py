@@ -28,6 +28,8 @@ FRESH_SECONDS = 1.0
 # A token that is not known may be a moment old: then rights are checked again, but so often at the most, so that
 # a flood of guesses costs ten small queries a second and not one for each.
 MISS_FRESH_SECONDS = 0.1
+# Not every way of changing a row raises the version (User.objects.update() does not), so all is read anew so often.
+REREAD_SECONDS = 15.0
 # How old it may be while the database does not; after that, callers get 503 instead of old rights.
 STALE_LIMIT_SECONDS = 20.0
 
@@ -106,7 +108,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._checked_at = self._confirmed_at = float("-inf")
+        self._checked_at = self._confirmed_at = self._read_at = float("-inf")
         self._checking: asyncio.Lock | None = None
 
     async def holder_of(self, text: str) -> Principal:
@@ -167,20 +169,22 @@ class Directory:
                 return
             started = self._checked_at = time.monotonic()
             try:
-                self._snapshot = await reader.run(_read, self._snapshot)
+                again = started - self._read_at >= REREAD_SECONDS
+                self._snapshot = await reader.run(_read, self._snapshot, again=again)
+                self._read_at = started if again else self._read_at
                 self._confirmed_at = started
             except LedgerUnavailable as error:
                 logger.warning("rights could not be checked: %s", error)
                 self._checked_at = time.monotonic()
 
 
-def _read(known: Snapshot | None) -> Snapshot:
-    """The snapshot of now, or the known one if no right has changed since."""
+def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
+    """The snapshot of now, or the known one if no right has changed since; `again` looks at more than the version."""
     if known is None:
         environment_tokens.register()
     # The version is read before the rows: a change in between makes the next check read them again.
     version = RightsVersion.current()
-    if known is not None and known.version == version:
+    if known is not None and known.version == version and not again:
         return known
     by_digest: dict[str, Standing] = {}
     by_public_id: dict[str, Standing] = {}
@@ -197,7 +201,8 @@ def _read(known: Snapshot | None) -> Snapshot:
             generation=sessions.generation(user),
         )
         by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
-    return Snapshot(version, by_digest, by_public_id, sessions.ended())
+    snapshot = Snapshot(version, by_digest, by_public_id, sessions.ended())
+    return known if known == snapshot else snapshot
 
 
 def scopes_of_groups(groups: Iterable[str], *, superuser: bool = False) -> frozenset[str]:

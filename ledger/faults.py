@@ -1,9 +1,10 @@
 """What callers of the ledger can be told. One exception, because a caller has one decision: try again later."""
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 
-# What Django raises when the database is away, refuses, times out, is locked or has no space left.
-DATABASE_FAULTS = (OperationalError, InterfaceError)
+# What Django raises when the database is away, refuses, times out, is locked or has no space left; is read-only
+# (InternalError); or has no tables yet or any more, as in the middle of a restore (ProgrammingError).
+DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 
 
 class LedgerUnavailable(Exception):

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from events import log
 from events.entries import Entry
-from events.log import Appended
 from events.models import Event
+from events.placement import Appended
 from events.submissions import NewEvent, Submission
 
 PUBLISHER = "s-publisher"

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 
 from events import log
 from events.cursors import Cursor, CursorGone
-from events.log import Appended
 from events.models import Event, LogHead
+from events.placement import Appended
 from gateway.filters import EVERYTHING
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 

@@ -3,8 +3,8 @@
 import pytest
 
 from events import log
-from events.log import Appended, IdempotencyConflict
 from events.models import Event
+from events.placement import Appended, IdempotencyConflict
 from tests.events.samples import append, append_events, new_event, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")

@@ -10,6 +10,7 @@ import pytest
 from tests.answers import EVENT_FIELDS, assert_problem
 from tests.client import API, Client, Json
 from tests.stacks import Stack
+from tests.waiting import wait_until
 
 STATS = f"{API}/events/stats"
 
@@ -239,3 +240,17 @@ def test_stats_count_by_bucket_and_severity(principal: Client, service: Client, 
 @pytest.mark.parametrize("params", [{"seconds": "0"}, {"seconds": "x"}, {"bucket": "0"}, {"bucket": "x"}])
 def test_stats_of_no_time_are_refused(principal: Client, params: Json) -> None:
     assert_problem(principal.get(STATS, params=params), 422, "validation_error")
+
+
+def test_a_long_poll_gives_nothing_to_who_was_revoked_while_it_waited(
+    stack: Stack, service: Client, new_event: Callable[..., Json]
+) -> None:
+    token, public_id = stack.issue_token("principal")
+    reader = stack.client(token)
+    cursor = reader.cursor()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reader.poll, since=cursor, wait=20)
+        stack.revoke_token(public_id)
+        wait_until(lambda: reader.poll(limit=1).status_code == 401, "the token is refused", timeout_seconds=5)
+        service.published(new_event())
+        assert_problem(waiting.result(timeout=20), 401, "main_auth_failed", detail="invalid_token")

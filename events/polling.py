@@ -1,0 +1,114 @@
+"""Pages of the log for those who ask again and again: which page a query means, and waiting for the next event."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from events import log
+from events.admission import read_cursor
+from events.cursors import Cursor
+from events.log import Page
+from events.relay import the_relay
+from gateway.errors import Refusal
+from gateway.filters import BadFilter, Selection
+from ledger.reader import reader
+
+Query = dict[str, list[str]]
+# What the caller may see now, asked again after every wait. Raises Refusal when that is nothing any more.
+Rights = Callable[[], Awaitable[Selection]]
+
+LIMIT_DEFAULT, LIMIT_MOST = 10, 500
+WAIT_MOST_SECONDS = 25
+# Long polls of one process that may wait at a time; more are told to come back.
+LONG_POLLS_LIMIT = 1_000
+
+_waiting = 0
+
+
+async def page_for(query: Query, rights: Rights) -> Page:
+    """The page after, before or around the position that the query names, else the newest. Raises CursorGone."""
+    limit = read_limit(query)
+    wait_seconds = read_number(query, "wait", 0, least=0, most=WAIT_MOST_SECONDS)
+    if since := single(query, "since"):
+        return await _read_since(read_cursor(since), rights, limit, wait_seconds)
+    if before := single(query, "before"):
+        return await reader.run(log.read_before, read_cursor(before), await rights(), limit=limit)
+    if moment := single(query, "at"):
+        return await _page_around(read_moment("at", moment), rights, limit)
+    return await reader.run(log.read_newest, await rights(), limit=limit)
+
+
+def read_limit(query: Query) -> int:
+    return read_number(query, "limit", LIMIT_DEFAULT, least=1, most=LIMIT_MOST)
+
+
+def single(query: Query, name: str) -> str:
+    """The value of a parameter that may stand once, "" without one. Raises Refusal."""
+    values = query.get(name, [""])
+    if len(values) > 1:
+        raise Refusal("duplicate_parameter", title=f"{name} may stand once.")
+    return values[0]
+
+
+def read_number(query: Query, name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number of the query. Raises BadFilter."""
+    text = single(query, name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise BadFilter(name, f"a whole number from {least} to {most}")
+    return int(text)
+
+
+def read_moment(name: str, text: str) -> datetime:
+    """An ISO time of the query, UTC unless it says otherwise. Raises BadFilter."""
+    try:
+        # In a query, the + of an offset arrives as a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadFilter(name, "an ISO 8601 time") from None
+
+
+async def _page_around(moment: datetime, rights: Rights, limit: int) -> Page:
+    """Half of the page before the moment, half from it on; the cursor leads on forwards."""
+    cursor = await reader.run(log.cursor_at, moment)
+    after = Cursor(cursor.epoch, cursor.seq + 1)
+    earlier = await reader.run(log.read_before, after, await rights(), limit=limit // 2)
+    later = await _read_since(cursor, rights, limit - len(earlier.entries), 0)
+    return later._replace(entries=earlier.entries + later.entries)
+
+
+async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: int) -> Page:
+    """Read on until there is something, or the log ends; then wait for more, if that was asked for."""
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        page = await reader.run(log.read_after, cursor, await rights(), limit=limit)
+        if page.entries or (page.caught_up and time.monotonic() >= deadline):
+            return page
+        cursor = page.cursor
+        if page.caught_up:
+            await _wait_for_more(cursor, deadline)
+
+
+async def _wait_for_more(cursor: Cursor, deadline: float) -> None:
+    """Until the log has grown beyond the cursor, or the deadline. Raises Refusal when too many wait."""
+    global _waiting  # how many wait in this process
+    if _waiting >= LONG_POLLS_LIMIT:
+        raise Refusal("at_capacity")
+    relay = the_relay()
+    await relay.start()
+    _waiting += 1
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            if relay.hub.epoch != cursor.epoch:
+                # The log has a new epoch and the hub has not heard of it yet.
+                relay.nudge()
+                await relay.hub.advanced()
+            while relay.hub.epoch == cursor.epoch and relay.hub.seq <= cursor.seq:
+                await relay.hub.advanced()
+    except TimeoutError:
+        pass
+    finally:
+        _waiting -= 1

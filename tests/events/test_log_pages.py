@@ -1,0 +1,56 @@
+"""Pages of large events are short, and still lose nothing; counting by time is left to the database."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from events import log
+from events.cursors import Cursor
+from events.log import Page
+from events.models import Event
+from gateway.filters import EVERYTHING, Selection
+from tests.events.samples import append, append_events, new_event, seqs, submission
+
+pytestmark = pytest.mark.usefixtures("ledger")
+LARGE = json.dumps({"text": "x" * 60_000})
+
+
+def test_a_page_of_large_events_is_cut_and_the_next_one_goes_on_behind_it() -> None:
+    append(submission(*(new_event(f"e{number}", payload=LARGE) for number in range(120))))
+    cursor = Cursor(log.head().epoch, 0)
+    pages: list[Page] = []
+    while not pages or pages[-1].has_more:
+        pages.append(log.read_after(cursor, EVERYTHING))
+        cursor = pages[-1].cursor
+    assert [seq for page in pages for seq in seqs(page.entries)] == list(range(1, 121))
+    largest = max(sum(len(entry.body) for entry in page.entries) for page in pages)
+    assert largest < log.PAGE_LIMIT_BYTES + log.FIRST_READ_ROWS * 64 * 1024
+    assert len(pages) > 1
+
+
+def test_a_page_backwards_of_large_events_says_that_there_is_more() -> None:
+    append(submission(*(new_event(f"e{number}", payload=LARGE) for number in range(120))))
+    page = log.read_before(Cursor(log.head().epoch, 121), EVERYTHING, limit=500)
+    assert page.has_more
+    assert seqs(page.entries) == list(range(page.entries[0].seq, 121))
+    assert log.read_before(page.first_cursor, EVERYTHING, limit=500).entries[-1].seq == page.entries[0].seq - 1
+
+
+def test_small_events_fill_a_page_to_its_limit() -> None:
+    append_events(600)
+    page = log.read_after(Cursor(log.head().epoch, 0), EVERYTHING, limit=500)
+    assert (len(page.entries), page.has_more) == (500, True)
+
+
+def test_events_are_counted_by_bucket_and_severity() -> None:
+    append_events(5, severity="warn")
+    append_events(3, prefix="f", severity="error")
+    since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
+    Event.objects.filter(seq__lte=2).update(created_at=since + timedelta(seconds=9, microseconds=999_999))
+    Event.objects.filter(seq__gt=2).update(created_at=since + timedelta(seconds=10))
+    counts = log.count_by_time(EVERYTHING, since=since, bucket_seconds=10)
+    assert counts == {(0, "warn"): 2, (1, "warn"): 3, (1, "error"): 3}
+    only = Selection(severities=frozenset({"error"}))
+    assert log.count_by_time(only, since=since, bucket_seconds=1) == {(10, "error"): 3}
