@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from gateway.views import errors_page
@@ -10,6 +11,7 @@ from operator_api.views import HealthView, MetricsView, ReadyView
 from vx11_site.openapi import DocumentView
 
 admin.site.site_header = admin.site.site_title = "VX11 Operator"
+admin.site.site_url = "/operator/"
 admin.site.index_title = "Access, events and operators"
 
 api = [
@@ -27,6 +29,8 @@ urlpatterns = [
     path("operator/login", console.login, name="login"),
     path("operator/logout", console.logout, name="logout"),
     path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="console")),
+    path("favicon.ico", RedirectView.as_view(url="/static/operator_api/favicon.svg")),
     path("health", HealthView.as_view()),
     path("ready", ReadyView.as_view()),
     path("metrics", MetricsView.as_view()),

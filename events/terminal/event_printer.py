@@ -24,8 +24,16 @@ class EventPrinter:
         self._state_out = state_out
         self._as_json = as_json
         self._in_colour = in_colour
-        self.writing = False
-        """Whether it is busy with an output that may not take anything."""
+        self._writing = self._stopped = False
+
+    def stop(self) -> None:
+        """For signal handlers: no write begins after this, and one that has begun ends with KeyboardInterrupt.
+
+        A write into a pipe that nobody empties blocks the event loop; only an exception gets out of it.
+        """
+        self._stopped = True
+        if self._writing:
+            raise KeyboardInterrupt
 
     def show(self, item: Item) -> None:
         match item:
@@ -54,14 +62,17 @@ class EventPrinter:
         return f"{_local_time(event.get('created_at'))}  {marked}  {module:<{MODULE_WIDTH}}  {event_type}  {summary}"
 
     def _write(self, line: str) -> None:
-        self.writing = True
+        # In this order: a signal that comes before the question is asked is answered by it, a later one interrupts.
+        self._writing = True
         try:
+            if self._stopped:
+                raise KeyboardInterrupt
             self._events_out.write(f"{line}\n")
             self._events_out.flush()
         except BrokenPipeError:
             raise OutputClosed from None
         finally:
-            self.writing = False
+            self._writing = False
 
     def _check_output(self) -> None:
         poll = select.poll()

@@ -16,6 +16,11 @@ def test_a_stranger_is_sent_to_the_sign_in_page(page: Page, stack: Stack) -> Non
     expect(page.get_by_label("User name")).to_be_focused()
 
 
+def test_the_bare_address_leads_to_the_console(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.a.url}/")
+    expect(page).to_have_url(re.compile(r"/operator/login\?next=/operator/$"))
+
+
 def test_a_wrong_password_is_said_and_the_name_is_kept(page: Page, stack: Stack, viewer: Account) -> None:
     console = ConsolePage(page, stack.a.url)
     console.sign_in(Account(viewer.name, "not the password"))

@@ -105,9 +105,7 @@ async def _tail(url: str, secret: str, printer: EventPrinter, options: dict[str,
     loop = asyncio.get_running_loop()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        # A write into a pipe that nobody empties blocks the loop; only an exception gets out of it.
-        if printer.writing:
-            raise KeyboardInterrupt
+        printer.stop()
         loop.call_soon_threadsafe(reading.cancel)
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -91,3 +91,13 @@ def test_a_reader_that_has_gone_is_noticed_with_the_next_event_and_with_the_next
             printer.show(Received(EVENT))
         # What is still in the buffer has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), writing)
+
+
+def test_no_line_begins_after_a_signal_that_came_between_two_lines() -> None:
+    events_out = io.StringIO()
+    printer = EventPrinter(events_out, io.StringIO(), as_json=True, in_colour=False)
+    printer.show(Received(EVENT))
+    printer.stop()
+    with pytest.raises(KeyboardInterrupt):
+        printer.show(Received(EVENT))
+    assert events_out.getvalue().count("\n") == 1
