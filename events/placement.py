@@ -20,6 +20,8 @@ class Appended(NamedTuple):
     epoch: str
     ids: list[tuple[str, int]]
     created: bool
+    # How many of them are new: a batch may repeat some.
+    fresh: int
 
 
 class IdempotencyConflict(Exception):
@@ -55,7 +57,7 @@ def place(submission: Submission, row: LogHead, known: Known, fresh: list[Row], 
     if key and (found := known.by_key.get((publisher, key))):
         seq, fingerprint, event_id = found
         same = fingerprint == submission.events[0].fingerprint
-        return Appended(row.epoch, [(event_id, seq)], created=False) if same else IdempotencyConflict(key)
+        return Appended(row.epoch, [(event_id, seq)], created=False, fresh=0) if same else IdempotencyConflict(key)
     ids: list[tuple[str, int]] = []
     placed: list[Row] = []
     seen: dict[str, tuple[int, str]] = {}
@@ -71,7 +73,7 @@ def place(submission: Submission, row: LogHead, known: Known, fresh: list[Row], 
         known.add(publisher, new.record.event_id, key, new.record.seq, new.fingerprint)
     row.last_seq += len(placed)
     fresh.extend(placed)
-    return Appended(row.epoch, ids, created=bool(placed))
+    return Appended(row.epoch, ids, created=bool(placed), fresh=len(placed))
 
 
 def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: datetime) -> Row:

@@ -46,7 +46,7 @@ class EventsView(Endpoint):
             appended = await publish(submission)
         except IdempotencyConflict:
             raise Refusal("idempotency_conflict") from None
-        metrics.EVENTS_PUBLISHED.inc(len(appended.ids) if appended.created else 0)
+        metrics.EVENTS_PUBLISHED.inc(appended.fresh)
         return answer(_published(appended, batch="events" in body), 201 if appended.created else 200)
 
     @extend_schema(parameters=schema.POLL_PARAMETERS, responses=schema.EventPage, operation_id="poll")

@@ -5,6 +5,7 @@ rows, the second with a count.
 """
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ from ledger.writer import writer
 logger = logging.getLogger("vx11.audit")
 
 GATHER_SECONDS = 60.0
+# How late a minute may end: those that end together are closed together.
+LOOK_SECONDS = 1.0
 # Addresses times reasons gathered at a time; beyond, the oldest is written early.
 GATHERED_LIMIT = 10_000
 
@@ -36,6 +39,14 @@ def record_behind(row: TokenAudit) -> None:
     _log(row)
 
 
+@dataclasses.dataclass(slots=True)
+class _Gathered:
+    """The repeats of one refusal, and when its minute is over, by the event loop's clock."""
+
+    row: TokenAudit
+    ends_at: float
+
+
 class Refusals:
     """Refusals of this process: the first is written at once, its repeats as one row when its minute is over.
 
@@ -43,13 +54,16 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._repeats: dict[tuple[str, str, str], TokenAudit] = {}
+        # Oldest first, which is also whose minute is over first.
+        self._repeats: dict[tuple[str, str, str], _Gathered] = {}
+        # The next look for those that are over. One for all: a flood from many addresses must not hold as many.
+        self._timer: asyncio.TimerHandle | None = None
 
     def record(self, *, reason: str, address: str, principal_id: str = "", correlation_id: str = "") -> None:
         key = (address, reason, principal_id)
         repeats = self._repeats.get(key)
         if repeats is not None:
-            repeats.count += 1
+            repeats.row.count += 1
             return
         if len(self._repeats) >= GATHERED_LIMIT:
             self._close(next(iter(self._repeats)))
@@ -61,13 +75,20 @@ class Refusals:
             "correlation_id": correlation_id,
         }
         record_behind(TokenAudit(**fields))
-        self._repeats[key] = TokenAudit(**fields, count=0)
-        asyncio.get_running_loop().call_later(GATHER_SECONDS, self._close, key)
+        loop = asyncio.get_running_loop()
+        self._repeats[key] = _Gathered(TokenAudit(**fields, count=0), loop.time() + GATHER_SECONDS)
+        if self._timer is None:
+            self._timer = loop.call_later(GATHER_SECONDS, self._close_due, loop)
+
+    def _close_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._repeats and self._repeats[oldest := next(iter(self._repeats))].ends_at <= loop.time():
+            self._close(oldest)
+        self._timer = loop.call_later(LOOK_SECONDS, self._close_due, loop) if self._repeats else None
 
     def _close(self, key: tuple[str, str, str]) -> None:
-        repeats = self._repeats.pop(key, None)
-        if repeats is not None and repeats.count:
-            record_behind(repeats)
+        gathered = self._repeats.pop(key)
+        if gathered.row.count:
+            record_behind(gathered.row)
 
 
 def _log(row: TokenAudit) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
-from gateway import headers
+from gateway import headers, metrics
 from gateway.audit import refusals
 from gateway.errors import Refusal
 from gateway.principals import Principal, Refused, directory
@@ -25,18 +25,22 @@ async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Pri
     try:
         return await directory.holder_of(text)
     except Refused as refused:
+        metrics.PRINCIPALS_INVALID.inc()
         raise refuse("main_auth_failed", refused, caller) from None
 
 
 def refuse(reason: str, refused: Refused, caller: Caller) -> Refusal:
-    """Note why in the audit; the answer does not say it."""
+    """Note why in the audit; neither the answer nor the counter's label says it."""
+    # First: it knows only the reasons of the closed list, so no other can become a label.
+    refusal = Refusal(reason)
+    metrics.AUTH_FAILURES.labels(reason).inc()
     refusals.record(
         reason=f"{reason}: {refused.why}",
         address=caller.address,
         principal_id=refused.public_id,
         correlation_id=caller.correlation_id,
     )
-    return Refusal(reason)
+    return refusal
 
 
 def require(principal: Principal, scope: str | None) -> None:

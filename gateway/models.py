@@ -88,6 +88,12 @@ class AccessToken(models.Model):
     def __str__(self) -> str:
         return f"{self.public_id} ({self.name})"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Locks the version, then the token, as every change of tokens does: no two can wait for each other."""
+        with transaction.atomic(using=kwargs.get("using")):
+            RightsVersion.bump()
+            super().save(*args, **kwargs)
+
     @property
     def state(self) -> str:
         """In a word, why it is or is not valid: "valid", "revoked", "expired", "user disabled"."""

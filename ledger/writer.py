@@ -211,11 +211,14 @@ def _by_function(batch: list[_Waiting]) -> _Groups:
 def _settle(outcomes: list[tuple[_Waiting, Any]]) -> None:
     """Give every caller its outcome, with one wake-up for each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    lost: list[tuple[int, Exception]] = []
     for waiting, outcome in outcomes:
         if waiting.future is not None and waiting.loop is not None:
             by_loop.setdefault(waiting.loop, []).append((waiting.future, outcome))
         elif isinstance(outcome, Exception):
-            logger.error("a row written behind was lost: %s", outcome)
+            lost.append((waiting.rows, outcome))
+    if lost:
+        logger.error("%d rows written behind were lost, the first by: %s", sum(rows for rows, _ in lost), lost[0][1])
     for loop, pairs in by_loop.items():
         if not loop.is_closed():
             loop.call_soon_threadsafe(_resolve, pairs)

@@ -76,7 +76,7 @@ def test_a_retry_is_recognised_for_a_day_though_its_event_is_pruned() -> None:
     append_events(3)
     assert log.prune(keep_days=1, keep_rows=2) == 1
     (again,) = append(submission(new_event("other", fingerprint="same"), key="key"))
-    assert again == Appended(log.head().epoch, [("mine", 1)], created=False)
+    assert again == Appended(log.head().epoch, [("mine", 1)], created=False, fresh=0)
 
     grow_older(1, timedelta(hours=25))
     assert log.prune(keep_days=30, keep_rows=2) == 1

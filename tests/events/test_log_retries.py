@@ -13,8 +13,8 @@ pytestmark = pytest.mark.usefixtures("ledger")
 def test_the_same_event_id_again_is_the_same_event() -> None:
     first = append(submission(new_event("mine", fingerprint="same")))
     again = append(submission(new_event("mine", fingerprint="same")))
-    assert first == [Appended(log.head().epoch, [("mine", 1)], created=True)]
-    assert again == [Appended(log.head().epoch, [("mine", 1)], created=False)]
+    assert first == [Appended(log.head().epoch, [("mine", 1)], created=True, fresh=1)]
+    assert again == [Appended(log.head().epoch, [("mine", 1)], created=False, fresh=0)]
     assert Event.objects.count() == 1
 
 
@@ -38,7 +38,7 @@ def test_event_ids_of_two_publishers_have_nothing_to_do_with_each_other() -> Non
 def test_the_same_key_again_answers_with_the_first_events_id() -> None:
     append(submission(new_event("first", fingerprint="same"), key="key"))
     (again,) = append(submission(new_event("second", fingerprint="same"), key="key"))
-    assert again == Appended(log.head().epoch, [("first", 1)], created=False)
+    assert again == Appended(log.head().epoch, [("first", 1)], created=False, fresh=0)
 
 
 def test_the_same_key_with_other_content_is_a_conflict() -> None:

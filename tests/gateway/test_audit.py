@@ -1,6 +1,8 @@
 """The audit: everything is on record, and a flood is not a flood of rows."""
 
+import asyncio
 import logging
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -73,6 +75,49 @@ async def test_what_is_gathered_is_bounded_and_no_count_is_lost(
             refusals.record(reason="x", address=f"192.0.2.{number}")
     assert len(refusals._repeats) == 3
     assert sum(count for _, _, count in await rows()) == 17
+
+
+async def test_the_end_of_one_that_had_to_make_room_does_not_cut_its_successor_short(
+    refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "GATHERED_LIMIT", 1)
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 0.02)
+    refusals.record(reason="x", address="192.0.2.1")
+    refusals.record(reason="x", address="192.0.2.2")
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 60.0)
+    refusals.record(reason="x", address="192.0.2.1")
+    # Set later and for later than the end of the first one: when this has come, that one has come too.
+    both_are_over = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.03, both_are_over.set)
+    await both_are_over.wait()
+    assert [address for address, _, _ in refusals._repeats] == ["192.0.2.1"]
+
+
+async def test_a_flood_from_many_addresses_waits_for_one_timer(
+    refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    set_timer, timers = loop.call_at, list[float]()
+
+    def note(when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        timers.append(when)
+        return set_timer(when, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "call_at", note)
+    for number in range(1000):
+        refusals.record(reason="x", address=f"2001:db8::{number:x}")
+    assert len(timers) == 1
+
+
+async def test_each_is_closed_when_its_own_minute_is_over(refusals: Refusals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 0.02)
+    for address in ("192.0.2.1", "192.0.2.2"):
+        refusals.record(reason="x", address=address)
+        refusals.record(reason="x", address=address)
+        await asyncio.sleep(0)
+    refusals.record(reason="y", address="192.0.2.1")
+    await until(lambda: not refusals._repeats)
+    assert sum(count for _, _, count in await rows()) == 5
 
 
 async def test_a_row_that_must_be_there_is_committed_when_record_returns(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gateway import principals
@@ -139,6 +141,25 @@ def test_a20_however_a_token_is_revoked_processes_that_know_it_read_rights_again
     assert renewed is not known
     with pytest.raises(Refused):
         renewed.with_token(text)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "user disabled"])
+def test_every_way_locks_the_version_before_any_token_so_that_no_two_wait_for_each_other(way: str) -> None:
+    token, _ = issue()
+    token.user = create_user()
+    token.save()
+
+    with CaptureQueriesContext(connection) as queries:
+        WAYS[way](token)
+
+    statements = [query["sql"] for query in queries.captured_queries]
+    writes = [sql for sql in statements if sql.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert "gateway_rightsversion" in writes[0]
+    assert any("gateway_accesstoken" in sql for sql in writes)
+    # In one transaction: nobody can read the new version with the old token.
+    before, meanwhile = statements[: statements.index(writes[0])], statements[statements.index(writes[0]) :]
+    assert any(sql.startswith("BEGIN") for sql in before)
+    assert meanwhile.count("COMMIT") == 1
 
 
 def rename(group: Group) -> None:

@@ -198,6 +198,39 @@ async def test_a_full_store_refuses_new_tickets_and_puts_out_none(monkeypatch: p
 
 
 @pytest.mark.usefixtures("memory_store")
+async def test_a_full_store_looks_for_room_once_a_second_and_refuses_at_once_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = time.time()
+    monkeypatch.setattr(time, "time", lambda: start)
+    for _ in range(60):
+        await issued()
+    monkeypatch.setattr(time, "time", lambda: start + 59.5)
+    with pytest.raises(TicketStoreUnavailable):
+        await issued()
+    # All have expired by now, but it has just been looked.
+    monkeypatch.setattr(time, "time", lambda: start + 60.2)
+    with pytest.raises(TicketStoreUnavailable):
+        await issued()
+    monkeypatch.setattr(time, "time", lambda: start + 60.6)
+    await issued()
+
+
+@pytest.mark.usefixtures("memory_store")
+async def test_what_has_expired_goes_now_and_then_though_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticket_cache, "SWEEP_EVERY_SETS", 10)
+    store = tickets.the_store()
+    assert isinstance(store, ticket_cache.TicketLocMemCache)
+    for _ in range(9):
+        await issued()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    text, ticket = await issued()
+    assert len(store._expire_info) == 1
+    assert await tickets.find(text) == ticket
+
+
+@pytest.mark.usefixtures("memory_store")
 async def test_the_store_counts_the_tickets_that_are_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     (used, _), _ = await issued(), await issued()
     cache = caches["tickets"]

@@ -234,6 +234,21 @@ async def test_a_database_that_fails_twice_is_unavailable_for_all_of_its_batch_a
     assert await own_writer.commit(insert_groups, "later") == "wrote later"
 
 
+def test_rows_written_behind_that_are_lost_together_are_one_line(
+    own_writer: Writer, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def always_fails(units: list[str]) -> Sequence[str]:
+        raise OperationalError("away")
+
+    for number in range(20):
+        own_writer.write_behind(always_fails, f"row {number}", rows=2)
+    gate.opened.set()
+    own_writer.close()
+
+    (line,) = [record.message for record in caplog.records if "written behind" in record.message]
+    assert line.startswith("40 rows written behind were lost")
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_what_ends_the_thread_does_not_end_writing(own_writer: Writer) -> None:
     def ends_the_thread(units: list[str]) -> Sequence[str]:

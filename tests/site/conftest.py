@@ -1,3 +1,3 @@
-from tests.units import ledger, pytest_pycollect_makemodule
+from tests.units import ledger
 
-__all__ = ["ledger", "pytest_pycollect_makemodule"]
+__all__ = ["ledger"]

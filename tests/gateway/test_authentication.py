@@ -1,0 +1,50 @@
+"""Refused credentials: the answer does not say why, the counters say how many."""
+
+import pytest
+from prometheus_client import REGISTRY
+
+from gateway.authentication import Caller, refuse, with_header
+from gateway.errors import REASONS, Refusal
+from gateway.principals import Refused
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+CALLER = Caller("192.0.2.1", "c-1")
+HEADER = [(b"x-vx11-token", b"a-token-that-nobody-issued")]
+
+
+def failures(reason: str) -> float:
+    return REGISTRY.get_sample_value("vx11_sse_auth_failures_total", {"reason": reason}) or 0.0
+
+
+def invalid_tokens() -> float:
+    return REGISTRY.get_sample_value("vx11_principal_token_invalid_total") or 0.0
+
+
+async def test_a_refused_token_is_counted_as_a_failure_and_as_an_invalid_token() -> None:
+    before = failures("main_auth_failed"), invalid_tokens()
+    with pytest.raises(Refusal, match="main_auth_failed"):
+        await with_header(HEADER, CALLER)
+    assert (failures("main_auth_failed"), invalid_tokens()) == (before[0] + 1, before[1] + 1)
+
+
+async def test_a_refused_ticket_is_counted_as_a_failure_only() -> None:
+    before = failures("invalid_token"), invalid_tokens()
+    refuse("invalid_token", Refused("unknown, used or expired"), CALLER)
+    assert (failures("invalid_token"), invalid_tokens()) == (before[0] + 1, before[1])
+
+
+async def test_a_console_user_whose_rights_are_gone_is_no_invalid_token() -> None:
+    before = failures("main_auth_failed"), invalid_tokens()
+    refuse("main_auth_failed", Refused("signed out", "u-1"), CALLER)
+    assert (failures("main_auth_failed"), invalid_tokens()) == (before[0] + 1, before[1])
+
+
+async def test_the_label_is_one_of_the_closed_list_and_never_says_why() -> None:
+    refuse("main_auth_failed", Refused("revoked", "p-1"), CALLER)
+    with pytest.raises(KeyError):
+        refuse("main_auth_failed: revoked", Refused("revoked", "p-1"), CALLER)
+    samples = [sample for family in REGISTRY.collect() for sample in family.samples]
+    reasons = {sample.labels["reason"] for sample in samples if sample.name == "vx11_sse_auth_failures_total"}
+    assert "main_auth_failed" in reasons
+    assert reasons <= set(REASONS)
