@@ -13,8 +13,8 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from events import log
-from events.cursors import CursorGone, Head
+from events import log, mark
+from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry
 from events.hub import Hub
 from gateway.filters import EVERYTHING
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 GROUP = "events"
 TIP_CHECK_SECONDS = 1.0
+MARK_SECONDS = 1.0
 # Wake-ups may overtake each other; a gap is worth reading from the log only if it does not close by itself.
 GAP_PATIENCE_SECONDS = 0.01
 # Entries on their way to other processes; when it is full they are dropped, and those find them in the log.
@@ -47,6 +48,7 @@ class Relay:
         self._behind = asyncio.Event()
         self._outbox: asyncio.Queue[tuple[str, list[Entry]]] = asyncio.Queue()
         self._outbox_entries = 0
+        self._has_others = False
         self._starting = asyncio.Lock()
 
     def is_running(self) -> bool:
@@ -60,12 +62,13 @@ class Relay:
             if self.is_running():
                 return
             await self.stop()
-            self.hub.reset(await reader.run(log.head))
+            self.hub.reset(await self._head(await self._mark()))
             self._loop = asyncio.get_running_loop()
             log.on_append(self.committed)
-            work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch()]
-            if not isinstance(get_channel_layer(), InMemoryChannelLayer):
-                # In-process there is nobody else to tell.
+            work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
+            # In-process there is nobody else to tell.
+            self._has_others = not isinstance(get_channel_layer(), InMemoryChannelLayer)
+            if self._has_others:
                 work += [self._listen(), self._send()]
             self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
 
@@ -89,7 +92,7 @@ class Relay:
 
     def _committed(self, epoch: str, entries: list[Entry]) -> None:
         self._take(epoch, entries)
-        if len(self._tasks) > 2 and self._outbox_entries + len(entries) <= OUTBOX_LIMIT_ENTRIES:
+        if self._has_others and self._tasks and self._outbox_entries + len(entries) <= OUTBOX_LIMIT_ENTRIES:
             self._outbox.put_nowait((epoch, entries))
             self._outbox_entries += len(entries)
 
@@ -144,7 +147,7 @@ class Relay:
         while True:
             await asyncio.sleep(TIP_CHECK_SECONDS)
             try:
-                await self._compare(await reader.run(log.head))
+                await self._look(self.hub.cursor)
             except LedgerUnavailable:
                 # Whoever reads or writes says so; here it would be said every second.
                 continue
@@ -152,18 +155,48 @@ class Relay:
                 # A table may be away for a moment while a dump is restored; nobody would start this task again.
                 logger.exception("the head of the log cannot be read")
 
-    async def _compare(self, head: Head) -> None:
-        if head.epoch == self.hub.epoch and head.last_seq < self.hub.seq:
-            await self._went_back()
-        elif head.newest != self.hub.cursor:
+    async def _keep_mark(self) -> None:
+        """Note outside the database how far the log goes. Apart from _watch, which must not wait for Redis."""
+        kept: Cursor | None = None
+        while True:
+            await asyncio.sleep(MARK_SECONDS)
+            seen = self.hub.cursor
+            if seen == kept:
+                continue
+            try:
+                furthest = await reader.run(mark.advance, seen)
+                if furthest != seen:
+                    # Another process is ahead, or the log was restored while the mark could not be read.
+                    await self._look(furthest)
+                kept = seen
+            except Exception as error:  # noqa: BLE001 - a file, or a cache that raises what its backend raises
+                logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)
+
+    async def _mark(self) -> Cursor | None:
+        try:
+            return await reader.run(mark.read)
+        except LedgerUnavailable:
+            # Redis hangs; streams and publishing go on without it.
+            logger.warning("the mark of how far the log goes cannot be read in time")
+            return None
+
+    async def _look(self, seen: Cursor) -> None:
+        head = await self._head(seen)
+        if head.newest != self.hub.cursor:
             self._behind.set()
 
-    async def _went_back(self) -> None:
-        """The log ends before what we have sent: it was restored, and cursors out there mean other events now."""
-        head = await reader.run(log.start_new_epoch, if_behind=self.hub.cursor)
-        if head.epoch != self.hub.epoch:
+    async def _head(self, seen: Cursor | None) -> Head:
+        """The head of the log; of a new epoch, if the log ends before what somebody has seen of it.
+
+        Then it was restored, and cursors out there mean other events now.
+        """
+        head = await reader.run(log.head)
+        if seen is None or head.epoch != seen.epoch or head.last_seq >= seen.seq:
+            return head
+        head = await reader.run(log.start_new_epoch, if_behind=seen)
+        if head.epoch != seen.epoch:
             logger.error("the log went back to an older state; it now has the epoch %s", head.epoch)
-            self.hub.reset(head)
+        return head
 
     async def _heal(self) -> None:
         """Whenever something is missing, wait a moment, then read it from the log, once for all streams."""

@@ -8,10 +8,11 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from events import metrics
@@ -27,6 +28,8 @@ TICK_SECONDS = 1.0
 # A process says so often that it is alive; one that was silent for longer has lost its streams.
 NODE_TOUCH_SECONDS = 10.0
 NODE_LOST_SECONDS = 30.0
+# Rows closed at a time of streams whose end was lost; the rest comes with the next touch.
+LOST_LIMIT_ROWS = 5_000
 
 
 def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
@@ -42,18 +45,40 @@ def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
     return [None] * len(rows)
 
 
-def touch_node(nodes: list[Node]) -> Sequence[None]:
-    """For the ledger's writer: this process lives; streams of processes that do not are closed."""
-    now = timezone.now()
-    for node in nodes:
+class Presence(NamedTuple):
+    """What a process says of itself: the streams that are open there, of those opened before that time."""
+
+    node: Node
+    open_ids: frozenset[str]
+    opened_before: datetime
+
+
+def touch_node(presences: list[Presence]) -> Sequence[None]:
+    """For the ledger's writer: this process lives; streams of processes that do not are closed.
+
+    Only the database's clock is asked, because no two machines' clocks agree.
+    """
+    for presence in presences:
+        node = presence.node
         Node.objects.update_or_create(
-            pk=node.pk, defaults={"name": node.name, "started_at": node.started_at, "seen_at": now}
+            pk=node.pk, defaults={"name": node.name, "started_at": node.started_at, "seen_at": Now()}
         )
-    alive = Node.objects.filter(seen_at__gte=now - timedelta(seconds=NODE_LOST_SECONDS))
+        _close_lost(presence)
+    alive = Node.objects.filter(seen_at__gte=Now() - timedelta(seconds=NODE_LOST_SECONDS))
     orphans = StreamSession.objects.filter(closed_at=None).exclude(Exists(alive.filter(pk=OuterRef("node"))))
-    orphans.update(closed_at=now, end_reason="node_lost")
-    Node.objects.filter(seen_at__lt=now - timedelta(seconds=NODE_LOST_SECONDS)).delete()
-    return [None] * len(nodes)
+    orphans.update(closed_at=Now(), end_reason="node_lost")
+    Node.objects.filter(seen_at__lt=Now() - timedelta(seconds=NODE_LOST_SECONDS)).delete()
+    return [None] * len(presences)
+
+
+def _close_lost(presence: Presence) -> None:
+    """Close rows of streams that have ended without a word: the database was away when they had one to say."""
+    rows = StreamSession.objects.filter(
+        node=presence.node.pk, closed_at=None, opened_at__lt=presence.opened_before
+    ).values_list("pk", flat=True)
+    lost = [pk for pk in rows if str(pk) not in presence.open_ids][:LOST_LIMIT_ROWS]
+    if lost:
+        StreamSession.objects.filter(pk__in=lost).update(closed_at=Now(), end_reason="unknown")
 
 
 class Sessions:
@@ -136,7 +161,13 @@ class Sessions:
         now = time.monotonic()
         if now - self._touched_at >= NODE_TOUCH_SECONDS:
             self._touched_at = now
-            writer.write_behind(touch_node, self.node)
+            writer.write_behind(touch_node, self._presence())
+
+    def _presence(self) -> Presence:
+        # By our clock, as the rows are, and as of now: a stream opened while this waits in the queue does not count,
+        # nor one that is being opened and is not in the set yet.
+        opened_before = timezone.now() - timedelta(seconds=NODE_TOUCH_SECONDS)
+        return Presence(self.node, frozenset(stream.stream_id for stream in self._streams), opened_before)
 
 
 _sessions: tuple[asyncio.AbstractEventLoop, Sessions] | None = None

@@ -16,7 +16,7 @@ from events.cursors import Head
 from events.hub import Hub
 from events.models import Node, StreamSession
 from events.relay import Relay
-from events.sessions import Sessions, touch_node
+from events.sessions import Presence, Sessions, touch_node
 from events.streams import Opening, Stream
 from gateway.authentication import Caller
 from gateway.filters import Selection
@@ -174,21 +174,78 @@ async def test_f08_while_the_database_is_away_streams_go_on_and_age(sessions: Se
     sessions.close(stream)
 
 
+# Ends that are lost
+
+
+async def test_f08_a_stream_whose_end_the_database_did_not_take_is_closed_later(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_module, "NODE_TOUCH_SECONDS", 0.1)
+    _, text = await sync_to_async(issue)()
+    holder = await directory.holder_of(text)
+    ended, lasting = new_stream(holder), new_stream(holder)
+    for stream in (ended, lasting):
+        sessions.open(stream)
+    await row_of(ended)
+    with database_away():
+        sessions.close(ended)
+        await sync_to_async(writer.close)()
+
+    async with asyncio.timeout(10):
+        while (row := await row_of(ended)) and not row.closed_at:  # noqa: ASYNC110 - the writer's thread writes it
+            await asyncio.sleep(0.02)
+    assert row is not None
+    assert row.end_reason == "unknown"
+
+    other = await row_of(lasting)
+    assert other is not None
+    assert (other.closed_at, other.end_reason) == (None, "")
+    sessions.close(lasting)
+    other = await row_of(lasting)
+    assert other is not None
+    assert other.end_reason == "client_closed"
+
+
+async def test_a_stream_that_opens_while_a_touch_waits_for_the_writer_stays_open(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now
+    with monkeypatch.context() as a_minute_ago:
+        a_minute_ago.setattr(timezone, "now", lambda: now() - timedelta(seconds=60))
+        # It is being opened already, but the process does not count it among its own yet.
+        stream = new_stream()
+        presence = sessions._presence()
+        sessions.open(stream)
+    assert await row_of(stream) is not None
+
+    await sync_to_async(touch_node)([presence])
+
+    row = await row_of(stream)
+    assert row is not None
+    assert row.closed_at is None
+    sessions.close(stream)
+
+
 # Processes that die
+
+
+def presence_of(node: Node, *open_rows: StreamSession) -> Presence:
+    return Presence(node, frozenset(str(row.pk) for row in open_rows), timezone.now())
+
+
+def open_row(node: Node) -> StreamSession:
+    return StreamSession.objects.create(
+        id=uuid.uuid4(), node=node.pk, principal_id="p-1", cursor="k7f3-1", opened_at=timezone.now()
+    )
 
 
 def test_f13_streams_of_a_process_that_is_silent_are_closed_and_those_of_others_are_not() -> None:
     dead, alive = Node(name="dead"), Node(name="alive")
-    touch_node([dead, alive])
-    rows = {
-        node: StreamSession.objects.create(
-            id=uuid.uuid4(), node=node.pk, principal_id="p-1", cursor="k7f3-1", opened_at=timezone.now()
-        )
-        for node in (dead, alive)
-    }
+    touch_node([presence_of(dead), presence_of(alive)])
+    rows = {node: open_row(node) for node in (dead, alive)}
     Node.objects.filter(pk=dead.pk).update(seen_at=timezone.now() - timedelta(seconds=31))
 
-    touch_node([alive])
+    touch_node([presence_of(alive, rows[alive])])
 
     for row in rows.values():
         row.refresh_from_db()
@@ -197,9 +254,39 @@ def test_f13_streams_of_a_process_that_is_silent_are_closed_and_those_of_others_
     assert list(Node.objects.values_list("name", flat=True)) == ["alive"]
 
 
+def test_a_process_closes_only_what_is_its_own_and_not_open_there() -> None:
+    one, other = Node(name="one"), Node(name="other")
+    touch_node([presence_of(other)])
+    still_open, lost, elsewhere = open_row(one), open_row(one), open_row(other)
+
+    touch_node([presence_of(one, still_open)])
+
+    reasons = dict(StreamSession.objects.values_list("pk", "end_reason"))
+    assert reasons == {still_open.pk: "", lost.pk: "unknown", elsewhere.pk: ""}
+
+
+@pytest.mark.parametrize("ahead_seconds", [90, -90])
+def test_f19_a_process_whose_clock_is_wrong_neither_loses_streams_nor_takes_them(
+    monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    right, wrong = Node(name="right"), Node(name="wrong")
+    rows = [open_row(right), open_row(wrong)]
+    presences = [presence_of(node, *rows) for node in (right, wrong)]
+    touch_node(presences)
+
+    now = timezone.now
+    with monkeypatch.context() as patched:
+        patched.setattr(timezone, "now", lambda: now() + timedelta(seconds=ahead_seconds))
+        touch_node(presences[1:])
+    touch_node(presences[:1])
+
+    assert StreamSession.objects.filter(closed_at=None).count() == 2
+    assert set(Node.objects.values_list("name", flat=True)) == {"right", "wrong"}
+
+
 def test_a_process_that_was_taken_for_dead_comes_back() -> None:
     node = Node(name="back")
-    touch_node([node])
+    touch_node([presence_of(node)])
     Node.objects.all().delete()
-    touch_node([node])
+    touch_node([presence_of(node)])
     assert Node.objects.filter(pk=node.pk).exists()
