@@ -25,6 +25,9 @@ from ledger.writer import writer
 logger = logging.getLogger("vx11.streams")
 
 TICK_SECONDS = 1.0
+# A goodbye is one short write; a reader who does not take it is not waited for.
+DRAIN_WAIT_SECONDS = 2.0
+DRAIN_LOOK_SECONDS = 0.05
 # A process says so often that it is alive; one that was silent for longer has lost its streams.
 NODE_TOUCH_SECONDS = 10.0
 NODE_LOST_SECONDS = 30.0
@@ -137,6 +140,14 @@ class Sessions:
             stream.bytes_sent,
             reason,
         )
+
+    async def drain(self) -> None:
+        """Say goodbye to every stream, and wait until they are gone, at most DRAIN_WAIT_SECONDS."""
+        deadline = time.monotonic() + DRAIN_WAIT_SECONDS
+        while self._streams and time.monotonic() < deadline:
+            for stream in self._streams:
+                stream.end("draining")
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
 
     async def _keep(self) -> None:
         """Look after the streams once a second, as long as there are any."""
