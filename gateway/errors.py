@@ -4,16 +4,19 @@ Exception
 +-- Refusal               the edge's answer, any status below; carries its reason and extra fields
 +-- LedgerUnavailable     (ledger)           -> 503 dependency_unavailable
 +-- TicketStoreUnavailable (gateway.tickets) -> 503 dependency_unavailable
++-- OperationalError, InterfaceError (Django) -> 503 dependency_unavailable
 +-- BadFilter             (gateway.filters)  -> 422 validation_error
 +-- anything else                            -> 500 internal_error, logged with its correlation id
 """
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 
@@ -108,7 +111,8 @@ def refusal_for(error: BaseException) -> Refusal:
     match error:
         case Refusal():
             return error
-        case LedgerUnavailable() | TicketStoreUnavailable():
+        # The last two come from where Django itself asks the database: sessions, the admin.
+        case LedgerUnavailable() | TicketStoreUnavailable() | OperationalError() | InterfaceError():
             return Refusal("dependency_unavailable")
         case BadFilter():
             return Refusal("validation_error", errors=error.errors)
@@ -161,7 +165,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return respond(Refusal("internal_error"), correlation_id_of(request))
+    # Django calls this while it handles the error. It may be one that is nobody's mistake: a database that is away.
+    error = sys.exc_info()[1]
+    refusal = Refusal("internal_error") if error is None else refusal_for(error)
+    return respond(refusal, correlation_id_of(request))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

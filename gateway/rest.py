@@ -124,25 +124,27 @@ def check_csrf(request: HttpRequest) -> None:
         raise Refusal("csrf_failed")
 
 
-async def _refuse_body(scope: Scope, send: Send) -> None:
-    correlation_id = headers.correlation_id(scope["headers"])
-    common = headers_for(scope["path"], scope["method"], scope["headers"])
-    fields = {"X-Correlation-Id": correlation_id, **common, "Connection": "close"}
-    await send_refusal(send, Refusal("payload_too_large"), correlation_id, fields)
+async def _whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
+    """The request's body; None if there is nobody to answer any more, or the answer was that it is too large."""
+    try:
+        return await read_body(scope, receive, limit_bytes=body_limit_bytes(scope))
+    except BodyAborted:
+        return None
+    except BodyTooLarge:
+        correlation_id = headers.correlation_id(scope["headers"])
+        common = headers_for(scope["path"], scope["method"], scope["headers"])
+        fields = {"X-Correlation-Id": correlation_id, **common, "Connection": "close"}
+        await send_refusal(send, Refusal("payload_too_large"), correlation_id, fields)
+        return None
 
 
 class OrdinaryHandler(ASGIHandler):
     """Django's own handler, with a body limit: for browsers, with sessions, CSRF and the admin."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await read_body(scope, receive, limit_bytes=body_limit_bytes(scope))
-        except BodyAborted:
-            return
-        except BodyTooLarge:
-            await _refuse_body(scope, send)
-            return
-        await super().handle(scope, replay(body, receive), send)
+        body = await _whole_body(scope, receive, send)
+        if body is not None:
+            await super().handle(scope, replay(body, receive), send)
 
 
 class LeanHandler(ASGIHandler):
@@ -156,12 +158,8 @@ class LeanHandler(ASGIHandler):
         self._middleware_chain = EdgeMiddleware(view)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await read_body(scope, receive, limit_bytes=body_limit_bytes(scope))
-        except BodyAborted:
-            return
-        except BodyTooLarge:
-            await _refuse_body(scope, send)
+        body = await _whole_body(scope, receive, send)
+        if body is None:
             return
         set_script_prefix("/")
         request, refusal = self.create_request(scope, BytesIO(body))

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
-from gateway.errors import CONTENT_TYPE, REASONS, Refusal, refusal_for, send_refusal
+from gateway.errors import CONTENT_TYPE, REASONS, Refusal, refusal_for, send_refusal, server_error
 from gateway.filters import BadFilter
 from gateway.middleware import EdgeMiddleware
 from gateway.tickets import TicketStoreUnavailable
@@ -59,6 +60,8 @@ def test_who_may_try_again_is_told_when(reason: str) -> None:
         (Refusal("bad_cursor"), 400, "bad_cursor"),
         (LedgerUnavailable("x"), 503, "dependency_unavailable"),
         (TicketStoreUnavailable("x"), 503, "dependency_unavailable"),
+        (OperationalError("x"), 503, "dependency_unavailable"),
+        (InterfaceError("x"), 503, "dependency_unavailable"),
         (BadFilter("severity", "x"), 422, "validation_error"),
         (Http404(), 404, "not_found"),
         (RequestDataTooBig(), 413, "payload_too_large"),
@@ -178,3 +181,13 @@ async def test_a_refusal_without_django_is_the_same_one(head: bool, sent: bool) 
     assert int(fields[b"content-length"]) == len(Refusal("at_capacity").body("c-1"))
     assert bool(body["body"]) == sent
     assert not body.get("more_body")
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError("away"), 503), (KeyError("a mistake"), 500)])
+def test_an_ordinary_view_without_its_database_is_503_and_with_a_mistake_500(error: Exception, status: int) -> None:
+    try:
+        raise error
+    except type(error):
+        # As Django does: while the error is being handled.
+        answer = server_error(HttpRequest())
+    assert answer.status_code == status
