@@ -11,6 +11,8 @@ MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 PYTEST := $(BIN)/python -m pytest
+# Each worker has servers of its own. File by file and in order, so that the browser's tests come last in both.
+TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 PACKAGES := vx11_site gateway events operator_api ledger
 
 # Settings of a public installation, for `manage.py check --deploy` and for tools that load the settings.
@@ -92,12 +94,12 @@ test: test-embedded test-scaled ## the whole suite, on SQLite in one process, th
 
 .PHONY: test-embedded
 test-embedded: test-machine ## the suite on SQLite, everything in process
-	$(PYTEST) --stack=embedded --ignore=tests/repository
+	$(PYTEST) $(TWO_AT_A_TIME) --stack=embedded --ignore=tests/repository
 
 # Without the browser: the page is the same, and what it asks for is asked for here by tests/stack.
 .PHONY: test-scaled
 test-scaled: test-machine ## the suite on a private PostgreSQL and Redis, with two servers
-	$(PYTEST) --stack=scaled --ignore=tests/repository --ignore=tests/browser
+	$(PYTEST) $(TWO_AT_A_TIME) --stack=scaled --ignore=tests/repository --ignore=tests/browser
 
 .PHONY: test-faults
 test-faults: test-machine ## servers killed, stopped and starved

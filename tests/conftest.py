@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     machine = config.stash[MACHINE] = ExitStack()
     machine.callback(shutil.rmtree, FOLDER, ignore_errors=True)
     config.stash[POSTGRES] = None
-    if config.getoption("--stack") == "scaled" and not config.getoption("collectonly"):
+    if config.getoption("--stack") == "scaled" and not config.getoption("collectonly") and not _only_directs(config):
         postgres = config.stash[POSTGRES] = machine.enter_context(PrivatePostgres())
         # Not the Redis of the stack: its servers would hear of events that are not in their log.
         redis = machine.enter_context(PrivateRedis())
@@ -52,6 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["VX11_SECRET_KEY"] = secrets.token_urlsafe(64)
     # pytest-django does this only for those who name the settings before it looks for conftest files.
     django.setup()
+
+
+def _only_directs(config: pytest.Config) -> bool:
+    """Whether this process hands tests to workers (`-n 2`) and runs none itself."""
+    return bool(config.getoption("numprocesses", default=None)) and not hasattr(config, "workerinput")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
