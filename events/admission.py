@@ -11,7 +11,7 @@ from django.http.request import split_domain_port, validate_host
 from events.cursors import BadCursor, Cursor
 from gateway import headers, metrics, tickets
 from gateway.audit import record_behind
-from gateway.authentication import Caller, refuse, require, with_header
+from gateway.authentication import Caller, narrowed, refuse, require, with_header
 from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection, read_severities, read_values
 from gateway.models import TokenAudit
@@ -76,9 +76,7 @@ async def admit(request: Request, raw: headers.RawHeaders, caller: Caller) -> Ad
         principal = found
     require(principal, "events:read")
     may_see = principal.selection if ticket is None else principal.selection & ticket.selection
-    if request.asked.exceeds(may_see):
-        raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
-    return Admitted(principal, may_see & request.asked, ticket)
+    return Admitted(principal, narrowed(may_see, request.asked), ticket)
 
 
 async def redeem(request: Request, admitted: Admitted, caller: Caller) -> str:

@@ -26,9 +26,8 @@ LONG_POLLS_LIMIT = 1_000
 _waiting = 0
 
 
-async def page_for(query: Query, rights: Rights) -> Page:
+async def page_for(query: Query, rights: Rights, *, limit: int) -> Page:
     """The page after, before or around the position that the query names, else the newest. Raises CursorGone."""
-    limit = read_limit(query)
     wait_seconds = read_number(query, "wait", 0, least=0, most=WAIT_MOST_SECONDS)
     if since := single(query, "since"):
         return await _read_since(read_cursor(since), rights, limit, wait_seconds)

@@ -91,7 +91,7 @@ class Stream:
         if self._relay.hub.remembers(cursor):
             return
         try:
-            self._page = await reader.run(log.read_after, cursor, self.opening.selection)
+            self._page = await self._read()
         except CursorGone as gone:
             self._reset = gone
             self._subscriber.cursor = gone.head.newest

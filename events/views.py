@@ -18,7 +18,7 @@ from events.placement import Appended, IdempotencyConflict
 from events.polling import page_for, read_limit, read_number
 from events.publishing import publish, read_submission
 from gateway import headers
-from gateway.authentication import refuse, require
+from gateway.authentication import narrowed, refuse, require
 from gateway.errors import Refusal
 from gateway.filters import SEVERITIES, BadFilter, Selection
 from gateway.principals import Refused, directory
@@ -55,11 +55,11 @@ class EventsView(Endpoint):
         _refuse_stream_accept(request)
         query = headers.query_of(request.META["QUERY_STRING"].encode())
         asked = read_filters(query)
-        if asked.exceeds(self.principal.selection):
-            raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
+        # Refuses what was asked for by name; what may be seen is asked again each time that something is read.
+        narrowed(self.principal.selection, asked)
         limit = read_limit(query)
         try:
-            page = await page_for(query, partial(self._may_see, asked))
+            page = await page_for(query, partial(self._may_see, asked), limit=limit)
         except CursorGone as gone:
             head = gone.head
             extra = {"reset": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}

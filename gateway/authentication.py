@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from gateway import headers, metrics
 from gateway.audit import refusals
 from gateway.errors import Refusal
+from gateway.filters import Selection
 from gateway.principals import Principal, Refused, directory
 
 
@@ -41,6 +42,13 @@ def refuse(reason: str, refused: Refused, caller: Caller) -> Refusal:
         correlation_id=caller.correlation_id,
     )
     return refusal
+
+
+def narrowed(may_see: Selection, asked: Selection) -> Selection:
+    """What of all that may be seen was asked for. Raises Refusal for a module that may not be seen."""
+    if asked.exceeds(may_see):
+        raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
+    return may_see & asked
 
 
 def require(principal: Principal, scope: str | None) -> None:

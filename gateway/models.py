@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -41,10 +41,6 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         with transaction.atomic(using=self.db):
             RightsVersion.bump()
             return super().update(**kwargs)
-
-    def live(self) -> Self:
-        now = timezone.now()
-        return self.filter(revoked_at=None).exclude(expires_at__lte=now)
 
     def revoke(self, *, because: str) -> int:
         """Revoke those not revoked yet; how many that were."""

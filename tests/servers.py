@@ -1,5 +1,6 @@
 """Private servers of the tests: Redis, PostgreSQL and VX11 Operator itself."""
 
+import abc
 import os
 import pwd
 import shutil
@@ -23,7 +24,29 @@ START_TIMEOUT_SECONDS = 30
 COMMAND_TIMEOUT_SECONDS = 60
 
 
-class PrivateRedis:
+class PrivateServer(abc.ABC):
+    """A server in a temporary folder, for the length of a `with` block; then it is stopped and the folder removed."""
+
+    folder: Path
+
+    @abc.abstractmethod
+    def start(self) -> None: ...
+
+    @abc.abstractmethod
+    def stop(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PrivateRedis(PrivateServer):
     """A redis-server of one's own, empty, that keeps nothing on disk."""
 
     def __init__(self, *, port: int | None = None) -> None:
@@ -52,18 +75,8 @@ class PrivateRedis:
     def kill(self) -> None:
         self.process.end(signal.SIGKILL)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class PrivatePostgres:
+class PrivatePostgres(PrivateServer):
     """A PostgreSQL cluster of one's own in a temporary folder, trusting whoever reaches it on 127.0.0.1.
 
     `durable=False` leaves out fsync: fine for everything but tests that pull the plug of the machine.
@@ -161,16 +174,6 @@ class PrivatePostgres:
         found = shutil.which(name, path=places)
         assert found, f"{name} is not installed; `make test` says how to get it"
         return found
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class RunningServer:

@@ -4,9 +4,10 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import httpx
-from django.core.management.base import CommandError, CommandParser, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 EXIT_USAGE = 2
@@ -16,6 +17,18 @@ EXIT_REFUSED = 4
 
 class CommandHelpFormatter(argparse.RawDescriptionHelpFormatter, DjangoHelpFormatter):
     """Django's order of options, and descriptions with their line ends kept: examples have several lines."""
+
+
+class TerminalCommand(BaseCommand):
+    """A command that talks to a running server: it checks no system here, and shows its examples as they stand."""
+
+    requires_system_checks = []
+    epilog = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # No abbreviations: `--token abc` must not be read as a file name, and shown when there is no such file.
+        form = {"formatter_class": CommandHelpFormatter, "epilog": self.epilog, "allow_abbrev": False}
+        return super().create_parser(prog_name, subcommand, **form, **kwargs)
 
 
 def add_server_arguments(parser: CommandParser, *, token_variable: str) -> None:

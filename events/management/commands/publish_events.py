@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from events.submissions import BATCH_LIMIT_EVENTS
 from events.terminal.feed import Feed
@@ -24,7 +24,7 @@ from events.terminal.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
     EXIT_USAGE,
-    CommandHelpFormatter,
+    TerminalCommand,
     add_server_arguments,
     keep_requests_out_of_the_log,
     server_url,
@@ -66,14 +66,9 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Send log lines or NDJSON from standard input or a file to a running server as events."
-    requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        # No abbreviations: `--token abc` must not be read as a file name, and shown when there is no such file.
-        form = {"formatter_class": CommandHelpFormatter, "epilog": EPILOG, "allow_abbrev": False}
-        return super().create_parser(prog_name, subcommand, **form, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_server_arguments(parser, token_variable=TOKEN_VARIABLE)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from types import FrameType
 from typing import Any, TextIO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from events.terminal.event_printer import EventPrinter, OutputClosed
 from events.terminal.http_answers import ServerRefused
@@ -19,7 +19,7 @@ from events.terminal.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
     EXIT_USAGE,
-    CommandHelpFormatter,
+    TerminalCommand,
     add_server_arguments,
     keep_requests_out_of_the_log,
     server_url,
@@ -53,14 +53,9 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Follow the events of a running server; reconnects, and misses and repeats nothing."
-    requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        # No abbreviations: `--token abc` must not be read as a file name, and shown when there is no such file.
-        form = {"formatter_class": CommandHelpFormatter, "epilog": EPILOG, "allow_abbrev": False}
-        return super().create_parser(prog_name, subcommand, **form, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_server_arguments(parser, token_variable=TOKEN_VARIABLE)
