@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
-from channels.exceptions import StopConsumer
 from django.conf import settings
 
 from events import metrics, sse
 from events.admission import ALLOW, Request, admit, read_request, redeem
+from events.outlets import Send, open_outlet
 from events.relay import the_relay
 from events.sessions import the_sessions
 from events.streams import Opening, Stream
@@ -30,26 +31,27 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
 
     scope: dict[str, Any]
     caller: Caller
-    _answering: "asyncio.Task[None] | None" = None
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """As the base class does, without its thread hop: nothing here uses a connection of this task."""
-        if message["type"] == "http.request":
-            await self.http_request(message)
-        elif message["type"] == "http.disconnect":
-            await self.http_disconnect(message)
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send
+    ) -> None:
+        """As the base class does, with less for each stream: no channel to listen to, no thread for old connections.
 
-    async def http_request(self, message: dict[str, Any]) -> None:
-        """The answer is a task of its own, so that a disconnect is heard while the stream runs."""
-        if not message.get("more_body", False) and self._answering is None:
-            self._answering = asyncio.create_task(self._answer())
-
-    async def http_disconnect(self, message: dict[str, Any]) -> None:
-        if self._answering is not None:
-            self._answering.cancel()
+        The answer is a task of its own, so that a disconnect is heard while the stream runs.
+        """
+        self.scope, self.base_send = scope, send
+        while (message := await receive()).get("more_body", False):
+            pass
+        if message["type"] == "http.disconnect":
+            return
+        answering = asyncio.create_task(self._answer())
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            answering.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._answering
-        raise StopConsumer
+                await answering
 
     async def _answer(self) -> None:
         raw = self.scope["headers"]
@@ -76,6 +78,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def _admit(self, request: Request) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""
         admitted = await admit(request, self.scope["headers"], self.caller)
+        the_sessions().admit()
         relay = the_relay()
         await relay.start()
         if self.scope["method"] == "HEAD":
@@ -87,7 +90,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             caller=self.caller,
             follow=request.follow,
         )
-        stream = Stream(opening, relay)
+        stream = Stream(opening, relay, open_outlet(self.scope, self.send))
         await stream.prepare(request.cursor)
         stream.stream_id = await redeem(request, admitted, self.caller)
         (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
@@ -97,16 +100,13 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         sessions = the_sessions()
         sessions.open(stream)
         try:
-            await stream.run(self._write)
+            await stream.run()
         except Exception:
             # The answer has begun, so all that is left is to end it properly; the client comes back.
             logger.exception("stream %s broke", stream.stream_id)
             stream.end("error")
         finally:
             sessions.close(stream)
-
-    async def _write(self, chunk: bytes) -> None:
-        await self.send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def _start(self, status: int, fields: dict[str, str]) -> None:
         fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}

@@ -32,6 +32,8 @@ class Entry(NamedTuple):
     event_type: str
     correlation_id: str
     body: bytes
+    # Seconds since 1970, by the clock of whoever appended it.
+    created_at: float = 0.0
 
     def passes(self, selection: Selection) -> bool:
         return selection.admits(
@@ -66,4 +68,5 @@ def encode(record: Record) -> Entry:
     )
     # What orjson returns holds 4 KiB whatever its length, and entries are kept; a copy holds what it needs.
     kept = bytes(memoryview(body))
-    return Entry(record.seq, record.severity, record.module, record.event_type, record.correlation_id, kept)
+    created_at = record.created_at.timestamp()
+    return Entry(record.seq, record.severity, record.module, record.event_type, record.correlation_id, kept, created_at)

@@ -1,80 +1,123 @@
-"""Fan-out inside one process: every event is taken once, in order, and given to each subscriber that may see it.
+"""Fan-out inside one process: every event is taken once, in order, and written to each subscriber that may see it.
 
-No Django, no I/O, one event loop. Subscribers with the same selection form a group; the filter and the encoding
-run once for a group, not for each of its members.
+No Django, no I/O of its own, one event loop. Subscribers with the same selection form a group: filter, encoding and
+bookkeeping are done once for a group, so that for each of its members only the write is left.
 """
 
 import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from events import sse
+from events import metrics, sse
 from events.cursors import Cursor, Head
 from events.entries import Entry
 from gateway.filters import Selection
 
-# What may wait for one reader. Beyond, it keeps only its cursor and reads on from the log when it can.
-PENDING_LIMIT_BYTES = 1024 * 1024
+# What a reader who comes back is given at once. Each such chunk is a copy of its own, so many readers must not hold
+# much each; what is left they get when they have taken this.
+CATCH_UP_LIMIT_BYTES = 256 * 1024
 # Recent events kept so that readers who come back need not read the log: the last few seconds of a busy one.
 RECENT_LIMIT_BYTES = 4 * 1024 * 1024
 # Under load, events of this time are joined into one write; when it is quiet, an event goes out at once.
 TICK_SECONDS = 0.02
 
+# Takes a chunk; False if the reader cannot take more for now.
+Write = Callable[[bytes], bool]
+
 
 class Subscriber:
-    """One stream's inbox: chunks to write, and how it ends. The stream's task takes from it."""
+    """One stream's place in the hub. While it is live the hub writes to it; else its stream reads on by itself."""
 
-    __slots__ = ("_pending", "_pending_bytes", "_woken", "cursor", "end_reason", "events_taken", "live", "selection")
+    __slots__ = ("_bytes", "_cursor", "_events", "_group", "_waiting", "end_reason", "selection", "write")
+
+    def __init__(self, selection: Selection, cursor: Cursor, write: Write) -> None:
+        self.selection = selection
+        self.write = write
+        self.end_reason = ""
+        self._cursor = cursor
+        self._group: Group | None = None
+        self._events = 0
+        self._bytes = 0
+        self._waiting: asyncio.Future[None] | None = None
+
+    @property
+    def live(self) -> bool:
+        return self._group is not None
+
+    @property
+    def cursor(self) -> Cursor:
+        """Everything up to here was written."""
+        return self._cursor if self._group is None else self._group.cursor
+
+    @property
+    def events_sent(self) -> int:
+        return self._events if self._group is None else self._events + self._group.events
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._bytes if self._group is None else self._bytes + self._group.bytes
+
+    def wrote(self, size_bytes: int, *, events: int = 0, cursor: Cursor | None = None) -> None:
+        """Count what the stream itself has written; a cursor is its new position, which only the hub moves if live."""
+        self._bytes += size_bytes
+        self._events += events
+        if cursor is not None:
+            self._cursor = cursor
+
+    def end(self, reason: str) -> None:
+        """Ask the stream's task to say goodbye; the first reason stands, and nothing more is written until then."""
+        self.end_reason = self.end_reason or reason
+        self.step_back()
+
+    async def stepped_back(self) -> None:
+        """Until the subscriber is live no more."""
+        if self._group is not None:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+
+    def go_live(self, group: "Group") -> None:
+        self._group = group
+        # A member has what the group had since it came: so the hub counts once for all.
+        self._events -= group.events
+        self._bytes -= group.bytes
+        group.members.add(self)
+
+    def step_back(self) -> None:
+        """Be live no more: keep only the cursor, until the stream joins again."""
+        if self._group is not None:
+            group, self._group = self._group, None
+            group.members.discard(self)
+            self._cursor = group.cursor
+            self._events += group.events
+            self._bytes += group.bytes
+            if self._waiting is not None and not self._waiting.done():
+                self._waiting.set_result(None)
+
+
+class Group:
+    """The live subscribers with one selection, and what was written to each of them since the group began."""
+
+    __slots__ = ("bytes", "cursor", "events", "members", "selection")
 
     def __init__(self, selection: Selection, cursor: Cursor) -> None:
         self.selection = selection
-        # Everything up to here was taken by the stream's task.
         self.cursor = cursor
-        self.live = False
-        self.end_reason = ""
-        self.events_taken = 0
-        self._pending: deque[tuple[bytes, int, int]] = deque()
-        self._pending_bytes = 0
-        self._woken = asyncio.Event()
+        self.members: set[Subscriber] = set()
+        self.events = 0
+        self.bytes = 0
 
-    def push(self, chunk: bytes, seq: int, events: int) -> bool:
-        """Add a chunk that brings the reader up to seq; False if it is too far behind to hold more."""
-        if self._pending_bytes + len(chunk) > PENDING_LIMIT_BYTES and self._pending:
-            return False
-        self._pending.append((chunk, seq, events))
-        self._pending_bytes += len(chunk)
-        self._woken.set()
-        return True
-
-    def end(self, reason: str) -> None:
-        """Ask the stream's task to say goodbye; the first reason stands."""
-        self.end_reason = self.end_reason or reason
-        self._woken.set()
-
-    def fall_behind(self) -> None:
-        """Drop what waits: it will be read from the log again."""
-        self.live = False
-        self._pending.clear()
-        self._pending_bytes = 0
-        self._woken.set()
-
-    async def wait(self) -> None:
-        """Until there is something to take, or the subscriber is no longer live, or it shall end."""
-        await self._woken.wait()
-
-    def take(self) -> bytes:
-        """All that waits, as one chunk; the cursor moves behind it."""
-        self._woken.clear()
-        if not self._pending:
-            return b""
-        chunk = b"".join([chunk for chunk, _, _ in self._pending])
-        self.cursor = Cursor(self.cursor.epoch, max(self.cursor.seq, self._pending[-1][1]))
-        self.events_taken += sum(events for _, _, events in self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        return chunk
+    def write(self, chunk: bytes, *, events: int, cursor: Cursor) -> None:
+        """To every member. One that cannot take more steps back, so that it neither holds memory nor delays others."""
+        self.cursor = cursor
+        if not chunk:
+            return
+        self.events += events
+        self.bytes += len(chunk)
+        full = [member for member in self.members if not member.write(chunk)]
+        for member in full:
+            member.step_back()
 
 
 class Hub:
@@ -83,11 +126,11 @@ class Hub:
     def __init__(self) -> None:
         self.epoch = ""
         self.seq = 0
-        self._groups: dict[Selection, set[Subscriber]] = {}
+        self._groups: dict[Selection, Group] = {}
         self._recent: deque[Entry] = deque()
         self._recent_bytes = 0
         self._due: list[Entry] = []
-        self._flushed_at = float("-inf")
+        self._quiet_until = float("-inf")
         self._advanced: set[asyncio.Future[None]] = set()
 
     @property
@@ -96,17 +139,20 @@ class Hub:
 
     @property
     def subscribers(self) -> list[Subscriber]:
-        return [subscriber for group in self._groups.values() for subscriber in group]
+        """The live ones."""
+        return [subscriber for group in self._groups.values() for subscriber in group.members]
 
-    def reset(self, head: Head) -> None:
-        """Stand at the head of another log; live subscribers fall behind and will find out when they read."""
+    def reset(self, head: Head, recent: Sequence[Entry] = ()) -> None:
+        """Stand at the head of a log, whose last entries are `recent`. Live subscribers step back and read it."""
         self.epoch, self.seq = head.epoch, head.last_seq
+        self._due.clear()
         self._recent.clear()
         self._recent_bytes = 0
-        self._due.clear()
+        self._remember(recent)
         for subscriber in self.subscribers:
-            self._drop(subscriber)
-        self._wake_pollers()
+            subscriber.step_back()
+        self._groups.clear()
+        self.wake_pollers()
 
     def accept(self, entries: Sequence[Entry]) -> bool:
         """Take entries in seq order, leaving out those known already. False if some before them are missing."""
@@ -117,45 +163,58 @@ class Hub:
             return False
         self.seq = fresh[-1].seq
         self._remember(fresh)
-        self._wake_pollers()
+        self.wake_pollers()
         if self._groups:
             self._schedule(fresh)
         return True
 
     def join(self, subscriber: Subscriber) -> bool:
-        """Make the subscriber live, if what it misses is at hand; else it must read more of the log first.
+        """Write what the subscriber misses and make it live; False if it must read on before, or take what it has.
 
         Nothing is awaited between the last chunk of history and the first live one, so none can fall between.
         """
         self.flush()
-        if not self.remembers(subscriber.cursor):
+        missed, reached = self.recall(subscriber.cursor, subscriber.selection)
+        if reached != self.cursor:
             return False
-        missed = list(itertools.islice(reversed(self._recent), self.seq - subscriber.cursor.seq))[::-1]
-        matching = [entry for entry in missed if entry.passes(subscriber.selection)]
-        # This chunk is the subscriber's own: many that come back at once must not hold that much each.
-        if sum(len(entry.body) for entry in matching) > PENDING_LIMIT_BYTES:
-            return False
-        subscriber.live = True
-        if matching and not subscriber.push(sse.events(self.epoch, matching), self.seq, len(matching)):
-            subscriber.live = False
-            return False
-        self._groups.setdefault(subscriber.selection, set()).add(subscriber)
+        if missed:
+            chunk = sse.events(self.epoch, missed)
+            subscriber.wrote(len(chunk), events=len(missed), cursor=reached)
+            if not subscriber.write(chunk):
+                return False
+        group = self._groups.get(subscriber.selection)
+        if group is None:
+            self._drop_empty_groups()
+            group = self._groups[subscriber.selection] = Group(subscriber.selection, reached)
+        subscriber.go_live(group)
         return True
+
+    def recall(self, cursor: Cursor, selection: Selection) -> tuple[list[Entry], Cursor | None]:
+        """What comes next after the cursor, as far as it is at hand and not too much, and the cursor after it.
+
+        That is None if the log must be asked.
+        """
+        if not self.remembers(cursor):
+            return [], None
+        matching: list[Entry] = []
+        size_bytes = 0
+        for entry in self._remembered_after(cursor):
+            if entry.passes(selection):
+                size_bytes += len(entry.body)
+                if size_bytes > CATCH_UP_LIMIT_BYTES and matching:
+                    return matching, Cursor(self.epoch, matching[-1].seq)
+                matching.append(entry)
+        return matching, self.cursor
 
     def remembers(self, cursor: Cursor) -> bool:
         """Whether everything after the cursor is at hand, so that nobody need ask the log."""
         return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)
 
     def leave(self, subscriber: Subscriber) -> None:
-        subscriber.live = False
-        group = self._groups.get(subscriber.selection)
-        if group is not None:
-            group.discard(subscriber)
-            if not group:
-                del self._groups[subscriber.selection]
+        subscriber.step_back()
 
     async def advanced(self) -> None:
-        """Until the hub's position has moved."""
+        """Until the hub's position has moved, or somebody wakes the pollers."""
         future = asyncio.get_running_loop().create_future()
         self._advanced.add(future)
         try:
@@ -163,44 +222,47 @@ class Hub:
         finally:
             self._advanced.discard(future)
 
+    def wake_pollers(self) -> None:
+        """Let them look again, though nothing may have happened."""
+        for future in self._advanced:
+            if not future.done():
+                future.set_result(None)
+
     def flush(self) -> None:
-        """Give what is due to every group, each with one chunk."""
+        """Write what is due to every group, each with one chunk."""
         if not self._due:
             return
         due, self._due = self._due, []
-        self._flushed_at = time.monotonic()
-        for selection, group in list(self._groups.items()):
-            matching = [entry for entry in due if entry.passes(selection)]
-            if not matching:
-                continue
-            chunk = sse.events(self.epoch, matching)
-            for subscriber in list(group):
-                if not subscriber.push(chunk, due[-1].seq, len(matching)):
-                    self._drop(subscriber)
+        began = time.monotonic()
+        cursor = Cursor(self.epoch, due[-1].seq)
+        for group in list(self._groups.values()):
+            matching = [entry for entry in due if entry.passes(group.selection)]
+            group.write(sse.events(self.epoch, matching) if matching else b"", events=len(matching), cursor=cursor)
+        now = time.monotonic()
+        # Writing to many takes a while; whatever else the process has to do gets at least as long.
+        self._quiet_until = now + max(TICK_SECONDS, now - began)
+        metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, time.time() - due[0].created_at))
 
     def _schedule(self, entries: list[Entry]) -> None:
         waiting = bool(self._due)
         self._due.extend(entries)
         if waiting:
             return
-        pause = self._flushed_at + TICK_SECONDS - time.monotonic()
+        pause = self._quiet_until - time.monotonic()
         if pause <= 0:
             self.flush()
         else:
             asyncio.get_running_loop().call_later(pause, self.flush)
 
-    def _drop(self, subscriber: Subscriber) -> None:
-        # One slow reader must not hold memory, nor delay every other reader.
-        self.leave(subscriber)
-        subscriber.fall_behind()
+    def _remembered_after(self, cursor: Cursor) -> list[Entry]:
+        return list(itertools.islice(reversed(self._recent), self.seq - cursor.seq))[::-1]
 
-    def _remember(self, entries: list[Entry]) -> None:
+    def _remember(self, entries: Sequence[Entry]) -> None:
         self._recent.extend(entries)
         self._recent_bytes += sum(len(entry.body) for entry in entries)
         while self._recent_bytes > RECENT_LIMIT_BYTES:
             self._recent_bytes -= len(self._recent.popleft().body)
 
-    def _wake_pollers(self) -> None:
-        for future in self._advanced:
-            if not future.done():
-                future.set_result(None)
+    def _drop_empty_groups(self) -> None:
+        # Only when a new one is made: a group whose single member steps back and returns need not be made anew.
+        self._groups = {selection: group for selection, group in self._groups.items() if group.members}

@@ -1,10 +1,37 @@
-"""Counters and gauges of streams and of the log."""
+"""Counters and gauges of streams, of the relay and of the log. docs/metrics.md says how to read them."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENT_COUNTS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+DELIVERY_BUCKETS_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 STREAMS_BY_TICKET = Counter("vx11_operator_sse_connections_ephemeral_total", "Streams opened with a ticket.")
 STREAMS_BY_TOKEN = Counter("vx11_operator_sse_connections_principal_total", "Streams opened with a principal token.")
 STREAMS_ACTIVE = Gauge("vx11_streams_active", "Open streams of this process.")
+STREAMS_OPENED = Counter("vx11_streams_opened_total", "Streams opened, by where reading began.", ["start"])
 STREAMS_ENDED = Counter("vx11_streams_ended_total", "Streams that ended, by reason.", ["reason"])
+STREAMS_RESET = Counter("vx11_streams_reset_total", "Readers told that events are missing, by reason.", ["reason"])
+REPLAYED_EVENTS = Histogram(
+    "vx11_stream_replay_events", "Events a stream was given before it was live.", buckets=EVENT_COUNTS
+)
+SLOW_READERS = Gauge("vx11_stream_slow_readers", "Streams whose reader does not take what was written.")
+PENDING_BYTES = Gauge("vx11_stream_pending_bytes", "What is held for slow readers, as of the last second.")
+FELL_BEHIND = Counter("vx11_stream_fell_behind_total", "Times a live stream had to read on from its cursor.")
+DRAINING = Gauge("vx11_draining", "1 while this process says goodbye to its streams.")
+DRAIN_STREAMS_LEFT = Gauge("vx11_drain_streams_left", "Streams that a drain has not ended yet.")
+
 EVENTS_PUBLISHED = Counter("vx11_events_published_total", "Events appended to the log by this process.")
-EVENTS_SENT = Counter("vx11_events_sent_total", "Events written to streams.")
+EVENTS_SENT = Counter("vx11_events_sent_total", "Events written to streams that have ended.")
+PUBLISH_TO_WRITE_SECONDS = Histogram(
+    "vx11_publish_to_write_seconds",
+    "From an event's created_at to the end of its write to every live stream; the oldest event of each write.",
+    buckets=DELIVERY_BUCKETS_SECONDS,
+)
+
+RELAY_LAG_EVENTS = Gauge("vx11_relay_lag_events", "How far the relay was behind the log at its last look.")
+GAPS_FOUND = Counter("vx11_relay_gaps_found_total", "Times the relay saw that it had not heard of events.", ["by"])
+GAPS_HEALED = Counter("vx11_relay_gaps_healed_total", "Times it read what was missing from the log.")
+RESUBSCRIPTIONS = Counter("vx11_relay_resubscriptions_total", "Times the channel layer was joined anew.")
+TELLING_FAILED = Counter("vx11_relay_untold_total", "Messages to other processes that were dropped or failed.")
+LOG_HEAD = Gauge("vx11_log_head_seq", "Seq of the newest event, as of the last look.")
+LOG_OLDEST = Gauge("vx11_log_oldest_seq", "Seq of the oldest event that is still served, as of the last look.")

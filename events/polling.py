@@ -10,6 +10,7 @@ from events.admission import read_cursor
 from events.cursors import Cursor
 from events.log import Page
 from events.relay import the_relay
+from events.sessions import the_sessions
 from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection
 from ledger.reader import reader
@@ -84,7 +85,7 @@ async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: 
     deadline = time.monotonic() + wait_seconds
     while True:
         page = await reader.run(log.read_after, cursor, await rights(), limit=limit)
-        if page.entries or (page.caught_up and time.monotonic() >= deadline):
+        if page.entries or (page.caught_up and (time.monotonic() >= deadline or the_sessions().draining)):
             return page
         cursor = page.cursor
         if page.caught_up:
@@ -105,7 +106,7 @@ async def _wait_for_more(cursor: Cursor, deadline: float) -> None:
                 # The log has a new epoch and the hub has not heard of it yet.
                 relay.nudge()
                 await relay.hub.advanced()
-            while relay.hub.epoch == cursor.epoch and relay.hub.seq <= cursor.seq:
+            while relay.hub.epoch == cursor.epoch and relay.hub.seq <= cursor.seq and not the_sessions().draining:
                 await relay.hub.advanced()
     except TimeoutError:
         pass

@@ -7,13 +7,14 @@ layer (other processes' commits), and a look at the log's head every second, whi
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import Coroutine
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from events import log, mark
+from events import log, mark, metrics
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry
 from events.hub import Hub
@@ -33,6 +34,11 @@ OUTBOX_LIMIT_ENTRIES = 5_000
 # A message larger than this would only say what the log says better.
 MESSAGE_LIMIT_BYTES = 512 * 1024
 SEND_WAIT_SECONDS = 2.0
+# The end of the log that a starting relay reads, less if the events are large.
+WARM_LIMIT_ENTRIES = 3_000
+# A subscription that the other side has forgotten looks like silence, so it is made anew when others' events come
+# without a word; but not all the time, for other processes may just be unable to tell.
+RESUBSCRIBE_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 STOP_WAIT_SECONDS = 0.2
 
@@ -49,6 +55,8 @@ class Relay:
         self._outbox: asyncio.Queue[tuple[str, list[Entry]]] = asyncio.Queue()
         self._outbox_entries = 0
         self._has_others = False
+        self._subscribed_at = float("-inf")
+        self._resubscribe = asyncio.Event()
         self._starting = asyncio.Lock()
 
     def is_running(self) -> bool:
@@ -62,7 +70,10 @@ class Relay:
             if self.is_running():
                 return
             await self.stop()
-            self.hub.reset(await self._head(await self._mark()))
+            head = await self._head(await self._mark())
+            # Whoever was cut off when the process before this one ended comes back now, and need not read the log.
+            page = await reader.run(log.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
+            self.hub.reset(*((page.head, page.entries) if page.head.epoch == head.epoch else (head,)))
             self._loop = asyncio.get_running_loop()
             log.on_append(self.committed)
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
@@ -92,12 +103,17 @@ class Relay:
 
     def _committed(self, epoch: str, entries: list[Entry]) -> None:
         self._take(epoch, entries)
-        if self._has_others and self._tasks and self._outbox_entries + len(entries) <= OUTBOX_LIMIT_ENTRIES:
-            self._outbox.put_nowait((epoch, entries))
-            self._outbox_entries += len(entries)
+        if not self._has_others or not self._tasks:
+            return
+        if self._outbox_entries + len(entries) > OUTBOX_LIMIT_ENTRIES:
+            metrics.TELLING_FAILED.inc()
+            return
+        self._outbox.put_nowait((epoch, entries))
+        self._outbox_entries += len(entries)
 
     def _take(self, epoch: str, entries: list[Entry]) -> None:
         if epoch != self.hub.epoch or not self.hub.accept(entries):
+            metrics.GAPS_FOUND.labels("message").inc()
             self._behind.set()
 
     async def _send(self) -> None:
@@ -113,6 +129,7 @@ class Relay:
                 async with asyncio.timeout(SEND_WAIT_SECONDS):
                     await layer.group_send(GROUP, message)
             except Exception as error:  # noqa: BLE001 - a channel layer raises what its backend raises
+                metrics.TELLING_FAILED.inc()
                 logger.warning("other processes could not be told of new events: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -124,14 +141,32 @@ class Relay:
             try:
                 channel = await layer.new_channel()
                 await layer.group_add(GROUP, channel)
-                while True:
-                    self._heard(await layer.receive(channel))
+                self._subscribed_at = time.monotonic()
+                await self._hear(layer, channel)
+                metrics.RESUBSCRIPTIONS.inc()
+                await layer.group_discard(GROUP, channel)
             except Exception as error:  # noqa: BLE001 - as above
                 logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
                 # Else the layer would go on filling a queue that nobody empties any more.
                 with contextlib.suppress(Exception):
                     await layer.group_discard(GROUP, channel)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hear(self, layer: Any, channel: str) -> None:
+        """Take what comes, until the subscription is to be made anew."""
+        self._resubscribe.clear()
+        renewal = asyncio.create_task(self._resubscribe.wait())
+        receiving = asyncio.create_task(layer.receive(channel))
+        try:
+            while not renewal.done():
+                await asyncio.wait([receiving, renewal], return_when=asyncio.FIRST_COMPLETED)
+                if receiving.done():
+                    self._heard(receiving.result())
+                    receiving = asyncio.create_task(layer.receive(channel))
+        finally:
+            for task in (receiving, renewal):
+                task.cancel()
+            await asyncio.gather(receiving, renewal, return_exceptions=True)
 
     def _heard(self, message: dict[str, Any]) -> None:
         if message.get("from") == self._id:
@@ -182,8 +217,20 @@ class Relay:
 
     async def _look(self, seen: Cursor) -> None:
         head = await self._head(seen)
-        if head.newest != self.hub.cursor:
-            self._behind.set()
+        metrics.LOG_HEAD.set(head.last_seq)
+        metrics.LOG_OLDEST.set(head.oldest_seq)
+        here = self.hub.cursor
+        metrics.RELAY_LAG_EVENTS.set(max(0, head.last_seq - here.seq) if head.epoch == here.epoch else 0)
+        # What came while the head was read is no gap.
+        if head.epoch != here.epoch or head.last_seq > here.seq:
+            self._find_gap()
+
+    def _find_gap(self) -> None:
+        """The log has events that nobody told us of."""
+        metrics.GAPS_FOUND.labels("look").inc()
+        self._behind.set()
+        if time.monotonic() - self._subscribed_at >= RESUBSCRIBE_SECONDS:
+            self._resubscribe.set()
 
     async def _head(self, seen: Cursor | None) -> Head:
         """The head of the log; of a new epoch, if the log ends before what somebody has seen of it.
@@ -205,7 +252,10 @@ class Relay:
             await asyncio.sleep(GAP_PATIENCE_SECONDS)
             self._behind.clear()
             try:
+                before = self.hub.cursor
                 await self._catch_up()
+                if self.hub.cursor != before:
+                    metrics.GAPS_HEALED.inc()
             except Exception as error:
                 # Whatever it is, without this task no gap is ever closed again.
                 logger.warning("the log cannot be read: %s", error, exc_info=not isinstance(error, LedgerUnavailable))

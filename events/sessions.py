@@ -15,9 +15,11 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events import metrics
+from events import capacity, metrics
 from events.models import Node, StreamSession
+from events.relay import the_relay
 from events.streams import Stream
+from gateway.errors import Refusal
 from gateway.principals import Snapshot, directory
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
@@ -25,8 +27,12 @@ from ledger.writer import writer
 logger = logging.getLogger("vx11.streams")
 
 TICK_SECONDS = 1.0
-# A goodbye is one short write; a reader who does not take it is not waited for.
-DRAIN_WAIT_SECONDS = 2.0
+# Streams looked after before others get their turn: each may get a heartbeat, and there may be thousands.
+TURN_STREAMS = 250
+# A drain ends streams at most so fast, so that few are done soon and many are spread over the time there is.
+DRAIN_LEAST_PAUSE_SECONDS = 0.05
+# Of the time for goodbyes, this is for readers to take theirs.
+DRAIN_SPREAD_SHARE = 0.8
 DRAIN_LOOK_SECONDS = 0.05
 # A process says so often that it is alive; one that was silent for longer has lost its streams.
 NODE_TOUCH_SECONDS = 10.0
@@ -89,6 +95,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self.node = Node(name=f"{socket.gethostname()}:{os.getpid()}")
+        # From then on no stream is opened here.
+        self.draining = False
         self._streams: set[Stream] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._touched_at = float("-inf")
@@ -141,13 +149,39 @@ class Sessions:
             reason,
         )
 
-    async def drain(self) -> None:
-        """Say goodbye to every stream, and wait until they are gone, at most DRAIN_WAIT_SECONDS."""
-        deadline = time.monotonic() + DRAIN_WAIT_SECONDS
+    def admit(self) -> None:
+        """Whether there is room for another stream. Raises Refusal."""
+        if self.draining:
+            raise Refusal("draining")
+        if len(self._streams) >= capacity.stream_limit():
+            raise Refusal("at_capacity")
+
+    async def drain(self, seconds: float) -> None:
+        """End every stream, spread over the time, and wait until readers took their goodbyes; `seconds` in all."""
+        self.draining = True
+        metrics.DRAINING.set(1)
+        the_relay().hub.wake_pollers()
+        deadline = time.monotonic() + seconds
+        await self._say_goodbyes(seconds * DRAIN_SPREAD_SHARE)
         while self._streams and time.monotonic() < deadline:
             for stream in self._streams:
+                # One that was being opened meanwhile.
                 stream.end("draining")
+            metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
+
+    async def _say_goodbyes(self, seconds: float) -> None:
+        """One stream after the other, in equal steps: all at once would come back all at once."""
+        ending = list(self._streams)
+        pause = min(DRAIN_LEAST_PAUSE_SECONDS, seconds / max(1, len(ending)))
+        began = time.monotonic()
+        for number, stream in enumerate(ending):
+            early = began + number * pause - time.monotonic()
+            if early > 0:
+                metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
+                await asyncio.sleep(early)
+            stream.end("draining")
 
     async def _keep(self) -> None:
         """Look after the streams once a second, as long as there are any."""
@@ -164,9 +198,15 @@ class Sessions:
         snapshot: Snapshot | None = None
         with contextlib.suppress(LedgerUnavailable):
             snapshot = await directory.current()
-        now = time.monotonic()
-        for stream in list(self._streams):
-            stream.tick(now, snapshot)
+        slow = held_bytes = 0
+        for number, stream in enumerate(list(self._streams), 1):
+            stream.tick(time.monotonic(), snapshot)
+            held = stream.held_bytes
+            slow, held_bytes = slow + bool(held), held_bytes + held
+            if number % TURN_STREAMS == 0:
+                await asyncio.sleep(0)
+        metrics.SLOW_READERS.set(slow)
+        metrics.PENDING_BYTES.set(held_bytes)
 
     def _touch(self) -> None:
         now = time.monotonic()

@@ -5,18 +5,18 @@ import contextlib
 import dataclasses
 import random
 import time
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from events import log, sse
+from events import log, metrics, sse
 from events.cursors import Cursor, CursorGone
 from events.entries import timestamp
 from events.hub import Subscriber
 from events.log import Page
+from events.outlets import Outlet
 from events.relay import Relay
 from gateway.authentication import Caller
 from gateway.filters import Selection
@@ -30,8 +30,13 @@ RETRY_LEAST_MS, RETRY_MOST_MS = 3000, 7000
 MAX_AGE_JITTER = 0.2
 # How long history waits for a database that is away, and live for a hub that is behind.
 PAUSE_SECONDS = 1.0
+# A reader that takes nothing at all for so long is not slow, but gone or stuck. A second below the ten after which
+# such a reader is gone: what looks after streams does so once a second.
+STALL_LIMIT_SECONDS = 8.0
 
-Write = Callable[[bytes], Awaitable[None]]
+
+class Stalled(Exception):
+    """The reader takes nothing at all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,16 +53,35 @@ class Opening:
 class Stream:
     """One reader. `prepare` may fail and tell the client so; after it, `run` lasts until the end."""
 
-    def __init__(self, opening: Opening, relay: Relay) -> None:
+    __slots__ = (
+        "_checked",
+        "_ends_at",
+        "_expires_at",
+        "_heartbeat_due",
+        "_keep_alives",
+        "_outlet",
+        "_page",
+        "_relay",
+        "_reset",
+        "_start",
+        "_subscriber",
+        "opened_at",
+        "opening",
+        "stream_id",
+    )
+
+    def __init__(self, opening: Opening, relay: Relay, outlet: Outlet) -> None:
         self.opening = opening
         # Given when the ticket is redeemed, which is the last thing that can fail.
         self.stream_id = ""
-        self.bytes_sent = 0
         self.opened_at: datetime = timezone.now()
         self._relay = relay
-        self._subscriber = Subscriber(opening.selection, relay.hub.cursor)
+        self._outlet = outlet
+        self._subscriber = Subscriber(opening.selection, relay.hub.cursor, outlet.write)
         self._page: Page | None = None
         self._reset: CursorGone | None = None
+        # Where reading begins: "now", "recent" (what the hub remembers), "log", or "reset".
+        self._start = "now"
         self._keep_alives = 0
         now = time.monotonic()
         self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
@@ -68,7 +92,15 @@ class Stream:
 
     @property
     def events_sent(self) -> int:
-        return self._subscriber.events_taken
+        return self._subscriber.events_sent
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._subscriber.bytes_sent
+
+    @property
+    def held_bytes(self) -> int:
+        return self._outlet.held_bytes
 
     @property
     def cursor(self) -> Cursor:
@@ -85,31 +117,42 @@ class Stream:
         """Find out where reading begins, while refusing is still possible. Raises LedgerUnavailable."""
         if cursor is None:
             # Another process may have committed what the hub has not heard of yet: that is not "from now".
-            self._subscriber.cursor = (await reader.run(log.head)).newest
+            self._subscriber.wrote(0, cursor=(await reader.run(log.head)).newest)
             return
-        self._subscriber.cursor = cursor
+        self._subscriber.wrote(0, cursor=cursor)
         if self._relay.hub.remembers(cursor):
+            self._start = "recent"
             return
         try:
-            self._page = await self._read()
+            self._page, self._start = await self._read(), "log"
         except CursorGone as gone:
-            self._reset = gone
-            self._subscriber.cursor = gone.head.newest
+            self._reset, self._start = gone, "reset"
+            self._subscriber.wrote(0, cursor=gone.head.newest)
 
-    async def run(self, write: Write) -> None:
+    async def run(self) -> None:
         """Everything from the first byte to `stream-end`. Cancelled when the client goes away."""
+        metrics.STREAMS_OPENED.labels(self._start).inc()
+        if self._reset is not None:
+            metrics.STREAMS_RESET.labels(self._reset.reset).inc()
         try:
-            await self._write(write, self._opening_bytes())
-            await self._go_live(write, first=True)
-            while not self.end_reason:
-                await self._subscriber.wait()
-                if not self.end_reason:
-                    await self._write(write, self._subscriber.take())
-                    if not self._subscriber.live:
-                        await self._go_live(write)
-            await self._write(write, self._goodbye())
+            await self._serve()
+        except Stalled:
+            self.end("slow_consumer")
+            self._outlet.abandon()
         finally:
             self._relay.hub.leave(self._subscriber)
+        self._say(self._goodbye())
+
+    async def _serve(self) -> None:
+        await self._write(self._opening_bytes())
+        await self._go_live(first=True)
+        while not self.end_reason:
+            # Meanwhile the hub writes, and this task costs nothing.
+            await self._subscriber.stepped_back()
+            if not self.end_reason:
+                metrics.FELL_BEHIND.inc()
+                await self._go_live()
+        await self._drained()
 
     def tick(self, now: float, snapshot: Snapshot | None) -> None:
         """Once a second: a heartbeat if it is due, the end if its time or its rights are over."""
@@ -122,7 +165,7 @@ class Stream:
             self._relay.hub.flush()
             if self._subscriber.live:
                 self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-                self._subscriber.push(self._heartbeat(self._relay.hub.cursor), self._relay.hub.seq, 0)
+                self._say(self._heartbeat(self._subscriber.cursor))
 
     def _check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
@@ -142,48 +185,76 @@ class Stream:
         if not same or "events:read" not in principal.scopes:
             self.end("revoked")
 
-    async def _write(self, write: Write, chunk: bytes) -> None:
-        if chunk:
-            await write(chunk)
-            self.bytes_sent += len(chunk)
+    def _say(self, chunk: bytes) -> None:
+        """Write what is no event, to a reader who may be live."""
+        self._subscriber.wrote(len(chunk))
+        if not self._outlet.write(chunk):
+            self._subscriber.step_back()
 
-    async def _go_live(self, write: Write, *, first: bool = False) -> None:
-        """Read the log until the hub can take over, then say so once."""
+    async def _write(self, chunk: bytes, *, events: int = 0, cursor: Cursor | None = None) -> None:
+        """Write to a reader who is not live, and wait until it has taken it. Raises Stalled."""
+        self._subscriber.wrote(len(chunk), events=events, cursor=cursor)
+        if chunk and not self._outlet.write(chunk):
+            await self._drained()
+
+    async def _drained(self) -> None:
+        """Until the reader has taken what is held for it. Raises Stalled if it takes nothing any more."""
+        if not self._outlet.held_bytes:
+            return
+        while True:
+            taken_bytes = self._outlet.taken_bytes
+            try:
+                async with asyncio.timeout(STALL_LIMIT_SECONDS):
+                    await self._outlet.drained()
+                return
+            except TimeoutError:
+                if self._outlet.taken_bytes == taken_bytes:
+                    raise Stalled from None
+
+    async def _go_live(self, *, first: bool = False) -> None:
+        """Read on from the cursor until the hub can take over, then say so once."""
+        before = self.events_sent
         while not self.end_reason:
-            await self._keep_alive(write)
+            await self._drained()
+            await self._keep_alive()
             if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
                 if first:
-                    await self._write(write, self._subscriber.take())
-                    await self._write(write, self._named("caught-up", {"cursor": str(self.cursor)}))
+                    metrics.REPLAYED_EVENTS.observe(self.events_sent - before)
+                    self._say(self._named("caught-up", {"cursor": str(self.cursor)}))
                 return
-            await self._replay_page(write)
+            if not self.end_reason:
+                await self._replay()
 
-    async def _keep_alive(self, write: Write) -> None:
+    async def _keep_alive(self) -> None:
         """History may take long, or wait for a database that is away: the reader shall know that we are there."""
         now = time.monotonic()
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-            await self._write(write, self._heartbeat(self.cursor))
+            await self._write(self._heartbeat(self.cursor))
 
-    async def _replay_page(self, write: Write) -> None:
+    async def _replay(self) -> None:
+        """Write what comes next, from the hub's memory or the log."""
+        if self._page is None and self.opening.follow:
+            entries, reached = self._relay.hub.recall(self.cursor, self.opening.selection)
+            if reached is not None:
+                chunk = sse.events(reached.epoch, entries)
+                await self._write(chunk, events=len(entries), cursor=reached)
+                return
         try:
             page, self._page = self._page or await self._read(), None
         except LedgerUnavailable:
             await asyncio.sleep(PAUSE_SECONDS)
             return
         except CursorGone as gone:
-            self._subscriber.cursor = gone.head.newest
-            await self._write(write, self._reset_bytes(gone))
+            metrics.STREAMS_RESET.labels(gone.reset).inc()
+            await self._write(self._reset_bytes(gone), cursor=gone.head.newest)
             return
-        if page.entries:
-            await self._write(write, sse.events(page.cursor.epoch, page.entries))
-            self._subscriber.events_taken += len(page.entries)
-        self._subscriber.cursor = page.cursor
+        await self._write(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
         if page.caught_up:
             await self._caught_up()
 
     async def _read(self) -> Page:
-        return await reader.run(log.read_after, self._subscriber.cursor, self.opening.selection)
+        return await reader.run(log.read_after, self.cursor, self.opening.selection)
 
     async def _caught_up(self) -> None:
         """At the end of the log: the stream ends there, or waits for the hub to come as far."""

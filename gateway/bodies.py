@@ -31,8 +31,8 @@ class BodyTooLarge(Exception):
     """The body is longer than this address takes."""
 
 
-def body_limit_bytes(scope: Scope) -> int:
-    return PUBLISH_LIMIT_BYTES if scope["path"] in PUBLISH_PATHS else BODY_LIMIT_BYTES
+def body_limit_bytes(path: str) -> int:
+    return PUBLISH_LIMIT_BYTES if path in PUBLISH_PATHS else BODY_LIMIT_BYTES
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> bytes:

@@ -57,6 +57,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "rate_limited": (429, "Too many requests; try again later."),
     "internal_error": (500, "Something went wrong here. Tell the operators the correlation id."),
     "dependency_unavailable": (503, "Something this needs is away; try again shortly."),
+    "draining": (503, "This server is about to stop and opens no more streams; try again, another one will answer."),
     "at_capacity": (503, "The server is full; try again shortly."),
 }
 # Where the front ends in the field expect another word in `detail` than in `reason`.

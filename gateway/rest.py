@@ -127,7 +127,7 @@ def check_csrf(request: HttpRequest) -> None:
 async def _whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
     """The request's body; None if there is nobody to answer any more, or the answer was that it is too large."""
     try:
-        return await read_body(scope, receive, limit_bytes=body_limit_bytes(scope))
+        return await read_body(scope, receive, limit_bytes=body_limit_bytes(scope["path"]))
     except BodyAborted:
         return None
     except BodyTooLarge:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from events.relay import the_relay
+from events.sessions import the_sessions
 from gateway import tickets
 from gateway.tickets import TicketStoreUnavailable
 from ledger.faults import LedgerUnavailable
@@ -32,6 +33,8 @@ async def window_status() -> dict[str, Any]:
 async def readiness() -> tuple[bool, dict[str, Any]]:
     """Whether this process should get requests, and what is missing."""
     degraded = [] if await _cache_up() else ["cache"]
+    if the_sessions().draining:
+        return False, {"status": "unavailable", "unavailable": ["draining"], "degraded": degraded}
     try:
         async with asyncio.timeout(2):
             await the_relay().start()

@@ -39,6 +39,8 @@ VARIABLES = (
     Variable("VX11_SSE_TOKEN_SINGLE_USE", "true"),
     Variable("VX11_STREAM_MAX_AGE_SECONDS", "3600"),
     Variable("VX11_HEARTBEAT_SECONDS", "10"),
+    Variable("VX11_MAX_STREAMS", "0"),
+    Variable("VX11_DRAIN_SECONDS", "10"),
     Variable("VX11_EVENT_RETENTION_DAYS", "30"),
     Variable("VX11_EVENT_RETENTION_ROWS", "1000000"),
     Variable("VX11_LOG_LEVEL", "INFO"),

@@ -4,6 +4,8 @@ import logging
 import re
 import time
 
+from redis.exceptions import RedisError
+
 from gateway import correlation
 
 # A credential as a query value, under a name that is percent-encoded too, for that may be any name; and our own
@@ -32,3 +34,15 @@ class RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.correlation_id = correlation.current.get()
         return redact(super().format(record))
+
+
+class ExpectedFaults(logging.Filter):
+    """A dependency that is away is no bug: one line says so, without the traceback that a library adds to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, OSError | RedisError):
+            record.msg, record.args = "%s: %s", (record.getMessage(), type(error).__name__)
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True

@@ -1,106 +1,201 @@
-"""Daphne, with what it does to a request before the application sees it put right.
+"""Daphne, made fit for streams that stay open and for clients that mean no good.
 
-- Its access log would print tickets: one redacted line per request instead.
-- Twisted parses form bodies and answers 400 itself: bodies are left alone, the application judges them.
-- Its own error pages are HTML: they are the one error body instead.
-- At its end it cuts all streams: here they say goodbye first.
+- Writes: at once, never more than a client takes, and offered to the application (vx11_site/writer.py).
+- Limits on time, bodies and connections, and the one error body (vx11_site/http1.py).
+- Its access log would print tickets: one redacted line per request instead, also when the client hung up.
+- At its end it cuts all streams: here they say goodbye first, spread over a grace time.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
+import signal
 import sys
-import uuid
-from typing import Any
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.http_protocol import HTTPFactory
 from daphne.server import Server
-from twisted.internet import defer
+from django.conf import settings
+from prometheus_client import Counter, Gauge
+from twisted.internet import defer, reactor
 
+from events import capacity
+from events.outlets import EXTENSION
 from events.sessions import the_sessions
-from gateway import correlation
-from gateway.errors import CONTENT_TYPE, Refusal
+from gateway.bodies import body_limit_bytes
+from vx11_site.http1 import Channel, Factory, Request
 from vx11_site.logging import redact
 
 logger = logging.getLogger("vx11.access")
 
+# Bodies that are being received, of all connections together.
+BODIES_LIMIT_BYTES = 64 * 1024 * 1024
+# Whoever watches this process must be able to ask also when it is full.
+SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})
+# A client that takes nothing of a long answer for so long is cut off.
+ANSWER_STALL_SECONDS = 30
+# How much of the grace time streams have to say goodbye in; the rest is for requests that are being answered.
+GOODBYES_SHARE = 0.8
+# The operating system's usual 1024 would be the limit of streams.
+FILES_WANTED = 100_000
 
-class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
-    """One request as Daphne sees it, from its first byte to the application and back."""
+CONNECTIONS = Gauge("vx11_connections_open", "Open connections of this process.")
+REFUSED = Counter("vx11_connections_refused_total", "Connections cut at once because there were too many.")
 
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
-        """As Twisted's, without parsing the query and the body: nobody here reads `args`."""
-        self.content.seek(0, 0)
-        self.args: dict[bytes, list[bytes]] = {}
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.split(b"?", 1)[0]
-        self.process()
-
-    def handle_reply(self, message: dict[str, Any]) -> None:
-        """As Daphne's, which writes the access log at an answer's end: with the correlation id that was answered."""
-        if message.get("type") != "http.response.body" or message.get("more_body", False):
-            super().handle_reply(message)
-            return
-        values = self.responseHeaders.getRawHeaders(b"x-correlation-id", [b"-"])
-        reset = correlation.current.set(values[0].decode("latin-1"))
-        try:
-            super().handle_reply(message)
-        finally:
-            correlation.current.reset(reset)
-
-    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
-        """What Daphne refuses by itself: bad bytes in the request line or in headers, or a broken application."""
-        correlation_id = str(uuid.uuid4())
-        refusal = Refusal("bad_request" if status == 400 else "internal_error")
-        headers = [(b"Content-Type", CONTENT_TYPE.encode()), (b"X-Correlation-Id", correlation_id.encode())]
-        self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": refusal.body(correlation_id)})
+Drain = Callable[[float], Coroutine[Any, Any, None]]
 
 
-class Factory(HTTPFactory):  # type: ignore[misc]  # as above
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
-        protocol = super().buildProtocol(addr)
-        protocol.requestFactory = Request
-        return protocol
+class Limits(NamedTuple):
+    """How many connections are served. Those beyond get 503, and those beyond `hardest` are cut without a word."""
 
-    def log(self, request: Any) -> None:
-        """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
+    connections: int
+    hardest: int
 
 
-class OperatorServer(Server):  # type: ignore[misc]  # as above
-    """Daphne's server, making our requests: run() puts its own factory into this property."""
+class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
+    """`drain` is awaited at the end with the seconds that it may take. Belongs to one process."""
+
+    def __init__(self, *, limits: Limits, drain: Drain, drain_seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.draining = False
+        self._limits = limits
+        self._drain = drain
+        self._drain_seconds = drain_seconds
+        self._open_connections = 0
+        self._body_bytes = 0
+        self._ports: list[Any] = []
+        self._ending: asyncio.Task[None] | None = None
+
+    # What our connections and requests ask
+
+    @property
+    def full(self) -> bool:
+        return self._open_connections > self._limits.connections
+
+    def serves_always(self, path: str) -> bool:
+        return path in SERVED_WHEN_FULL
+
+    def body_limit_bytes(self, path: str) -> int:
+        return body_limit_bytes(path)
+
+    def connection_made(self, channel: Channel) -> bool:
+        """Whether it may stay."""
+        self._open_connections += 1
+        CONNECTIONS.set(self._open_connections)
+        if self._open_connections <= self._limits.hardest:
+            return True
+        REFUSED.inc()
+        return False
+
+    def connection_lost(self, channel: Channel) -> None:
+        self._open_connections -= 1
+        CONNECTIONS.set(self._open_connections)
+
+    def keep_body(self, size_bytes: int) -> bool:
+        """Whether there is room for so much more of a body."""
+        if self._body_bytes + size_bytes > BODIES_LIMIT_BYTES:
+            return False
+        self._body_bytes += size_bytes
+        return True
+
+    def forget_body(self, size_bytes: int) -> None:
+        self._body_bytes -= size_bytes
+
+    def log_access(self, request: Request, *, whole: bool) -> None:
+        logger.info(
+            "%s %s %s %.3fs %s bytes%s",
+            request.method.decode("ascii", "replace"),
+            redact(request.uri.decode("ascii", "backslashreplace")),
+            request.code,
+            request.duration(),
+            request.sentLength,
+            "" if whole else " (the client hung up)",
+        )
+
+    # What Daphne asks
 
     @property
     def http_factory(self) -> Factory:
+        """run() puts a factory of its own into this property."""
         return self._factory
 
     @http_factory.setter
     def http_factory(self, factory: HTTPFactory) -> None:
         self._factory = Factory(self)
 
+    def run(self) -> None:
+        if self.signal_handlers:
+            reactor.callWhenRunning(self._listen_to_signals)
+        super().run()
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if isinstance(protocol, Request):
+            scope.setdefault("extensions", {})[EXTENSION] = protocol.open_writer
+        return super().create_application(protocol, scope)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """As Daphne's, but an application that sends bit by bit waits for a client that reads slowly."""
+        await super().handle_reply(protocol, message)
+        writer = getattr(protocol, "writer", None)
+        if writer is None or not writer.held_bytes or not message.get("more_body", False):
+            return
+        try:
+            async with asyncio.timeout(ANSWER_STALL_SECONDS):
+                await writer.drained()
+        except TimeoutError:
+            writer.abandon()
+
     def kill_all_applications(self) -> "defer.Deferred[Any]":
-        """Before the reactor stops: streams say goodbye, so that no client sees a broken answer; the rest is cut."""
+        """Before the reactor stops: say goodbye, finish what was begun; what is left then is cut."""
         # A request that has not come whole has no application yet, and Daphne would stumble over that.
         nobody: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         nobody.set_result(None)
-        for details in self.connections.values():
-            details.setdefault("application_instance", nobody)
-        goodbyes: defer.Deferred[Any] = defer.Deferred.fromFuture(asyncio.ensure_future(the_sessions().drain()))
-        return goodbyes.addBoth(lambda _: super(OperatorServer, self).kill_all_applications())
+        self._ending = asyncio.ensure_future(self._end())
 
+        def cut(_: Any) -> Any:
+            for details in self.connections.values():
+                details.setdefault("application_instance", nobody)
+            return super(OperatorServer, self).kill_all_applications()
 
-def log_request(protocol: str, action: str, details: dict[str, Any]) -> None:
-    """For Daphne's action_logger: called when a request is complete."""
-    if protocol == "http" and action == "complete":
-        logger.info(
-            "%s %s %s %.3fs %s bytes",
-            details["method"],
-            redact(str(details["path"])),
-            details["status"],
-            details["time_taken"],
-            details["size"],
-        )
+        return defer.Deferred.fromFuture(self._ending).addBoth(cut)
+
+    # The end
+
+    def _listen_to_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._told_to_end)
+
+    def _told_to_end(self) -> None:
+        """The first time in peace, the second time at once."""
+        if self._ending is None:
+            reactor.stop()
+        else:
+            self._ending.cancel()
+
+    async def _end(self) -> None:
+        self.draining = True
+        deadline = time.monotonic() + self._drain_seconds
+        await self._drain(self._drain_seconds * GOODBYES_SHARE)
+        for port in self._ports:
+            with contextlib.suppress(Exception):
+                await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+        answering = self._answering()
+        if answering:
+            await asyncio.wait(answering, timeout=max(0.0, deadline - time.monotonic()))
+
+    def _answering(self) -> "list[asyncio.Future[None]]":
+        """What has not been answered yet."""
+        running = (details.get("application_instance") for details in self.connections.values())
+        return [application for application in running if application is not None and not application.done()]
 
 
 def serve(*, host: str, port: int) -> None:
@@ -111,14 +206,26 @@ def serve(*, host: str, port: int) -> None:
         sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
         sys.stdout.flush()
 
+    _allow_files()
+    connections = capacity.connection_limit()
     # What is loaded by now stays: a full collection that walks it stops every stream for a fifth of a second.
     gc.collect()
     gc.freeze()
     OperatorServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
-        action_logger=log_request,
+        limits=Limits(connections, connections + capacity.OVERFLOW_CONNECTIONS),
+        drain=lambda seconds: the_sessions().drain(seconds),
+        drain_seconds=settings.DRAIN_SECONDS,
         ready_callable=say_ready,
         verbosity=1,
         server_name="vx11-operator",
     ).run()
+
+
+def _allow_files() -> None:
+    """As many as this process may have, within reason: every stream is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -125,6 +125,9 @@ SSE_TOKEN_TTL_SECONDS = ENVIRONMENT.number("VX11_SSE_TOKEN_TTL_SECONDS", least=1
 SSE_TOKEN_SINGLE_USE = ENVIRONMENT.flag("VX11_SSE_TOKEN_SINGLE_USE")
 STREAM_MAX_AGE_SECONDS = ENVIRONMENT.number("VX11_STREAM_MAX_AGE_SECONDS", least=1, most=7 * 86_400)
 HEARTBEAT_SECONDS = ENVIRONMENT.number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
+# 0: as many as the limit on open files has room for.
+MAX_STREAMS = ENVIRONMENT.number("VX11_MAX_STREAMS", least=0, most=1_000_000)
+DRAIN_SECONDS = ENVIRONMENT.number("VX11_DRAIN_SECONDS", least=1, most=600)
 EVENT_RETENTION_DAYS = ENVIRONMENT.number("VX11_EVENT_RETENTION_DAYS", least=1, most=36_500)
 EVENT_RETENTION_ROWS = ENVIRONMENT.number("VX11_EVENT_RETENTION_ROWS", least=1, most=10**12)
 
@@ -253,6 +256,7 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "vx11_site.logging.RedactingFormatter"}},
+    "filters": {"expected": {"()": "vx11_site.logging.ExpectedFaults"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.text("VX11_LOG_LEVEL").upper()},
     "loggers": {
@@ -261,5 +265,6 @@ LOGGING: dict[str, Any] = {
         "django.security": {"level": "CRITICAL"},
         "httpx": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        "channels_redis.pubsub": {"filters": ["expected"]},
     },
 }

@@ -11,32 +11,55 @@ WAIT_SECONDS = 10
 
 
 class ListeningClient:
-    """Pass `write` to a stream. While `paused`, writing waits, as it does with a full socket."""
+    """An outlet for a stream. While paused, what is written is held, as it is with a full socket."""
 
     def __init__(self) -> None:
         self.received = b""
-        # A chunk that holds this is not read until the client resumes.
+        # With a chunk that holds this the client stops reading, until it resumes.
         self.stops_at: bytes | None = None
-        # Whether a chunk waits for the client to read on.
-        self.writing = False
+        self.abandoned = False
+        self._held = b""
         self._reading = asyncio.Event()
         self._reading.set()
         self._changed = asyncio.Event()
 
-    async def write(self, chunk: bytes) -> None:
+    @property
+    def held_bytes(self) -> int:
+        return len(self._held)
+
+    @property
+    def taken_bytes(self) -> int:
+        return len(self.received)
+
+    def write(self, chunk: bytes) -> bool:
+        assert chunk, "an empty chunk ends an answer"
         if self.stops_at is not None and self.stops_at in chunk:
             self.pause()
-        self.writing = True
+        self._held += chunk
+        if self._reading.is_set():
+            self._take()
+        return not self._held
+
+    async def drained(self) -> None:
         await self._reading.wait()
-        self.writing = False
-        self.received += chunk
-        self._changed.set()
+
+    def abandon(self) -> None:
+        self.abandoned = True
 
     def pause(self) -> None:
         self._reading.clear()
 
     def resume(self) -> None:
+        self._take()
         self._reading.set()
+
+    def take_some(self) -> None:
+        """A byte, as a very slow client would."""
+        self.received, self._held = self.received + self._held[:1], self._held[1:]
+
+    def _take(self) -> None:
+        self.received, self._held = self.received + self._held, b""
+        self._changed.set()
 
     @property
     def frames(self) -> list[ServerSentEvent]:

@@ -1,4 +1,4 @@
-"""Fan-out in one process: who joins, what each reader gets, and what is held for it."""
+"""Fan-out in one process: who joins, what each reader gets, and what happens to one that cannot take it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from events.cursors import Cursor, Head
 from events.entries import Entry
 from events.hub import Hub, Subscriber
 from gateway.filters import EVERYTHING, Selection
-from tests.events.hub_samples import EPOCH, entry, ids
+from tests.events.hub_samples import EPOCH, Inbox, entry, ids
+from tests.events.waiting import until
 
 WARNINGS = Selection(severities=frozenset({"warn"}))
 
@@ -30,13 +31,18 @@ def hub() -> Hub:
 @pytest.fixture(autouse=True)
 def _no_joining_of_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events go out at once, unless a test says otherwise."""
-    monkeypatch.setattr(hub_module, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(hub_module, "TICK_SECONDS", -3600.0)
 
 
-def joined(hub: Hub, selection: Selection = EVERYTHING, *, seq: int | None = None) -> Subscriber:
-    subscriber = Subscriber(selection, Cursor(EPOCH, hub.seq if seq is None else seq))
+def joined(hub: Hub, selection: Selection = EVERYTHING, *, seq: int | None = None) -> tuple[Subscriber, Inbox]:
+    inbox = Inbox()
+    subscriber = Subscriber(selection, Cursor(EPOCH, hub.seq if seq is None else seq), inbox.write)
     assert hub.join(subscriber)
-    return subscriber
+    return subscriber, inbox
+
+
+def stranger(cursor: Cursor) -> Subscriber:
+    return Subscriber(EVERYTHING, cursor, Inbox().write)
 
 
 def test_what_is_missing_before_is_said_and_nothing_is_taken(hub: Hub) -> None:
@@ -48,22 +54,31 @@ def test_what_is_missing_before_is_said_and_nothing_is_taken(hub: Hub) -> None:
 
 
 def test_what_is_known_already_is_left_out(hub: Hub) -> None:
-    subscriber = joined(hub)
+    _, inbox = joined(hub)
     hub.accept(entries(1, 3))
     assert hub.accept(entries(1, 3))
     assert hub.accept(entries(2, 4))
-    assert ids(subscriber.take()) == [1, 2, 3, 4]
+    assert inbox.seqs == [1, 2, 3, 4]
 
 
-def test_a_reader_gets_only_what_its_selection_admits(hub: Hub) -> None:
-    subscriber = joined(hub, WARNINGS)
+def test_a_reader_gets_only_what_its_selection_admits_and_its_cursor_moves_all_the_same(hub: Hub) -> None:
+    subscriber, inbox = joined(hub, WARNINGS)
     hub.accept([entry(1), entry(2, "warn"), entry(3)])
-    assert ids(subscriber.take()) == [2]
+    assert inbox.seqs == [2]
+    assert subscriber.cursor == Cursor(EPOCH, 3)
 
 
 def test_a_reader_that_comes_back_gets_recent_events_without_the_log(hub: Hub) -> None:
     hub.accept(entries(1, 5))
-    assert ids(joined(hub, seq=2).take()) == [3, 4, 5]
+    subscriber, inbox = joined(hub, seq=2)
+    assert inbox.seqs == [3, 4, 5]
+    assert (subscriber.events_sent, subscriber.bytes_sent) == (3, len(inbox.chunks[0]))
+
+
+def test_a_hub_that_starts_in_the_middle_of_a_log_knows_its_end(hub: Hub) -> None:
+    hub.reset(Head(EPOCH, 9, 1), entries(6, 9))
+    assert joined(hub, seq=5)[1].seqs == [6, 7, 8, 9]
+    assert not hub.join(stranger(Cursor(EPOCH, 4)))
 
 
 def test_a_reader_that_misses_more_than_is_remembered_must_read_the_log(
@@ -71,104 +86,164 @@ def test_a_reader_that_misses_more_than_is_remembered_must_read_the_log(
 ) -> None:
     monkeypatch.setattr(hub_module, "RECENT_LIMIT_BYTES", 6)
     hub.accept(entries(1, 5))
-    assert not hub.join(Subscriber(EVERYTHING, Cursor(EPOCH, 1)))
-    assert hub.join(Subscriber(EVERYTHING, Cursor(EPOCH, 2)))
+    assert hub.recall(Cursor(EPOCH, 1), EVERYTHING) == ([], None)
+    assert not hub.join(stranger(Cursor(EPOCH, 1)))
+    assert hub.join(stranger(Cursor(EPOCH, 2)))
 
 
 @pytest.mark.parametrize("cursor", [Cursor("other", 0), Cursor(EPOCH, 1)])
 def test_a_reader_of_another_log_or_ahead_of_this_one_cannot_join(hub: Hub, cursor: Cursor) -> None:
-    subscriber = Subscriber(EVERYTHING, cursor)
-    assert not hub.join(subscriber)
-    hub.accept(entries(1, 1))
-    assert subscriber.take() == b""
+    assert not hub.join(stranger(cursor))
+    assert hub.subscribers == []
 
 
 def test_what_was_due_before_a_reader_joined_does_not_come_twice(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def play() -> list[int]:
-        first = joined(hub)
+    async def play() -> tuple[list[int], list[int]]:
+        _, first = joined(hub)
         hub.accept(entries(1, 1))
         hub.accept(entries(2, 3))
-        late = joined(hub, seq=1)
+        _, late = joined(hub, seq=1)
         hub.flush()
-        assert ids(first.take()) == [1, 2, 3]
-        return ids(late.take())
+        return first.seqs, late.seqs
 
     monkeypatch.setattr(hub_module, "TICK_SECONDS", 3600.0)
-    assert asyncio.run(play()) == [2, 3]
+    assert asyncio.run(play()) == ([1, 2, 3], [2, 3])
 
 
 def test_events_that_come_quickly_are_joined_into_one_chunk_that_is_shared(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def play() -> tuple[Inbox, Inbox]:
+        one, other = joined(hub)[1], joined(hub)[1]
+        for seq in (1, 2, 3):
+            hub.accept(entries(seq, seq))
+        assert (one.seqs, other.seqs) == ([1], [1])
+        await until(lambda: len(one.chunks) == 2)
+        return one, other
+
     monkeypatch.setattr(hub_module, "TICK_SECONDS", 0.01)
-
-    async def play() -> tuple[bytes, bytes]:
-        one, other = joined(hub), joined(hub)
-        hub.accept(entries(1, 1))
-        assert (ids(one.take()), ids(other.take())) == ([1], [1])
-        hub.accept(entries(2, 2))
-        hub.accept(entries(3, 3))
-        await asyncio.wait_for(one.wait(), 5)
-        return one.take(), other.take()
-
     one, other = asyncio.run(play())
-    assert ids(one) == [2, 3]
-    assert one is other
+    assert [ids(chunk) for chunk in one.chunks] == [[1], [2, 3]]
+    assert one.chunks[1] is other.chunks[1]
 
 
-def test_a_reader_beyond_its_limit_falls_back_to_its_cursor_and_nobody_else_is_late(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub_module, "PENDING_LIMIT_BYTES", 300)
-    slow, quick = joined(hub), joined(hub)
-    got: list[int] = []
+def test_what_is_written_is_counted_for_each_reader_from_when_it_came(hub: Hub) -> None:
+    early, inbox = joined(hub)
+    hub.accept(entries(1, 2))
+    late, _ = joined(hub)
+    hub.accept(entries(3, 5))
+    assert (early.events_sent, late.events_sent) == (5, 3)
+    assert early.bytes_sent == sum(map(len, inbox.chunks))
+    hub.leave(late)
+    hub.accept(entries(6, 6))
+    assert (early.events_sent, late.events_sent) == (6, 3)
+
+
+# A reader that cannot take more
+
+
+def test_a_reader_that_is_full_steps_back_to_its_cursor_and_nobody_else_is_late(hub: Hub) -> None:
+    slow, slow_inbox = joined(hub)
+    _, quick = joined(hub)
+    slow_inbox.full = True
     for seq in range(1, 11):
-        hub.accept([entry(seq, size_bytes=100)])
-        got += ids(quick.take())
-    assert got == list(range(1, 11))
+        hub.accept(entries(seq, seq))
+    assert quick.seqs == list(range(1, 11))
     assert not slow.live
-    assert slow.take() == b""
-    assert slow.cursor == Cursor(EPOCH, 0)
+    # What it was given when it turned out to be full it has; after that, nothing is held for it.
+    assert (slow_inbox.seqs, slow.cursor) == ([1], Cursor(EPOCH, 1))
+
+    slow_inbox.full = False
+    assert hub.join(slow)
+    assert slow_inbox.seqs == list(range(1, 11))
+    assert slow.events_sent == 10
 
 
-def test_what_waits_for_a_reader_is_bounded(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "PENDING_LIMIT_BYTES", 1000)
-    subscriber = joined(hub)
-    for seq in range(1, 100):
-        hub.accept([entry(seq, size_bytes=100)])
-        assert subscriber._pending_bytes <= 1000
+def test_a_reader_that_is_full_when_it_joins_is_not_live(hub: Hub) -> None:
+    hub.accept(entries(1, 3))
+    inbox = Inbox()
+    inbox.full = True
+    subscriber = Subscriber(EVERYTHING, Cursor(EPOCH, 0), inbox.write)
+    assert not hub.join(subscriber)
+    assert (inbox.seqs, subscriber.cursor, hub.subscribers) == ([1, 2, 3], Cursor(EPOCH, 3), [])
 
 
 def test_what_a_returning_reader_is_given_at_once_is_bounded(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.accept(entries(1, 100, size_bytes=100))
-    monkeypatch.setattr(hub_module, "PENDING_LIMIT_BYTES", 1000)
-    assert not hub.join(Subscriber(EVERYTHING, Cursor(EPOCH, 0)))
-    assert ids(joined(hub, seq=98).take()) == [99, 100]
+    monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 1000)
+    assert not hub.join(stranger(Cursor(EPOCH, 0)))
+    given, reached = hub.recall(Cursor(EPOCH, 0), EVERYTHING)
+    assert ([entry.seq for entry in given], reached) == (list(range(1, 11)), Cursor(EPOCH, 10))
+    assert joined(hub, seq=98)[1].seqs == [99, 100]
+
+
+def test_one_event_that_is_larger_than_the_bound_is_given_alone(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.accept(entries(1, 3, size_bytes=100))
+    monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 10)
+    given, reached = hub.recall(Cursor(EPOCH, 1), EVERYTHING)
+    assert ([entry.seq for entry in given], reached) == ([2], Cursor(EPOCH, 2))
+
+
+async def test_who_waits_to_step_back_is_woken_when_it_is_full(hub: Hub) -> None:
+    subscriber, inbox = joined(hub)
+    waiting = asyncio.create_task(subscriber.stepped_back())
+    await asyncio.sleep(0)
+    hub.accept(entries(1, 1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    inbox.full = True
+    hub.accept(entries(2, 2))
+    await asyncio.wait_for(waiting, 5)
 
 
 def test_another_log_makes_live_readers_look_for_themselves(hub: Hub) -> None:
-    subscriber = joined(hub)
+    subscriber, inbox = joined(hub)
     hub.accept(entries(1, 2))
     hub.reset(Head("other", 7, 1))
     assert not subscriber.live
-    assert (subscriber.take(), subscriber.cursor) == (b"", Cursor(EPOCH, 0))
+    assert (inbox.seqs, subscriber.cursor) == ([1, 2], Cursor(EPOCH, 2))
     assert not hub.join(subscriber)
 
 
-def test_the_first_reason_to_end_stands(hub: Hub) -> None:
-    subscriber = joined(hub)
+def test_what_was_due_when_another_log_came_is_not_written(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> tuple[list[int], Cursor]:
+        subscriber, inbox = joined(hub)
+        hub.accept(entries(1, 1))
+        hub.accept(entries(2, 2))
+        hub.reset(Head("other", 7, 1))
+        hub.flush()
+        return inbox.seqs, subscriber.cursor
+
+    monkeypatch.setattr(hub_module, "TICK_SECONDS", 3600.0)
+    assert asyncio.run(play()) == ([1], Cursor(EPOCH, 1))
+
+
+def test_the_first_reason_to_end_stands_and_nothing_comes_after_it(hub: Hub) -> None:
+    subscriber, inbox = joined(hub)
     subscriber.end("revoked")
     subscriber.end("max_age")
-    assert subscriber.end_reason == "revoked"
+    hub.accept(entries(1, 1))
+    assert (subscriber.end_reason, inbox.chunks) == ("revoked", [])
 
 
 def test_who_left_gets_nothing_more(hub: Hub) -> None:
-    subscriber = joined(hub)
+    subscriber, inbox = joined(hub)
     hub.leave(subscriber)
     hub.leave(subscriber)
     hub.accept(entries(1, 1))
-    assert subscriber.take() == b""
+    assert inbox.chunks == []
     assert hub.subscribers == []
+
+
+def test_selections_that_nobody_has_any_more_are_forgotten(hub: Hub) -> None:
+    for number in range(50):
+        subscriber, _ = joined(hub, Selection(modules=frozenset({f"m{number}"})))
+        hub.leave(subscriber)
+    joined(hub)
+    assert len(hub._groups) == 1
+
+
+# Long polls
 
 
 @pytest.fixture
@@ -178,7 +253,10 @@ def polling(hub: Hub) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("polling")
-@pytest.mark.parametrize("change", [lambda hub: hub.accept(entries(1, 1)), lambda hub: hub.reset(Head("o", 0, 1))])
+@pytest.mark.parametrize(
+    "change",
+    [lambda hub: hub.accept(entries(1, 1)), lambda hub: hub.reset(Head("o", 0, 1)), lambda hub: hub.wake_pollers()],
+)
 async def test_long_polls_wake_when_the_position_moves(hub: Hub, change: Any) -> None:
     waiting = [asyncio.create_task(hub.advanced()) for _ in range(3)]
     await asyncio.sleep(0)

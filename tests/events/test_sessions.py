@@ -24,6 +24,7 @@ from gateway.models import AccessToken
 from gateway.principals import Principal, directory
 from ledger.writer import writer
 from tests.database_faults import database_away
+from tests.events.listening_client import ListeningClient
 from tests.events.waiting import until
 from tests.gateway.samples import issue
 
@@ -51,7 +52,7 @@ def new_stream(principal: Principal = READER, **fields: Any) -> Stream:
     relay = Relay(Hub())
     relay.hub.reset(Head("k7f3", 7, 1))
     values = {"ticket_id": "t-1", "selection": MADRE, "caller": Caller("192.0.2.1", "c-1"), "follow": True, **fields}
-    stream = Stream(Opening(principal=principal, **values), relay)
+    stream = Stream(Opening(principal=principal, **values), relay, ListeningClient())
     stream.stream_id = str(uuid.uuid4())
     return stream
 
@@ -81,7 +82,7 @@ async def test_when_a_stream_ends_its_row_says_why_and_how_much_it_got(
 ) -> None:
     stream = new_stream()
     sessions.open(stream)
-    stream.bytes_sent = 123
+    stream._subscriber.wrote(123)
     if end_reason:
         stream.end(end_reason)
     sessions.close(stream)

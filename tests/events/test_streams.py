@@ -58,12 +58,12 @@ def client() -> ListeningClient:
 
 
 @pytest.fixture
-async def run(client: ListeningClient) -> AsyncIterator[Callable[[Stream], "asyncio.Task[None]"]]:
-    """Runs streams for the client; those that have not ended when the test does are cancelled."""
+async def run() -> AsyncIterator[Callable[[Stream], "asyncio.Task[None]"]]:
+    """Runs streams; those that have not ended when the test does are cancelled."""
     tasks: list[asyncio.Task[None]] = []
 
     def start(stream: Stream) -> "asyncio.Task[None]":
-        tasks.append(asyncio.create_task(stream.run(client.write)))
+        tasks.append(asyncio.create_task(stream.run()))
         return tasks[-1]
 
     yield start
@@ -76,7 +76,7 @@ Run = Callable[[Stream], "asyncio.Task[None]"]
 
 
 async def live(relay: Relay, client: ListeningClient, run: Run, **fields: Any) -> Stream:
-    stream = Stream(opening(**fields), relay)
+    stream = Stream(opening(**fields), relay, client)
     run(stream)
     await client.until(lambda: "caught-up" in client.names)
     return stream
@@ -85,7 +85,7 @@ async def live(relay: Relay, client: ListeningClient, run: Run, **fields: Any) -
 async def test_a_stream_begins_with_retry_and_connected_and_says_when_it_is_live(
     relay: Relay, client: ListeningClient, run: Run
 ) -> None:
-    stream = Stream(opening(), relay)
+    stream = Stream(opening(), relay, client)
     stream.stream_id = "s-1"
     run(stream)
     await client.until(lambda: "caught-up" in client.names)
@@ -116,7 +116,7 @@ async def test_live_events_come_as_they_are_accepted(relay: Relay, client: Liste
 async def test_a_stream_that_is_cancelled_leaves_the_hub(relay: Relay, client: ListeningClient, run: Run) -> None:
     await live(relay, client, run)
     assert len(relay.hub.subscribers) == 1
-    task = run(Stream(opening(), relay))
+    task = run(Stream(opening(), relay, client))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -174,8 +174,8 @@ async def test_a_stream_ends_at_its_age_give_or_take_a_fifth(relay: Relay, clien
     assert await ended(client) == "max_age"
 
 
-def test_streams_that_open_together_do_not_end_together(relay: Relay) -> None:
-    opened = [Stream(opening(), relay) for _ in range(30)]
+def test_streams_that_open_together_do_not_end_together(relay: Relay, client: ListeningClient) -> None:
+    opened = [Stream(opening(), relay, client) for _ in range(30)]
     half_way = time.monotonic() + 3600
     for stream in opened:
         stream.tick(half_way, None)

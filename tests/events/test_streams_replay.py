@@ -67,11 +67,12 @@ class Readers:
     ) -> ListeningClient:
         """A client whose stream has been admitted at this cursor."""
         opening = Opening(principal=READER, ticket_id="", selection=selection, caller=Caller("", "c-1"), follow=follow)
-        client, stream = ListeningClient(), Stream(opening, self.relay)
+        client = ListeningClient()
         client.stops_at = stops_at
+        stream = Stream(opening, self.relay, client)
         self.streams.append(stream)
         await stream.prepare(cursor)
-        self._tasks.append(asyncio.create_task(stream.run(client.write)))
+        self._tasks.append(asyncio.create_task(stream.run()))
         return client
 
     async def close(self) -> None:
@@ -172,7 +173,7 @@ async def test_a_new_epoch_resets_streams_that_are_live(readers: Readers) -> Non
 async def test_a_reader_that_is_slow_gets_everything_and_nobody_else_waits_for_it(
     readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "PENDING_LIMIT_BYTES", 2_000)
+    monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 2_000)
     slow, quick = await readers.open(), await readers.open()
     await slow.until(lambda: "caught-up" in slow.names)
     await quick.until(lambda: "caught-up" in quick.names)
@@ -189,24 +190,31 @@ async def test_a_reader_that_is_slow_gets_everything_and_nobody_else_waits_for_i
 async def test_a_heartbeat_that_comes_when_a_reader_falls_behind_does_not_pass_over_what_it_missed(
     readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = await readers.open(stops_at=b"caught-up")
-    await until(lambda: client.writing)
-    # More is due than may wait for this reader, and it is the heartbeat that finds out.
+    client = await readers.open()
+    await client.until(lambda: "caught-up" in client.names)
+    # What comes next is due and not written yet, and it is the heartbeat that finds out that it cannot be.
     monkeypatch.setattr(hub_module, "TICK_SECONDS", 3600.0)
-    monkeypatch.setattr(hub_module, "PENDING_LIMIT_BYTES", 10)
-    await append(1, prefix="waits")
-    readers.relay.hub.flush()
+    await append(1, prefix="first")
+    await client.until(lambda: client.seqs == [1])
+    client.pause()
     await append(3, prefix="due")
+    await until(lambda: readers.relay.hub.seq == 4)
     readers.streams[0].tick(time.monotonic() + 11, None)
+    assert client.held_bytes
+    assert not client.said("heartbeat")
     client.resume()
 
     await append(1, prefix="later")
+    await until(lambda: readers.relay.hub.seq == 5)
     readers.relay.hub.flush()
     await client.until(lambda: 5 in client.seqs)
     assert client.seqs == [1, 2, 3, 4, 5]
 
 
-async def test_f08_a_database_that_is_away_delays_history_and_loses_none_of_it(readers: Readers) -> None:
+async def test_f08_a_database_that_is_away_delays_history_and_loses_none_of_it(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "RECENT_LIMIT_BYTES", 0)
     await append(600)
     client = await readers.open(await at(0))
     client.pause()
@@ -277,7 +285,7 @@ async def test_f05_readers_that_come_at_any_moment_get_the_filtered_log_though_w
     relay: Relay, readers: Readers, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(hub_module, "PENDING_LIMIT_BYTES", 1_500)
+    monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 1_500)
     monkeypatch.setattr(hub_module, "RECENT_LIMIT_BYTES", 4_000)
     monkeypatch.setattr(log, "PAGE_SPAN_SEQS", 9)
     wake_ups = UnreliableWakeUps(relay, chance)

@@ -31,11 +31,11 @@ async def test_a_database_that_is_away_costs_a_reader_time_and_it_hears_that_we_
     head = await sync_to_async(log.head)()
     relay, client = Relay(Hub()), ListeningClient()
     relay.hub.reset(head)
-    stream = Stream(Opening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay)
+    stream = Stream(Opening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay, client)
     # As after a fall back to the log: the hub has forgotten these events.
-    stream._subscriber.cursor = Cursor(head.epoch, 2)
+    stream._subscriber.wrote(0, cursor=Cursor(head.epoch, 2))
     with database_away():
-        task = asyncio.create_task(stream.run(client.write))
+        task = asyncio.create_task(stream.run())
         await client.until(lambda: client.names.count("heartbeat") >= 2)
         assert client.seqs == []
     await client.until(lambda: client.seqs == [3, 4, 5])

@@ -2,8 +2,6 @@
 
 import pytest
 
-from gateway.errors import CONTENT_TYPE
-
 
 def scope(path: str, **headers: str) -> dict[str, object]:
     encoded = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
@@ -39,22 +37,3 @@ def test_only_what_needs_no_session_takes_the_lean_way(path: str, headers: dict[
     from vx11_site.asgi import is_lean
 
     assert is_lean(scope(path, **headers)) is lean
-
-
-def test_what_daphne_refuses_itself_has_the_one_error_body() -> None:
-    from vx11_site.server import Request
-
-    replies: list[dict[str, object]] = []
-
-    class Refused(Request):
-        def __init__(self) -> None:
-            """Not of a connection."""
-
-        def handle_reply(self, message: dict[str, object]) -> None:
-            replies.append(message)
-
-    Refused().basic_error(400, b"Bad Request", "path contains non-ASCII")
-    start, body = replies
-    assert start["status"] == 400
-    assert (b"Content-Type", CONTENT_TYPE.encode()) in start["headers"]  # type: ignore[operator]
-    assert b'"reason":"bad_request"' in body["body"]  # type: ignore[operator]

@@ -1,0 +1,237 @@
+"""HTTP/1.1 as Daphne and Twisted speak it, with limits: on time, on bodies before they are kept, and on connections.
+
+What is refused here never reaches the application, and gets the same error body.
+"""
+
+import logging
+import socket
+import uuid
+from typing import Any
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+from twisted.web.http import HTTPChannel
+
+from gateway import correlation, headers
+from gateway.errors import CONTENT_TYPE, Refusal
+from gateway.middleware import headers_for
+from vx11_site.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+# From the first byte, or from the connection if none comes, to the end of the headers; and from there to the end of
+# the body. Together half a minute, so that a client that sends a byte now and then holds a connection no longer.
+HEADERS_SECONDS = 10
+BODY_SECONDS = 20
+# Between two requests. Longer than a proxy's minute, so that it is the proxy who hangs up.
+KEEP_ALIVE_SECONDS = 75
+# A client that must go and does not take what is still written to it is cut off.
+ABORT_SECONDS = 2
+# What was sent and not acknowledged for so long goes to nobody. With a heartbeat every 10 s, a client that vanished
+# without a word is gone after 40.
+UNACKNOWLEDGED_MS = 30_000
+# What the kernel may hold for a connection beyond what is on its way: a reader that does not read costs no more.
+UNSENT_BYTES = 128 * 1024
+# linux/tcp.h; Python 3.11 does not name it.
+TCP_NOTSENT_LOWAT = 25
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cover it
+    """One connection. Its timeouts are deadlines: a byte does not move them."""
+
+    abortTimeout = ABORT_SECONDS  # noqa: N815 - Twisted's name
+    _idle = False
+
+    def connectionMade(self) -> None:  # noqa: N802 - as above
+        super().connectionMade()
+        self.setTimeout(HEADERS_SECONDS)
+        _bound_kernel(self.transport)
+        if not self.factory.server.connection_made(self):
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - as above
+        self.factory.server.connection_lost(self)
+        super().connectionLost(reason)
+
+    def resetTimeout(self) -> None:  # noqa: N802 - as above
+        """Called for every byte that comes."""
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - as above
+        if self._idle:
+            self._idle = False
+            self.setTimeout(HEADERS_SECONDS)
+        super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:  # noqa: N802 - as above
+        self.setTimeout(BODY_SECONDS)
+        request = self.requests[-1]
+        request.method, request.uri, request.clientproto = self._command, self._path, self._version
+        request.path = self._path.split(b"?", 1)[0]
+        super().allHeadersReceived()
+
+    def requestDone(self, request: Any) -> None:  # noqa: N802 - as above
+        super().requestDone(request)
+        if self.persistent and not self._handlingRequest:
+            self._idle = True
+            self.setTimeout(KEEP_ALIVE_SECONDS)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - as above
+        """As Twisted's, which has no body."""
+        refusal, correlation_id = Refusal("bad_request"), str(uuid.uuid4())
+        body = refusal.body(correlation_id)
+        lines = (
+            b"HTTP/1.1 400 Bad Request",
+            b"Content-Type: " + CONTENT_TYPE.encode(),
+            b"Content-Length: %d" % len(body),
+            b"X-Correlation-Id: " + correlation_id.encode(),
+            b"Connection: close",
+        )
+        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        self.loseConnection()
+
+
+class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
+    """One request as Daphne sees it, from its first byte to the application and back."""
+
+    writer: Writer | None = None
+    _refused = False
+    _kept_bytes = 0
+    _logged = False
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        """The headers are there, the body begins; None is a chunked one."""
+        self._limit_bytes: int = self.server.body_limit_bytes(self.path.decode("latin-1"))
+        if self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
+            self._refuse(Refusal("at_capacity"))
+        elif length is not None and length > self._limit_bytes:
+            self._refuse(Refusal("payload_too_large"))
+        super().gotLength(0 if self._refused else length)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - as above
+        if self._refused:
+            # Read on, for a client that is cut off while it sends never sees the answer; the deadline ends it.
+            return
+        self._kept_bytes += len(data)
+        if self._kept_bytes > self._limit_bytes:
+            self._refuse(Refusal("payload_too_large"))
+        elif not self.server.keep_body(len(data)):
+            self._kept_bytes -= len(data)
+            self._refuse(Refusal("at_capacity"))
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - as above
+        """As Twisted's, without parsing the query and the body: nobody here reads `args`."""
+        if self._refused:
+            self.handle_reply({"type": "http.response.body", "body": b""})
+            return
+        # Nobody here speaks WebSocket, and a request may be answered without changing the protocol.
+        self.requestHeaders.removeHeader(b"upgrade")
+        self.content.seek(0, 0)
+        self.args: dict[bytes, list[bytes]] = {}
+        self.process()
+
+    def open_writer(self) -> Writer:
+        """For a response that is made bit by bit."""
+        if self.writer is None:
+            self.writer = Writer(self)
+        return self.writer
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """As Daphne's, with a writer for what is sent bit by bit, and our access log at its end."""
+        if self.finished or self.channel is None:
+            return
+        if message.get("type") == "http.response.start" and self.server.draining:
+            # A client that kept the connection would find it closed in the middle of its next request.
+            self.channel.persistent = False
+            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        elif message.get("more_body", False):
+            self.open_writer()
+        super().handle_reply(message)
+
+    def finish(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+        self._forget_body()
+        self._log(whole=True)
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - as above
+        self._forget_body()
+        if self._response_started:
+            self._log(whole=False)
+        super().connectionLost(reason)
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """What Daphne refuses by itself: bad bytes in the request line or in headers, or a broken application."""
+        if self._response_started:
+            # Half an answer went out: cutting it off is the one way left to say that it is not whole.
+            if self.channel is not None:
+                self.channel.forceAbortClient()
+            return
+        self._answer(Refusal("bad_request" if status == 400 else "internal_error"), more_body=False)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer now, and take the rest of the body for nothing."""
+        self._refused = True
+        self._forget_body()
+        self.channel.persistent = False
+        self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        # Otherwise Twisted would ask the client to go on.
+        self.requestHeaders.removeHeader(b"expect")
+        self._answer(refusal, more_body=True)
+
+    def _answer(self, refusal: Refusal, *, more_body: bool) -> None:
+        raw = [(name.lower(), value) for name, values in self.requestHeaders.getAllRawHeaders() for value in values]
+        correlation_id = headers.correlation_id(raw)
+        body = refusal.body(correlation_id)
+        path = self.path.decode("latin-1")
+        fields = {
+            **headers_for(path, self.method.decode("latin-1"), raw),
+            "Content-Type": CONTENT_TYPE,
+            "Content-Length": str(len(body)),
+            "X-Correlation-Id": correlation_id,
+            **refusal.headers,
+        }
+        encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
+        self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": encoded})
+        self.handle_reply({"type": "http.response.body", "body": body, "more_body": more_body})
+
+    def _forget_body(self) -> None:
+        self.server.forget_body(self._kept_bytes)
+        self._kept_bytes = 0
+
+    def _log(self, *, whole: bool) -> None:
+        """One line in the access log, with the correlation id that was answered."""
+        if self._logged:
+            return
+        self._logged = True
+        values = self.responseHeaders.getRawHeaders(b"x-correlation-id", [b"-"])
+        reset = correlation.current.set(values[0].decode("latin-1"))
+        try:
+            self.server.log_access(self, whole=whole)
+        finally:
+            correlation.current.reset(reset)
+
+
+class Factory(HTTPFactory):  # type: ignore[misc]  # as above
+    protocol = Channel
+
+    def buildProtocol(self, addr: Any) -> Channel:  # noqa: N802 - Twisted's name
+        channel: Channel = super().buildProtocol(addr)
+        channel.requestFactory = Request
+        return channel
+
+    def log(self, request: Any) -> None:
+        """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
+
+
+def _bound_kernel(transport: Any) -> None:
+    """What the kernel may hold for this connection, and for how long."""
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    if isinstance(handle, socket.socket) and handle.family in (socket.AF_INET, socket.AF_INET6):
+        for option, value in (
+            (getattr(socket, "TCP_USER_TIMEOUT", None), UNACKNOWLEDGED_MS),
+            (TCP_NOTSENT_LOWAT, UNSENT_BYTES),
+        ):
+            if option is not None:
+                handle.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -1,0 +1,117 @@
+"""A response's way to its socket: at once if the socket takes it, held by Twisted if not, and it says which.
+
+Twisted's own way takes two turns of the event loop for every write, and no end of bytes for a client that reads none.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.tcp import Connection
+from zope.interface import implementer
+
+# A client that was told that its stream is over has so long to take it.
+LINGER_SECONDS = 2.0
+# tcpi_bytes_acked of Linux's struct tcp_info (linux/tcp.h), in a struct that is long enough to hold it.
+TCP_INFO_BYTES, BYTES_ACKED_OFFSET = 128, 120
+
+_framed: tuple[bytes, bytes] = (b"", b"")
+
+
+def framed(data: bytes) -> bytes:
+    """The data as one chunk of a chunked body. The same object is asked for many streams in a row, and made once."""
+    global _framed  # the last answer
+    if _framed[0] is not data:
+        _framed = (data, b"%x\r\n%b\r\n" % (len(data), data))
+    return _framed[1]
+
+
+@implementer(IPushProducer)
+class Writer:
+    """Writes the body of one response that is made bit by bit. Open it before the first byte of the response."""
+
+    __slots__ = ("_full", "_request", "_send", "_waiting", "held_bytes")
+
+    def __init__(self, request: Any) -> None:
+        self.held_bytes = 0
+        self._request = request
+        self._full = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._send: Callable[[bytes], int] | None = None
+        transport = request.channel.transport
+        # Under TLS the socket takes only what was encrypted; other transports have no socket of this kind.
+        if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
+            self._send = transport.getHandle().send
+            # So we are paused whenever Twisted holds anything at all, and may write past it whenever we are not.
+            transport.bufferSize = 0
+        request.registerProducer(self, streaming=True)
+
+    @property
+    def taken_bytes(self) -> int:
+        """What the other end has acknowledged since it connected; 0 where the kernel does not say."""
+        channel = self._request.channel
+        if channel is None or self._send is None:
+            return 0
+        with contextlib.suppress(OSError, struct.error, AttributeError):
+            info = channel.transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+            acked: int = struct.unpack_from("=Q", info, BYTES_ACKED_OFFSET)[0]
+            return acked
+        return 0
+
+    def write(self, data: bytes) -> bool:
+        """Send the data, which is not empty. False: some of it is held, so write no more until drained()."""
+        request = self._request
+        if self._full or self._send is None or not request.startedWriting:
+            self.held_bytes += len(data)
+            request.write(data)
+            return not self._full
+        chunk = framed(data) if request.chunked else data
+        try:
+            sent = self._send(chunk)
+        except OSError:
+            # Full, or the connection is lost: Twisted finds out which, and deals with it.
+            sent = 0
+        request.sentLength += len(data)
+        if sent == len(chunk):
+            return True
+        self.held_bytes = len(chunk) - sent
+        if request.channel is not None:
+            request.channel.write(chunk[sent:])
+        return not self._full
+
+    async def drained(self) -> None:
+        """Until Twisted holds nothing, or the connection is lost."""
+        while self._full:
+            self._waiting = self._waiting or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._waiting)
+
+    def abandon(self) -> None:
+        """Cut the connection off soon, whatever it still holds."""
+        if self._request.channel is not None:
+            reactor.callLater(LINGER_SECONDS, self._request.channel.forceAbortClient)
+
+    def close(self) -> None:
+        """The response is complete; the connection may serve another."""
+        transport = self._request.channel.transport
+        if self._send is not None:
+            transport.bufferSize = type(transport).bufferSize
+        self._request.unregisterProducer()
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+        self._full = True
+
+    def resumeProducing(self) -> None:  # noqa: N802 - as above
+        self._full = False
+        self.held_bytes = 0
+        if self._waiting is not None:
+            self._waiting.set_result(None)
+            self._waiting = None
+
+    def stopProducing(self) -> None:  # noqa: N802 - as above
+        """The connection is lost: nobody need wait any more."""
+        self.resumeProducing()
