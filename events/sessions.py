@@ -35,8 +35,8 @@ DRAIN_LEAST_PAUSE_SECONDS = 0.05
 DRAIN_SPREAD_SHARE = 0.8
 DRAIN_LOOK_SECONDS = 0.05
 # A process says so often that it is alive; one that was silent for longer has lost its streams.
-NODE_TOUCH_SECONDS = 10.0
-NODE_LOST_SECONDS = 30.0
+NODE_TOUCH_SECONDS = 5.0
+NODE_LOST_SECONDS = 20.0
 # Rows closed at a time of streams whose end was lost; the rest comes with the next touch.
 LOST_LIMIT_ROWS = 5_000
 

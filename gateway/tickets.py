@@ -27,6 +27,9 @@ from gateway.ticket_cache import TicketStoreFull
 logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "vx11:sse_token:"
+# Written to find out whether the store takes anything.
+PROBE_KEY = "vx11:probe"
+PROBE_SECONDS = 5
 # Threads that talk to Redis, each with a connection: django-redis has no asynchronous client.
 STORE_THREADS = 4
 STORE_WAIT_SECONDS = 1.5
@@ -87,6 +90,14 @@ async def use(text: str) -> bool:
     if not settings.SSE_TOKEN_SINGLE_USE:
         return await find(text) is not None
     return bool(await _ask(functools.partial(the_store().delete, _key(text))))
+
+
+async def check() -> None:
+    """Whether tickets can be issued now: a store that is full or read-only still answers when asked for one.
+
+    Raises TicketStoreUnavailable.
+    """
+    await _ask(functools.partial(the_store().set, PROBE_KEY, 1, PROBE_SECONDS))
 
 
 def _key(text: str) -> str:

@@ -46,7 +46,7 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
 
 async def _cache_up() -> bool:
     try:
-        await tickets.find("readiness")
+        await tickets.check()
     except TicketStoreUnavailable:
         return False
     return True

@@ -10,6 +10,7 @@ from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 
 from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
@@ -33,6 +34,7 @@ UNACKNOWLEDGED_MS = 30_000
 UNSENT_BYTES = 128 * 1024
 # linux/tcp.h; Python 3.11 does not name it.
 TCP_NOTSENT_LOWAT = 25
+NO_HEADERS = Headers()
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cover it
@@ -92,14 +94,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
-    writer: Writer | None = None
-    _refused = False
-    _kept_bytes = 0
-    _logged = False
+    # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
+    __slots__ = ("_correlation_id", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "writer")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.writer: Writer | None = None
+        self._limit_bytes = 0
+        self._kept_bytes = 0
+        self._refused = False
+        self._logged = False
+        self._correlation_id = "-"
+        super().__init__(*arguments, **options)
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """The headers are there, the body begins; None is a chunked one."""
-        self._limit_bytes: int = self.server.body_limit_bytes(self.path.decode("latin-1"))
+        self._limit_bytes = self.server.body_limit_bytes(self.path.decode("latin-1"))
         if self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
             self._refuse(Refusal("at_capacity"))
         elif length is not None and length > self._limit_bytes:
@@ -129,6 +138,17 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.content.seek(0, 0)
         self.args: dict[bytes, list[bytes]] = {}
         self.process()
+
+    def forget_headers(self) -> None:
+        """What the application was told it has, and what was answered is on its way: a stream need not keep both."""
+        self._correlation_id = self._answered_correlation_id()
+        self.requestHeaders = self.responseHeaders = NO_HEADERS
+
+    @property
+    def body_bytes(self) -> int:
+        """What was sent of the answer's body, or is held."""
+        straight = 0 if self.writer is None else self.writer.straight_bytes
+        return int(self.sentLength) + straight
 
     def open_writer(self) -> Writer:
         """For a response that is made bit by bit."""
@@ -205,12 +225,15 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         if self._logged:
             return
         self._logged = True
-        values = self.responseHeaders.getRawHeaders(b"x-correlation-id", [b"-"])
-        reset = correlation.current.set(values[0].decode("latin-1"))
+        reset = correlation.current.set(self._answered_correlation_id())
         try:
             self.server.log_access(self, whole=whole)
         finally:
             correlation.current.reset(reset)
+
+    def _answered_correlation_id(self) -> str:
+        values = self.responseHeaders.getRawHeaders(b"x-correlation-id")
+        return values[0].decode("latin-1") if values else self._correlation_id
 
 
 class Factory(HTTPFactory):  # type: ignore[misc]  # as above

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, NamedTuple
 
 from daphne.endpoints import build_endpoint_description_strings
@@ -55,6 +56,27 @@ class Limits(NamedTuple):
 
     connections: int
     hardest: int
+
+
+class Mailbox:
+    """What asyncio.Queue is to one reader, in a tenth of its memory: each open stream has one."""
+
+    __slots__ = ("_messages", "_waiting")
+
+    def __init__(self) -> None:
+        self._messages: list[dict[str, Any]] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: dict[str, Any]) -> None:
+        self._messages.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def get(self) -> dict[str, Any]:
+        while not self._messages:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._messages.pop(0)
 
 
 class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
@@ -113,7 +135,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             redact(request.uri.decode("ascii", "backslashreplace")),
             request.code,
             request.duration(),
-            request.sentLength,
+            request.body_bytes,
             "" if whole else " (the client hung up)",
         )
 
@@ -138,9 +160,14 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         super().listen_success(port)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """As Daphne's, with the writer among the extensions, and a mailbox that is small."""
         if isinstance(protocol, Request):
             scope.setdefault("extensions", {})[EXTENSION] = protocol.open_writer
-        return super().create_application(protocol, scope)
+        scope.setdefault("asgi", {"version": "3.0"})
+        mailbox = Mailbox()
+        application = self.application(scope, mailbox.get, partial(self.handle_reply, protocol))
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
+        return mailbox
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """As Daphne's, but an application that sends bit by bit waits for a client that reads slowly."""

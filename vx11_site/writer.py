@@ -35,12 +35,19 @@ def framed(data: bytes) -> bytes:
 class Writer:
     """Writes the body of one response that is made bit by bit. Open it before the first byte of the response."""
 
-    __slots__ = ("_full", "_request", "_send", "_waiting", "held_bytes")
+    # The hub writes to thousands of these in a row, so that the time goes into fetching them from memory: what the
+    # usual write needs is here, and not in the request.
+    __slots__ = ("_chunked", "_full", "_request", "_send", "_straight", "_waiting", "held_bytes", "straight_bytes")
 
     def __init__(self, request: Any) -> None:
         self.held_bytes = 0
+        # Of the body, what Twisted has not seen.
+        self.straight_bytes = 0
         self._request = request
+        self._chunked = False
         self._full = False
+        # Whether the next write may go past Twisted: the head is written, and nothing is held.
+        self._straight = False
         self._waiting: asyncio.Future[None] | None = None
         self._send: Callable[[bytes], int] | None = None
         transport = request.channel.transport
@@ -49,7 +56,7 @@ class Writer:
             self._send = transport.getHandle().send
             # So we are paused whenever Twisted holds anything at all, and may write past it whenever we are not.
             transport.bufferSize = 0
-        request.registerProducer(self, streaming=True)
+        request.channel.registerProducer(self, streaming=True)
 
     @property
     def taken_bytes(self) -> int:
@@ -65,23 +72,35 @@ class Writer:
 
     def write(self, data: bytes) -> bool:
         """Send the data, which is not empty. False: some of it is held, so write no more until drained()."""
-        request = self._request
-        if self._full or self._send is None or not request.startedWriting:
-            self.held_bytes += len(data)
-            request.write(data)
-            return not self._full
-        chunk = framed(data) if request.chunked else data
+        if not self._straight or self._send is None:
+            return self._write_by_twisted(data)
+        chunk = framed(data) if self._chunked else data
         try:
             sent = self._send(chunk)
         except OSError:
             # Full, or the connection is lost: Twisted finds out which, and deals with it.
             sent = 0
-        request.sentLength += len(data)
+        self.straight_bytes += len(data)
         if sent == len(chunk):
             return True
         self.held_bytes = len(chunk) - sent
-        if request.channel is not None:
-            request.channel.write(chunk[sent:])
+        self._request.channel.write(chunk[sent:])
+        return not self._full
+
+    def _write_by_twisted(self, data: bytes) -> bool:
+        request = self._request
+        if request.channel is None:
+            # The connection is lost, and the application about to hear of it.
+            return True
+        begun = request.startedWriting
+        self.held_bytes += len(data)
+        request.write(data)
+        if not begun:
+            self._chunked = bool(request.chunked)
+            request.forget_headers()
+            self._straight = not self._full
+        if not self._full:
+            self.held_bytes = 0
         return not self._full
 
     async def drained(self) -> None:
@@ -100,13 +119,16 @@ class Writer:
         transport = self._request.channel.transport
         if self._send is not None:
             transport.bufferSize = type(transport).bufferSize
-        self._request.unregisterProducer()
+        self._request.channel.unregisterProducer()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         self._full = True
+        self._straight = False
 
     def resumeProducing(self) -> None:  # noqa: N802 - as above
         self._full = False
+        # Never before the head: what was held until now may belong to an answer before this one.
+        self._straight = bool(self._request.startedWriting)
         self.held_bytes = 0
         if self._waiting is not None:
             self._waiting.set_result(None)
@@ -115,3 +137,4 @@ class Writer:
     def stopProducing(self) -> None:  # noqa: N802 - as above
         """The connection is lost: nobody need wait any more."""
         self.resumeProducing()
+        self._straight = False
