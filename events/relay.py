@@ -57,6 +57,7 @@ class Relay:
         self._has_others = False
         self._subscribed_at = float("-inf")
         self._resubscribe = asyncio.Event()
+        self._noted: Cursor | None = None
         self._starting = asyncio.Lock()
 
     def is_running(self) -> bool:
@@ -192,20 +193,23 @@ class Relay:
 
     async def _keep_mark(self) -> None:
         """Note outside the database how far the log goes. Apart from _watch, which must not wait for Redis."""
-        kept: Cursor | None = None
         while True:
             await asyncio.sleep(MARK_SECONDS)
-            seen = self.hub.cursor
-            if seen == kept:
-                continue
-            try:
-                furthest = await reader.run(mark.advance, seen)
-                if furthest != seen:
-                    # Another process is ahead, or the log was restored while the mark could not be read.
-                    await self._look(furthest)
-                kept = seen
-            except Exception as error:  # noqa: BLE001 - a file, or a cache that raises what its backend raises
-                logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)
+            await self.note_position()
+
+    async def note_position(self) -> None:
+        """Note how far the log goes, once a second and at the end; failing is logged, and done again."""
+        seen = self.hub.cursor
+        if seen == self._noted or not seen.epoch:
+            return
+        try:
+            furthest = await reader.run(mark.advance, seen)
+            if furthest != seen:
+                # Another process is ahead, or the log was restored while the mark could not be read.
+                await self._look(furthest)
+            self._noted = seen
+        except Exception as error:  # noqa: BLE001 - a file, or a cache that raises what its backend raises
+            logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)
 
     async def _mark(self) -> Cursor | None:
         try:

@@ -34,6 +34,8 @@ DRAIN_LEAST_PAUSE_SECONDS = 0.05
 # Of the time for goodbyes, this is for readers to take theirs.
 DRAIN_SPREAD_SHARE = 0.8
 DRAIN_LOOK_SECONDS = 0.05
+# A Redis that hangs must not hold up the end.
+NOTE_WAIT_SECONDS = 1.0
 # A process says so often that it is alive; one that was silent for longer has lost its streams.
 NODE_TOUCH_SECONDS = 5.0
 NODE_LOST_SECONDS = 20.0
@@ -170,6 +172,9 @@ class Sessions:
             metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
         metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NOTE_WAIT_SECONDS):
+                await the_relay().note_position()
 
     async def _say_goodbyes(self, seconds: float) -> None:
         """One stream after the other, in equal steps: all at once would come back all at once."""

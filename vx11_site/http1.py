@@ -76,6 +76,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
             self._idle = True
             self.setTimeout(KEEP_ALIVE_SECONDS)
 
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802 - as above
+        self._respondToBadRequestAndDisconnect()
+
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - as above
         """As Twisted's, which has no body."""
         refusal, correlation_id = Refusal("bad_request"), str(uuid.uuid4())

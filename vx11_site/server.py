@@ -14,10 +14,10 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+from daphne.cli import CommandLineInterface
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory
 from daphne.server import Server
@@ -44,18 +44,12 @@ ANSWER_STALL_SECONDS = 30
 GOODBYES_SHARE = 0.8
 # The operating system's usual 1024 would be the limit of streams.
 FILES_WANTED = 100_000
+# Connections that the kernel keeps until they are accepted.
+BACKLOG_CONNECTIONS = 1024
+SERVER_NAME = "vx11-operator"
 
 CONNECTIONS = Gauge("vx11_connections_open", "Open connections of this process.")
 REFUSED = Counter("vx11_connections_refused_total", "Connections cut at once because there were too many.")
-
-Drain = Callable[[float], Coroutine[Any, Any, None]]
-
-
-class Limits(NamedTuple):
-    """How many connections are served. Those beyond get 503, and those beyond `hardest` are cut without a word."""
-
-    connections: int
-    hardest: int
 
 
 class Mailbox:
@@ -80,14 +74,13 @@ class Mailbox:
 
 
 class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
-    """`drain` is awaited at the end with the seconds that it may take. Belongs to one process."""
+    """Takes what Daphne's own takes. Belongs to one process."""
 
-    def __init__(self, *, limits: Limits, drain: Drain, drain_seconds: float, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.endpoints = [_with_backlog(endpoint) for endpoint in self.endpoints]
         self.draining = False
-        self._limits = limits
-        self._drain = drain
-        self._drain_seconds = drain_seconds
+        self._connection_limit = 0
         self._open_connections = 0
         self._body_bytes = 0
         self._ports: list[Any] = []
@@ -97,7 +90,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
 
     @property
     def full(self) -> bool:
-        return self._open_connections > self._limits.connections
+        return self._open_connections > self._connection_limit
 
     def serves_always(self, path: str) -> bool:
         return path in SERVED_WHEN_FULL
@@ -109,7 +102,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         """Whether it may stay."""
         self._open_connections += 1
         CONNECTIONS.set(self._open_connections)
-        if self._open_connections <= self._limits.hardest:
+        if self._open_connections <= self._connection_limit + capacity.OVERFLOW_CONNECTIONS:
             return True
         REFUSED.inc()
         return False
@@ -151,9 +144,17 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self._factory = Factory(self)
 
     def run(self) -> None:
+        _allow_files()
+        self._connection_limit = capacity.connection_limit()
+        # What is loaded by now stays: a full collection that walks it stops every stream for a fifth of a second.
+        gc.collect()
+        gc.freeze()
         if self.signal_handlers:
             reactor.callWhenRunning(self._listen_to_signals)
         super().run()
+
+    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
+        """Daphne's own access log: it would print tickets, and requests are logged when they end."""
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
@@ -210,8 +211,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
 
     async def _end(self) -> None:
         self.draining = True
-        deadline = time.monotonic() + self._drain_seconds
-        await self._drain(self._drain_seconds * GOODBYES_SHARE)
+        deadline = time.monotonic() + settings.DRAIN_SECONDS
+        await the_sessions().drain(settings.DRAIN_SECONDS * GOODBYES_SHARE)
         for port in self._ports:
             with contextlib.suppress(Exception):
                 await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
@@ -225,6 +226,12 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         return [application for application in running if application is not None and not application.done()]
 
 
+class OperatorCommandLine(CommandLineInterface):  # type: ignore[misc]  # as above
+    """Daphne's command line, with this server and for this application."""
+
+    server_class = OperatorServer
+
+
 def serve(*, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     from vx11_site.asgi import application  # claims the right to serve, so only when we are going to
@@ -233,21 +240,17 @@ def serve(*, host: str, port: int) -> None:
         sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
         sys.stdout.flush()
 
-    _allow_files()
-    connections = capacity.connection_limit()
-    # What is loaded by now stays: a full collection that walks it stops every stream for a fifth of a second.
-    gc.collect()
-    gc.freeze()
     OperatorServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
-        limits=Limits(connections, connections + capacity.OVERFLOW_CONNECTIONS),
-        drain=lambda seconds: the_sessions().drain(seconds),
-        drain_seconds=settings.DRAIN_SECONDS,
         ready_callable=say_ready,
-        verbosity=1,
-        server_name="vx11-operator",
+        server_name=SERVER_NAME,
     ).run()
+
+
+def _with_backlog(endpoint: str) -> str:
+    """Everybody comes back at once when a process is restarted; Daphne would let 50 of them knock."""
+    return f"{endpoint}:backlog={BACKLOG_CONNECTIONS}" if endpoint.startswith(("tcp:", "ssl:", "unix:")) else endpoint
 
 
 def _allow_files() -> None:
