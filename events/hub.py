@@ -123,9 +123,10 @@ class Group:
 class Hub:
     """The subscribers of one process, and the position up to which they have been given everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.epoch = ""
         self.seq = 0
+        self._clock = clock
         self._groups: dict[Selection, Group] = {}
         self._recent: deque[Entry] = deque()
         self._recent_bytes = 0
@@ -233,12 +234,12 @@ class Hub:
         if not self._due:
             return
         due, self._due = self._due, []
-        began = time.monotonic()
+        began = self._clock()
         cursor = Cursor(self.epoch, due[-1].seq)
         for group in list(self._groups.values()):
             matching = [entry for entry in due if entry.passes(group.selection)]
             group.write(sse.events(self.epoch, matching) if matching else b"", events=len(matching), cursor=cursor)
-        now = time.monotonic()
+        now = self._clock()
         # Writing to many takes a while; whatever else the process has to do gets at least as long.
         self._quiet_until = now + max(TICK_SECONDS, now - began)
         metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, time.time() - due[0].created_at))
@@ -248,7 +249,7 @@ class Hub:
         self._due.extend(entries)
         if waiting:
             return
-        pause = self._quiet_until - time.monotonic()
+        pause = self._quiet_until - self._clock()
         if pause <= 0:
             self.flush()
         else:

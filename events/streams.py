@@ -30,9 +30,10 @@ RETRY_LEAST_MS, RETRY_MOST_MS = 3000, 7000
 MAX_AGE_JITTER = 0.2
 # How long history waits for a database that is away, and live for a hub that is behind.
 PAUSE_SECONDS = 1.0
-# A reader that takes nothing at all for so long is not slow, but gone or stuck. A second below the ten after which
-# such a reader is gone: what looks after streams does so once a second.
-STALL_LIMIT_SECONDS = 8.0
+# A reader that takes nothing at all for so long is not slow, but gone or stuck. Its kernel may take a little for a
+# second or so after it stopped; all in all it is gone after ten.
+STALL_LIMIT_SECONDS = 7.0
+STALL_LOOK_SECONDS = 0.5
 
 
 class Stalled(Exception):
@@ -199,17 +200,16 @@ class Stream:
 
     async def _drained(self) -> None:
         """Until the reader has taken what is held for it. Raises Stalled if it takes nothing any more."""
-        if not self._outlet.held_bytes:
-            return
-        while True:
-            taken_bytes = self._outlet.taken_bytes
-            try:
-                async with asyncio.timeout(STALL_LIMIT_SECONDS):
+        taken_bytes, taken_at = self._outlet.taken_bytes, time.monotonic()
+        while self._outlet.held_bytes:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STALL_LOOK_SECONDS):
                     await self._outlet.drained()
-                return
-            except TimeoutError:
-                if self._outlet.taken_bytes == taken_bytes:
-                    raise Stalled from None
+            now = time.monotonic()
+            if self._outlet.taken_bytes != taken_bytes:
+                taken_bytes, taken_at = self._outlet.taken_bytes, now
+            elif self._outlet.held_bytes and now - taken_at >= STALL_LIMIT_SECONDS:
+                raise Stalled
 
     async def _go_live(self, *, first: bool = False) -> None:
         """Read on from the cursor until the hub can take over, then say so once."""

@@ -30,6 +30,9 @@ FRESH_SECONDS = 1.0
 MISS_FRESH_SECONDS = 0.1
 # Not every way of changing a row raises the version (User.objects.update() does not), so all is read anew so often.
 REREAD_SECONDS = 15.0
+# How long a caller waits for that check when it could go on with what is known: the database that is slow now will be
+# waited for again when the caller reads or writes, and an answer is promised within two seconds.
+CHECK_WAIT_SECONDS = 0.25
 # How old it may be while the database does not; after that, callers get 503 instead of old rights.
 STALE_LIMIT_SECONDS = 20.0
 
@@ -109,6 +112,7 @@ class Directory:
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
         self._checked_at = self._confirmed_at = self._read_at = float("-inf")
+        self._renewal: asyncio.Task[None] | None = None
         self._checking: asyncio.Lock | None = None
 
     async def holder_of(self, text: str) -> Principal:
@@ -133,14 +137,23 @@ class Directory:
         """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
         # While somebody renews, the others go on with what is known: a slow database delays one caller, not all.
         renewing = self._checking is not None and self._checking.locked()
-        if self._snapshot is None or (self._age_seconds >= FRESH_SECONDS and not renewing):
+        if self._snapshot is None:
             await self._renew(FRESH_SECONDS)
+        elif self._age_seconds >= FRESH_SECONDS and not renewing:
+            # Not cancelled when this takes longer: whoever comes later has its result.
+            self._renewal = asyncio.create_task(self._renew(FRESH_SECONDS))
+            done, _ = await asyncio.wait([self._renewal], timeout=CHECK_WAIT_SECONDS)
+            for task in done:
+                task.result()
         return self._trusted()
 
     async def _after_miss(self) -> Snapshot:
-        """Rights as they are now: who is not known may have come a moment ago."""
+        """Rights as they are now: who is not known may have come a moment ago. Raises LedgerUnavailable."""
         if self._age_seconds >= MISS_FRESH_SECONDS or (self._checking is not None and self._checking.locked()):
             await self._renew(MISS_FRESH_SECONDS)
+        if self._confirmed_at < self._checked_at:
+            # Nobody may be called unknown because the database cannot be asked.
+            raise LedgerUnavailable("rights cannot be checked")
         return self._trusted()
 
     @property

@@ -99,6 +99,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
 
     # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
     __slots__ = ("_correlation_id", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "writer")
+    # Twisted's, which are in the dictionary.
+    requestHeaders: Headers  # noqa: N815 - its name
+    responseHeaders: Headers  # noqa: N815 - as above
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.writer: Writer | None = None
@@ -122,13 +125,12 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         if self._refused:
             # Read on, for a client that is cut off while it sends never sees the answer; the deadline ends it.
             return
-        self._kept_bytes += len(data)
-        if self._kept_bytes > self._limit_bytes:
+        if self._kept_bytes + len(data) > self._limit_bytes:
             self._refuse(Refusal("payload_too_large"))
-        elif not self.server.keep_body(len(data)):
-            self._kept_bytes -= len(data)
+        elif not self.server.keep_body(len(data), kept_bytes=self._kept_bytes):
             self._refuse(Refusal("at_capacity"))
         else:
+            self._kept_bytes += len(data)
             super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - as above
@@ -139,7 +141,6 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         # Nobody here speaks WebSocket, and a request may be answered without changing the protocol.
         self.requestHeaders.removeHeader(b"upgrade")
         self.content.seek(0, 0)
-        self.args: dict[bytes, list[bytes]] = {}
         self.process()
 
     def forget_headers(self) -> None:

@@ -36,6 +36,8 @@ logger = logging.getLogger("vx11.access")
 
 # Bodies that are being received, of all connections together.
 BODIES_LIMIT_BYTES = 64 * 1024 * 1024
+# The first of each do not count: there are at most as many of them as connections.
+SMALL_BODY_BYTES = 16 * 1024
 # Whoever watches this process must be able to ask also when it is full.
 SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})
 # A client that takes nothing of a long answer for so long is cut off.
@@ -78,7 +80,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.endpoints = [_with_backlog(endpoint) for endpoint in self.endpoints]
+        self.endpoints: list[str] = [_with_backlog(endpoint) for endpoint in self.endpoints]
         self.draining = False
         self._connection_limit = 0
         self._open_connections = 0
@@ -111,15 +113,16 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self._open_connections -= 1
         CONNECTIONS.set(self._open_connections)
 
-    def keep_body(self, size_bytes: int) -> bool:
-        """Whether there is room for so much more of a body."""
-        if self._body_bytes + size_bytes > BODIES_LIMIT_BYTES:
+    def keep_body(self, size_bytes: int, *, kept_bytes: int) -> bool:
+        """Whether there is room for so much more of a body of which so much is kept already."""
+        more = _shared(kept_bytes + size_bytes) - _shared(kept_bytes)
+        if self._body_bytes + more > BODIES_LIMIT_BYTES and more:
             return False
-        self._body_bytes += size_bytes
+        self._body_bytes += more
         return True
 
-    def forget_body(self, size_bytes: int) -> None:
-        self._body_bytes -= size_bytes
+    def forget_body(self, kept_bytes: int) -> None:
+        self._body_bytes -= _shared(kept_bytes)
 
     def log_access(self, request: Request, *, whole: bool) -> None:
         logger.info(
@@ -150,7 +153,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         gc.collect()
         gc.freeze()
         if self.signal_handlers:
-            reactor.callWhenRunning(self._listen_to_signals)
+            # Not at once: the reactor runs before its loop does.
+            reactor.callWhenRunning(reactor.callLater, 0, self._listen_to_signals)
         super().run()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
@@ -246,6 +250,11 @@ def serve(*, host: str, port: int) -> None:
         ready_callable=say_ready,
         server_name=SERVER_NAME,
     ).run()
+
+
+def _shared(body_bytes: int) -> int:
+    """How much of a body counts against the limit of all: nobody's large ones are in the way of small ones."""
+    return max(0, body_bytes - SMALL_BODY_BYTES)
 
 
 def _with_backlog(endpoint: str) -> str:

@@ -9,6 +9,8 @@ import sys
 from django.conf import settings
 from django.db import connections
 
+from ledger.faults import DATABASE_FAULTS
+
 # Any number will do, as long as it is always the same; this one spells vx11.
 ADVISORY_LOCK = 0x76783131
 ADVICE = (
@@ -31,8 +33,13 @@ def claim() -> None:
         except BlockingIOError:
             sys.exit(ADVICE)
         _claims.append(file)
-    elif not _claim_postgresql():
-        sys.exit(ADVICE)
+    else:
+        try:
+            claimed = _claim_postgresql()
+        except DATABASE_FAULTS as error:
+            sys.exit(f"The database cannot be asked whether another process serves it: {error}")
+        if not claimed:
+            sys.exit(ADVICE)
 
 
 def _claim_postgresql() -> bool:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
+from ledger.faults import DATABASE_FAULTS
 from vx11_site.server import serve
 
 
@@ -19,8 +20,12 @@ class Command(BaseCommand):
         parser.add_argument("--port", default=os.environ.get("PORT", "8000"), type=int, help="Port to listen on.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        executor = MigrationExecutor(connections["default"])
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        try:
+            executor = MigrationExecutor(connections["default"])
+            missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except DATABASE_FAULTS as error:
+            raise CommandError(f"The database cannot be asked: {error}") from None
+        if missing:
             raise CommandError("The database is not up to date. Run: manage.py migrate")
         connections.close_all()
         serve(host=options["host"], port=options["port"])
