@@ -7,6 +7,7 @@ public id and holds nothing that could be used as a credential.
 import asyncio
 import dataclasses
 import functools
+import itertools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +23,13 @@ from redis.exceptions import RedisError
 from gateway import tokens
 from gateway.filters import Selection
 from gateway.principals import Principal
-from gateway.ticket_cache import TicketStoreFull
+from gateway.ticket_cache import TicketLocMemCache, TicketStoreFull
 
 logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "vx11:sse_token:"
+# How far valid tickets are counted.
+COUNT_LIMIT = 100_000
 # Written to find out whether the store takes anything.
 PROBE_KEY = "vx11:probe"
 PROBE_SECONDS = 5
@@ -98,6 +101,19 @@ async def check() -> None:
     Raises TicketStoreUnavailable.
     """
     await _ask(functools.partial(the_store().set, PROBE_KEY, 1, PROBE_SECONDS))
+
+
+async def count() -> int:
+    """How many tickets are valid now, counted to COUNT_LIMIT. Raises TicketStoreUnavailable."""
+    return await _ask(_count)
+
+
+def _count() -> int:
+    store = the_store()
+    if isinstance(store, TicketLocMemCache):
+        return min(len(store), COUNT_LIMIT)
+    keys = store.iter_keys(f"{KEY_PREFIX}*", itersize=1000)  # type: ignore[attr-defined]  # django-redis has it
+    return sum(1 for _ in itertools.islice(keys, COUNT_LIMIT))
 
 
 def _key(text: str) -> str:

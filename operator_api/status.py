@@ -5,7 +5,7 @@ from typing import Any
 
 from events.relay import the_relay
 from events.sessions import the_sessions
-from gateway import tickets
+from gateway import metrics, tickets
 from gateway.tickets import TicketStoreUnavailable
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
@@ -50,3 +50,13 @@ async def _cache_up() -> bool:
     except TicketStoreUnavailable:
         return False
     return True
+
+
+async def count_tickets() -> None:
+    """Bring the gauges of valid tickets up to date."""
+    try:
+        valid = float(await tickets.count())
+    except TicketStoreUnavailable:
+        valid = float("nan")
+    metrics.TICKETS_STORED.set(valid)
+    metrics.TICKETS_ACTIVE.set(valid)

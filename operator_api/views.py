@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from gateway.errors import Refusal
 from gateway.rest import Endpoint, answer
 from operator_api import schema
-from operator_api.status import readiness, window_status
+from operator_api.status import count_tickets, readiness, window_status
 
 ROLE_MODULE = "tentaculo_link"
 
@@ -52,4 +52,5 @@ class MetricsView(Endpoint):
 
     @extend_schema(exclude=True)
     async def get(self, request: HttpRequest) -> HttpResponse:
+        await count_tickets()
         return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

@@ -7,10 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 
+from events import metrics as events_metrics
+from gateway import metrics as gateway_metrics
 from tests.repository import tree
 from tests.repository.tree import ROOT
-from vx11_site import __version__
+from vx11_site import __version__, server
 from vx11_site.environment import VARIABLES
 
 VARIABLE_NAME = re.compile(r"\bVX11_[A-Z0-9_]*[A-Z0-9]\b")
@@ -30,6 +33,19 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize("path", [path for path in tree.files() if path.suffix == ".md"], ids=str)
 def test_every_setting_a_document_names_exists(path: Path) -> None:
     assert set(VARIABLE_NAME.findall((ROOT / path).read_text())) - known_variables() == set()
+
+
+def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
+    exist = {
+        f"{metric._name}_total" if isinstance(metric, Counter) else metric._name
+        for module in (gateway_metrics, events_metrics, server)
+        for metric in vars(module).values()
+        if isinstance(metric, Counter | Gauge | Histogram)
+    }
+    rows = [line for line in (ROOT / "docs/metrics.md").read_text().splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(vx11_[a-z0-9_]+)`", row.split("|")[1])} == exist
+    whole = (ROOT / "docs/metrics.md").read_text()
+    assert {name.removesuffix("_bucket") for name in re.findall(r"\bvx11_[a-z0-9_]+", whole)} == exist
 
 
 def test_there_is_one_version_number() -> None:
