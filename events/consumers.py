@@ -71,9 +71,8 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
             return
         await self._start(200, sse.HEADERS)
-        if stream is not None:
-            await self._run(stream)
-        await self._finish()
+        if stream is None or await self._run(stream):
+            await self._finish()
 
     async def _admit(self, request: Request) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""
@@ -96,15 +95,17 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
         return stream
 
-    async def _run(self, stream: Stream) -> None:
+    async def _run(self, stream: Stream) -> bool:
+        """Whether the answer can be ended in order."""
         sessions = the_sessions()
         sessions.open(stream)
         try:
-            await stream.run()
+            return await stream.run()
         except Exception:
             # The answer has begun, so all that is left is to end it properly; the client comes back.
             logger.exception("stream %s broke", stream.stream_id)
             stream.end("error")
+            return True
         finally:
             sessions.close(stream)
 

@@ -20,8 +20,11 @@ from gateway.filters import Selection
 CATCH_UP_LIMIT_BYTES = 256 * 1024
 # Recent events kept so that readers who come back need not read the log: the last few seconds of a busy one.
 RECENT_LIMIT_BYTES = 4 * 1024 * 1024
-# Under load, events of this time are joined into one write; when it is quiet, an event goes out at once.
+# When it is quiet, an event goes out at once. Under load, events of this time are joined into one write: longer when
+# there are so many readers that writing to all of them would take more than its share of the process.
 TICK_SECONDS = 0.02
+LONGEST_TICK_SECONDS = 0.1
+WRITING_SHARE = 0.25
 
 # Takes a chunk; False if the reader cannot take more for now.
 Write = Callable[[bytes], bool]
@@ -240,8 +243,8 @@ class Hub:
             matching = [entry for entry in due if entry.passes(group.selection)]
             group.write(sse.events(self.epoch, matching) if matching else b"", events=len(matching), cursor=cursor)
         now = self._clock()
-        # Writing to many takes a while; whatever else the process has to do gets at least as long.
-        self._quiet_until = now + max(TICK_SECONDS, now - began)
+        pause = min((now - began) * (1 / WRITING_SHARE - 1), LONGEST_TICK_SECONDS)
+        self._quiet_until = now + max(TICK_SECONDS, pause)
         metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, time.time() - due[0].created_at))
 
     def _schedule(self, entries: list[Entry]) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Protocol, cast
 EXTENSION = "vx11.writer"
 # What may wait for `send` to return. The server behind it may hold more; ours has a writer and holds none.
 PENDING_LIMIT_BYTES = 64 * 1024
+# How long the last words may take.
+LINGER_SECONDS = 2.0
 
 
 class Outlet(Protocol):
@@ -27,8 +29,11 @@ class Outlet(Protocol):
     async def drained(self) -> None:
         """Until nothing is held."""
 
+    async def close(self) -> bool:
+        """Nothing more is written; False if the client does not take what is left in time, and no end of it either."""
+
     def abandon(self) -> None:
-        """The stream is over; a client that does not take the rest soon is cut off."""
+        """A client that does not take what is left soon is cut off, or is gone already."""
 
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -56,8 +61,18 @@ class SendOutlet:
             # A stream that is cancelled here must not take a message with it that is half sent.
             await asyncio.shield(self._sending)
 
+    async def close(self) -> bool:
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                await self.drained()
+        except TimeoutError:
+            self.abandon()
+            return False
+        return True
+
     def abandon(self) -> None:
-        """Nothing to do: what a closed client does not take is the server's to drop."""
+        if self._sending is not None:
+            self._sending.cancel()
 
     async def _empty(self) -> None:
         while self._pending:

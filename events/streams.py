@@ -130,8 +130,11 @@ class Stream:
             self._reset, self._start = gone, "reset"
             self._subscriber.wrote(0, cursor=gone.head.newest)
 
-    async def run(self) -> None:
-        """Everything from the first byte to `stream-end`. Cancelled when the client goes away."""
+    async def run(self) -> bool:
+        """Everything from the first byte to `stream-end`; False if the reader did not take that.
+
+        Cancelled when the client goes away.
+        """
         metrics.STREAMS_OPENED.labels(self._start).inc()
         if self._reset is not None:
             metrics.STREAMS_RESET.labels(self._reset.reset).inc()
@@ -140,9 +143,13 @@ class Stream:
         except Stalled:
             self.end("slow_consumer")
             self._outlet.abandon()
+        except BaseException:
+            self._outlet.abandon()
+            raise
         finally:
             self._relay.hub.leave(self._subscriber)
         self._say(self._goodbye())
+        return await self._outlet.close()
 
     async def _serve(self) -> None:
         await self._write(self._opening_bytes())

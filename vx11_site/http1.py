@@ -174,7 +174,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
 
     def finish(self) -> None:
         if self.writer is not None:
-            self.writer.close()
+            self.writer.release()
         self._forget_body()
         self._log(whole=True)
         super().finish()

@@ -178,7 +178,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         """As Daphne's, but an application that sends bit by bit waits for a client that reads slowly."""
         await super().handle_reply(protocol, message)
         writer = getattr(protocol, "writer", None)
-        if writer is None or not writer.held_bytes or not message.get("more_body", False):
+        if writer is None or not writer.full or not message.get("more_body", False):
             return
         try:
             async with asyncio.timeout(ANSWER_STALL_SECONDS):

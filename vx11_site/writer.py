@@ -54,9 +54,12 @@ class Writer:
         # Under TLS the socket takes only what was encrypted; other transports have no socket of this kind.
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
             self._send = transport.getHandle().send
-            # So we are paused whenever Twisted holds anything at all, and may write past it whenever we are not.
-            transport.bufferSize = 0
         request.channel.registerProducer(self, streaming=True)
+
+    @property
+    def full(self) -> bool:
+        """Whether to wait for drained() before writing more."""
+        return self._full
 
     @property
     def taken_bytes(self) -> int:
@@ -85,6 +88,7 @@ class Writer:
             return True
         self.held_bytes = len(chunk) - sent
         self._request.channel.write(chunk[sent:])
+        self._wait_for_twisted()
         return not self._full
 
     def _write_by_twisted(self, data: bytes) -> bool:
@@ -98,10 +102,19 @@ class Writer:
         if not begun:
             self._chunked = bool(request.chunked)
             request.forget_headers()
-            self._straight = not self._full
+        self._wait_for_twisted()
         if not self._full:
             self.held_bytes = 0
         return not self._full
+
+    def _wait_for_twisted(self) -> None:
+        """Be full until Twisted holds nothing: by itself it would say so only of more than 64 KiB."""
+        transport = self._request.channel.transport
+        if self._send is None or self._full or transport.producer is None:
+            return
+        # As FileDescriptor.write does when its buffer is full; it resumes us when the buffer is empty.
+        transport.producerPaused = True
+        transport.producer.pauseProducing()
 
     async def drained(self) -> None:
         """Until Twisted holds nothing, or the connection is lost."""
@@ -114,11 +127,12 @@ class Writer:
         if self._request.channel is not None:
             reactor.callLater(LINGER_SECONDS, self._request.channel.forceAbortClient)
 
-    def close(self) -> None:
+    async def close(self) -> bool:
+        """Twisted holds what is left, and sees to it."""
+        return True
+
+    def release(self) -> None:
         """The response is complete; the connection may serve another."""
-        transport = self._request.channel.transport
-        if self._send is not None:
-            transport.bufferSize = type(transport).bufferSize
         self._request.channel.unregisterProducer()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name

@@ -43,6 +43,9 @@ class ListeningClient:
     async def drained(self) -> None:
         await self._reading.wait()
 
+    async def close(self) -> bool:
+        return not self._held
+
     def abandon(self) -> None:
         self.abandoned = True
 

@@ -1,6 +1,7 @@
 """Fan-out in one process: who joins, what each reader gets, and what happens to one that cannot take it."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,16 +24,11 @@ def entries(first: int, last: int, *, size_bytes: int = 2) -> list[Entry]:
 
 @pytest.fixture
 def hub() -> Hub:
-    # Where time stands still, writing takes none, and nothing need wait for its turn.
-    hub = Hub(clock=lambda: 0.0)
+    # As if each look at the clock came an hour after the last: nothing need wait for its turn.
+    clock = itertools.count(step=3600)
+    hub = Hub(clock=lambda: float(next(clock)))
     hub.reset(Head(EPOCH, 0, 1))
     return hub
-
-
-@pytest.fixture(autouse=True)
-def _no_joining_of_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events go out at once, unless a test says otherwise."""
-    monkeypatch.setattr(hub_module, "TICK_SECONDS", 0.0)
 
 
 def joined(hub: Hub, selection: Selection = EVERYTHING, *, seq: int | None = None) -> tuple[Subscriber, Inbox]:
@@ -107,25 +103,41 @@ def test_what_was_due_before_a_reader_joined_does_not_come_twice(hub: Hub, monke
         hub.flush()
         return first.seqs, late.seqs
 
-    monkeypatch.setattr(hub_module, "TICK_SECONDS", 3600.0)
+    monkeypatch.setattr(hub_module, "TICK_SECONDS", 1e9)
     assert asyncio.run(play()) == ([1, 2, 3], [2, 3])
 
 
-def test_events_that_come_quickly_are_joined_into_one_chunk_that_is_shared(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def play() -> tuple[Inbox, Inbox]:
-        one, other = joined(hub)[1], joined(hub)[1]
-        for seq in (1, 2, 3):
-            hub.accept(entries(seq, seq))
-        assert (one.seqs, other.seqs) == ([1], [1])
-        await until(lambda: len(one.chunks) == 2)
-        return one, other
-
-    monkeypatch.setattr(hub_module, "TICK_SECONDS", 0.01)
-    one, other = asyncio.run(play())
+async def test_events_that_come_quickly_are_joined_into_one_chunk_that_is_shared() -> None:
+    hub = Hub()
+    hub.reset(Head(EPOCH, 0, 1))
+    one, other = joined(hub)[1], joined(hub)[1]
+    for seq in (1, 2, 3):
+        hub.accept(entries(seq, seq))
+    assert (one.seqs, other.seqs) == ([1], [1])
+    await until(lambda: len(one.chunks) == 2)
     assert [ids(chunk) for chunk in one.chunks] == [[1], [2, 3]]
     assert one.chunks[1] is other.chunks[1]
+
+
+@pytest.mark.parametrize(
+    ("writing_seconds", "pause_seconds"),
+    [(0.0, 0.02), (0.005, 0.02), (0.02, 0.06), (0.5, 0.1)],
+    ids=["no time", "little time", "more than its share", "far too long"],
+)
+def test_the_longer_writing_takes_the_more_events_are_joined(writing_seconds: float, pause_seconds: float) -> None:
+    now = 0.0
+    inbox = Inbox()
+
+    def write(chunk: bytes) -> bool:
+        nonlocal now
+        now += writing_seconds
+        return inbox.write(chunk)
+
+    hub = Hub(clock=lambda: now)
+    hub.reset(Head(EPOCH, 0, 1))
+    assert hub.join(Subscriber(EVERYTHING, hub.cursor, write))
+    hub.accept(entries(1, 1))
+    assert hub._quiet_until - now == pytest.approx(pause_seconds)
 
 
 def test_what_is_written_is_counted_for_each_reader_from_when_it_came(hub: Hub) -> None:
@@ -215,7 +227,7 @@ def test_what_was_due_when_another_log_came_is_not_written(hub: Hub, monkeypatch
         hub.flush()
         return inbox.seqs, subscriber.cursor
 
-    monkeypatch.setattr(hub_module, "TICK_SECONDS", 3600.0)
+    monkeypatch.setattr(hub_module, "TICK_SECONDS", 1e9)
     assert asyncio.run(play()) == ([1], Cursor(EPOCH, 1))
 
 

@@ -58,11 +58,11 @@ def client() -> ListeningClient:
 
 
 @pytest.fixture
-async def run() -> AsyncIterator[Callable[[Stream], "asyncio.Task[None]"]]:
+async def run() -> AsyncIterator[Callable[[Stream], "asyncio.Task[bool]"]]:
     """Runs streams; those that have not ended when the test does are cancelled."""
-    tasks: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[bool]] = []
 
-    def start(stream: Stream) -> "asyncio.Task[None]":
+    def start(stream: Stream) -> "asyncio.Task[bool]":
         tasks.append(asyncio.create_task(stream.run()))
         return tasks[-1]
 
@@ -72,7 +72,7 @@ async def run() -> AsyncIterator[Callable[[Stream], "asyncio.Task[None]"]]:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-Run = Callable[[Stream], "asyncio.Task[None]"]
+Run = Callable[[Stream], "asyncio.Task[bool]"]
 
 
 async def live(relay: Relay, client: ListeningClient, run: Run, **fields: Any) -> Stream:

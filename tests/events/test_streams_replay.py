@@ -55,7 +55,7 @@ class Readers:
     def __init__(self, relay: Relay) -> None:
         self.relay = relay
         self.streams: list[Stream] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[bool]] = []
 
     async def open(
         self,
@@ -79,7 +79,7 @@ class Readers:
         for task in self._tasks:
             task.cancel()
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
-            assert outcome is None or isinstance(outcome, asyncio.CancelledError), outcome
+            assert isinstance(outcome, bool | asyncio.CancelledError), outcome
 
 
 @pytest.fixture
