@@ -3,9 +3,12 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
+MINUTES ?= 30
 
 VENV := .venv
 BIN := $(VENV)/bin
+# What the benchmarks compare with is kept away from what serves and tests.
+BENCH_VENV := .venv-bench
 MANAGE := $(BIN)/python manage.py
 # Twice quiet: without warnings about the machine's own index settings. Errors are still shown.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
@@ -41,8 +44,8 @@ install: $(VENV)/.runtime ## make .venv with the pinned requirements
 	@:
 
 .PHONY: clean
-clean: ## remove .venv and the caches of the tools; data/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+clean: ## remove .venv, .venv-bench and the caches of the tools; data/ stays
+	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- Check ---
@@ -101,18 +104,25 @@ test-embedded: test-machine ## the suite on SQLite, everything in process
 test-scaled: test-machine ## the suite on a private PostgreSQL and Redis, with two servers
 	$(PYTEST) $(TWO_AT_A_TIME) --stack=scaled --ignore=tests/repository --ignore=tests/browser
 
+# Each of these tests breaks what is its own, so any may run beside any; the chaos takes a minute.
 .PHONY: test-faults
-test-faults: test-machine ## servers killed, stopped and starved
-	$(PYTEST) --stack=embedded -m faults
-	$(PYTEST) --stack=scaled -m faults
+test-faults: export CHAOS_SEED := $(or $(CHAOS_SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
+test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAOS_SECONDS
+	@echo "CHAOS_SEED=$(CHAOS_SEED)"
+	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=embedded -m faults
+	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=scaled -m faults
+
+.PHONY: soak
+soak: test-machine ## all of that at random, for MINUTES (30), with an eye on memory
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 .PHONY: bench
-bench: $(VENV)/.development ## speed, as a table
+bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with others, as a table and as plots
 	$(BIN)/python -m benchmarks
 
 .PHONY: test-machine
 test-machine: $(VENV)/.development
-	@.ci/system-packages redis-server postgresql chromium fonts-dejavu-core
+	@.ci/system-packages redis-server postgresql chromium fonts-dejavu-core iproute2
 
 # --- Requirements ---
 
@@ -120,6 +130,7 @@ test-machine: $(VENV)/.development
 lock: $(VENV)/.development ## write the lock files after a change of requirements*.txt
 	@$(UV_COMPILE) requirements.txt --output-file requirements.lock >/dev/null
 	@$(UV_COMPILE) requirements-dev.txt --output-file requirements-dev.lock >/dev/null
+	@$(UV_COMPILE) requirements-bench.txt --output-file requirements-bench.lock >/dev/null
 
 # A stamp is written last, so that an installation that broke off is done again.
 $(VENV)/.created:
@@ -130,6 +141,13 @@ $(VENV)/.created:
 $(VENV)/.runtime: requirements.lock | $(VENV)/.created
 	@echo "Installing the pinned requirements into $(VENV) ..."
 	@$(PIP) -r requirements.lock
+	@touch $@
+
+$(BENCH_VENV)/.installed: requirements-bench.lock
+	@.ci/python-is-fit $(PYTHON)
+	@echo "Installing what the benchmarks compare with into $(BENCH_VENV) ..."
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime

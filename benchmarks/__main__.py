@@ -2,24 +2,37 @@
 
 import argparse
 import json
+import resource
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks import machine, report, suite
+from benchmarks.peers.python import PROGRAMS
 from benchmarks.server import postgres_program
 from benchmarks.size import FULL, QUICK
+from tests.servers import ROOT
 
-LATEST = Path(__file__).parent / "results" / "latest.md"
-HEADING = (
-    "# Results of the last full run\n\nWritten by `make bench`; docs/benchmarks.md says what was measured and how.\n\n"
-)
+RESULTS = Path(__file__).parent / "results"
+PYTHON = PROGRAMS / "python"
+HEADING = """# Results of the last full run
+
+Written by `make bench`; docs/benchmarks.md says what was measured and how, and shows it as plots.
+
+"""
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure a real server on this machine.")
-    parser.add_argument("--only", metavar="NAME", action="append", choices=suite.SUITE, help=", ".join(suite.SUITE))
-    parser.add_argument("--quick", action="store_true", help="less than a minute; the figures are rough")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure real servers on this machine.",
+        epilog="\n".join(["names:", *(f"  {name:<18}{entry.title}" for name, entry in suite.SUITE.items())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", metavar="NAME", action="append", choices=suite.SUITE, help="again for another one")
+    parser.add_argument("--quick", action="store_true", help="some minutes; the figures are rough")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there too")
     return parser.parse_args(words)
 
@@ -31,17 +44,35 @@ def announce(text: str) -> None:
 def main() -> None:
     options = arguments()
     names = options.only or list(suite.SUITE)
-    if any(suite.SUITE[name].on_postgres for name in names) and postgres_program() is None:
+    if suite.needs_postgres(names) and postgres_program() is None:
         sys.exit("PostgreSQL is not installed (Debian: apt-get install postgresql). --only NAME leaves it out.")
+    _allow_open_files()
     described = machine.description()
     results = suite.run(names, QUICK if options.quick else FULL, announce=announce)
     table = report.as_markdown(described, results)
     print(table)
+    figures = report.as_json(described, results)
     if options.json:
-        options.json.write_text(json.dumps(report.as_json(described, results), indent=2) + "\n")
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
     if not options.only and not options.quick:
-        LATEST.write_text(HEADING + table)
-        announce(f"written to {LATEST}")
+        (RESULTS / "latest.md").write_text(HEADING + table)
+        _plot(figures)
+        announce(f"written to {RESULTS}")
+
+
+def _plot(figures: dict[str, Any]) -> None:
+    """In the environment that has what it needs; without it the plots stay as they are."""
+    if not PYTHON.exists():
+        announce("no new plots: `make .venv-bench/.installed` installs what they need")
+        return
+    command = [str(PYTHON), "-m", "benchmarks.plots", str(RESULTS)]
+    subprocess.run(command, check=True, cwd=ROOT, input=json.dumps(figures), text=True)
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets us have, here and in all servers: each stream is one at both ends."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

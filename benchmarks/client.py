@@ -14,12 +14,17 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def in_own_process(
+def in_own_process(measure: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    """What a function of a module returned, run in a fresh process. Its errors are raised here."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(partial(measure, *args, **kwargs)).result()
+
+
+def on_a_loop(
     measure: Callable[Arguments, Coroutine[Any, Any, Result]], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
-    """What the coroutine function of a module returned, run in a fresh process. Its errors are raised here."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_run, partial(measure, *args, **kwargs)).result()
+    """The same for a coroutine function."""
+    return in_own_process(_run, partial(measure, *args, **kwargs))
 
 
 def _run(measure: Callable[[], Coroutine[Any, Any, Result]]) -> Result:

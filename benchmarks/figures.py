@@ -1,8 +1,8 @@
 """Figures: one measured value each, with its target if there is one. Pure."""
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from benchmarks.load import Load
 from benchmarks.usage import Window
@@ -24,6 +24,11 @@ class Figure:
         if self.at_most is not None:
             return self.value <= self.at_most
         return None if self.at_least is None else self.value >= self.at_least
+
+
+def aimed(figures: Sequence[Figure], at_most: Mapping[str, float]) -> list[Figure]:
+    """The figures, those that are named with their targets."""
+    return [replace(figure, at_most=at_most.get(figure.name, figure.at_most)) for figure in figures]
 
 
 def latency(

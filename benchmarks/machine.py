@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.peers import catalogue
 from benchmarks.server import postgres_program
 from tests.servers import ROOT
 from vx11_site import __version__
@@ -31,6 +32,7 @@ def description() -> dict[str, str]:
         **{package: version(package) for package in PACKAGES},
         "sqlite": sqlite3.sqlite_version,
         "postgresql": _postgres_version(),
+        **catalogue.versions(),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from benchmarks.client import in_own_process
+from benchmarks.client import on_a_loop
 from benchmarks.figures import Figure, cost, latency, rate
 from benchmarks.load import Load, closed_loop, closing, warm_up
 from benchmarks.server import Target
@@ -34,8 +34,8 @@ BATCH = Kind(events=BATCH_EVENTS, connections=BATCH_CONNECTIONS)
 
 def measure(target: Target, size: Size) -> list[Figure]:
     """Single events, then batches. A database server's own processes are not in the server's CPU."""
-    single = in_own_process(publish, target, size, SINGLE)
-    batch = in_own_process(publish, target, size, BATCH)
+    single = on_a_loop(publish, target, size, SINGLE)
+    batch = on_a_loop(publish, target, size, BATCH)
     return [
         rate(f"single, {SINGLE_CONNECTIONS} connections", single, at_least=800),
         *latency("single", single.latencies_seconds),

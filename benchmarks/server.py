@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tests.servers import POSTGRES_PLACES, PrivatePostgres, RunningServer
 
+# A principal may have 1000 streams and 100 tickets a second.
+PRINCIPALS = 20
+
 
 @dataclass(frozen=True)
 class Target:
@@ -16,16 +19,30 @@ class Target:
 
     port: int
     pid: int
-    principal_token: str
+    # Several, because the number of streams is limited for each.
+    principal_tokens: tuple[str, ...]
     service_token: str
+
+    @property
+    def principal_token(self) -> str:
+        """For those who need only one."""
+        return self.principal_tokens[0]
 
 
 @contextmanager
 def serving(*, database_url: str = "") -> Iterator[Target]:
     """One process, embedded; on SQLite unless a PostgreSQL database is given."""
-    principal_token, service_token = (f"bench-{kind}-{secrets.token_hex(16)}" for kind in ("principal", "service"))
+    with running(database_url=database_url) as (_, target):
+        yield target
+
+
+@contextmanager
+def running(*, database_url: str = "") -> Iterator[tuple[RunningServer, Target]]:
+    """The same, for those who stop and start the server."""
+    principal_tokens = tuple(f"bench-principal-{secrets.token_hex(16)}" for _ in range(PRINCIPALS))
+    service_token = f"bench-service-{secrets.token_hex(16)}"
     environment = {
-        "VX11_PRINCIPAL_TOKEN": principal_token,
+        "VX11_PRINCIPAL_TOKEN": ",".join(principal_tokens),
         "VX11_SERVICE_TOKEN": service_token,
         "VX11_LOG_LEVEL": "WARNING",
     }
@@ -36,7 +53,7 @@ def serving(*, database_url: str = "") -> Iterator[Target]:
         server.manage("migrate", "--no-input")
         try:
             server.start()
-            yield Target(server.port, server.pid, principal_token, service_token)
+            yield server, Target(server.port, server.pid, principal_tokens, service_token)
         finally:
             if server.running:
                 server.stop()

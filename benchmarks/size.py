@@ -9,14 +9,16 @@ class Size:
 
     ticket_seconds: float
     fanout_seconds: float
-    streams: int
     publish_seconds: float
     redemptions: int
     warm_up_requests: int
+    # Of the clients that a measurement is about: 1 is all of them.
+    clients: float = 1.0
+
+    def scaled(self, clients: int) -> int:
+        return max(2, round(clients * self.clients))
 
 
-FULL = Size(
-    ticket_seconds=15, fanout_seconds=30, streams=100, publish_seconds=10, redemptions=2_000, warm_up_requests=200
-)
+FULL = Size(ticket_seconds=15, fanout_seconds=15, publish_seconds=10, redemptions=2_000, warm_up_requests=200)
 # For a look while working: the same load, for too short a time to be sure of a p99.
-QUICK = Size(ticket_seconds=3, fanout_seconds=5, streams=100, publish_seconds=3, redemptions=300, warm_up_requests=50)
+QUICK = Size(ticket_seconds=3, fanout_seconds=4, publish_seconds=3, redemptions=300, warm_up_requests=50)

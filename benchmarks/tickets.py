@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-from benchmarks.client import in_own_process
+from benchmarks.client import on_a_loop
 from benchmarks.figures import Figure, cost, latency, rate
 from benchmarks.load import Load, closed_loop, closing, open_loop, warm_up
 from benchmarks.server import Target
@@ -19,8 +19,8 @@ CONNECTIONS = 32
 
 def measure_issue(target: Target, size: Size) -> list[Figure]:
     """Tickets at a steady rate, then as many as the server makes."""
-    steady = in_own_process(issue_steadily, target, size)
-    most = in_own_process(issue_most, target, size)
+    steady = on_a_loop(issue_steadily, target, size)
+    most = on_a_loop(issue_most, target, size)
     at = f"at {OFFERED_PER_SECOND}/s"
     return [
         *latency(at, steady.latencies_seconds, p95_at_most_ms=50),
@@ -56,7 +56,7 @@ async def issue_most(target: Target, size: Size) -> Load:
 
 def measure_redeem(target: Target, size: Size) -> list[Figure]:
     """Streams opened with a ticket each and closed as soon as they are live."""
-    load = in_own_process(open_and_close, target, size)
+    load = on_a_loop(open_and_close, target, size)
     return [
         rate(f"opened and closed, {CONNECTIONS} at a time", load),
         *latency("connect to caught-up", load.latencies_seconds),

@@ -113,6 +113,15 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         return await self._waiting
 
+    @classmethod
+    async def ask_once(cls, port: int, request: bytes) -> Answer:
+        """Over a connection of its own. Raises OSError."""
+        connection = await cls.open(port)
+        try:
+            return await connection.ask(request)
+        finally:
+            connection.close()
+
     def close(self) -> None:
         self._transport.close()
 
@@ -144,11 +153,17 @@ class EventStream(asyncio.Protocol):
         self._reader = AnswerReader()
         self._rest = b""
         self._live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Whoever it was that closed it.
+        self.closed = asyncio.Event()
 
     @classmethod
-    async def open(cls, port: int, *, ticket: str, take: TakeFrame) -> Self:
-        """Returns when the server has said `caught-up`: what happens from now on arrives. Raises UnexpectedAnswer."""
-        opening = request("GET", f"/operator/api/events/stream?token={ticket}")
+    async def open(cls, port: int, *, ticket: str, take: TakeFrame, cursor: str = "") -> Self:
+        """Returns when the server has said `caught-up`: what happens from now on arrives.
+
+        Raises UnexpectedAnswer and ConnectionError.
+        """
+        after = f"&last_event_id={cursor}" if cursor else ""
+        opening = request("GET", f"/operator/api/events/stream?token={ticket}{after}")
         loop = asyncio.get_running_loop()
         _, stream = await loop.create_connection(lambda: cls(opening, take), HOST, port)
         await stream._live
@@ -176,5 +191,6 @@ class EventStream(asyncio.Protocol):
             self._live.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.closed.set()
         if not self._live.done():
             self._live.set_exception(ConnectionError("the server closed the stream"))

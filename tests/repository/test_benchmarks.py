@@ -4,21 +4,29 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from benchmarks import machine, report, suite
+from benchmarks import delivery, machine, report, suite
+from benchmarks.comparison import Comparison, Ratio
+from benchmarks.delivery import Load
 from benchmarks.figures import Figure, latency
+from benchmarks.peers import catalogue, ours
 from benchmarks.server import Target, serving
 from benchmarks.size import Size
-from benchmarks.wire import Answer, AnswerReader, UnexpectedAnswer, request
+from benchmarks.wire import UnexpectedAnswer
 from tests.repository.tree import ROOT
 
-TINY = Size(ticket_seconds=0.2, fanout_seconds=0.3, streams=2, publish_seconds=0.2, redemptions=4, warm_up_requests=2)
-MEASURED = b"HTTP/1.1 201 Created\r\nContent-Length: 11\r\nServer: x\r\n\r\nhello world"
-CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n"
+TINY = Size(
+    ticket_seconds=0.2, fanout_seconds=0.3, publish_seconds=0.2, redemptions=4, warm_up_requests=2, clients=0.002
+)
+MEASUREMENTS = {
+    # What differs on PostgreSQL is the server, not the measurement, and not every machine that runs this has one.
+    name: entry.measure
+    for name, entry in suite.SUITE.items()
+    if isinstance(entry, suite.Measurement) and not entry.on_postgres
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,31 +35,70 @@ def target() -> Iterator[Target]:
         yield started
 
 
-# What differs on PostgreSQL is the server, not the measurement, and not every machine that runs this has one.
-@pytest.mark.parametrize("name", [name for name, measurement in suite.SUITE.items() if not measurement.on_postgres])
+def values(figures: Sequence[Figure]) -> dict[str, float]:
+    assert all(math.isfinite(figure.value) for figure in figures)
+    return {figure.name: figure.value for figure in figures}
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
 def test_a_benchmark_has_figures_of_a_real_server(name: str, target: Target) -> None:
-    figures = {figure.name: figure for figure in suite.SUITE[name].measure(target, TINY)}
-    assert all(math.isfinite(figure.value) and figure.value >= 0 for figure in figures.values())
-    assert any("p95" in name and figure.value > 0 for name, figure in figures.items())
+    measured = values(MEASUREMENTS[name](target, TINY))
+    assert max(measured.values()) > 0
+    assert {measured.get(name, 0) for name in ("lost", "lost by others", "received twice")} == {0}
 
 
-def test_the_fan_out_counts_what_every_stream_received(target: Target) -> None:
-    figures = {figure.name: figure.value for figure in suite.SUITE["fanout"].measure(target, TINY)}
-    assert (figures["received"], figures["lost"], figures["received twice"]) == (6, 0, 0)
-    assert figures["server memory with 2 streams"] > 1
+@pytest.mark.parametrize("name", ["drain", "storm"])
+def test_a_benchmark_that_stops_its_server_loses_nobody(name: str) -> None:
+    ((_, figures),) = suite.SUITE[name].run(TINY, lambda text: None).items()
+    measured = values(figures)
+    ways = ("lost", "received twice", "streams without stream-end", "streams broken off")
+    assert {way: measured[way] for way in ways if measured.get(way)} == {}
+    assert len(measured) > 4
 
 
-def test_the_suite_starts_a_server_says_so_and_stops_it() -> None:
-    said: list[str] = []
-    results = suite.run(["redeem"], TINY, announce=said.append)
-    assert list(results) == [suite.SUITE["redeem"].title]
-    pid = int(said[-1].rpartition(" ")[2])
-    assert not Path(f"/proc/{pid}").exists()
+@pytest.mark.parametrize("name", catalogue.ALL)
+def test_every_peer_that_is_installed_delivers_everything_to_every_stream(name: str) -> None:
+    kind = catalogue.ALL[name]
+    if missing := kind.missing():
+        pytest.skip(f"needs {missing}")
+    with kind.serving() as peer:
+        result = delivery.deliver(peer, Load(streams=12, per_second=20, seconds=0.5))
+    assert (result.received, result.lost, result.doubled) == (120, 0, 0)
+    # Streams 0 and 10 are timed.
+    assert len(result.latencies_seconds) == 20
+    assert 250 < result.received_bytes / result.received < 400
+
+
+def test_a_publisher_that_is_refused_ends_the_measurement(target: Target) -> None:
+    stranger = Target(target.port, target.pid, target.principal_tokens, service_token="vx11s_nobody")
+    with pytest.raises(UnexpectedAnswer, match="401"):
+        delivery.deliver(ours.peer(stranger), Load(streams=1, per_second=10, seconds=0.1))
+
+
+def test_a_stream_that_is_refused_ends_the_measurement(target: Target) -> None:
+    stranger = Target(target.port, target.pid, ("vx11p_nobody",), target.service_token)
+    with pytest.raises(UnexpectedAnswer, match="401"):
+        delivery.deliver(ours.peer(stranger), Load(streams=1, per_second=10, seconds=0.1))
+
+
+def test_a_comparison_without_the_peer_shows_our_figures_and_no_ratio() -> None:
+    ratio = Ratio("lost", "somebody who is not installed", at_most=1)
+    alone = Comparison("x", streams=1000, per_second=20, peers=[catalogue.OURS], aims={"lost": 0}, ratios=[ratio])
+    ((title, figures),) = alone.run(TINY, lambda text: None).items()
+    assert title == f"x, {catalogue.OURS}"
+    assert [figure.met for figure in figures if figure.name == "lost"] == [True]
+
+
+def test_a_ratio_is_ours_divided_by_the_peers() -> None:
+    compared = Comparison("x", streams=1, per_second=1, peers=[], aims={}, ratios=[Ratio("CPU", "them", at_most=0.5)])
+    (ratio,) = compared.compared({catalogue.OURS: [Figure("CPU", 3, "us")], "them": [Figure("CPU", 12, "us")]})
+    assert (ratio.value, ratio.met) == (0.25, True)
 
 
 def test_every_benchmark_is_documented() -> None:
     text = (ROOT / "docs/benchmarks.md").read_text()
     assert [name for name in suite.SUITE if f"`{name}`" not in text] == []
+    assert [name for name in catalogue.ALL if name not in text] == []
 
 
 def test_the_command_line_offers_every_benchmark() -> None:
@@ -61,37 +108,8 @@ def test_the_command_line_offers_every_benchmark() -> None:
     assert [name for name in suite.SUITE if name not in done.stdout] == []
 
 
-@pytest.mark.parametrize("answer", [MEASURED, CHUNKED], ids=["with a length", "in chunks"])
-@pytest.mark.parametrize("piece_bytes", [1, 2, 7, 1000])
-def test_an_answer_is_the_same_however_its_bytes_are_cut(answer: bytes, piece_bytes: int) -> None:
-    reader = AnswerReader()
-    body = b""
-    for start in range(0, len(answer), piece_bytes):
-        assert not reader.complete
-        body += reader.feed(answer[start : start + piece_bytes])
-    assert (reader.status, reader.complete, body) == (201, True, b"hello world")
-
-
-def test_an_answer_without_a_body_is_complete_with_its_head() -> None:
-    reader = AnswerReader()
-    assert reader.feed(b"HTTP/1.1 204 No Content\r\n\r\n") == b""
-    assert (reader.status, reader.complete) == (204, True)
-
-
-def test_a_refusal_ends_the_measurement_and_is_shown() -> None:
-    with pytest.raises(UnexpectedAnswer, match="429 instead of 200: .*rate_limited"):
-        Answer(429, b'{"reason": "rate_limited"}').expect(200)
-
-
-def test_a_request_says_how_long_its_body_is() -> None:
-    head, _, body = request("POST", "/x", token="t", body={"a": "é"}).partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /x HTTP/1.1\r\n")
-    assert b"Content-Length: %d" % len(body) in head.split(b"\r\n")
-    assert json.loads(body) == {"a": "é"}
-
-
 def test_percentiles_are_of_all_latencies_in_milliseconds() -> None:
-    figures = {figure.name: figure.value for figure in latency("x", [n / 1000 for n in range(101)], worst=True)}
+    figures = values(latency("x", [n / 1000 for n in range(101)], worst=True))
     assert figures == pytest.approx({"x, p50": 50, "x, p95": 95, "x, p99": 99, "x, longest": 100})
 
 
@@ -117,7 +135,7 @@ def test_the_table_has_a_line_for_each_figure_and_names_the_machine() -> None:
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     assert ["publishing", "rate", "799 /s", ">= 800 /s", "NO"] in cells
     assert ["publishing", "p95", "7.25 ms", "<= 50 ms", "yes"] in cells
-    assert ["python", described["python"]] in cells
+    assert ["nchan", described["nchan"]] in cells
 
 
 def test_the_json_holds_what_the_table_says() -> None:

@@ -12,6 +12,7 @@ LINE_LIMIT = 320
 LONG_FILES = {
     Path("requirements.lock"): "written by a machine",
     Path("requirements-dev.lock"): "written by a machine",
+    Path("requirements-bench.lock"): "written by a machine",
 }
 # Places of one machine, and keys that somebody pasted. Put together here, so that this file does not hold them.
 FORBIDDEN = {

@@ -1,0 +1,45 @@
+"""Streams with filters against the same streams without: what sorting readers by what they may see costs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import delivery
+from benchmarks.comparison import CPU
+from benchmarks.delivery import Load
+from benchmarks.figures import Figure
+from benchmarks.peers import ours
+from benchmarks.server import serving
+from benchmarks.size import Size
+
+STREAMS = 1000
+EVENTS_PER_SECOND = 20
+# All let the events of the load pass, so that as much is delivered as without.
+QUERIES = (
+    "?severity=info",
+    "?severity=info,warn",
+    "?severity=info,error",
+    "?severity=info,warn,error,critical",
+    "?event_type=bench.load",
+    "?event_type=bench.load,drift",
+    "?correlation_id=bench",
+    "?severity=info&event_type=bench.load&correlation_id=bench",
+)
+
+
+@dataclass(frozen=True)
+class FilterCost:
+    title: str
+
+    def run(self, size: Size, announce: Callable[[str], None]) -> dict[str, list[Figure]]:
+        load = Load(size.scaled(STREAMS), EVENTS_PER_SECOND, size.fanout_seconds)
+        results = {}
+        for name, queries in (("none", ("",)), (f"{len(QUERIES)} filters", QUERIES)):
+            announce(f"{load}: {name}")
+            with serving() as target:
+                results[name] = delivery.figures(delivery.deliver(ours.peer(target, queries=queries), load))
+        without, with_filters = (
+            next(figure.value for figure in figures if figure.name == CPU) for figures in results.values()
+        )
+        ratio = Figure(f"{CPU}, to none", with_filters / without, "x", at_most=1.2)
+        titled = {f"{self.title}, {name}": figures for name, figures in results.items()}
+        return {**titled, f"{self.title}, compared": [ratio]}

@@ -1,0 +1,1 @@
+"""Peers: servers of event streams that are measured side by side, each in a process of its own."""
