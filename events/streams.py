@@ -6,14 +6,12 @@ import dataclasses
 import random
 import time
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from events import log, metrics, sse
+from events import announcements, log, metrics, sse
 from events.cursors import Cursor, CursorGone
-from events.entries import timestamp
 from events.hub import Subscriber
 from events.log import Page
 from events.outlets import Outlet
@@ -24,8 +22,6 @@ from gateway.principals import Principal, Refused, Snapshot
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
-# Clients come back spread over these seconds, not all at once.
-RETRY_LEAST_MS, RETRY_MOST_MS = 3000, 7000
 # Streams opened together must not end together.
 MAX_AGE_JITTER = 0.2
 # How long history waits for a database that is away, and live for a hub that is behind.
@@ -148,11 +144,11 @@ class Stream:
             raise
         finally:
             self._relay.hub.leave(self._subscriber)
-        self._say(self._goodbye())
+        self._say(announcements.goodbye(self.end_reason))
         return await self._outlet.close()
 
     async def _serve(self) -> None:
-        await self._write(self._opening_bytes())
+        await self._write(self._opening_words())
         await self._go_live(first=True)
         while not self.end_reason:
             # Meanwhile the hub writes, and this task costs nothing.
@@ -173,7 +169,7 @@ class Stream:
             self._relay.hub.flush()
             if self._subscriber.live:
                 self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-                self._say(self._heartbeat(self._subscriber.cursor))
+                self._say(self._next_heartbeat())
 
     def _check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
@@ -227,7 +223,7 @@ class Stream:
             if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
                 if first:
                     metrics.REPLAYED_EVENTS.observe(self.events_sent - before)
-                    self._say(self._named("caught-up", {"cursor": str(self.cursor)}))
+                    self._say(announcements.caught_up(self.cursor))
                 return
             if not self.end_reason:
                 await self._replay()
@@ -237,7 +233,7 @@ class Stream:
         now = time.monotonic()
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-            await self._write(self._heartbeat(self.cursor))
+            await self._write(self._next_heartbeat())
 
     async def _replay(self) -> None:
         """Write what comes next, from the hub's memory or the log."""
@@ -254,11 +250,19 @@ class Stream:
             return
         except CursorGone as gone:
             metrics.STREAMS_RESET.labels(gone.reset).inc()
-            await self._write(self._reset_bytes(gone), cursor=gone.head.newest)
+            await self._write(announcements.reset(gone), cursor=gone.head.newest)
             return
         await self._write(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
         if page.caught_up:
             await self._caught_up()
+
+    def _opening_words(self) -> bytes:
+        opening = announcements.opening(self.stream_id, self.cursor)
+        return opening if self._reset is None else opening + announcements.reset(self._reset)
+
+    def _next_heartbeat(self) -> bytes:
+        self._keep_alives += 1
+        return announcements.heartbeat(self._keep_alives - 1, self.cursor)
 
     async def _read(self) -> Page:
         return await reader.run(log.read_after, self.cursor, self.opening.selection)
@@ -273,36 +277,3 @@ class Stream:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE_SECONDS):
                     await hub.advanced()
-
-    def _opening_bytes(self) -> bytes:
-        connected = {
-            "type": "connected",
-            "message": "SSE stream established",
-            "stream_id": self.stream_id,
-            "cursor": str(self.cursor),
-            "heartbeat_sec": settings.HEARTBEAT_SECONDS,
-        }
-        opening = sse.retry(_retry_ms()) + sse.message(self.cursor, connected)
-        return opening if self._reset is None else opening + self._reset_bytes(self._reset)
-
-    def _reset_bytes(self, gone: CursorGone) -> bytes:
-        head = gone.head
-        data = {"reason": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
-        return sse.named("stream-reset", data, cursor=head.newest)
-
-    def _heartbeat(self, cursor: Cursor) -> bytes:
-        """A comment for proxies, and an event that moves the cursor of readers whose filter lets little through."""
-        data = {"cursor": str(cursor), "time": timestamp(timezone.now())}
-        comment = sse.keep_alive(self._keep_alives)
-        self._keep_alives += 1
-        return comment + sse.named("heartbeat", data, cursor=cursor)
-
-    def _named(self, name: str, data: dict[str, Any]) -> bytes:
-        return sse.named(name, data, cursor=self.cursor)
-
-    def _goodbye(self) -> bytes:
-        return sse.named("stream-end", {"reason": self.end_reason, "retry_ms": _retry_ms()})
-
-
-def _retry_ms() -> int:
-    return random.randint(RETRY_LEAST_MS, RETRY_MOST_MS)

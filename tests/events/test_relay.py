@@ -248,3 +248,17 @@ async def test_a_relay_that_was_stopped_leaves_no_task(relay: Relay) -> None:
 @pytest.fixture(autouse=True)
 def _log_levels(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
+
+
+async def test_a_relay_that_starts_knows_the_end_of_the_log_for_those_who_come_back(relay: Relay) -> None:
+    await relay.stop()
+    await append(20)
+    again = Relay(Hub())
+    await again.start()
+    try:
+        position = await newest()
+        entries, reached = again.hub.recall(position._replace(seq=position.seq - 15), EVERYTHING)
+        assert [entry.seq for entry in entries] == list(range(position.seq - 14, position.seq + 1))
+        assert reached == position
+    finally:
+        await again.stop()

@@ -140,3 +140,24 @@ async def test_f01_after_a_restart_of_redis_processes_hear_of_each_other_again(
     await until(lambda: subscribers(redis_server) == 1)
 
     await heard_of_again(relays)
+
+
+async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_events_come_without_a_word(
+    relays: list[Relay], redis_server: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "RESUBSCRIBE_SECONDS", 0.0)
+    deaf = relays[1]
+    layer = get_channel_layer()
+    # Behind the relays' back: as when the other side has dropped the group.
+    for channel in list(layer._layers[asyncio.get_running_loop()].groups[GROUP_CHANNEL]):
+        await layer.group_discard("events", channel)
+    await until(lambda: subscribers(redis_server) == 0)
+    await append(1)
+    position = (await sync_to_async(log.head)()).newest
+    await deaf._look(position)
+    await until(lambda: deaf.hub.cursor == position)
+    await until(lambda: subscribers(redis_server) == 1)
+
+    await append(1, prefix="heard")
+    position = (await sync_to_async(log.head)()).newest
+    await until(lambda: deaf.hub.cursor == position)

@@ -5,33 +5,24 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from events import sessions as sessions_module
-from events.cursors import Head
-from events.hub import Hub
 from events.models import Node, StreamSession
-from events.relay import Relay
 from events.sessions import Presence, Sessions, touch_node
-from events.streams import Opening, Stream
-from gateway.authentication import Caller
-from gateway.filters import Selection
+from events.streams import Stream
 from gateway.models import AccessToken
-from gateway.principals import Principal, directory
+from gateway.principals import directory
 from ledger.writer import writer
 from tests.database_faults import database_away
-from tests.events.listening_client import ListeningClient
+from tests.events.open_streams import new_stream
 from tests.events.waiting import until
 from tests.gateway.samples import issue
 
 pytestmark = pytest.mark.usefixtures("ledger")
-
-READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))
-MADRE = Selection(modules=frozenset({"madre"}))
 
 
 @pytest.fixture(autouse=True)
@@ -46,15 +37,6 @@ async def sessions() -> AsyncIterator[Sessions]:
     if sessions._keeper is not None:
         sessions._keeper.cancel()
         await asyncio.gather(sessions._keeper, return_exceptions=True)
-
-
-def new_stream(principal: Principal = READER, **fields: Any) -> Stream:
-    relay = Relay(Hub())
-    relay.hub.reset(Head("k7f3", 7, 1))
-    values = {"ticket_id": "t-1", "selection": MADRE, "caller": Caller("192.0.2.1", "c-1"), "follow": True, **fields}
-    stream = Stream(Opening(principal=principal, **values), relay, ListeningClient())
-    stream.stream_id = str(uuid.uuid4())
-    return stream
 
 
 @sync_to_async

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from events import announcements
 from events import hub as hub_module
-from events import streams
 from events.cursors import Head
 from events.entries import Entry
 from events.hub import Hub
@@ -92,7 +92,7 @@ async def test_a_stream_begins_with_retry_and_connected_and_says_when_it_is_live
 
     connected, caught_up = client.frames
     assert client.received.startswith(b"retry: ")
-    assert streams.RETRY_LEAST_MS <= int(client.received.split()[1]) <= streams.RETRY_MOST_MS
+    assert announcements.RETRY_LEAST_MS <= int(client.received.split()[1]) <= announcements.RETRY_MOST_MS
     assert connected.json() == {
         "type": "connected",
         "message": "SSE stream established",
@@ -161,7 +161,7 @@ async def test_a_heartbeat_never_overtakes_an_event_that_is_due(
 async def ended(client: ListeningClient) -> str:
     await client.until(lambda: client.said("stream-end"))
     (end,) = client.said("stream-end")
-    assert streams.RETRY_LEAST_MS <= int(str(end["retry_ms"])) <= streams.RETRY_MOST_MS
+    assert announcements.RETRY_LEAST_MS <= int(str(end["retry_ms"])) <= announcements.RETRY_MOST_MS
     return str(end["reason"])
 
 

@@ -1,0 +1,25 @@
+"""Streams for those who look after streams: open, with nobody at the other end."""
+
+import uuid
+from typing import Any
+
+from events.cursors import Head
+from events.hub import Hub
+from events.relay import Relay
+from events.streams import Opening, Stream
+from gateway.authentication import Caller
+from gateway.filters import Selection
+from gateway.principals import Principal
+from tests.events.listening_client import ListeningClient
+
+READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))
+MADRE = Selection(modules=frozenset({"madre"}))
+
+
+def new_stream(principal: Principal = READER, **fields: Any) -> Stream:
+    relay = Relay(Hub())
+    relay.hub.reset(Head("k7f3", 7, 1))
+    values = {"ticket_id": "t-1", "selection": MADRE, "caller": Caller("192.0.2.1", "c-1"), "follow": True, **fields}
+    stream = Stream(Opening(principal=principal, **values), relay, ListeningClient())
+    stream.stream_id = str(uuid.uuid4())
+    return stream
