@@ -17,7 +17,7 @@ from django.utils import timezone
 from events.clock import UnixSeconds
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry, Record, encode
-from events.insertion import Row, insert
+from events.insertion import Row, insert, lock_head, move_head
 from events.models import Event, LogHead
 from events.placement import Appended, Known, place
 from events.submissions import Submission
@@ -31,7 +31,7 @@ PAGE_SPAN_SEQS = 10_000
 # Large events make shorter pages: what is read is written to somebody, who may be slow. The first read of a page
 # finds out how large they are.
 PAGE_LIMIT_BYTES = 1024 * 1024
-FIRST_READ_ROWS = 50
+FIRST_READ_ROWS = 8
 # Rows deleted in one transaction, so that nobody waits long for a lock.
 PRUNE_BATCH_ROWS = 2_000
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
@@ -92,14 +92,20 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
         submission.tried = True
     if fresh:
         insert(fresh)
-        row.save(update_fields=["last_seq"])
+        move_head(row.last_seq)
         entries = [encode(new.record) for new in fresh]
         # A function and not a partial: when it fails, Django asks for its __qualname__, and would fail instead.
         transaction.on_commit(lambda: _tell(row.epoch, entries), robust=True)
     return outcomes
 
 
-def read_after(cursor: Cursor, selection: Selection, *, limit: int = PAGE_LIMIT_ROWS) -> Page:
+def read_after(
+    cursor: Cursor,
+    selection: Selection,
+    *,
+    limit: int = PAGE_LIMIT_ROWS,
+    size_limit_bytes: int = PAGE_LIMIT_BYTES,
+) -> Page:
     """The next entries after the cursor that pass, at most `limit`, looking at PAGE_SPAN_SEQS seqs at the most.
 
     Raises CursorGone if reading cannot go on from there.
@@ -108,7 +114,7 @@ def read_after(cursor: Cursor, selection: Selection, *, limit: int = PAGE_LIMIT_
     if reset := before.reset_for(cursor):
         raise CursorGone(reset, before)
     end_seq = min(cursor.seq + PAGE_SPAN_SEQS, before.last_seq)
-    entries, full = _read(selection, after=cursor.seq, until=end_seq, limit=limit)
+    entries, full = _read(selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes)
     # Pruning moves the head first and deletes then: had rows gone while we read, the head would say so now.
     after = head()
     if reset := after.reset_for(cursor):
@@ -199,7 +205,7 @@ def start_new_epoch(*, if_behind: Cursor | None = None) -> Head:
 
 
 def _locked_head() -> LogHead:
-    row = LogHead.objects.select_for_update().filter(pk=1).first()
+    row = lock_head()
     if row is None:
         LogHead.objects.get_or_create(pk=1, defaults={"epoch": _new_epoch("")})
         row = LogHead.objects.select_for_update().get(pk=1)
@@ -228,9 +234,15 @@ def _matching(selection: Selection) -> models.QuerySet[Event]:
 
 
 def _read(
-    selection: Selection, *, after: int, until: int, limit: int, backwards: bool = False
+    selection: Selection,
+    *,
+    after: int,
+    until: int,
+    limit: int,
+    backwards: bool = False,
+    size_limit_bytes: int = PAGE_LIMIT_BYTES,
 ) -> tuple[list[Entry], bool]:
-    """Entries with `after` < seq <= `until`: at most `limit`, about PAGE_LIMIT_BYTES; whether that cut them off."""
+    """Entries with `after` < seq <= `until`: at most `limit`, about the size; whether that cut them off."""
     rows = _matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
     entries: list[Entry] = []
     size_bytes, step = 0, min(limit, FIRST_READ_ROWS)
@@ -242,7 +254,7 @@ def _read(
             return entries, False
         size_bytes += sum(len(entry.body) for entry in read)
         # As many more as will fit, if they are as large as those.
-        step = min(limit - len(entries), (PAGE_LIMIT_BYTES - size_bytes) * len(entries) // size_bytes)
+        step = min(limit - len(entries), (size_limit_bytes - size_bytes) * len(entries) // size_bytes)
     return entries, True
 
 

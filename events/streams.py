@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from events import announcements, log, metrics, sse
 from events.cursors import Cursor, CursorGone
-from events.hub import Subscriber
+from events.hub import CATCH_UP_LIMIT_BYTES, Subscriber
 from events.log import Page
 from events.outlets import Outlet
 from events.relay import Relay
@@ -144,11 +144,11 @@ class Stream:
             raise
         finally:
             self._relay.hub.leave(self._subscriber)
-        self._say(announcements.goodbye(self.end_reason))
+        self._put(announcements.goodbye(self.end_reason))
         return await self._outlet.close()
 
     async def _serve(self) -> None:
-        await self._write(self._opening_words())
+        self._put(self._opening_words())
         await self._go_live(first=True)
         while not self.end_reason:
             # Meanwhile the hub writes, and this task costs nothing.
@@ -169,7 +169,7 @@ class Stream:
             self._relay.hub.flush()
             if self._subscriber.live:
                 self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-                self._say(self._next_heartbeat())
+                self._put(self._next_heartbeat())
 
     def _check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
@@ -189,17 +189,14 @@ class Stream:
         if not same or "events:read" not in principal.scopes:
             self.end("revoked")
 
-    def _say(self, chunk: bytes) -> None:
-        """Write what is no event, to a reader who may be live."""
-        self._subscriber.wrote(len(chunk))
-        if not self._outlet.write(chunk):
-            self._subscriber.step_back()
+    def _put(self, chunk: bytes, *, events: int = 0, cursor: Cursor | None = None) -> None:
+        """Write, and be live no more if the reader cannot take it; one that is not live must have drained before.
 
-    async def _write(self, chunk: bytes, *, events: int = 0, cursor: Cursor | None = None) -> None:
-        """Write to a reader who is not live, and wait until it has taken it. Raises Stalled."""
+        Nobody who waits for the reader afterwards may keep the chunk: that is what a slow one costs.
+        """
         self._subscriber.wrote(len(chunk), events=events, cursor=cursor)
         if chunk and not self._outlet.write(chunk):
-            await self._drained()
+            self._subscriber.step_back()
 
     async def _drained(self) -> None:
         """Until the reader has taken what is held for it. Raises Stalled if it takes nothing any more."""
@@ -219,29 +216,25 @@ class Stream:
         before = self.events_sent
         while not self.end_reason:
             await self._drained()
-            await self._keep_alive()
+            if time.monotonic() >= self._heartbeat_due:
+                # History may take long, or wait for a database that is away: the reader shall know that we are there.
+                self._heartbeat_due = time.monotonic() + settings.HEARTBEAT_SECONDS
+                self._put(self._next_heartbeat())
+                await self._drained()
             if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
                 if first:
                     metrics.REPLAYED_EVENTS.observe(self.events_sent - before)
-                    self._say(announcements.caught_up(self.cursor))
+                    self._put(announcements.caught_up(self.cursor))
                 return
             if not self.end_reason:
                 await self._replay()
-
-    async def _keep_alive(self) -> None:
-        """History may take long, or wait for a database that is away: the reader shall know that we are there."""
-        now = time.monotonic()
-        if now >= self._heartbeat_due:
-            self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
-            await self._write(self._next_heartbeat())
 
     async def _replay(self) -> None:
         """Write what comes next, from the hub's memory or the log."""
         if self._page is None and self.opening.follow:
             entries, reached = self._relay.hub.recall(self.cursor, self.opening.selection)
             if reached is not None:
-                chunk = sse.events(reached.epoch, entries)
-                await self._write(chunk, events=len(entries), cursor=reached)
+                self._put(sse.events(reached.epoch, entries), events=len(entries), cursor=reached)
                 return
         try:
             page, self._page = self._page or await self._read(), None
@@ -250,9 +243,9 @@ class Stream:
             return
         except CursorGone as gone:
             metrics.STREAMS_RESET.labels(gone.reset).inc()
-            await self._write(announcements.reset(gone), cursor=gone.head.newest)
+            self._put(announcements.reset(gone), cursor=gone.head.newest)
             return
-        await self._write(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
+        self._put(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
         if page.caught_up:
             await self._caught_up()
 
@@ -265,7 +258,9 @@ class Stream:
         return announcements.heartbeat(self._keep_alives - 1, self.cursor)
 
     async def _read(self) -> Page:
-        return await reader.run(log.read_after, self.cursor, self.opening.selection)
+        return await reader.run(
+            log.read_after, self.cursor, self.opening.selection, size_limit_bytes=CATCH_UP_LIMIT_BYTES
+        )
 
     async def _caught_up(self) -> None:
         """At the end of the log: the stream ends there, or waits for the hub to come as far."""

@@ -124,8 +124,11 @@ class Writer:
 
     def abandon(self) -> None:
         """Cut the connection off soon, whatever it still holds."""
-        if self._request.channel is not None:
-            reactor.callLater(LINGER_SECONDS, self._request.channel.forceAbortClient)
+        channel = self._request.channel
+        if channel is not None:
+            # No other request may come to stand on a connection that is about to be cut.
+            channel.persistent = False
+            reactor.callLater(LINGER_SECONDS, channel.forceAbortClient)
 
     async def close(self) -> bool:
         """Twisted holds what is left, and sees to it."""
