@@ -65,7 +65,7 @@ class Writer:
     def taken_bytes(self) -> int:
         """What the other end has acknowledged since it connected; 0 where the kernel does not say."""
         channel = self._request.channel
-        if channel is None or self._send is None:
+        if channel is None:
             return 0
         with contextlib.suppress(OSError, struct.error, AttributeError):
             info = channel.transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
