@@ -44,6 +44,7 @@ SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})
 ANSWER_STALL_SECONDS = 30
 # How much of the grace time streams have to say goodbye in; the rest is for requests that are being answered.
 GOODBYES_SHARE = 0.8
+SETTLE_SECONDS = 0.1
 # The operating system's usual 1024 would be the limit of streams.
 FILES_WANTED = 100_000
 # Connections that the kernel keeps until they are accepted.
@@ -220,8 +221,12 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         for port in self._ports:
             with contextlib.suppress(Exception):
                 await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
-        answering = self._answering()
-        if answering:
+        while time.monotonic() < deadline:
+            # What was on its way when we stopped listening is answered too.
+            await asyncio.sleep(SETTLE_SECONDS)
+            answering = self._answering()
+            if not answering:
+                return
             await asyncio.wait(answering, timeout=max(0.0, deadline - time.monotonic()))
 
     def _answering(self) -> "list[asyncio.Future[None]]":
