@@ -19,7 +19,7 @@ from ledger.faults import DATABASE_FAULTS, LedgerUnavailable
 READER_THREADS = 4
 # Reads that may wait for a thread; more are refused, because they would only time out.
 READ_QUEUE_LIMIT = 2_000
-READ_WAIT_SECONDS = 2.0
+READ_WAIT_SECONDS = 1.7
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -28,7 +28,7 @@ BATCH_LIMIT_ROWS = 2_000
 QUEUE_LIMIT_ROWS = 20_000
 QUEUE_LIMIT_BYTES = 64 * 1024 * 1024
 # Callers are promised an answer within two seconds, also when the database is away.
-COMMIT_WAIT_SECONDS = 2.0
+COMMIT_WAIT_SECONDS = 1.7
 # A commit that took long was itself waiting for others; a rest as long would only make callers time out.
 REST_LIMIT_SECONDS = 0.1
 # How long a process that ends waits for what was handed over.

@@ -25,6 +25,10 @@ def accepts_connections(port: int) -> bool:
     return True
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 class OwnProcess:
     """A child of this test run, with its output in a log file. Signals go to this child and to nothing else."""
 
@@ -67,8 +71,7 @@ class OwnProcess:
     def send(self, number: signal.Signals) -> None:
         assert self._child is not None, "not started"
         assert self._child.poll() is None, f"already ended with {self._child.returncode}:\n{self.log_tail()}"
-        parent = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()[1]
-        assert int(parent) == os.getpid(), "not a child of this test run"
+        assert parent_of(self._child.pid) == os.getpid(), "not a child of this test run"
         self._child.send_signal(number)
 
     def wait(self, *, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> int:

@@ -8,18 +8,24 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, LiteralString, Self
 
 import httpx
+import psycopg
+import redis
 
-from tests.processes import OwnProcess, accepts_connections, free_port
+from tests.processes import OwnProcess, accepts_connections, free_port, parent_of
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+# PostgreSQL's processes for connections of VX11 Operator, by the name that its settings give them.
+SERVERS_BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'vx11-operator'"
+BREAK_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vx11-operator'"
 START_TIMEOUT_SECONDS = 30
 COMMAND_TIMEOUT_SECONDS = 60
 
@@ -58,9 +64,11 @@ class PrivateRedis(PrivateServer):
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
-        options = {"--port": str(self.port), "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}
-        command = ["redis-server", *(word for pair in options.items() for word in pair), "--dir", str(self.folder)]
+    def start(self, **options: str) -> None:
+        """`options` are those of redis.conf, with _ for -."""
+        options = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "appendonly": "no"} | options
+        command = ["redis-server", "--dir", str(self.folder)]
+        command += [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
         self.process.start(command, folder=self.folder, environment={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
         wait_until(lambda: self._is_up(), "redis-server accepts connections")
 
@@ -75,6 +83,20 @@ class PrivateRedis(PrivateServer):
     def kill(self) -> None:
         self.process.end(signal.SIGKILL)
 
+    def ask(self, *words: str | bytes | int, password: str | None = None) -> Any:
+        """The answer to one command, which must come at once."""
+        with redis.Redis.from_url(self.url, password=password, socket_timeout=5) as client:
+            return client.execute_command(*words)
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """While this lasts, it takes connections and bytes and answers nothing."""
+        self.process.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send(signal.SIGCONT)
+
 
 class PrivatePostgres(PrivateServer):
     """A PostgreSQL cluster of one's own in a temporary folder, trusting whoever reaches it on 127.0.0.1.
@@ -82,8 +104,9 @@ class PrivatePostgres(PrivateServer):
     `durable=False` leaves out fsync: fine for everything but tests that pull the plug of the machine.
     """
 
-    def __init__(self, *, durable: bool = False, port: int | None = None) -> None:
+    def __init__(self, *, durable: bool = False, max_connections: int = 100, port: int | None = None) -> None:
         self.durable = durable
+        self.max_connections = max_connections
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="vx11-postgres-"))
         self.process = OwnProcess(self.folder / "postgres.log")
@@ -101,7 +124,7 @@ class PrivatePostgres(PrivateServer):
             "port": self.port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self.folder,
-            "max_connections": 100,
+            "max_connections": self.max_connections,
             "fsync": "on" if self.durable else "off",
             "synchronous_commit": "on" if self.durable else "off",
             "full_page_writes": "on" if self.durable else "off",
@@ -124,6 +147,36 @@ class PrivatePostgres(PrivateServer):
         if self.process.running:
             # Fast shutdown: PostgreSQL's SIGTERM waits for clients to leave.
             self.process.end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """Ends it as `pg_ctl stop -m immediate` does: connections break, nothing is put in order."""
+        self.process.end(signal.SIGQUIT)
+
+    def ask(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of one statement, asked by an administrator."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def break_connections(self) -> None:
+        """Ends the connections that the servers have now."""
+        self.ask(BREAK_CONNECTIONS)
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """While this lasts, neither the connections that the servers have are answered nor new ones."""
+        backends = [pid for (pid,) in self.ask(SERVERS_BACKENDS)]
+        self._send(signal.SIGSTOP, backends)
+        try:
+            yield
+        finally:
+            self._send(signal.SIGCONT, backends)
+
+    def _send(self, number: signal.Signals, backends: list[int]) -> None:
+        self.process.send(number)
+        for pid in backends:
+            assert parent_of(pid) == self.process.pid, "not a process of this PostgreSQL"
+            os.kill(pid, number)
 
     @property
     def _data(self) -> Path:
@@ -177,15 +230,18 @@ class PrivatePostgres(PrivateServer):
 
 
 class RunningServer:
-    """`manage.py serve` on a free port of 127.0.0.1, which it keeps over restarts.
+    """`manage.py serve` on a free port, of 127.0.0.1 unless told otherwise, which it keeps over restarts.
 
     `environment` holds the VX11_ variables; those of the test run itself do not reach the server.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], *, host: str = "127.0.0.1", port: int | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.host = host
         self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("VX11_", "DJANGO_"))},
             # Otherwise a line stays in a buffer when the server is killed.
@@ -205,7 +261,7 @@ class RunningServer:
         return self.process.running
 
     def start(self) -> None:
-        command = [sys.executable, "manage.py", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [sys.executable, "manage.py", "serve", "--host", self.host, "--port", str(self.port)]
         self.process.start(command, folder=ROOT, environment=self.environment)
         wait_until(self._is_healthy, f"{self.url}/health answers 200", timeout_seconds=START_TIMEOUT_SECONDS)
 

@@ -125,7 +125,9 @@ class Stack:
         """No exception and no credential in what the servers wrote since the last call."""
         for server in self.servers:
             log = server.new_log()
-            assert TRACEBACK not in log, f"a server logged an exception:\n{log[-6000:]}"
+            assert TRACEBACK not in log, (
+                f"a server logged an exception:\n{log[max(0, log.find(TRACEBACK) - 1000) :][:6000]}"
+            )
             leaks = [line for line in log.splitlines() if self._holds_credential(line)]
             assert not leaks, f"a credential stands in the log: {[self._masked(line) for line in leaks[:3]]}"
 

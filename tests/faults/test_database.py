@@ -1,0 +1,162 @@
+"""The database is the truth: while it is away, nobody is told anything else."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.answers import assert_problem
+from tests.client import Json
+from tests.conftest import OwnStack
+from tests.faults.conftest import PostgresStack
+from tests.faults.traffic import Traffic
+from tests.servers import BREAK_CONNECTIONS, SERVERS_BACKENDS, PrivatePostgres
+from tests.stacks import Stack
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+
+# The contract says two seconds; the rest is for a test machine that does other things as well.
+REFUSAL_SECONDS = 3
+# Enough for two servers at rest.
+MAX_CONNECTIONS = 30
+
+
+async def test_f07_over_immediate_restarts_of_the_database_every_answer_stays_true(
+    postgres_stack: PostgresStack,
+) -> None:
+    stack = postgres_stack()
+    async with Traffic(stack) as traffic:
+        for _ in range(2):
+            await traffic.stores(50)
+            await asyncio.to_thread(stack.postgres.crash)
+            await asyncio.to_thread(stack.postgres.start)
+            await traffic.all_read_on()
+        await traffic.stores(50)
+        await traffic.settle()
+        # Refusals are soon and plain, and streams that are open stay open.
+        assert set(traffic.refused) <= {503}
+        assert {reader.connections for reader in traffic.readers} == {1}
+
+
+async def test_f07_connections_that_the_database_ends_are_made_anew(postgres_stack: PostgresStack) -> None:
+    stack = postgres_stack()
+    async with Traffic(stack) as traffic:
+        for _ in range(3):
+            await traffic.stores(50)
+            await asyncio.to_thread(stack.postgres.break_connections)
+        await traffic.stores(50)
+        await traffic.settle()
+        assert set(traffic.refused) <= {503}
+
+
+def assert_says_that_the_database_is_away(stack: Stack, new_event: Callable[..., Json]) -> None:
+    """In time, with 503 for whatever needs the database, and never with a word against the credential."""
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token)
+    for ask in (lambda: service.publish(new_event()), reader.issue_ticket, lambda: reader.poll(limit=1)):
+        started = time.monotonic()
+        answer = ask()
+        assert time.monotonic() - started < REFUSAL_SECONDS
+        assert_problem(answer, 503, "dependency_unavailable")
+        assert answer.headers["retry-after"]
+    assert reader.get("/health").status_code == 200
+    ready = reader.get("/ready")
+    assert ready.status_code == 503
+    assert "database" in ready.text
+
+
+def assert_recovers(stack: Stack, new_event: Callable[..., Json]) -> Json:
+    """By itself; gives what was published then."""
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token)
+
+    def publishes() -> Json | None:
+        answer = service.publish(new_event())
+        return answer.json() if answer.status_code == 201 else None
+
+    published = wait_until(publishes, "publishing works again")
+    wait_until(lambda: reader.get("/ready").status_code == 200, "the server is ready again")
+    assert reader.issue_ticket().status_code == 200
+    return published
+
+
+@contextmanager
+def taken(postgres: PrivatePostgres) -> Iterator[None]:
+    """Somebody else holds every connection that PostgreSQL grants, also those that the servers had."""
+    with ExitStack() as held:
+        administrator = held.enter_context(psycopg.connect(postgres.url(), autocommit=True))
+        while administrator.execute(SERVERS_BACKENDS).fetchall() or not took_the_last(postgres, held):
+            administrator.execute(BREAK_CONNECTIONS)
+        yield
+
+
+def took_the_last(postgres: PrivatePostgres, held: ExitStack) -> bool:
+    """Takes one more; True if there was none to take."""
+    try:
+        held.enter_context(psycopg.connect(postgres.url()))
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("fault", [PrivatePostgres.hung, taken])
+def test_f08_a_database_that_hangs_or_has_no_connection_left_is_a_dependency_that_is_away(
+    postgres_stack: PostgresStack, new_event: Callable[..., Json], fault: Callable[[PrivatePostgres], Iterator[None]]
+) -> None:
+    stack = postgres_stack(max_connections=MAX_CONNECTIONS)
+    with stack.client(stack.principal_token).stream() as stream:
+        stream.connected()
+        with fault(stack.postgres):  # type: ignore[attr-defined]  # what contextmanager makes of it
+            assert_says_that_the_database_is_away(stack, new_event)
+            # Who is connected stays connected.
+            stream.named("heartbeat")
+        published = assert_recovers(stack, new_event)
+        assert stream.next(lambda frame: frame.is_event and frame.data["seq"] == published["seq"], "the event")
+
+
+POISON = "poison"
+POISONED = {
+    "embedded": f"""
+        CREATE TRIGGER poisoned AFTER INSERT ON events_event WHEN NEW.summary = '{POISON}'
+        BEGIN SELECT RAISE(ABORT, 'refused after the row was written'); END
+    """,
+    "scaled": f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'refused at the commit'; END $$;
+        CREATE CONSTRAINT TRIGGER poisoned AFTER INSERT ON events_event DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.summary = '{POISON}') EXECUTE FUNCTION refuse()
+    """,
+}
+
+
+def test_f11_what_was_rolled_back_is_never_delivered_and_leaves_no_hole(
+    own_stack: OwnStack, stack_size: str, new_event: Callable[..., Json], tmp_path: Path
+) -> None:
+    stack = own_stack()
+    execute(stack.a.manage, POISONED[stack_size])
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token)
+    with reader.stream() as stream:
+        start = stream.connected().cursor
+        for number in range(3):
+            assert service.publish(new_event(summary=POISON)).status_code >= 500
+            service.published(new_event(summary=f"good {number}"))
+        live = stream.events(3)
+    if stack_size == "embedded":
+        # SQLite's refusal looks like a fault of the program, and is reported as one.
+        assert "refused after the row was written" in stack.a.new_log()
+    assert [event["summary"] for event in live] == ["good 0", "good 1", "good 2"]
+    first = live[0]["seq"]
+    assert [event["seq"] for event in live] == [first, first + 1, first + 2]
+    assert [event["summary"] for event in reader.polled(since=start, limit=10)["events"]] == [
+        "good 0",
+        "good 1",
+        "good 2",
+    ]
+
+
+def execute(manage: Callable[..., str], statements: str) -> None:
+    """In the database of a server."""
+    manage("shell", "-c", f"from django.db import connection; connection.cursor().execute({statements!r})")
