@@ -15,6 +15,7 @@ PROBE_SECONDS = 4.0
 # Nobody is asked for less.
 LEAST_PER_SECOND = 0.5
 CPU = "server CPU per delivered event"
+FAN_OUT_CPU = "of which fan-out, without publishing"
 P99 = "latency, p99"
 
 

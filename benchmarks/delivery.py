@@ -50,6 +50,8 @@ class Delivery:
     doubled: int
     latencies_seconds: list[float]
     window: Window
+    # Of the server, for publishing the same events with one stream open.
+    publishing_cpu_seconds: float
     resident_bytes: int
 
     @property
@@ -77,6 +79,9 @@ def _deliver(peer: Peer, load: Load) -> Delivery:
     with Poll() as poll:
         warm_up = Streams(poll, peer, count=1)
         publish_and_read(poll, peer, warm_up, per_second=WARM_UP_PER_SECOND, count=WARM_UP_EVENTS)
+        alone_events = max(1, load.events // 2)
+        with Window(*peer.pids) as alone:
+            publish_and_read(poll, peer, warm_up, per_second=load.per_second, count=alone_events)
         warm_up.close()
         streams = Streams(poll, peer, count=load.streams)
         opened_bytes = streams.received_bytes
@@ -92,6 +97,7 @@ def _deliver(peer: Peer, load: Load) -> Delivery:
         streams.receipts.doubled,
         streams.latencies_seconds,
         window,
+        alone.server_cpu_seconds / alone_events * load.events,
         resident,
     )
 
@@ -116,8 +122,10 @@ def publish_and_read(poll: Poll, peer: Peer, streams: Streams, *, per_second: fl
 
 def figures(delivery: Delivery) -> list[Figure]:
     load, window = delivery.load, delivery.window
+    fan_out_seconds = max(0.0, window.server_cpu_seconds - delivery.publishing_cpu_seconds)
     return [
         *cost(window, units=delivery.received, unit="delivered event"),
+        Figure("of which fan-out, without publishing", fan_out_seconds / delivery.received * 1e6, "us"),
         Figure("events/s published", load.per_second, "/s"),
         Figure("events/s received", delivery.reached_per_second, "/s"),
         *latency("latency", delivery.latencies_seconds, worst=True),
