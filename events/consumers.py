@@ -1,7 +1,6 @@
 """The stream's HTTP side: an ASGI consumer that admits, answers, and lends its `send` to a Stream."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -23,6 +22,9 @@ from gateway.middleware import headers_for
 logger = logging.getLogger(__name__)
 
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
 class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
     """GET, HEAD and OPTIONS of events/stream."""
 
@@ -32,9 +34,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     scope: dict[str, Any]
     caller: Caller
 
-    async def __call__(
-        self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send
-    ) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """As the base class does, with less for each stream: no channel to listen to, no thread for old connections.
 
         The answer is a task of its own, so that a disconnect is heard while the stream runs.
@@ -45,13 +45,21 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         if message["type"] == "http.disconnect":
             return
         answering = asyncio.create_task(self._answer())
+        leaving = asyncio.create_task(self._left(receive))
         try:
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await asyncio.wait([answering, leaving], return_when=asyncio.FIRST_COMPLETED)
+            if answering.done():
+                # A bug is the server's to log, and not when the client leaves.
+                answering.result()
         finally:
             answering.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await answering
+            leaving.cancel()
+            await asyncio.gather(answering, leaving, return_exceptions=True)
+
+    async def _left(self, receive: Receive) -> None:
+        """Until the client hangs up."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
     async def _answer(self) -> None:
         raw = self.scope["headers"]
@@ -70,36 +78,37 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
             await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
             return
-        await self._start(200, sse.HEADERS)
+        if stream is None:
+            await self._start(200, sse.HEADERS)
         if stream is None or await self._run(stream):
             await self._finish()
 
     async def _admit(self, request: Request) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""
         admitted = await admit(request, self.scope["headers"], self.caller)
-        the_sessions().admit()
-        relay = the_relay()
-        await relay.start()
-        if self.scope["method"] == "HEAD":
-            return None
-        opening = Opening(
-            principal=admitted.principal,
-            ticket_id=admitted.ticket.public_id if admitted.ticket else "",
-            selection=admitted.selection,
-            caller=self.caller,
-            follow=request.follow,
-        )
-        stream = Stream(opening, relay, open_outlet(self.scope, self.send))
-        await stream.prepare(request.cursor)
-        stream.stream_id = await redeem(request, admitted, self.caller)
-        (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
+        sessions, relay = the_sessions(), the_relay()
+        with sessions.place():
+            await relay.start()
+            if self.scope["method"] == "HEAD":
+                return None
+            opening = Opening(
+                principal=admitted.principal,
+                ticket_id=admitted.ticket.public_id if admitted.ticket else "",
+                selection=admitted.selection,
+                caller=self.caller,
+                follow=request.follow,
+            )
+            stream = Stream(opening, relay, open_outlet(self.scope, self.send))
+            await stream.prepare(request.cursor)
+            stream.stream_id = await redeem(request, admitted, self.caller)
+            (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
+            sessions.open(stream)
         return stream
 
     async def _run(self, stream: Stream) -> bool:
         """Whether the answer can be ended in order."""
-        sessions = the_sessions()
-        sessions.open(stream)
         try:
+            await self._start(200, sse.HEADERS)
             return await stream.run()
         except Exception:
             # The answer has begun, so all that is left is to end it properly; the client comes back.
@@ -107,7 +116,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             stream.end("error")
             return True
         finally:
-            sessions.close(stream)
+            the_sessions().close(stream)
 
     async def _start(self, status: int, fields: dict[str, str]) -> None:
         fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}

@@ -123,6 +123,14 @@ class Group:
             member.step_back()
 
 
+def _unbroken(entries: Sequence[Entry], last_seq: int) -> Sequence[Entry]:
+    """Those at the end that lead up to the seq without a hole: a log that was restored may have holes."""
+    start = len(entries)
+    while start and entries[start - 1].seq == last_seq - (len(entries) - start):
+        start -= 1
+    return entries[start:]
+
+
 class Hub:
     """The subscribers of one process, and the position up to which they have been given everything."""
 
@@ -152,18 +160,18 @@ class Hub:
         self._due.clear()
         self._recent.clear()
         self._recent_bytes = 0
-        self._remember(recent)
+        self._remember(_unbroken(recent, head.last_seq))
         for subscriber in self.subscribers:
             subscriber.step_back()
         self._groups.clear()
         self.wake_pollers()
 
     def accept(self, entries: Sequence[Entry]) -> bool:
-        """Take entries in seq order, leaving out those known already. False if some before them are missing."""
+        """Take entries in seq order, leaving out those known. False if some are missing before or among them."""
         fresh = [entry for entry in entries if entry.seq > self.seq]
         if not fresh:
             return True
-        if fresh[0].seq != self.seq + 1:
+        if fresh[0].seq != self.seq + 1 or fresh[-1].seq != self.seq + len(fresh):
             return False
         self.seq = fresh[-1].seq
         self._remember(fresh)

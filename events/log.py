@@ -32,6 +32,7 @@ PAGE_SPAN_SEQS = 10_000
 # finds out how large they are.
 PAGE_LIMIT_BYTES = 1024 * 1024
 FIRST_READ_ROWS = 8
+READ_GROWTH = 8
 # Rows deleted in one transaction, so that nobody waits long for a lock.
 PRUNE_BATCH_ROWS = 2_000
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
@@ -245,16 +246,21 @@ def _read(
     """Entries with `after` < seq <= `until`: at most `limit`, about the size; whether that cut them off."""
     rows = _matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
     entries: list[Entry] = []
-    size_bytes, step = 0, min(limit, FIRST_READ_ROWS)
-    while step > 0:
+    size_bytes, step = 0, FIRST_READ_ROWS
+    while len(entries) < limit:
+        step = min(step, limit - len(entries))
         here = {} if not entries else {"seq__lt" if backwards else "seq__gt": entries[-1].seq}
         read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*Record._fields)[:step]]
-        entries += read
+        for entry in read:
+            size_bytes += len(entry.body)
+            if entries and size_bytes > size_limit_bytes:
+                return entries, True
+            entries.append(entry)
         if len(read) < step:
             return entries, False
-        size_bytes += sum(len(entry.body) for entry in read)
-        # As many more as will fit, if they are as large as those.
-        step = min(limit - len(entries), (size_limit_bytes - size_bytes) * len(entries) // size_bytes)
+        # As many as would fit if they are as large as those, but what comes may be larger.
+        fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
+        step = max(1, min(fit, READ_GROWTH * step))
     return entries, True
 
 

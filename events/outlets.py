@@ -48,6 +48,7 @@ class SendOutlet:
         self._send = send
         self._pending: list[bytes] = []
         self._sending: asyncio.Task[None] | None = None
+        self._abandoned = False
 
     def write(self, chunk: bytes) -> bool:
         self._pending.append(chunk)
@@ -62,6 +63,8 @@ class SendOutlet:
             await asyncio.shield(self._sending)
 
     async def close(self) -> bool:
+        if self._abandoned:
+            return False
         try:
             async with asyncio.timeout(LINGER_SECONDS):
                 await self.drained()
@@ -71,6 +74,7 @@ class SendOutlet:
         return True
 
     def abandon(self) -> None:
+        self._abandoned = True
         if self._sending is not None:
             self._sending.cancel()
 

@@ -5,10 +5,7 @@ layer (other processes' commits), and a look at the log's head every second, whi
 """
 
 import asyncio
-import contextlib
 import logging
-import time
-import uuid
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,27 +15,23 @@ from events import log, mark, metrics
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry
 from events.hub import Hub
+from events.neighbours import Neighbours
 from gateway.filters import EVERYTHING
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
 logger = logging.getLogger(__name__)
 
-GROUP = "events"
 TIP_CHECK_SECONDS = 1.0
 MARK_SECONDS = 1.0
-# Wake-ups may overtake each other; a gap is worth reading from the log only if it does not close by itself.
+# Messages may overtake each other; a gap is worth reading from the log only if it does not close by itself.
 GAP_PATIENCE_SECONDS = 0.01
-# Entries on their way to other processes; when it is full they are dropped, and those find them in the log.
-OUTBOX_LIMIT_ENTRIES = 5_000
-# A message larger than this would only say what the log says better.
-MESSAGE_LIMIT_BYTES = 512 * 1024
-SEND_WAIT_SECONDS = 2.0
+# A look at the log may overtake a message that is on its way.
+LOOK_PATIENCE_SECONDS = 0.1
+# Entries that came before their turn; more, and the log is read at once.
+EARLY_LIMIT_ENTRIES = 1_000
 # The end of the log that a starting relay reads, less if the events are large.
 WARM_LIMIT_ENTRIES = 3_000
-# A subscription that the other side has forgotten looks like silence, so it is made anew when others' events come
-# without a word; but not all the time, for other processes may just be unable to tell.
-RESUBSCRIBE_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 STOP_WAIT_SECONDS = 0.2
 
@@ -48,15 +41,13 @@ class Relay:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self._id = uuid.uuid4().hex
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._behind = asyncio.Event()
-        self._outbox: asyncio.Queue[tuple[str, list[Entry]]] = asyncio.Queue()
-        self._outbox_entries = 0
-        self._has_others = False
-        self._subscribed_at = float("-inf")
-        self._resubscribe = asyncio.Event()
+        # Whether the log must be read, or only if what came early is not joined up soon.
+        self._must_read = False
+        self._early: list[list[Entry]] = []
+        self._others: Neighbours | None = None
         self._noted: Cursor | None = None
         self._starting = asyncio.Lock()
 
@@ -78,10 +69,11 @@ class Relay:
             self._loop = asyncio.get_running_loop()
             log.on_append(self.committed)
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
-            # In-process there is nobody else to tell.
-            self._has_others = not isinstance(get_channel_layer(), InMemoryChannelLayer)
-            if self._has_others:
-                work += [self._listen(), self._send()]
+            layer = get_channel_layer()
+            # In-process there is nobody else.
+            self._others = None if isinstance(layer, InMemoryChannelLayer) else Neighbours(layer, self._heard)
+            if self._others is not None:
+                work += self._others.work()
             self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
 
     async def stop(self) -> None:
@@ -94,7 +86,8 @@ class Relay:
             _, ending = await asyncio.wait(ending, timeout=STOP_WAIT_SECONDS)
 
     def nudge(self) -> None:
-        """Somebody has seen more of the log than the hub: catch up now."""
+        """Somebody has seen more of the log than the hub: read it."""
+        self._must_read = True
         self._behind.set()
 
     def committed(self, epoch: str, entries: list[Entry]) -> None:
@@ -104,79 +97,32 @@ class Relay:
 
     def _committed(self, epoch: str, entries: list[Entry]) -> None:
         self._take(epoch, entries)
-        if not self._has_others or not self._tasks:
-            return
-        if self._outbox_entries + len(entries) > OUTBOX_LIMIT_ENTRIES:
-            metrics.TELLING_FAILED.inc()
-            return
-        self._outbox.put_nowait((epoch, entries))
-        self._outbox_entries += len(entries)
+        if self._others is not None and self._tasks:
+            self._others.tell(epoch, entries)
 
     def _take(self, epoch: str, entries: list[Entry]) -> None:
-        if epoch != self.hub.epoch or not self.hub.accept(entries):
-            metrics.GAPS_FOUND.labels("message").inc()
-            self._behind.set()
-
-    async def _send(self) -> None:
-        """Tell other processes; what cannot be told they will find in the log."""
-        layer = get_channel_layer()
-        while True:
-            epoch, entries = await self._outbox.get()
-            self._outbox_entries -= len(entries)
-            message = {"type": "events.appended", "from": self._id, "epoch": epoch, "seq": entries[-1].seq}
-            if sum(len(entry.body) for entry in entries) <= MESSAGE_LIMIT_BYTES:
-                message["entries"] = [list(entry) for entry in entries]
-            try:
-                async with asyncio.timeout(SEND_WAIT_SECONDS):
-                    await layer.group_send(GROUP, message)
-            except Exception as error:  # noqa: BLE001 - a channel layer raises what its backend raises
-                metrics.TELLING_FAILED.inc()
-                logger.warning("other processes could not be told of new events: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _listen(self) -> None:
-        """Hear what other processes committed. The subscription is made anew whenever it breaks."""
-        layer = get_channel_layer()
-        while True:
-            channel = ""
-            try:
-                channel = await layer.new_channel()
-                await layer.group_add(GROUP, channel)
-                self._subscribed_at = time.monotonic()
-                await self._hear(layer, channel)
-                metrics.RESUBSCRIPTIONS.inc()
-                await layer.group_discard(GROUP, channel)
-            except Exception as error:  # noqa: BLE001 - as above
-                logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
-                # Else the layer would go on filling a queue that nobody empties any more.
-                with contextlib.suppress(Exception):
-                    await layer.group_discard(GROUP, channel)
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _hear(self, layer: Any, channel: str) -> None:
-        """Take what comes, until the subscription is to be made anew."""
-        self._resubscribe.clear()
-        renewal = asyncio.create_task(self._resubscribe.wait())
-        receiving = asyncio.create_task(layer.receive(channel))
-        try:
-            while not renewal.done():
-                await asyncio.wait([receiving, renewal], return_when=asyncio.FIRST_COMPLETED)
-                if receiving.done():
-                    self._heard(receiving.result())
-                    receiving = asyncio.create_task(layer.receive(channel))
-        finally:
-            for task in (receiving, renewal):
-                task.cancel()
-            await asyncio.gather(receiving, renewal, return_exceptions=True)
-
-    def _heard(self, message: dict[str, Any]) -> None:
-        if message.get("from") == self._id:
-            return
-        entries = message.get("entries")
-        if entries is None:
+        if epoch != self.hub.epoch:
+            self.nudge()
+        elif self.hub.accept(entries):
+            self._take_early()
+        elif sum(map(len, self._early)) + len(entries) <= EARLY_LIMIT_ENTRIES:
+            # Messages of several processes overtake each other; those before these may be on their way.
+            self._early.append(entries)
             self._behind.set()
         else:
-            self._take(message["epoch"], [Entry(*fields) for fields in entries])
+            self.nudge()
+
+    def _take_early(self) -> None:
+        """What came before its turn, if its turn has come."""
+        early, self._early = sorted(self._early, key=lambda entries: entries[0].seq), []
+        self._early = [entries for entries in early if not self.hub.accept(entries)]
+
+    def _heard(self, epoch: str, entries: list[Entry] | None) -> None:
+        """Another process committed these; None is more than it could say."""
+        if entries is None:
+            self.nudge()
+        else:
+            self._take(epoch, entries)
 
     async def _watch(self) -> None:
         """Compare with the head of the log every second."""
@@ -223,18 +169,20 @@ class Relay:
         head = await self._head(seen)
         metrics.LOG_HEAD.set(head.last_seq)
         metrics.LOG_OLDEST.set(head.oldest_seq)
+        if head.epoch == self.hub.epoch and head.last_seq > self.hub.seq:
+            await asyncio.sleep(LOOK_PATIENCE_SECONDS)
         here = self.hub.cursor
-        metrics.RELAY_LAG_EVENTS.set(max(0, head.last_seq - here.seq) if head.epoch == here.epoch else 0)
-        # What came while the head was read is no gap.
-        if head.epoch != here.epoch or head.last_seq > here.seq:
+        behind = max(0, head.last_seq - here.seq) if head.epoch == here.epoch else 1
+        metrics.RELAY_LAG_EVENTS.set(behind)
+        if behind:
             self._find_gap()
 
     def _find_gap(self) -> None:
         """The log has events that nobody told us of."""
         metrics.GAPS_FOUND.labels("look").inc()
-        self._behind.set()
-        if time.monotonic() - self._subscribed_at >= RESUBSCRIBE_SECONDS:
-            self._resubscribe.set()
+        self.nudge()
+        if self._others is not None:
+            self._others.resubscribe()
 
     async def _head(self, seen: Cursor | None) -> Head:
         """The head of the log; of a new epoch, if the log ends before what somebody has seen of it.
@@ -255,16 +203,23 @@ class Relay:
             await self._behind.wait()
             await asyncio.sleep(GAP_PATIENCE_SECONDS)
             self._behind.clear()
+            if not self._must_read and not self._early:
+                continue
+            if not self._must_read:
+                metrics.GAPS_FOUND.labels("message").inc()
+            self._must_read = False
             try:
                 before = self.hub.cursor
                 await self._catch_up()
                 if self.hub.cursor != before:
                     metrics.GAPS_HEALED.inc()
+                self._take_early()
+                self._early.clear()
             except Exception as error:
                 # Whatever it is, without this task no gap is ever closed again.
                 logger.warning("the log cannot be read: %s", error, exc_info=not isinstance(error, LedgerUnavailable))
                 await asyncio.sleep(RETRY_SECONDS)
-                self._behind.set()
+                self.nudge()
 
     async def _catch_up(self) -> None:
         while True:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -99,6 +99,7 @@ class Sessions:
         self.node = Node(name=f"{socket.gethostname()}:{os.getpid()}")
         # From then on no stream is opened here.
         self.draining = False
+        self._opening = 0
         self._streams: set[Stream] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._touched_at = float("-inf")
@@ -124,6 +125,9 @@ class Sessions:
         self._touch()
         writer.write_behind(write_many, row)
         logger.info("stream opened stream=%s principal=%s", stream.stream_id, opening.principal.public_id)
+        if self.draining:
+            # The drain has begun while this one was being opened.
+            stream.end("draining")
 
     def close(self, stream: Stream) -> None:
         """The stream is over: by its own end_reason, or else because the client went away."""
@@ -151,12 +155,18 @@ class Sessions:
             reason,
         )
 
-    def admit(self) -> None:
-        """Whether there is room for another stream. Raises Refusal."""
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Room for one stream, kept while it is being opened: many may ask at once. Raises Refusal."""
         if self.draining:
             raise Refusal("draining")
-        if len(self._streams) >= capacity.stream_limit():
+        if len(self._streams) + self._opening >= capacity.stream_limit():
             raise Refusal("at_capacity")
+        self._opening += 1
+        try:
+            yield
+        finally:
+            self._opening -= 1
 
     async def drain(self, seconds: float) -> None:
         """End every stream, spread over the time, and wait until readers took their goodbyes; `seconds` in all."""
@@ -165,10 +175,7 @@ class Sessions:
         the_relay().hub.wake_pollers()
         deadline = time.monotonic() + seconds
         await self._say_goodbyes(seconds * DRAIN_SPREAD_SHARE)
-        while self._streams and time.monotonic() < deadline:
-            for stream in self._streams:
-                # One that was being opened meanwhile.
-                stream.end("draining")
+        while (self._streams or self._opening) and time.monotonic() < deadline:
             metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
         metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))

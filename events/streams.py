@@ -30,6 +30,8 @@ PAUSE_SECONDS = 1.0
 # second or so after it stopped; all in all it is gone after ten.
 STALL_LIMIT_SECONDS = 7.0
 STALL_LOOK_SECONDS = 0.5
+# A reader whose stream ends may take so long for what it was given before.
+LAST_WORDS_SECONDS = 2.0
 
 
 class Stalled(Exception):
@@ -110,6 +112,10 @@ class Stream:
     def end(self, reason: str) -> None:
         self._subscriber.end(reason)
 
+    def _is_ending(self) -> bool:
+        """Asked anew after every wait: others end a stream."""
+        return bool(self._subscriber.end_reason)
+
     async def prepare(self, cursor: Cursor | None) -> None:
         """Find out where reading begins, while refusing is still possible. Raises LedgerUnavailable."""
         if cursor is None:
@@ -150,18 +156,28 @@ class Stream:
     async def _serve(self) -> None:
         self._put(self._opening_words())
         await self._go_live(first=True)
-        while not self.end_reason:
+        while not self._is_ending():
             # Meanwhile the hub writes, and this task costs nothing.
             await self._subscriber.stepped_back()
-            if not self.end_reason:
+            if not self._is_ending():
                 metrics.FELL_BEHIND.inc()
                 await self._go_live()
-        await self._drained()
+        if self.end_reason == "end_of_log":
+            await self._drained()
+            return
+        try:
+            # Nobody whose time or rights are over stays on by reading slowly.
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._drained()
+        except TimeoutError:
+            raise Stalled from None
 
     def tick(self, now: float, snapshot: Snapshot | None) -> None:
         """Once a second: a heartbeat if it is due, the end if its time or its rights are over."""
         if now >= self._ends_at:
             self.end("max_age")
+        if self._expires_at is not None and self._expires_at <= timezone.now():
+            self.end("expired")
         if snapshot is not None:
             self._check_rights(snapshot)
         if now >= self._heartbeat_due:
@@ -173,8 +189,6 @@ class Stream:
 
     def _check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
-        if self._expires_at is not None and self._expires_at <= timezone.now():
-            self.end("expired")
         if snapshot is self._checked:
             return
         self._checked = snapshot
@@ -214,20 +228,21 @@ class Stream:
     async def _go_live(self, *, first: bool = False) -> None:
         """Read on from the cursor until the hub can take over, then say so once."""
         before = self.events_sent
-        while not self.end_reason:
+        while not self._is_ending():
             await self._drained()
             if time.monotonic() >= self._heartbeat_due:
                 # History may take long, or wait for a database that is away: the reader shall know that we are there.
                 self._heartbeat_due = time.monotonic() + settings.HEARTBEAT_SECONDS
                 self._put(self._next_heartbeat())
                 await self._drained()
+            if self._is_ending():
+                return
             if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
                 if first:
                     metrics.REPLAYED_EVENTS.observe(self.events_sent - before)
                     self._put(announcements.caught_up(self.cursor))
                 return
-            if not self.end_reason:
-                await self._replay()
+            await self._replay()
 
     async def _replay(self) -> None:
         """Write what comes next, from the hub's memory or the log."""
@@ -244,6 +259,8 @@ class Stream:
         except CursorGone as gone:
             metrics.STREAMS_RESET.labels(gone.reset).inc()
             self._put(announcements.reset(gone), cursor=gone.head.newest)
+            return
+        if self._is_ending():
             return
         self._put(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
         if page.caught_up:

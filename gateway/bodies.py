@@ -31,8 +31,9 @@ class BodyTooLarge(Exception):
     """The body is longer than this address takes."""
 
 
-def body_limit_bytes(path: str) -> int:
-    return PUBLISH_LIMIT_BYTES if path in PUBLISH_PATHS else BODY_LIMIT_BYTES
+def body_limit_bytes(path: str, *, with_token: bool = True) -> int:
+    """How long a body may be. Whoever brings no token cannot publish, and need not be listened to for long."""
+    return PUBLISH_LIMIT_BYTES if path in PUBLISH_PATHS and with_token else BODY_LIMIT_BYTES
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> bytes:

@@ -6,6 +6,7 @@ process, by whatever means, is thus known within FRESH_SECONDS even when nobody 
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
@@ -113,7 +114,6 @@ class Directory:
         self._snapshot: Snapshot | None = None
         self._checked_at = self._confirmed_at = self._read_at = float("-inf")
         self._renewal: asyncio.Task[None] | None = None
-        self._checking: asyncio.Lock | None = None
 
     async def holder_of(self, text: str) -> Principal:
         """The principal of a token text. Raises Refused, LedgerUnavailable."""
@@ -135,26 +135,37 @@ class Directory:
 
     async def current(self) -> Snapshot:
         """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
-        # While somebody renews, the others go on with what is known: a slow database delays one caller, not all.
-        renewing = self._checking is not None and self._checking.locked()
         if self._snapshot is None:
-            await self._renew(FRESH_SECONDS)
-        elif self._age_seconds >= FRESH_SECONDS and not renewing:
-            # Not cancelled when this takes longer: whoever comes later has its result.
-            self._renewal = asyncio.create_task(self._renew(FRESH_SECONDS))
-            done, _ = await asyncio.wait([self._renewal], timeout=CHECK_WAIT_SECONDS)
-            for task in done:
-                task.result()
+            await self._renewed()
+        elif self._age_seconds >= FRESH_SECONDS and self._renewal is None:
+            # One caller waits, and not for long: the others, and after that this one too, go on with what is known.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_WAIT_SECONDS):
+                    await self._renewed()
         return self._trusted()
 
     async def _after_miss(self) -> Snapshot:
         """Rights as they are now: who is not known may have come a moment ago. Raises LedgerUnavailable."""
-        if self._age_seconds >= MISS_FRESH_SECONDS or (self._checking is not None and self._checking.locked()):
-            await self._renew(MISS_FRESH_SECONDS)
+        if self._renewal is not None:
+            await self._renewed()
+        if self._age_seconds >= MISS_FRESH_SECONDS:
+            await self._renewed()
         if self._confirmed_at < self._checked_at:
             # Nobody may be called unknown because the database cannot be asked.
             raise LedgerUnavailable("rights cannot be checked")
         return self._trusted()
+
+    async def _renewed(self) -> None:
+        """Wait for the renewal that is under way, or for a new one. It goes on for others when this caller leaves."""
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+            self._renewal.add_done_callback(self._renewal_ended)
+        await asyncio.shield(self._renewal)
+
+    def _renewal_ended(self, renewal: "asyncio.Task[None]") -> None:
+        self._renewal = None
+        if not renewal.cancelled() and (error := renewal.exception()):
+            logger.error("rights could not be read", exc_info=error)
 
     @property
     def _age_seconds(self) -> float:
@@ -173,22 +184,16 @@ class Directory:
         """Start anew, as a process that has just begun."""
         self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
 
-    async def _renew(self, fresh_seconds: float) -> None:
-        if self._checking is None:
-            self._checking = asyncio.Lock()
-        async with self._checking:
-            # Also after a check that failed: those who waited for it are told now, not after a wait of their own.
-            if self._age_seconds < fresh_seconds:
-                return
-            started = self._checked_at = time.monotonic()
-            try:
-                again = started - self._read_at >= REREAD_SECONDS
-                self._snapshot = await reader.run(_read, self._snapshot, again=again)
-                self._read_at = started if again else self._read_at
-                self._confirmed_at = started
-            except LedgerUnavailable as error:
-                logger.warning("rights could not be checked: %s", error)
-                self._checked_at = time.monotonic()
+    async def _renew(self) -> None:
+        started = self._checked_at = time.monotonic()
+        try:
+            again = started - self._read_at >= REREAD_SECONDS
+            self._snapshot = await reader.run(_read, self._snapshot, again=again)
+            self._read_at = started if again else self._read_at
+            self._confirmed_at = started
+        except LedgerUnavailable as error:
+            logger.warning("rights could not be checked: %s", error)
+            self._checked_at = time.monotonic()
 
 
 def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:

@@ -6,6 +6,7 @@ What is refused here never reaches the application, and gets the same error body
 import logging
 import socket
 import uuid
+from io import BytesIO
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -15,7 +16,7 @@ from twisted.web.http_headers import Headers
 from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
 from gateway.middleware import headers_for
-from vx11_site.writer import Writer
+from vx11_site.writer import Writer, socket_of
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ BODY_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
 # A client that must go and does not take what is still written to it is cut off.
 ABORT_SECONDS = 2
+# And one that may take the last of an answer, that long.
+CLOSE_SECONDS = 30
 # What was sent and not acknowledged for so long goes to nobody. With a heartbeat every 10 s, a client that vanished
 # without a word is gone after 40.
 UNACKNOWLEDGED_MS = 30_000
@@ -42,6 +45,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 
     abortTimeout = ABORT_SECONDS  # noqa: N815 - Twisted's name
     _idle = False
+    _abortingCall: Any = None  # noqa: N815 - as above
 
     def connectionMade(self) -> None:  # noqa: N802 - as above
         super().connectionMade()
@@ -72,12 +76,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 
     def requestDone(self, request: Any) -> None:  # noqa: N802 - as above
         super().requestDone(request)
-        if self.persistent and not self._handlingRequest:
+        # Unless the next one has begun already.
+        if self.persistent and not self.requests:
             self._idle = True
             self.setTimeout(KEEP_ALIVE_SECONDS)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802 - as above
         self._respondToBadRequestAndDisconnect()
+
+    def loseConnection(self) -> Any:  # noqa: N802 - as above
+        """As Twisted's, with an end: a client may not answer TLS's goodbye, nor take what is still written to it."""
+        if self._abortingCall is None:
+            self._abortingCall = self.callLater(CLOSE_SECONDS, self.forceAbortClient)
+        return super().loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - as above
         """As Twisted's, which has no body."""
@@ -98,13 +109,14 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
     # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
-    __slots__ = ("_correlation_id", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "writer")
+    __slots__ = ("_correlation_id", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "content", "writer")
     # Twisted's, which are in the dictionary.
     requestHeaders: Headers  # noqa: N815 - its name
     responseHeaders: Headers  # noqa: N815 - as above
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.writer: Writer | None = None
+        self.content: BytesIO | None = None
         self._limit_bytes = 0
         self._kept_bytes = 0
         self._refused = False
@@ -114,12 +126,13 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """The headers are there, the body begins; None is a chunked one."""
-        self._limit_bytes = self.server.body_limit_bytes(self.path.decode("latin-1"))
+        self._limit_bytes = self.server.body_limit_bytes(self)
         if self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
             self._refuse(Refusal("at_capacity"))
         elif length is not None and length > self._limit_bytes:
             self._refuse(Refusal("payload_too_large"))
-        super().gotLength(0 if self._refused else length)
+        # In memory, where it is bounded; Twisted would open a file for every large body, and for every chunked one.
+        self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - as above
         if self._refused:
@@ -140,7 +153,8 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             return
         # Nobody here speaks WebSocket, and a request may be answered without changing the protocol.
         self.requestHeaders.removeHeader(b"upgrade")
-        self.content.seek(0, 0)
+        if self.content is not None:
+            self.content.seek(0)
         self.process()
 
     def forget_headers(self) -> None:
@@ -198,6 +212,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         """Answer now, and take the rest of the body for nothing."""
         self._refused = True
         self._forget_body()
+        self.content = BytesIO()
         self.channel.persistent = False
         self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         # Otherwise Twisted would ask the client to go on.
@@ -248,17 +263,22 @@ class Factory(HTTPFactory):  # type: ignore[misc]  # as above
         channel.requestFactory = Request
         return channel
 
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - as above
+        """For TLS: also where Twisted could do more, Channel speaks this."""
+        return [b"http/1.1"]
+
     def log(self, request: Any) -> None:
         """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
 
 
 def _bound_kernel(transport: Any) -> None:
     """What the kernel may hold for this connection, and for how long."""
-    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
-    if isinstance(handle, socket.socket) and handle.family in (socket.AF_INET, socket.AF_INET6):
-        for option, value in (
-            (getattr(socket, "TCP_USER_TIMEOUT", None), UNACKNOWLEDGED_MS),
-            (TCP_NOTSENT_LOWAT, UNSENT_BYTES),
-        ):
-            if option is not None:
-                handle.setsockopt(socket.IPPROTO_TCP, option, value)
+    handle = socket_of(transport)
+    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    for option, value in (
+        (getattr(socket, "TCP_USER_TIMEOUT", None), UNACKNOWLEDGED_MS),
+        (TCP_NOTSENT_LOWAT, UNSENT_BYTES),
+    ):
+        if option is not None:
+            handle.setsockopt(socket.IPPROTO_TCP, option, value)

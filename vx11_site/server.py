@@ -84,7 +84,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self.endpoints: list[str] = [_with_backlog(endpoint) for endpoint in self.endpoints]
         self.draining = False
         self._connection_limit = 0
-        self._open_connections = 0
+        self._channels: set[Channel] = set()
+        self._told_to_stop = False
         self._body_bytes = 0
         self._ports: list[Any] = []
         self._ending: asyncio.Task[None] | None = None
@@ -93,26 +94,28 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
 
     @property
     def full(self) -> bool:
-        return self._open_connections > self._connection_limit
+        return len(self._channels) > self._connection_limit
 
     def serves_always(self, path: str) -> bool:
         return path in SERVED_WHEN_FULL
 
-    def body_limit_bytes(self, path: str) -> int:
-        return body_limit_bytes(path)
+    def body_limit_bytes(self, request: Request) -> int:
+        given = request.requestHeaders
+        with_token = given.hasHeader(b"x-vx11-token") or given.hasHeader(b"authorization")
+        return body_limit_bytes(request.path.decode("latin-1"), with_token=with_token)
 
     def connection_made(self, channel: Channel) -> bool:
         """Whether it may stay."""
-        self._open_connections += 1
-        CONNECTIONS.set(self._open_connections)
-        if self._open_connections <= self._connection_limit + capacity.OVERFLOW_CONNECTIONS:
+        self._channels.add(channel)
+        CONNECTIONS.set(len(self._channels))
+        if len(self._channels) <= self._connection_limit + capacity.OVERFLOW_CONNECTIONS:
             return True
         REFUSED.inc()
         return False
 
     def connection_lost(self, channel: Channel) -> None:
-        self._open_connections -= 1
-        CONNECTIONS.set(self._open_connections)
+        self._channels.discard(channel)
+        CONNECTIONS.set(len(self._channels))
 
     def keep_body(self, size_bytes: int, *, kept_bytes: int) -> bool:
         """Whether there is room for so much more of a body of which so much is kept already."""
@@ -209,9 +212,10 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
 
     def _told_to_end(self) -> None:
         """The first time in peace, the second time at once."""
-        if self._ending is None:
+        if not self._told_to_stop:
+            self._told_to_stop = True
             reactor.stop()
-        else:
+        elif self._ending is not None:
             self._ending.cancel()
 
     async def _end(self) -> None:
@@ -226,8 +230,13 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             await asyncio.sleep(SETTLE_SECONDS)
             answering = self._answering()
             if not answering:
-                return
+                break
             await asyncio.wait(answering, timeout=max(0.0, deadline - time.monotonic()))
+        # Answers that Twisted still holds are sent; then the connections close.
+        while self._channels and time.monotonic() < deadline:
+            for channel in list(self._channels):
+                channel.loseConnection()
+            await asyncio.sleep(SETTLE_SECONDS)
 
     def _answering(self) -> "list[asyncio.Future[None]]":
         """What has not been answered yet."""
@@ -249,12 +258,16 @@ def serve(*, host: str, port: int) -> None:
         sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
         sys.stdout.flush()
 
-    OperatorServer(
+    server = OperatorServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
         ready_callable=say_ready,
         server_name=SERVER_NAME,
-    ).run()
+    )
+    server.run()
+    if server.abort_start:
+        # Daphne has said why; a supervisor must not take it for an end in order.
+        sys.exit(1)
 
 
 def _shared(body_bytes: int) -> int:
@@ -264,7 +277,8 @@ def _shared(body_bytes: int) -> int:
 
 def _with_backlog(endpoint: str) -> str:
     """Everybody comes back at once when a process is restarted; Daphne would let 50 of them knock."""
-    return f"{endpoint}:backlog={BACKLOG_CONNECTIONS}" if endpoint.startswith(("tcp:", "ssl:", "unix:")) else endpoint
+    takes_one = endpoint.startswith(("tcp:", "ssl:", "unix:")) and ":backlog=" not in endpoint
+    return f"{endpoint}:backlog={BACKLOG_CONNECTIONS}" if takes_one else endpoint
 
 
 def _allow_files() -> None:

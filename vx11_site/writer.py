@@ -5,8 +5,10 @@ Twisted's own way takes two turns of the event loop for every write, and no end 
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +31,13 @@ def framed(data: bytes) -> bytes:
     if _framed[0] is not data:
         _framed = (data, b"%x\r\n%b\r\n" % (len(data), data))
     return _framed[1]
+
+
+def socket_of(transport: Any) -> socket.socket | None:
+    """The socket at the bottom of a transport, also below TLS; None if it is not there any more."""
+    below = getattr(transport, "transport", None) or transport
+    handle = below.getHandle() if hasattr(below, "getHandle") else None
+    return handle if isinstance(handle, socket.socket) else None
 
 
 @implementer(IPushProducer)
@@ -63,12 +72,18 @@ class Writer:
 
     @property
     def taken_bytes(self) -> int:
-        """What the other end has acknowledged since it connected; 0 where the kernel does not say."""
+        """What the other end has acknowledged since it connected; on a Unix socket, what is left to take, negative."""
         channel = self._request.channel
-        if channel is None:
+        handle = None if channel is None else socket_of(channel.transport)
+        if handle is None:
             return 0
-        with contextlib.suppress(OSError, struct.error, AttributeError):
-            info = channel.transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        with contextlib.suppress(OSError, struct.error):
+            if handle.family == socket.AF_UNIX:
+                transport = channel.transport
+                queued: int = struct.unpack("=i", fcntl.ioctl(handle, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+                held: int = len(transport.dataBuffer) - transport.offset
+                return -queued - held
+            info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
             acked: int = struct.unpack_from("=Q", info, BYTES_ACKED_OFFSET)[0]
             return acked
         return 0
@@ -128,7 +143,12 @@ class Writer:
         if channel is not None:
             # No other request may come to stand on a connection that is about to be cut.
             channel.persistent = False
-            reactor.callLater(LINGER_SECONDS, channel.forceAbortClient)
+            reactor.callLater(LINGER_SECONDS, self._cut_off, channel)
+
+    @staticmethod
+    def _cut_off(channel: Any) -> None:
+        if socket_of(channel.transport) is not None and channel.transport.connected:
+            channel.forceAbortClient()
 
     async def close(self) -> bool:
         """Twisted holds what is left, and sees to it."""
@@ -136,6 +156,7 @@ class Writer:
 
     def release(self) -> None:
         """The response is complete; the connection may serve another."""
+        self._straight = False
         self._request.channel.unregisterProducer()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name

@@ -78,6 +78,15 @@ def test_a_hub_that_starts_in_the_middle_of_a_log_knows_its_end(hub: Hub) -> Non
     assert not hub.join(stranger(Cursor(EPOCH, 4)))
 
 
+def test_a_hole_is_never_taken_for_a_log(hub: Hub) -> None:
+    assert not hub.accept([*entries(1, 2), *entries(4, 5)])
+    hub.reset(Head(EPOCH, 9, 1), [*entries(1, 5), *entries(7, 9)])
+    assert joined(hub, seq=6)[1].seqs == [7, 8, 9]
+    assert not hub.join(stranger(Cursor(EPOCH, 5)))
+    hub.reset(Head(EPOCH, 150, 1), entries(1, 100))
+    assert hub.recall(Cursor(EPOCH, 60), EVERYTHING) == ([], None)
+
+
 def test_a_reader_that_misses_more_than_is_remembered_must_read_the_log(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

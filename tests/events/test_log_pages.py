@@ -26,8 +26,22 @@ def test_a_page_of_large_events_is_cut_and_the_next_one_goes_on_behind_it() -> N
         cursor = pages[-1].cursor
     assert [seq for page in pages for seq in seqs(page.entries)] == list(range(1, 121))
     largest = max(sum(len(entry.body) for entry in page.entries) for page in pages)
-    assert largest < log.PAGE_LIMIT_BYTES + log.FIRST_READ_ROWS * 64 * 1024
+    assert largest <= log.PAGE_LIMIT_BYTES
     assert len(pages) > 1
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_page_that_begins_with_small_events_is_cut_all_the_same(*, backwards: bool) -> None:
+    sizes = ["{}"] * 20 + [LARGE] * 100 + ["{}"] * 20
+    append(submission(*(new_event(f"e{number}", payload=payload) for number, payload in enumerate(sizes))))
+    epoch = log.head().epoch
+    if backwards:
+        page = log.read_before(Cursor(epoch, len(sizes) + 1), EVERYTHING, limit=500)
+    else:
+        page = log.read_after(Cursor(epoch, 0), EVERYTHING, size_limit_bytes=log.PAGE_LIMIT_BYTES)
+    assert sum(len(entry.body) for entry in page.entries) <= log.PAGE_LIMIT_BYTES
+    assert 20 < len(page.entries) < 60
+    assert page.has_more
 
 
 def test_a_page_backwards_of_large_events_says_that_there_is_more() -> None:

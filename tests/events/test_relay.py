@@ -15,6 +15,7 @@ from events.cursors import Cursor
 from events.entries import Entry
 from events.hub import Hub
 from events.models import Event, LogHead
+from events.neighbours import Neighbours
 from events.relay import Relay
 from gateway.filters import EVERYTHING
 from ledger.faults import LedgerUnavailable
@@ -124,18 +125,40 @@ async def test_wake_ups_of_another_log_are_not_believed(relay: Relay) -> None:
 
 async def test_its_own_echo_from_the_channel_layer_is_ignored(relay: Relay) -> None:
     before = relay.hub.cursor
+    neighbours = Neighbours(None, relay._heard)
     echo = ["info", "m", "t", "c", b"{}"]
-    message = {"from": relay._id, "epoch": before.epoch, "entries": [[before.seq + 1, *echo]], "seq": before.seq + 1}
-    relay._heard(message)
+    message = {"from": neighbours._id, "epoch": before.epoch, "entries": [[before.seq + 1, *echo]]}
+    neighbours.take(message)
     assert relay.hub.cursor == before
-    relay._heard({**message, "from": "another process"})
+    neighbours.take({**message, "from": "another process"})
     assert relay.hub.seq == before.seq + 1
+
+
+@pytest.mark.parametrize("message", [{}, {"entries": [[1, 2]]}, {"entries": 3, "epoch": "e"}])
+async def test_a_message_of_another_version_makes_the_relay_look(deaf: Relay, message: dict[str, Any]) -> None:
+    deaf._tasks[1].cancel()
+    await append(1)
+    Neighbours(None, deaf._heard).take(message)
+    await reached(deaf, await newest())
+
+
+async def test_messages_that_overtook_each_other_are_joined_up_without_the_log(
+    deaf: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf._tasks[1].cancel()
+    monkeypatch.setattr(relay_module, "GAP_PATIENCE_SECONDS", 3600.0)
+    epoch, seq = deaf.hub.cursor
+    later = [Entry(seq + number, "info", "m", "t", "c", b"{}") for number in (1, 2, 3, 4)]
+    for entries in (later[3:], later[1:3], later[:1]):
+        deaf._take(epoch, entries)
+    assert deaf.hub.seq == seq + 4
+    assert deaf._early == []
 
 
 async def test_a_message_without_entries_makes_the_relay_look(deaf: Relay) -> None:
     deaf._tasks[1].cancel()
     await append(2)
-    deaf._heard({"from": "another process", "epoch": deaf.hub.epoch, "seq": 2})
+    deaf._heard(deaf.hub.epoch, None)
     await reached(deaf, await newest())
 
 

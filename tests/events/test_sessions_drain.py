@@ -12,6 +12,7 @@ from events.sessions import Sessions
 from events.streams import Stream
 from gateway.errors import Refusal
 from tests.events.open_streams import new_stream
+from tests.events.waiting import until
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -26,15 +27,29 @@ def test_streams_beyond_the_limit_are_refused_and_while_draining_all_are(
     sessions: Sessions, settings: Settings
 ) -> None:
     settings.MAX_STREAMS = 2
-    sessions.admit()
-    sessions._streams = {new_stream(), new_stream()}
-    with pytest.raises(Refusal) as full:
-        sessions.admit()
-    sessions.draining = True
-    with pytest.raises(Refusal) as draining:
-        sessions.admit()
+    sessions._streams = {new_stream()}
+    # One that is being opened counts too.
+    with sessions.place(), pytest.raises(Refusal) as full, sessions.place():
+        pass
+    with sessions.place():
+        sessions.draining = True
+    with pytest.raises(Refusal) as draining, sessions.place():
+        pass
     assert (full.value.reason, draining.value.reason) == ("at_capacity", "draining")
     assert (full.value.status, draining.value.status) == (503, 503)
+
+
+async def test_a_stream_that_was_being_opened_when_the_drain_began_hears_goodbye_too(sessions: Sessions) -> None:
+    stream = new_stream()
+    with sessions.place():
+        draining = asyncio.create_task(sessions.drain(3600))
+        await until(lambda: sessions.draining)
+        await asyncio.sleep(0)
+        assert not draining.done()
+        sessions.open(stream)
+    assert stream.end_reason == "draining"
+    sessions.close(stream)
+    await asyncio.wait_for(draining, 5)
 
 
 async def ends_of(sessions: Sessions, streams: list[Stream]) -> list[float]:

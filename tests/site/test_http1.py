@@ -1,0 +1,125 @@
+"""One connection without a network: deadlines by a clock that is turned by hand, and what is asked of the server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.site.connections import MemoryConnection, idle_server
+from vx11_site import http1
+from vx11_site.server import OperatorServer
+
+REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /operator/api/events HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture
+def server() -> OperatorServer:
+    return idle_server(connections=2)
+
+
+@pytest.fixture
+def connection(server: OperatorServer) -> Iterator[MemoryConnection]:
+    connection = MemoryConnection(server)
+    yield connection
+    connection.lose()
+
+
+async def test_silence_from_the_start_is_cut_off_as_a_slow_head_is(connection: MemoryConnection) -> None:
+    connection.clock.advance(http1.HEADERS_SECONDS - 1)
+    assert not connection.closing
+    connection.clock.advance(1)
+    assert connection.closing
+
+
+@pytest.mark.parametrize("beginning", [b"G", b"\r\n", REQUEST, REQUEST + b"X-Slow: "])
+async def test_r06_a_byte_now_and_then_does_not_move_the_deadline_of_the_head(
+    connection: MemoryConnection, beginning: bytes
+) -> None:
+    connection.receive(beginning)
+    assert connection.trickle(b"x", 60) == http1.HEADERS_SECONDS
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+async def test_r06_a_byte_now_and_then_does_not_move_the_deadline_of_the_body(
+    connection: MemoryConnection, length: bytes
+) -> None:
+    connection.receive(POST + length + b"\r\n\r\n" + b"3e8\r\n")
+    assert connection.trickle(b"x", 60) == http1.BODY_SECONDS
+
+
+async def test_the_head_and_the_body_together_take_half_a_minute_at_most(connection: MemoryConnection) -> None:
+    connection.clock.advance(http1.HEADERS_SECONDS - 1)
+    connection.receive(POST + b"Content-Length: 1000\r\n\r\n")
+    assert http1.HEADERS_SECONDS - 1 + connection.trickle(b"x", 60) <= 30
+
+
+async def test_a_request_that_came_whole_has_no_deadline(connection: MemoryConnection) -> None:
+    connection.receive(REQUEST + b"\r\n")
+    connection.clock.advance(100_000)
+    assert not connection.closing
+
+
+async def test_a_client_that_does_not_take_its_end_is_cut_off(connection: MemoryConnection) -> None:
+    connection.clock.advance(http1.HEADERS_SECONDS)
+    assert not connection.cut
+    connection.clock.advance(http1.ABORT_SECONDS)
+    assert connection.cut
+
+
+async def test_between_two_requests_a_connection_may_rest_but_the_next_head_has_its_deadline(
+    connection: MemoryConnection,
+) -> None:
+    connection.receive(POST + b"Content-Length: 3\r\n\r\nabc")
+    connection.respond()
+    connection.clock.advance(http1.KEEP_ALIVE_SECONDS - 1)
+    assert not connection.closing
+    connection.receive(b"G")
+    assert connection.trickle(b"x", 60) == http1.HEADERS_SECONDS
+
+
+async def test_a_connection_that_rests_too_long_is_closed(connection: MemoryConnection) -> None:
+    connection.receive(REQUEST + b"\r\n")
+    connection.respond()
+    connection.clock.advance(http1.KEEP_ALIVE_SECONDS)
+    assert connection.closing
+
+
+async def test_connections_beyond_the_limit_are_refused_and_those_beyond_that_are_cut(
+    server: OperatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.capacity.OVERFLOW_CONNECTIONS", 1)
+    served, refused, cut = (
+        [MemoryConnection(server) for _ in range(2)],
+        MemoryConnection(server),
+        MemoryConnection(server),
+    )
+    assert cut.cut
+    cut.lose()
+    refused.receive(POST + b"\r\n")
+    assert refused.answer()["reason"] == "at_capacity"
+    assert refused.closing
+    # Room again for one.
+    served[0].lose()
+    served[1].receive(REQUEST + b"\r\n")
+    assert served[1].transport.value() == b""
+    for connection in (served[1], refused):
+        connection.lose()
+    assert not server._channels
+
+
+@pytest.mark.parametrize("ending", ["whole", "aborted", "too large"])
+async def test_what_a_body_took_of_the_room_for_bodies_is_given_back(server: OperatorServer, ending: str) -> None:
+    size = 1024 * 1024
+    connection = MemoryConnection(server)
+    connection.receive(POST + b"X-VX11-Token: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"%x\r\n" % size + b"x" * size)
+    assert server._body_bytes > size / 2
+    if ending == "whole":
+        connection.receive(b"\r\n0\r\n\r\n")
+        connection.respond()
+        assert server._body_bytes == 0
+    elif ending == "too large":
+        connection.receive(b"\r\n%x\r\n" % (4 * size) + b"x" * 4 * size)
+        assert connection.answer()["reason"] == "payload_too_large"
+        assert server._body_bytes == 0
+    connection.lose()
+    assert server._body_bytes == 0
