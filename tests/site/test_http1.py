@@ -1,6 +1,7 @@
 """One connection without a network: deadlines by a clock that is turned by hand, and what is asked of the server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,32 @@ async def test_what_a_body_took_of_the_room_for_bodies_is_given_back(server: Ope
         assert server._body_bytes == 0
     connection.lose()
     assert server._body_bytes == 0
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("length", [b"Transfer-Encoding: chunked\r\n\r\n1\r\nx", b"Content-Length: 200000\r\n\r\nx"])
+async def test_r05_a_body_takes_no_file_of_its_own(server: OperatorServer, length: bytes) -> None:
+    connection = MemoryConnection(server)
+    before = open_files()
+    connection.receive(POST + b"X-VX11-Token: x\r\n" + length)
+    assert server._body_bytes == 0
+    assert open_files() == before
+    connection.lose()
+
+
+async def test_a_connection_that_we_close_does_not_wait_for_its_client_without_end(server: OperatorServer) -> None:
+    connection = MemoryConnection(server)
+    cut: list[bool] = []
+    connection.transport.abortConnection = lambda: cut.append(True)
+    connection.receive(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    connection.respond()
+    assert connection.transport.disconnecting
+    # As under TLS, where the other end has to say goodbye too.
+    connection.clock.advance(http1.CLOSE_SECONDS - 1)
+    assert not cut
+    connection.clock.advance(1)
+    assert cut
+    connection.lose()

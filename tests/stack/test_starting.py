@@ -129,3 +129,11 @@ def test_a30_no_credential_is_in_the_database(stack: Stack, principal: Client, s
     # The audit row of the ticket is there, so this is the right place to look.
     assert b"gateway_" in wait_until(dump, "the database has content")
     assert [secret for secret in (ticket, *stack.credentials) if secret.encode() in dump()] == []
+
+
+def test_a_port_that_is_taken_is_a_failure_that_a_supervisor_sees(stack: Stack, tmp_path: Path) -> None:
+    second = RunningServer(tmp_path, {}, port=stack.a.port)
+    second.manage("migrate", "--no-input")
+    done = second.run_manage("serve", "--port", str(second.port))
+    assert done.returncode == 1
+    assert "in use" in done.stderr
