@@ -80,8 +80,9 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             return
         if stream is None:
             await self._start(200, sse.HEADERS)
-        if stream is None or await self._run(stream):
-            await self._finish()
+        elif not await self._run(stream):
+            return
+        await self._finish()
 
     async def _admit(self, request: Request) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""

@@ -222,9 +222,6 @@ class Hub:
         """Whether everything after the cursor is at hand, so that nobody need ask the log."""
         return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)
 
-    def leave(self, subscriber: Subscriber) -> None:
-        subscriber.step_back()
-
     async def advanced(self) -> None:
         """Until the hub's position has moved, or somebody wakes the pollers."""
         future = asyncio.get_running_loop().create_future()

@@ -62,10 +62,11 @@ class Relay:
             if self.is_running():
                 return
             await self.stop()
-            head = await self._head(await self._mark())
+            # For what it does when the log went back; where the log ends is read again with its last entries.
+            await self._head(await self._mark())
             # Whoever was cut off when the process before this one ended comes back now, and need not read the log.
             page = await reader.run(log.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
-            self.hub.reset(*((page.head, page.entries) if page.head.epoch == head.epoch else (head,)))
+            self.hub.reset(page.head, page.entries)
             self._loop = asyncio.get_running_loop()
             log.on_append(self.committed)
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]

@@ -29,8 +29,8 @@ logger = logging.getLogger("vx11.streams")
 TICK_SECONDS = 1.0
 # Streams looked after before others get their turn: each may get a heartbeat, and there may be thousands.
 TURN_STREAMS = 250
-# A drain ends streams at most so fast, so that few are done soon and many are spread over the time there is.
-DRAIN_LEAST_PAUSE_SECONDS = 0.05
+# From one stream's end to the next in a drain, at the most: few are done soon, many are spread over the time there is.
+DRAIN_MOST_PAUSE_SECONDS = 0.05
 # Of the time for goodbyes, this is for readers to take theirs.
 DRAIN_SPREAD_SHARE = 0.8
 DRAIN_LOOK_SECONDS = 0.05
@@ -186,7 +186,7 @@ class Sessions:
     async def _say_goodbyes(self, seconds: float) -> None:
         """One stream after the other, in equal steps: all at once would come back all at once."""
         ending = list(self._streams)
-        pause = min(DRAIN_LEAST_PAUSE_SECONDS, seconds / max(1, len(ending)))
+        pause = min(DRAIN_MOST_PAUSE_SECONDS, seconds / max(1, len(ending)))
         began = time.monotonic()
         for number, stream in enumerate(ending):
             early = began + number * pause - time.monotonic()

@@ -149,7 +149,7 @@ class Stream:
             self._outlet.abandon()
             raise
         finally:
-            self._relay.hub.leave(self._subscriber)
+            self._subscriber.step_back()
         self._put(announcements.goodbye(self.end_reason))
         return await self._outlet.close()
 

@@ -46,7 +46,7 @@ class Writer:
 
     # The hub writes to thousands of these in a row, so that the time goes into fetching them from memory: what the
     # usual write needs is here, and not in the request.
-    __slots__ = ("_chunked", "_full", "_request", "_send", "_straight", "_waiting", "held_bytes", "straight_bytes")
+    __slots__ = ("_chunked", "_request", "_send", "_straight", "_waiting", "full", "held_bytes", "straight_bytes")
 
     def __init__(self, request: Any) -> None:
         self.held_bytes = 0
@@ -54,7 +54,8 @@ class Writer:
         self.straight_bytes = 0
         self._request = request
         self._chunked = False
-        self._full = False
+        # Whether to wait for drained() before writing more.
+        self.full = False
         # Whether the next write may go past Twisted: the head is written, and nothing is held.
         self._straight = False
         self._waiting: asyncio.Future[None] | None = None
@@ -64,11 +65,6 @@ class Writer:
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
             self._send = transport.getHandle().send
         request.channel.registerProducer(self, streaming=True)
-
-    @property
-    def full(self) -> bool:
-        """Whether to wait for drained() before writing more."""
-        return self._full
 
     @property
     def taken_bytes(self) -> int:
@@ -104,7 +100,7 @@ class Writer:
         self.held_bytes = len(chunk) - sent
         self._request.channel.write(chunk[sent:])
         self._wait_for_twisted()
-        return not self._full
+        return not self.full
 
     def _write_by_twisted(self, data: bytes) -> bool:
         request = self._request
@@ -118,14 +114,14 @@ class Writer:
             self._chunked = bool(request.chunked)
             request.forget_headers()
         self._wait_for_twisted()
-        if not self._full:
+        if not self.full:
             self.held_bytes = 0
-        return not self._full
+        return not self.full
 
     def _wait_for_twisted(self) -> None:
         """Be full until Twisted holds nothing: by itself it would say so only of more than 64 KiB."""
         transport = self._request.channel.transport
-        if self._send is None or self._full or transport.producer is None:
+        if self._send is None or self.full or transport.producer is None:
             return
         # As FileDescriptor.write does when its buffer is full; it resumes us when the buffer is empty.
         transport.producerPaused = True
@@ -133,7 +129,7 @@ class Writer:
 
     async def drained(self) -> None:
         """Until Twisted holds nothing, or the connection is lost."""
-        while self._full:
+        while self.full:
             self._waiting = self._waiting or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._waiting)
 
@@ -160,11 +156,11 @@ class Writer:
         self._request.channel.unregisterProducer()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        self._full = True
+        self.full = True
         self._straight = False
 
     def resumeProducing(self) -> None:  # noqa: N802 - as above
-        self._full = False
+        self.full = False
         # Never before the head: what was held until now may belong to an answer before this one.
         self._straight = bool(self._request.startedWriting)
         self.held_bytes = 0

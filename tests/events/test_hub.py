@@ -156,7 +156,7 @@ def test_what_is_written_is_counted_for_each_reader_from_when_it_came(hub: Hub) 
     hub.accept(entries(3, 5))
     assert (early.events_sent, late.events_sent) == (5, 3)
     assert early.bytes_sent == sum(map(len, inbox.chunks))
-    hub.leave(late)
+    late.step_back()
     hub.accept(entries(6, 6))
     assert (early.events_sent, late.events_sent) == (6, 3)
 
@@ -250,8 +250,8 @@ def test_the_first_reason_to_end_stands_and_nothing_comes_after_it(hub: Hub) -> 
 
 def test_who_left_gets_nothing_more(hub: Hub) -> None:
     subscriber, inbox = joined(hub)
-    hub.leave(subscriber)
-    hub.leave(subscriber)
+    subscriber.step_back()
+    subscriber.step_back()
     hub.accept(entries(1, 1))
     assert inbox.chunks == []
     assert hub.subscribers == []
@@ -260,7 +260,7 @@ def test_who_left_gets_nothing_more(hub: Hub) -> None:
 def test_selections_that_nobody_has_any_more_are_forgotten(hub: Hub) -> None:
     for number in range(50):
         subscriber, _ = joined(hub, Selection(modules=frozenset({f"m{number}"})))
-        hub.leave(subscriber)
+        subscriber.step_back()
     joined(hub)
     assert len(hub._groups) == 1
 

@@ -1,17 +1,12 @@
 """Resident memory of processes over time, and whether it grows."""
 
 import statistics
-from pathlib import Path
+
+from benchmarks.usage import resident_bytes
 
 MEGABYTE = 1024 * 1024
-# In /proc/PID/statm sizes are in pages.
-PAGE_BYTES = 4096
 # A shorter life says nothing about growth: the last events alone, which a process keeps, are megabytes.
 LEAST_SECONDS = 600.0
-
-
-def resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 class ResidentMemory:

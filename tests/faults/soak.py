@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.usage import resident_bytes
 from tests.faults.chaos import Chaos
-from tests.faults.resident_memory import MEGABYTE, ResidentMemory, resident_bytes
+from tests.faults.resident_memory import MEGABYTE, ResidentMemory
 from tests.servers import PrivatePostgres
 from tests.stacks import Stack
 

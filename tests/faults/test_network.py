@@ -14,8 +14,8 @@ import pytest
 from tests.client import API, Client, Json
 from tests.conftest import OwnStack
 from tests.faults.far_networks import FarNetwork
-from tests.faults.metrics import metric
 from tests.faults.traffic import Traffic
+from tests.metrics import metric
 from tests.proxies import Proxy
 from tests.servers import RunningServer
 from tests.stacks import HEARTBEAT_SECONDS, Size

@@ -10,8 +10,8 @@ import pytest
 
 from tests.answers import assert_problem
 from tests.client import API, Client, Json
-from tests.faults.metrics import metric
 from tests.faults.traffic import Traffic
+from tests.metrics import metric
 from tests.processes import free_port
 from tests.servers import PrivateRedis
 from tests.stacks import Stack

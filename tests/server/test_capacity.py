@@ -8,8 +8,9 @@ import pytest
 from tests.answers import assert_problem
 from tests.client import API, Client
 from tests.conftest import OwnStack
+from tests.metrics import metric
 from tests.server.crowd import Crowd
-from tests.server.watching import metric, open_files, serve_with_files, wait_for_metric
+from tests.server.watching import open_files, serve_with_files, wait_for_metric
 from tests.server.wire import STREAM, Answer, Wire, WireStream, request
 from tests.stacks import Stack
 from tests.waiting import wait_until

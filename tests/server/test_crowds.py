@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from tests.conftest import OwnStack
+from tests.metrics import metric
 from tests.server.crowd import Crowd, Reader
 from tests.server.publisher import EVENT, Publisher
-from tests.server.watching import metric, open_files, resident_bytes, wait_for_metric
+from tests.server.watching import open_files, resident_bytes, wait_for_metric
 from tests.stacks import Stack
 from tests.waiting import wait_until
 

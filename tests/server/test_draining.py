@@ -10,6 +10,7 @@ import pytest
 from tests.answers import assert_problem
 from tests.client import API
 from tests.conftest import OwnStack
+from tests.metrics import figures
 from tests.server.big_events import MUCH_EVENTS, big_event, publish, reader
 from tests.server.crowd import Crowd
 from tests.server.publisher import Publisher
@@ -103,9 +104,7 @@ def test_f14_a_long_poll_is_answered_early(own_stack: OwnStack) -> None:
 
 def open_requests(stack: Stack) -> int:
     """Connections besides the one that asks."""
-    text = stack.client(stack.principal_token).get("/metrics").text
-    line = next(line for line in text.splitlines() if line.startswith("vx11_connections_open "))
-    return int(float(line.split()[1])) - 1
+    return int(figures(stack.client(stack.principal_token))["vx11_connections_open"]) - 1
 
 
 def test_f14_a_second_sigterm_ends_at_once(own_stack: OwnStack) -> None:

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from tests.client import API, Client
-from tests.server.watching import MEBIBYTE, metric, resident_bytes, wait_for_metric
+from tests.metrics import metric
+from tests.server.watching import MEBIBYTE, resident_bytes, wait_for_metric
 from tests.server.wire import STREAM, Wire, WireStream, request
 from tests.stacks import Stack
 

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 import pytest
 
 from tests.client import Client, Frame
+from tests.metrics import metric
 from tests.server.big_events import MUCH_EVENTS, big_event, publish, reader, seqs_of, warm_up
 from tests.server.crowd import Crowd, Reader
-from tests.server.watching import MEBIBYTE, SLOW_CLOSED, metric, resident_bytes, wait_for_line
+from tests.server.watching import MEBIBYTE, SLOW_CLOSED, resident_bytes, wait_for_line
 from tests.server.wire import WireStream
 from tests.stacks import Stack
 from tests.waiting import wait_until

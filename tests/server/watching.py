@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import httpx
 
+from benchmarks import usage
 from tests.client import Client
+from tests.metrics import metric
 from tests.servers import ROOT, START_TIMEOUT_SECONDS, RunningServer
 from tests.waiting import wait_until
 
@@ -17,18 +18,11 @@ SLOW_CLOSED = 'vx11_streams_ended_total{reason="slow_consumer"}'
 
 
 def resident_bytes(server: RunningServer) -> int:
-    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+    return usage.resident_bytes(server.pid)
 
 
 def open_files(server: RunningServer) -> int:
     return len(os.listdir(f"/proc/{server.pid}/fd"))
-
-
-def metric(client: Client, name: str) -> float:
-    """`name` with its labels, as it stands in the exposition; 0 if it has not happened yet."""
-    lines = client.get("/metrics").text.splitlines()
-    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
 
 def wait_for_metric(client: Client, name: str, value: float, *, seconds: float = 10) -> None:

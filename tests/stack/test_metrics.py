@@ -1,24 +1,14 @@
 """What /metrics tells: its figures move when what they count happens."""
 
-import re
 from collections.abc import Callable
 
 import pytest
 
-from tests.client import Client, Json
+from tests.client import Json
 from tests.conftest import OwnStack
+from tests.metrics import figures
 from tests.stacks import Stack
 from tests.waiting import wait_until
-
-LINE = re.compile(r"^(\w+)(\{[^}]*\})? (\S+)$")
-
-
-def figures(client: Client) -> dict[str, float]:
-    """Values by name and labels, as they are printed."""
-    answer = client.get("/metrics")
-    assert answer.status_code == 200
-    found = [LINE.match(line) for line in answer.text.splitlines() if not line.startswith("#")]
-    return {f"{match[1]}{match[2] or ''}": float(match[3]) for match in found if match}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from tests.client import Client, Frame
 from tests.conftest import OwnStack
+from tests.metrics import metric
 
 
 def end_of_stream(client: Client) -> list[Frame]:
@@ -40,8 +41,3 @@ def test_a_request_that_has_not_come_whole_does_not_disturb_the_end(own_stack: O
         stack.a.stop()
         assert connection.recv(1000) == b""
     assert "Traceback" not in stack.a.process.log_tail()
-
-
-def metric(client: Client, name: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))

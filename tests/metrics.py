@@ -1,0 +1,20 @@
+"""What a server says of itself in /metrics."""
+
+import re
+
+from tests.client import Client
+
+LINE = re.compile(r"^(\w+)(\{[^}]*\})? (\S+)$")
+
+
+def figures(client: Client) -> dict[str, float]:
+    """Values by name and labels, as they are printed."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    found = [LINE.match(line) for line in answer.text.splitlines() if not line.startswith("#")]
+    return {f"{match[1]}{match[2] or ''}": float(match[3]) for match in found if match}
+
+
+def metric(client: Client, name: str) -> float:
+    """One of them, named with its labels; 0 while there is none, as is so before it is first counted."""
+    return figures(client).get(name, 0.0)
