@@ -1,6 +1,10 @@
-"""Tables of rights and their audit: AccessToken, RightsVersion (one row), TokenAudit (append-only)."""
+"""Tables of rights and their audit, and of what is done now and then.
+
+RightsVersion (one row), AccessToken, EndedSession, EndedStream, TokenAudit (append-only), Chore.
+"""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -136,43 +140,121 @@ class EndedSession(models.Model):
         return self.session_id
 
 
+class EndedStream(models.Model):
+    """A stream that an administrator ended: whichever process holds it sees this with the next look at rights."""
+
+    stream_id = models.CharField(max_length=36, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.stream_id
+
+    @classmethod
+    def end(cls, stream_ids: Iterable[str]) -> None:
+        """Every process ends those it holds within two seconds; none of them minds those it does not hold."""
+        with transaction.atomic():
+            RightsVersion.bump()
+            EndedStream.objects.bulk_create(
+                [EndedStream(stream_id=stream_id) for stream_id in stream_ids], ignore_conflicts=True
+            )
+
+
+class AuditIsFinal(Exception):
+    """Somebody tried to change or delete an audit row."""
+
+
+class TokenAuditQuerySet(models.QuerySet["TokenAudit"]):
+    """Adds and reads. Only what is older than its retention goes, by `purge`."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise AuditIsFinal("audit rows are not changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AuditIsFinal("audit rows are not deleted; manage.py purge_tokens removes old ones")
+
+    def purge(self) -> int:
+        """Delete these rows for being old; how many."""
+        return super().delete()[0]
+
+
 class TokenAudit(models.Model):
-    """What happened to tokens and tickets. Rows are added and, when old, purged; never changed."""
+    """What happened to tokens, tickets and the admin. Rows are added and, when old, purged; never changed."""
 
     class Action(models.TextChoices):
         TOKEN_ISSUED = "token_issued"  # noqa: S105 - a word, not a secret
         TOKEN_CHANGED = "token_changed"  # noqa: S105 - as above
         TOKEN_REVOKED = "token_revoked"  # noqa: S105 - as above
+        TOKEN_DELETED = "token_deleted"  # noqa: S105 - as above
         TICKET_ISSUED = "ticket_issued"
         TICKET_REDEEMED = "ticket_redeemed"
         REFUSED = "refused"
+        STREAM_DISCONNECTED = "stream_disconnected"
+        SIGNED_IN = "signed_in"
+        SIGNED_OUT = "signed_out"
+        SIGN_IN_FAILED = "sign_in_failed"
+        ADMIN_CHANGED = "admin_changed"
+        EXPORTED = "exported"
+        PURGED = "purged"
 
     # Made by the caller, so that a row written twice because an answer was lost is still one row.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
+    at = models.DateTimeField(default=timezone.now)
     action = models.CharField(max_length=20, choices=Action)
-    ticket_id = models.CharField(max_length=32, blank=True, db_index=True)
-    principal_id = models.CharField(max_length=32, blank=True, db_index=True)
+    # Who did it, if a person did: a console user's name, or "manage.py revoke_token".
+    actor = models.CharField(max_length=150, blank=True)
+    ticket_id = models.CharField(max_length=32, blank=True)
+    principal_id = models.CharField(max_length=32, blank=True)
     principal_name = models.CharField(max_length=150, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     address = models.CharField(max_length=45, blank=True)
-    correlation_id = models.CharField(max_length=64, blank=True, db_index=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
     stream_id = models.CharField(max_length=36, blank=True)
     # How often the same thing happened within the row's minute: a flood is one row, not a flood of rows.
     count = models.PositiveIntegerField(default=1)
+
+    objects = TokenAuditQuerySet.as_manager()
 
     class Meta:
         ordering = ("-at",)
         verbose_name = "token audit entry"
         verbose_name_plural = "token audit"
+        # Named here and not by db_index: that makes a second one for LIKE on PostgreSQL, and every ticket pays for it.
+        indexes = (
+            models.Index(fields=["at"], name="audit_at"),
+            models.Index(fields=["principal_id", "at"], name="audit_principal"),
+            models.Index(fields=["ticket_id"], name="audit_ticket"),
+            models.Index(fields=["correlation_id"], name="audit_correlation"),
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.ticket_id or self.principal_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AuditIsFinal("audit rows are not changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AuditIsFinal("audit rows are not deleted; manage.py purge_tokens removes old ones")
 
     @classmethod
     def of_token(cls, action: str, token: AccessToken, *, reason: str = "") -> "TokenAudit":
         """An unsaved row about a principal or service token."""
         return cls(action=action, principal_id=token.public_id, principal_name=token.name, reason=reason[:200])
+
+
+class Chore(models.Model):
+    """Something that one process of the cluster does now and then: whoever moves `due_at` first does it."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    due_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    # What came of it, for people: "purged 120 rows", or the name of the error.
+    outcome = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def operators() -> "models.QuerySet[User]":

@@ -5,8 +5,10 @@ A secret may come as `NAME_FILE` (a path) instead, so that it needs not stand in
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 
 class BadEnvironment(Exception):
@@ -37,12 +39,19 @@ VARIABLES = (
     Variable("VX11_SERVICE_TOKEN", "", secret=True),
     Variable("VX11_SSE_TOKEN_TTL_SECONDS", "60"),
     Variable("VX11_SSE_TOKEN_SINGLE_USE", "true"),
+    Variable("VX11_TOKEN_RATE", "100/s"),
+    Variable("VX11_TOKEN_RATE_PER_ADDRESS", ""),
+    Variable("VX11_FAILED_CREDENTIAL_RATE", "60/m"),
+    Variable("VX11_LOGIN_RATE", "10/5m"),
+    Variable("VX11_PUBLISH_RATE", "5000/s"),
     Variable("VX11_STREAM_MAX_AGE_SECONDS", "3600"),
     Variable("VX11_HEARTBEAT_SECONDS", "10"),
     Variable("VX11_MAX_STREAMS", "0"),
+    Variable("VX11_MAX_STREAMS_PER_PRINCIPAL", "1000"),
     Variable("VX11_DRAIN_SECONDS", "10"),
     Variable("VX11_EVENT_RETENTION_DAYS", "30"),
     Variable("VX11_EVENT_RETENTION_ROWS", "1000000"),
+    Variable("VX11_AUDIT_RETENTION_DAYS", "90"),
     Variable("VX11_LOG_LEVEL", "INFO"),
     # Read by the commands that talk to a running server, not by the server.
     Variable("VX11_URL", "http://127.0.0.1:8000"),
@@ -51,6 +60,18 @@ VARIABLES = (
 MISTAKEN_NAMES = {"REDIS_URL": "VX11_REDIS_URL", "DATABASE_URL": "VX11_DATABASE_URL"}
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+
+
+# As "100/s", "10/5m".
+_RATE = re.compile(r"([1-9]\d{0,9})/([1-9]\d{0,5})?([smhd])", re.ASCII)
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Rate(NamedTuple):
+    """So many in so many seconds."""
+
+    amount: int
+    seconds: int
 
 
 class Environment:
@@ -93,6 +114,16 @@ class Environment:
         if not least <= value <= most:
             raise BadEnvironment(f"{name} is {value}; use a whole number from {least} to {most}")
         return value
+
+    def rate(self, name: str) -> Rate | None:
+        """Empty is no limit."""
+        text = self.text(name)
+        if not text:
+            return None
+        found = _RATE.fullmatch(text)
+        if not found:
+            raise BadEnvironment(f"{name} is {text!r}; use a number and a time, e.g. 100/s, 60/m or 10/5m")
+        return Rate(int(found[1]), int(found[2] or 1) * _UNIT_SECONDS[found[3]])
 
     def strangers(self) -> list[str]:
         """One sentence for each variable that looks like ours and is not: a typing error costs somebody a day."""
