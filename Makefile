@@ -51,7 +51,7 @@ clean: ## remove .venv, .venv-bench and the caches of the tools; data/ stays
 # --- Check ---
 
 .PHONY: check
-check: format lint types imports migrations deploy-check templates repository audit ## everything that needs no running server
+check: format lint types imports migrations deploy-check templates repository bandit audit ## everything that needs no running server
 
 .PHONY: format
 format: $(VENV)/.development
@@ -86,9 +86,12 @@ repository: $(VENV)/.development
 	@$(PYTEST) --quiet tests/repository
 
 .PHONY: audit
-audit: $(VENV)/.development
-	@if [ -x $(BIN)/pip-audit ]; then $(BIN)/pip-audit --require-hashes -r requirements.lock; \
-	else echo "pip-audit: not run (no access to the advisory service)"; fi
+audit: $(VENV)/.development ## known vulnerabilities of what is installed; says so where it cannot ask
+	@$(BIN)/python .ci/audit-requirements $(BIN)/pip-audit requirements.lock
+
+.PHONY: bandit
+bandit: $(VENV)/.development
+	@$(BIN)/bandit --quiet --configfile .ci/bandit.yaml --recursive $(PACKAGES)
 
 # --- Test ---
 
@@ -113,6 +116,21 @@ test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAO
 	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=embedded -m faults
 	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=scaled -m faults --ignore=tests/server
 
+# All of them, those that kill servers too. The table says which failed, so it is written after a failure as well.
+.PHONY: security-table
+security-table: RUN_CASES = -$(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --record-cases=test-results/cases
+security-table: test-machine ## docs/security-cases.md from a run of the tests it names, in both sizes
+	$(RUN_CASES)-embedded.json --stack=embedded
+	$(RUN_CASES)-scaled.json --stack=scaled --ignore=tests/browser
+	$(BIN)/python -m tests.security.table test-results/cases-embedded.json test-results/cases-scaled.json
+
+.PHONY: fuzz
+fuzz: export FUZZ_SEED := $(or $(FUZZ_SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
+fuzz: export FUZZ_EXAMPLES := $(or $(FUZZ_EXAMPLES),200)
+fuzz: test-machine ## ask the server all that its OpenAPI document allows, and more; FUZZ_SEED, FUZZ_EXAMPLES
+	@echo "FUZZ_SEED=$(FUZZ_SEED)"
+	$(PYTEST) --stack=embedded tests/stack/test_openapi.py -k holds
+
 .PHONY: soak
 soak: test-machine ## all of that at random, for MINUTES (30), with an eye on memory
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
@@ -123,7 +141,7 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 
 .PHONY: test-machine
 test-machine: $(VENV)/.development
-	@.ci/system-packages redis-server postgresql chromium fonts-dejavu-core iproute2
+	@.ci/system-packages redis-server postgresql chromium nginx fonts-dejavu-core iproute2
 
 # --- Requirements ---
 

@@ -8,7 +8,7 @@ Closed loop: every connection asks again as soon as it has its answer. That find
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ async def open_loop(
     per_second: float,
     seconds: float,
     expected_status: int,
-    server_pid: int,
+    server_pids: Sequence[int],
 ) -> Load:
     idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
     for connection in connections:
@@ -70,7 +70,7 @@ async def open_loop(
         idle.put_nowait(connection)
 
     count = min(REQUESTS_LIMIT, round(per_second * seconds))
-    with Window(server_pid) as window:
+    with Window(*server_pids) as window:
         began = time.perf_counter()
         async with asyncio.TaskGroup() as asking:
             for number in range(count):
@@ -86,7 +86,7 @@ async def closed_loop(
     *,
     seconds: float,
     expected_status: int,
-    server_pid: int,
+    server_pids: Sequence[int],
 ) -> Load:
     latencies: list[float] = []
 
@@ -95,7 +95,7 @@ async def closed_loop(
             (await connection.ask(next_request())).expect(expected_status)
             latencies.append(time.perf_counter() - asked_at)
 
-    with Window(server_pid) as window:
+    with Window(*server_pids) as window:
         until = time.perf_counter() + seconds
         async with asyncio.TaskGroup() as asking:
             for connection in connections:

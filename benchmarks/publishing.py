@@ -62,7 +62,7 @@ async def publish(target: Target, size: Size, kind: Kind) -> Load:
             lambda: bytes_of_request,
             seconds=size.publish_seconds,
             expected_status=201,
-            server_pid=target.pid,
+            server_pids=[target.pid],
         )
         added = await _log_length(connections[0], target) - before
     if added != len(load.latencies_seconds) * kind.events:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import POSTGRES_PLACES, PrivatePostgres, RunningServer
+from tests.servers import POSTGRES_PLACES, PrivatePostgres, PrivateRedis, RunningServer
 
-# A principal may have 1000 streams and 100 tickets a second.
+# A principal may have 1000 streams.
 PRINCIPALS = 20
 
 
@@ -39,24 +39,54 @@ def serving(*, database_url: str = "") -> Iterator[Target]:
 @contextmanager
 def running(*, database_url: str = "") -> Iterator[tuple[RunningServer, Target]]:
     """The same, for those who stop and start the server."""
+    with running_all(1, database_url=database_url) as [pair]:
+        yield pair
+
+
+@contextmanager
+def running_all(
+    processes: int, *, database_url: str = "", redis_url: str = ""
+) -> Iterator[list[tuple[RunningServer, Target]]]:
+    """So many that share a database, a Redis and their tokens; more than one need both."""
     principal_tokens = tuple(f"bench-principal-{secrets.token_hex(16)}" for _ in range(PRINCIPALS))
     service_token = f"bench-service-{secrets.token_hex(16)}"
     environment = {
         "VX11_PRINCIPAL_TOKEN": ",".join(principal_tokens),
         "VX11_SERVICE_TOKEN": service_token,
         "VX11_LOG_LEVEL": "WARNING",
+        # Counted as in production, and never reached.
+        "VX11_TOKEN_RATE": "1000000/s",
+        "VX11_PUBLISH_RATE": "1000000/s",
     }
     if database_url:
         environment |= {"VX11_DATABASE_URL": database_url, "VX11_SECRET_KEY": secrets.token_urlsafe(64)}
+    if redis_url:
+        environment |= {"VX11_REDIS_URL": redis_url}
     with tempfile.TemporaryDirectory(prefix="vx11-bench-") as folder:
-        server = RunningServer(Path(folder), environment)
-        server.manage("migrate", "--no-input")
+        servers = [RunningServer(Path(folder) / str(number), environment) for number in range(processes)]
+        servers[0].manage("migrate", "--no-input")
         try:
-            server.start()
-            yield server, Target(server.port, server.pid, principal_tokens, service_token)
+            for server in servers:
+                server.start()
+            yield [(it, Target(it.port, it.pid, principal_tokens, service_token)) for it in servers]
         finally:
-            if server.running:
-                server.stop()
+            for server in servers:
+                if server.running:
+                    server.stop()
+
+
+@contextmanager
+def serving_together(processes: int) -> Iterator[tuple[list[Target], dict[str, str]]]:
+    """Several on PostgreSQL and Redis of their own, as installations of more than one machine have them.
+
+    And the environment in which another process would be one of them.
+    """
+    with (
+        postgres_database() as database_url,
+        PrivateRedis() as redis,
+        running_all(processes, database_url=database_url, redis_url=redis.url) as pairs,
+    ):
+        yield [target for _, target in pairs], pairs[0][0].environment
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import drain, never_readers, publishing, resume, storm, tickets
+from benchmarks import drain, layers, never_readers, publishing, resume, storm, tickets
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
 from benchmarks.figures import Figure
 from benchmarks.filters import FilterCost
@@ -65,6 +65,7 @@ class WithOwnServer:
 NOTHING_LOST = {"lost": 0.0, "received twice": 0.0}
 SUITE: dict[str, Entry] = {
     "tickets": Measurement("ticket issue", tickets.measure_issue),
+    "tickets-scaled": WithOwnServer("ticket issue, two processes on PostgreSQL and Redis", layers.measure),
     "redeem": Measurement("ticket to stream", tickets.measure_redeem),
     "publish-sqlite": Measurement("publish, SQLite", publishing.measure),
     "publish-postgres": Measurement("publish, PostgreSQL", publishing.measure, on_postgres=True),
@@ -115,7 +116,11 @@ SUITE: dict[str, Entry] = {
 
 
 def needs_postgres(names: Sequence[str]) -> bool:
-    return any(isinstance(entry := SUITE[name], Measurement) and entry.on_postgres for name in names)
+    """Of which `tickets-scaled` needs Redis too."""
+    return any(
+        name == "tickets-scaled" or (isinstance(entry := SUITE[name], Measurement) and entry.on_postgres)
+        for name in names
+    )
 
 
 def run(names: Sequence[str], size: Size, *, announce: Announce) -> dict[str, list[Figure]]:

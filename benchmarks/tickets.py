@@ -1,8 +1,9 @@
 """How fast tickets are issued, and how fast they open streams."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.client import on_a_loop
 from benchmarks.figures import Figure, cost, latency, rate
@@ -13,19 +14,24 @@ from benchmarks.usage import Window
 from benchmarks.wire import Connection, EventStream, request
 
 ISSUE_PATH = "/operator/api/events/sse-token"
-OFFERED_PER_SECOND = 100
+OFFERED_PER_SECOND = 200
 CONNECTIONS = 32
 
 
 def measure_issue(target: Target, size: Size) -> list[Figure]:
     """Tickets at a steady rate, then as many as the server makes."""
-    steady = on_a_loop(issue_steadily, target, size)
-    most = on_a_loop(issue_most, target, size)
+    return measure_issue_by([target], size)
+
+
+def measure_issue_by(targets: Sequence[Target], size: Size, *, at_least: float | None = None) -> list[Figure]:
+    """At a steady rate from the first of several processes, then as many as all of them make together."""
+    steady = on_a_loop(issue_steadily, targets[0], size)
+    most = on_a_loop(issue_most, targets, size)
     at = f"at {OFFERED_PER_SECOND}/s"
     return [
         *latency(at, steady.latencies_seconds, p95_at_most_ms=50),
         *cost(steady.window, units=len(steady.latencies_seconds), unit=f"ticket {at}"),
-        rate(f"most, {CONNECTIONS} connections", most),
+        rate(f"most, {CONNECTIONS} connections", most, at_least=at_least),
         *latency(f"{CONNECTIONS} connections", most.latencies_seconds),
         *cost(most.window, units=len(most.latencies_seconds), unit="ticket at most"),
     ]
@@ -41,16 +47,21 @@ async def issue_steadily(target: Target, size: Size) -> Load:
             per_second=OFFERED_PER_SECOND,
             seconds=size.ticket_seconds,
             expected_status=200,
-            server_pid=target.pid,
+            server_pids=[target.pid],
         )
 
 
-async def issue_most(target: Target, size: Size) -> Load:
-    issue = request("POST", ISSUE_PATH, token=target.principal_token)
-    with closing([await Connection.open(target.port) for _ in range(CONNECTIONS)]) as connections:
+async def issue_most(targets: Sequence[Target], size: Size) -> Load:
+    issue = request("POST", ISSUE_PATH, token=targets[0].principal_token)
+    ports = itertools.islice(itertools.cycle(target.port for target in targets), CONNECTIONS)
+    with closing([await Connection.open(port) for port in ports]) as connections:
         await warm_up(connections, lambda: issue, requests=size.warm_up_requests)
         return await closed_loop(
-            connections, lambda: issue, seconds=size.ticket_seconds, expected_status=200, server_pid=target.pid
+            connections,
+            lambda: issue,
+            seconds=size.ticket_seconds,
+            expected_status=200,
+            server_pids=[target.pid for target in targets],
         )
 
 

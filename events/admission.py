@@ -11,7 +11,7 @@ from django.http.request import split_domain_port, validate_host
 from events.cursors import BadCursor, Cursor
 from gateway import headers, metrics, tickets
 from gateway.audit import record_behind
-from gateway.authentication import Caller, narrowed, refuse, require, with_header
+from gateway.authentication import Caller, narrowed, refused_credential, require, with_header
 from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection, read_severities, read_values
 from gateway.models import TokenAudit
@@ -64,11 +64,10 @@ def read_request(scope: Mapping[str, Any]) -> Request:
 
 
 async def admit(request: Request, raw: headers.RawHeaders, caller: Caller) -> Admitted:
-    """Who asks, and may they? Uses nothing up. Raises Refusal, LedgerUnavailable, TicketStoreUnavailable."""
+    """Who asks, and may they? Uses nothing up. Raises Refusal, LedgerUnavailable, StoreUnavailable."""
     ticket = None
     if request.ticket:
-        ticket = await tickets.find(request.ticket)
-        principal = await _ticket_holder(ticket, caller)
+        ticket, principal = await _ticket_and_holder(request.ticket, caller)
     else:
         found = await with_header(raw, caller)
         if found is None:
@@ -84,8 +83,8 @@ async def redeem(request: Request, admitted: Admitted, caller: Caller) -> str:
     stream_id = str(uuid.uuid4())
     if admitted.ticket is None:
         return stream_id
-    if not await tickets.use(request.ticket):
-        raise _bad_ticket(Refused("used", admitted.principal.public_id), caller)
+    if not await tickets.use(request.ticket, admitted.ticket):
+        raise await _bad_ticket(_used(admitted.principal.public_id), caller, admitted.ticket.public_id)
     record_behind(
         TokenAudit(
             action=TokenAudit.Action.TICKET_REDEEMED,
@@ -122,18 +121,26 @@ def accepts_event_stream(values: list[str]) -> bool:
     return False
 
 
-async def _ticket_holder(ticket: tickets.Ticket | None, caller: Caller) -> Principal:
-    if ticket is None:
-        raise _bad_ticket(Refused("unknown, used or expired"), caller)
+async def _ticket_and_holder(text: str, caller: Caller) -> tuple[tickets.Ticket, Principal]:
     try:
-        return await directory.named(ticket.principal_id, session_id=ticket.session_id)
+        ticket = await tickets.find(text)
+    except tickets.Used as used:
+        raise await _bad_ticket(_used(), caller, used.public_id) from None
+    if ticket is None:
+        raise await _bad_ticket(Refused("unknown or expired"), caller)
+    try:
+        return ticket, await directory.named(ticket.principal_id, session_id=ticket.session_id)
     except Refused as refused:
-        raise _bad_ticket(refused, caller) from None
+        raise await _bad_ticket(refused, caller, ticket.public_id) from None
 
 
-def _bad_ticket(refused: Refused, caller: Caller) -> Refusal:
+def _used(principal_id: str = "") -> Refused:
+    return Refused("used before", principal_id)
+
+
+async def _bad_ticket(refused: Refused, caller: Caller, ticket_id: str = "") -> Refusal:
     metrics.TICKETS_INVALID.inc()
-    return refuse("invalid_token", refused, caller)
+    return await refused_credential("invalid_token", refused, caller, ticket_id=ticket_id)
 
 
 def _refuse_host(raw: headers.RawHeaders) -> None:

@@ -9,13 +9,13 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from events import metrics, sse
-from events.admission import ALLOW, Request, admit, read_request, redeem
+from events.admission import ALLOW, Admitted, Request, admit, read_request, redeem
 from events.outlets import Send, open_outlet
 from events.relay import the_relay
 from events.sessions import the_sessions
 from events.streams import Opening, Stream
 from gateway import correlation, headers
-from gateway.authentication import Caller
+from gateway.authentication import Caller, note_exposure
 from gateway.errors import refusal_for, send_refusal
 from gateway.middleware import headers_for
 
@@ -75,6 +75,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
                 return
             stream = await self._admit(read_request(self.scope))
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            note_exposure(error, self.caller)
             fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
             await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
             return
@@ -87,23 +88,28 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def _admit(self, request: Request) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""
         admitted = await admit(request, self.scope["headers"], self.caller)
-        sessions, relay = the_sessions(), the_relay()
+        sessions = the_sessions()
         with sessions.place():
-            await relay.start()
-            if self.scope["method"] == "HEAD":
-                return None
-            opening = Opening(
-                principal=admitted.principal,
-                ticket_id=admitted.ticket.public_id if admitted.ticket else "",
-                selection=admitted.selection,
-                caller=self.caller,
-                follow=request.follow,
-            )
-            stream = Stream(opening, relay, open_outlet(self.scope, self.send))
-            await stream.prepare(request.cursor)
-            stream.stream_id = await redeem(request, admitted, self.caller)
-            (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
-            sessions.open(stream)
+            await the_relay().start()
+            async with sessions.leases.lease(admitted.principal.public_id):
+                return await self._open(request, admitted)
+
+    async def _open(self, request: Request, admitted: Admitted) -> Stream | None:
+        """The ticket is used up last: whatever refuses before leaves it as it is."""
+        if self.scope["method"] == "HEAD":
+            return None
+        opening = Opening(
+            principal=admitted.principal,
+            ticket_id=admitted.ticket.public_id if admitted.ticket else "",
+            selection=admitted.selection,
+            caller=self.caller,
+            follow=request.follow,
+        )
+        stream = Stream(opening, the_relay(), open_outlet(self.scope, self.send))
+        await stream.prepare(request.cursor)
+        stream.stream_id = await redeem(request, admitted, self.caller)
+        (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
+        the_sessions().open(stream)
         return stream
 
     async def _run(self, stream: Stream) -> bool:

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-_CURSOR = re.compile(r"([0-9a-z]{1,16})-([0-9]{1,18})", re.ASCII)
+CURSOR_FORM = re.compile(r"([0-9a-z]{1,16})-([0-9]{1,18})", re.ASCII)
 
 
 class BadCursor(ValueError):
@@ -21,7 +21,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        found = _CURSOR.fullmatch(text)
+        found = CURSOR_FORM.fullmatch(text)
         if found is None:
             raise BadCursor(text[:64])
         return cls(found[1], int(found[2]))

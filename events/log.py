@@ -22,6 +22,7 @@ from events.models import Event, LogHead
 from events.placement import Appended, Known, place
 from events.submissions import Submission
 from gateway.filters import Selection
+from gateway.retention import delete_in_batches
 from ledger.writer import runs_last
 
 EPOCH_LENGTH = 6
@@ -33,8 +34,6 @@ PAGE_SPAN_SEQS = 10_000
 PAGE_LIMIT_BYTES = 1024 * 1024
 FIRST_READ_ROWS = 8
 READ_GROWTH = 8
-# Rows deleted in one transaction, so that nobody waits long for a lock.
-PRUNE_BATCH_ROWS = 2_000
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
 IDEMPOTENCY_HOURS = 24
 # How many matching events a polling answer counts.
@@ -166,27 +165,40 @@ def count_by_time(selection: Selection, *, since: datetime, bucket_seconds: int)
     return {(number, severity): events for number, severity, events in counted}
 
 
-def prune(*, keep_days: int, keep_rows: int) -> int:
-    """Forget events that are too old or too many; how many rows that deleted.
+def prune(*, keep_days: float, keep_rows: int, after_batch: Callable[[int], None] = lambda _rows: None) -> int:
+    """Forget events that are too old or too many; how many rows that deleted, in short transactions.
 
     The head moves first, so that readers are told `stream-reset` and never see a hole. Rows by which a retry
     is recognised are deleted only after IDEMPOTENCY_HOURS, though they are not served any more.
     """
-    now = timezone.now()
+    # Looked for before the head is locked: what is too old now is so then.
+    first_kept = _first_kept(keep_days=keep_days, keep_rows=keep_rows)
     with transaction.atomic():
         row = _locked_head()
-        young = Event.objects.filter(created_at__gte=now - timedelta(days=keep_days))
-        first_young = young.aggregate(seq=models.Min("seq"))["seq"] or row.last_seq + 1
-        oldest_seq = max(row.oldest_seq, first_young, row.last_seq - keep_rows + 1)
+        # The log may just have been put back to an older state.
+        oldest_seq = max(row.oldest_seq, min(first_kept, row.last_seq + 1))
         if oldest_seq != row.oldest_seq:
             row.oldest_seq = oldest_seq
             row.save(update_fields=["oldest_seq"])
-    unneeded = models.Q(fingerprint="") | models.Q(created_at__lt=now - timedelta(hours=IDEMPOTENCY_HOURS))
-    gone = Event.objects.filter(unneeded, seq__lt=oldest_seq)
-    deleted = 0
-    while batch := list(gone.order_by("seq").values_list("seq", flat=True)[:PRUNE_BATCH_ROWS]):
-        deleted += Event.objects.filter(seq__in=batch).delete()[0]
-    return deleted
+    return delete_in_batches(_unneeded(oldest_seq), order="seq", after_batch=after_batch)
+
+
+def count_prunable(*, keep_days: float, keep_rows: int) -> int:
+    """How many rows `prune` would delete now."""
+    return _unneeded(_first_kept(keep_days=keep_days, keep_rows=keep_rows)).count()
+
+
+def _first_kept(*, keep_days: float, keep_rows: int) -> int:
+    now = head()
+    young = Event.objects.filter(created_at__gte=timezone.now() - timedelta(days=keep_days))
+    first_young = young.aggregate(seq=models.Min("seq"))["seq"] or now.last_seq + 1
+    return max(now.oldest_seq, first_young, now.last_seq - keep_rows + 1)
+
+
+def _unneeded(oldest_seq: int) -> models.QuerySet[Event]:
+    """What lies before the log and serves no publisher's retry any more."""
+    old_enough = models.Q(created_at__lt=timezone.now() - timedelta(hours=IDEMPOTENCY_HOURS))
+    return Event.objects.filter(models.Q(fingerprint="") | old_enough, seq__lt=oldest_seq)
 
 
 def start_new_epoch(*, if_behind: Cursor | None = None) -> Head:

@@ -30,12 +30,16 @@ _waiting = 0
 async def page_for(query: Query, rights: Rights, *, limit: int) -> Page:
     """The page after, before or around the position that the query names, else the newest. Raises CursorGone."""
     wait_seconds = read_number(query, "wait", 0, least=0, most=WAIT_MOST_SECONDS)
-    if since := single(query, "since"):
-        return await _read_since(read_cursor(since), rights, limit, wait_seconds)
-    if before := single(query, "before"):
-        return await reader.run(log.read_before, read_cursor(before), await rights(), limit=limit)
-    if moment := single(query, "at"):
-        return await _page_around(read_moment("at", moment), rights, limit)
+    # All are read, also those that do not count beside another: a bad value is never taken.
+    since, before, at = (single(query, name) for name in ("since", "before", "at"))
+    after, until = (read_cursor(text) if text else None for text in (since, before))
+    moment = read_moment("at", at) if at else None
+    if after is not None:
+        return await _read_since(after, rights, limit, wait_seconds)
+    if until is not None:
+        return await reader.run(log.read_before, until, await rights(), limit=limit)
+    if moment is not None:
+        return await _page_around(moment, rights, limit)
     return await reader.run(log.read_newest, await rights(), limit=limit)
 
 

@@ -7,6 +7,7 @@ from events.placement import Appended
 from events.relay import the_relay
 from events.submissions import BATCH_LIMIT_EVENTS, Defaults, Invalid, NewEvent, Submission, read_event, read_key
 from gateway.errors import Refusal
+from gateway.limits import limiter, rate_of
 from gateway.principals import Principal
 from ledger.writer import writer
 
@@ -28,7 +29,17 @@ def read_submission(body: dict[str, Any], principal: Principal, *, correlation_i
 
 
 async def publish(submission: Submission) -> Appended:
-    """Commit; when this returns, the events are durable. Raises IdempotencyConflict, LedgerUnavailable."""
+    """Commit; when this returns, the events are durable.
+
+    Raises IdempotencyConflict, LimitExceeded, Refusal for a batch that the rate can never let pass, LedgerUnavailable.
+    """
+    count = len(submission.events)
+    rate = rate_of("published_events")
+    if rate is not None and count > rate[0]:
+        # Not 429: waiting would not help, smaller batches do.
+        title = f"A token may publish {rate[0]} events in {rate[1]} s; send no more than that at once."
+        raise Refusal("payload_too_large", title=title)
+    await limiter.spend_reserved("published_events", submission.publisher, cost=count)
     # Without a running relay, other processes would hear of these events only by looking at the log.
     await the_relay().start()
     size_bytes = sum(len(event.payload) + len(event.summary) + 512 for event in submission.events)

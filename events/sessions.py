@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import logging
 import os
 import socket
@@ -20,6 +21,7 @@ from events.models import Node, StreamSession
 from events.relay import the_relay
 from events.streams import Stream
 from gateway.errors import Refusal
+from gateway.leases import Leases
 from gateway.principals import Snapshot, directory
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
@@ -39,6 +41,8 @@ NOTE_WAIT_SECONDS = 1.0
 # A process says so often that it is alive; one that was silent for longer has lost its streams.
 NODE_TOUCH_SECONDS = 5.0
 NODE_LOST_SECONDS = 20.0
+# What a process says of itself besides that it is alive.
+NODE_SAYS = ("name", "started_at", "streams", "slow_readers", "held_bytes", "draining")
 # Rows closed at a time of streams whose end was lost; the rest comes with the next touch.
 LOST_LIMIT_ROWS = 5_000
 
@@ -71,9 +75,8 @@ def touch_node(presences: list[Presence]) -> Sequence[None]:
     """
     for presence in presences:
         node = presence.node
-        Node.objects.update_or_create(
-            pk=node.pk, defaults={"name": node.name, "started_at": node.started_at, "seen_at": Now()}
-        )
+        says = {name: getattr(node, name) for name in NODE_SAYS}
+        Node.objects.update_or_create(pk=node.pk, defaults={**says, "seen_at": Now()})
         _close_lost(presence)
     alive = Node.objects.filter(seen_at__gte=Now() - timedelta(seconds=NODE_LOST_SECONDS))
     orphans = StreamSession.objects.filter(closed_at=None).exclude(Exists(alive.filter(pk=OuterRef("node"))))
@@ -97,6 +100,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self.node = Node(name=f"{socket.gethostname()}:{os.getpid()}")
+        self.leases = Leases(str(self.node.pk))
         # From then on no stream is opened here.
         self.draining = False
         self._opening = 0
@@ -104,11 +108,16 @@ class Sessions:
         self._keeper: asyncio.Task[None] | None = None
         self._touched_at = float("-inf")
 
-    def open(self, stream: Stream) -> None:
-        self._streams.add(stream)
-        metrics.STREAMS_ACTIVE.set(len(self._streams))
+    def start(self) -> None:
+        """From now on say that this process lives, and look after its streams."""
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
+
+    def open(self, stream: Stream) -> None:
+        self._streams.add(stream)
+        self.leases.hold(stream.opening.principal.public_id)
+        metrics.STREAMS_ACTIVE.set(len(self._streams))
+        self.start()
         opening = stream.opening
         row = StreamSession(
             id=uuid.UUID(stream.stream_id),
@@ -132,6 +141,7 @@ class Sessions:
     def close(self, stream: Stream) -> None:
         """The stream is over: by its own end_reason, or else because the client went away."""
         self._streams.discard(stream)
+        self.leases.give_back(stream.opening.principal.public_id)
         reason = stream.end_reason or "client_closed"
         metrics.STREAMS_ACTIVE.set(len(self._streams))
         metrics.STREAMS_ENDED.labels(reason).inc()
@@ -196,14 +206,14 @@ class Sessions:
             stream.end("draining")
 
     async def _keep(self) -> None:
-        """Look after the streams once a second, as long as there are any."""
-        while self._streams:
-            await asyncio.sleep(TICK_SECONDS)
+        """Look after the streams once a second."""
+        while True:
             try:
                 await self._look_after()
             except Exception:
                 # Without this task no stream would get a heartbeat or an end any more, and nobody would notice.
                 logger.exception("the streams could not be looked after")
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _look_after(self) -> None:
         self._touch()
@@ -219,6 +229,7 @@ class Sessions:
                 await asyncio.sleep(0)
         metrics.SLOW_READERS.set(slow)
         metrics.PENDING_BYTES.set(held_bytes)
+        self.node.slow_readers, self.node.held_bytes = slow, held_bytes
 
     def _touch(self) -> None:
         now = time.monotonic()
@@ -230,7 +241,8 @@ class Sessions:
         # By our clock, as the rows are, and as of now: a stream opened while this waits in the queue does not count,
         # nor one that is being opened and is not in the set yet.
         opened_before = timezone.now() - timedelta(seconds=NODE_TOUCH_SECONDS)
-        return Presence(self.node, frozenset(stream.stream_id for stream in self._streams), opened_before)
+        self.node.streams, self.node.draining = len(self._streams), self.draining
+        return Presence(copy.copy(self.node), frozenset(stream.stream_id for stream in self._streams), opened_before)
 
 
 _sessions: tuple[asyncio.AbstractEventLoop, Sessions] | None = None

@@ -192,6 +192,8 @@ class Stream:
         if snapshot is self._checked:
             return
         self._checked = snapshot
+        if self.stream_id in snapshot.ended_streams:
+            self.end("disconnected_by_admin")
         opened_as = self.opening.principal
         try:
             principal = snapshot.with_public_id(opened_as.public_id, session_id=opened_as.session_id)

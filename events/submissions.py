@@ -21,10 +21,10 @@ SUMMARY_LIMIT = 500
 RESERVED_TYPES = frozenset({"error", "open", "message", "heartbeat", "connected", "caught-up"})
 RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.")
 
-_NAME = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
-_MODULE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+TYPE_FORM = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
+MODULE_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+KEY_FORM = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _FIELDS = frozenset(
     {"event_type", "summary", "severity", "module", "payload", "correlation_id", "event_id", "occurred_at"}
 )
@@ -79,7 +79,7 @@ def read_key(text: str | None) -> str | None:
     """The Idempotency-Key header, None when absent. Raises Invalid."""
     if not text:
         return None
-    if not _KEY.fullmatch(text):
+    if not KEY_FORM.fullmatch(text):
         raise Invalid({"Idempotency-Key": ["1 to 128 visible ASCII characters"]})
     return text
 
@@ -92,9 +92,9 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     event_type = _event_type(data, errors)
     summary = _summary(data, errors)
     severity = _severity(data, errors)
-    module = _matched(data, "module", _MODULE, defaults.module, errors)
-    correlation_id = _matched(data, "correlation_id", _ID, defaults.correlation_id, errors)
-    event_id = _matched(data, "event_id", _ID, "", errors)
+    module = _matched(data, "module", MODULE_FORM, defaults.module, errors)
+    correlation_id = _matched(data, "correlation_id", ID_FORM, defaults.correlation_id, errors)
+    event_id = _matched(data, "event_id", ID_FORM, "", errors)
     occurred_at = _occurred_at(data, errors)
     payload = _payload(data, errors)
     if errors:
@@ -128,7 +128,7 @@ def _known(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _event_type(data: Mapping[str, Any], errors: dict[str, list[str]]) -> str:
     value = data.get("event_type")
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not TYPE_FORM.fullmatch(value):
         errors["event_type"] = ["required: 1 to 64 of a-z 0-9 . _ -"]
         return ""
     if value in RESERVED_TYPES or value.startswith(RESERVED_PREFIXES):

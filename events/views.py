@@ -18,11 +18,12 @@ from events.placement import Appended, IdempotencyConflict
 from events.polling import page_for, read_limit, read_number
 from events.publishing import publish, read_submission
 from gateway import headers
-from gateway.authentication import narrowed, refuse, require
+from gateway.authentication import narrowed, refused_credential, require
 from gateway.errors import Refusal
 from gateway.filters import SEVERITIES, BadFilter, Selection
 from gateway.principals import Refused, directory
 from gateway.rest import Endpoint, answer
+from gateway.schema import body_of, component, refuses
 from gateway.views import json_body
 from ledger.reader import reader
 
@@ -35,7 +36,11 @@ class EventsView(Endpoint):
     kinds = frozenset({"principal", "session", "service"})
 
     @extend_schema(
-        request=schema.Publication, responses={201: schema.Published, 200: schema.Published}, operation_id="publish"
+        operation_id="publish",
+        parameters=[schema.KEY_PARAMETER],
+        request=body_of("Publication"),
+        responses={201: schema.PUBLISHED, 200: schema.PUBLISHED},
+        extensions=refuses("idempotency_conflict"),
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Publish one event, or up to 500 in `events`. 201 means durable; the same again is 200 with the same ids."""
@@ -49,7 +54,12 @@ class EventsView(Endpoint):
         metrics.EVENTS_PUBLISHED.inc(appended.fresh)
         return answer(_published(appended, batch="events" in body), 201 if appended.created else 200)
 
-    @extend_schema(parameters=schema.POLL_PARAMETERS, responses=schema.EventPage, operation_id="poll")
+    @extend_schema(
+        operation_id="poll",
+        parameters=schema.POLL_PARAMETERS,
+        responses={200: component("EventPage")},
+        extensions=refuses("not_acceptable", "cursor_expired", "at_capacity"),
+    )
     async def get(self, request: HttpRequest) -> HttpResponseBase:
         """Events after, before or around a position; without one, the newest. Always oldest first."""
         _refuse_stream_accept(request)
@@ -83,7 +93,7 @@ class EventsView(Endpoint):
         try:
             self.principal = await directory.named(known.public_id, session_id=known.session_id)
         except Refused as refused:
-            raise refuse("main_auth_failed", refused, self.caller) from None
+            raise await refused_credential("main_auth_failed", refused, self.caller) from None
         require(self.principal, "events:read")
         return self.principal.selection & asked
 
@@ -91,15 +101,19 @@ class EventsView(Endpoint):
 class StatsView(Endpoint):
     scopes: ClassVar[dict[str, str | None]] = {"GET": "events:read"}
 
-    @extend_schema(parameters=schema.STATS_PARAMETERS, responses=schema.Stats, operation_id="event_stats")
+    @extend_schema(
+        operation_id="event_stats",
+        parameters=schema.stats_parameters(most_seconds=STATS_MOST_SECONDS, most_buckets=STATS_MOST_BUCKETS),
+        responses={200: component("Stats")},
+    )
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Counts per bucket of time and severity, for the last `seconds`."""
         query = headers.query_of(request.META["QUERY_STRING"].encode())
         seconds = read_number(query, "seconds", 900, least=1, most=STATS_MOST_SECONDS)
-        bucket_seconds = read_number(query, "bucket", 5, least=1, most=3600)
+        bucket_seconds = read_number(query, "bucket", 5, least=1, most=schema.BUCKET_MOST_SECONDS)
         if seconds / bucket_seconds > STATS_MOST_BUCKETS:
             raise BadFilter("bucket", f"at most {STATS_MOST_BUCKETS} buckets; take a larger one")
-        selection = self.principal.selection & read_filters(query)
+        selection = narrowed(self.principal.selection, read_filters(query))
         # Buckets begin at whole multiples, so that two readers see the same ones.
         first = int(time.time() - seconds) // bucket_seconds * bucket_seconds
         since = datetime.fromtimestamp(first, UTC)

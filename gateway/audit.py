@@ -30,13 +30,13 @@ def insert_many(rows: list[TokenAudit]) -> Sequence[None]:
 async def record(row: TokenAudit) -> None:
     """Write and wait for the commit. Raises LedgerUnavailable."""
     await writer.commit(insert_many, row)
-    _log(row)
+    log(row)
 
 
 def record_behind(row: TokenAudit) -> None:
     """Write without making anybody wait."""
     writer.write_behind(insert_many, row)
-    _log(row)
+    log(row)
 
 
 @dataclasses.dataclass(slots=True)
@@ -55,12 +55,14 @@ class Refusals:
 
     def __init__(self) -> None:
         # Oldest first, which is also whose minute is over first.
-        self._repeats: dict[tuple[str, str, str], _Gathered] = {}
+        self._repeats: dict[tuple[str, ...], _Gathered] = {}
         # The next look for those that are over. One for all: a flood from many addresses must not hold as many.
         self._timer: asyncio.TimerHandle | None = None
 
-    def record(self, *, reason: str, address: str, principal_id: str = "", correlation_id: str = "") -> None:
-        key = (address, reason, principal_id)
+    def record(
+        self, *, reason: str, address: str, principal_id: str = "", ticket_id: str = "", correlation_id: str = ""
+    ) -> None:
+        key = (address, reason, principal_id, ticket_id)
         repeats = self._repeats.get(key)
         if repeats is not None:
             repeats.row.count += 1
@@ -72,6 +74,7 @@ class Refusals:
             "reason": reason,
             "address": address,
             "principal_id": principal_id,
+            "ticket_id": ticket_id,
             "correlation_id": correlation_id,
         }
         record_behind(TokenAudit(**fields))
@@ -85,22 +88,21 @@ class Refusals:
             self._close(oldest)
         self._timer = loop.call_later(LOOK_SECONDS, self._close_due, loop) if self._repeats else None
 
-    def _close(self, key: tuple[str, str, str]) -> None:
+    def _close(self, key: tuple[str, ...]) -> None:
         gathered = self._repeats.pop(key)
         if gathered.row.count:
             record_behind(gathered.row)
 
 
-def _log(row: TokenAudit) -> None:
-    logger.info(
-        "%s ticket=%s principal=%s reason=%s address=%s correlation_id=%s",
-        row.action,
-        row.ticket_id or "-",
-        row.principal_id or "-",
-        row.reason or "-",
-        row.address or "-",
-        row.correlation_id or "-",
-    )
+def log(row: TokenAudit) -> None:
+    """The row as a line. Names and reasons may come from people, who must not be able to begin a line of their own."""
+    fields = ("ticket_id", "principal_id", "actor", "stream_id", "reason", "address", "correlation_id")
+    texts = [f"{name.removesuffix('_id')}={_one_line(getattr(row, name)) or '-'}" for name in fields[:-1]]
+    logger.info("%s %s correlation_id=%s", row.action, " ".join(texts), row.correlation_id or "-")
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 refusals = Refusals()

@@ -3,10 +3,14 @@
 import dataclasses
 from collections.abc import Iterable
 
+from django.conf import settings
+from django.http import HttpRequest
+
 from gateway import headers, metrics
 from gateway.audit import refusals
-from gateway.errors import Refusal
+from gateway.errors import Refusal, correlation_id_of
 from gateway.filters import Selection
+from gateway.limits import address_group, limiter
 from gateway.principals import Principal, Refused, directory
 
 
@@ -18,6 +22,19 @@ class Caller:
     correlation_id: str
 
 
+def caller_of(request: HttpRequest) -> Caller:
+    raw = getattr(request, "scope", {}).get("headers", ())
+    address = headers.client_address(request.META.get("REMOTE_ADDR", ""), raw, settings.TRUSTED_PROXIES)
+    return Caller(address, correlation_id_of(request))
+
+
+def note_exposure(error: BaseException, caller: Caller) -> None:
+    """A token that stood in a URL has leaked to every log on its way: the audit shall know, though not which it was."""
+    if isinstance(error, Refusal) and error.reason == "token_in_query":
+        metrics.AUTH_FAILURES.labels(error.reason).inc()
+        refusals.record(reason=error.reason, address=caller.address, correlation_id=caller.correlation_id)
+
+
 async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Principal | None:
     """The principal of the token header, None without one. Raises Refusal, LedgerUnavailable."""
     text = headers.credential(raw)
@@ -27,11 +44,15 @@ async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Pri
         return await directory.holder_of(text)
     except Refused as refused:
         metrics.PRINCIPALS_INVALID.inc()
-        raise refuse("main_auth_failed", refused, caller) from None
+        raise await refused_credential("main_auth_failed", refused, caller) from None
 
 
-def refuse(reason: str, refused: Refused, caller: Caller) -> Refusal:
-    """Note why in the audit; neither the answer nor the counter's label says it."""
+async def refused_credential(reason: str, refused: Refused, caller: Caller, *, ticket_id: str = "") -> Refusal:
+    """What to answer to a credential that is not valid. Why goes into the audit, and neither into the answer nor into
+    a label. An address whose credentials fail too often is told to wait; one whose credential is valid never is.
+
+    Raises LimitExceeded.
+    """
     # First: it knows only the reasons of the closed list, so no other can become a label.
     refusal = Refusal(reason)
     metrics.AUTH_FAILURES.labels(reason).inc()
@@ -39,8 +60,10 @@ def refuse(reason: str, refused: Refused, caller: Caller) -> Refusal:
         reason=f"{reason}: {refused.why}",
         address=caller.address,
         principal_id=refused.public_id,
+        ticket_id=ticket_id,
         correlation_id=caller.correlation_id,
     )
+    await limiter.spend("failed_credentials", address_group(caller.address))
     return refusal
 
 

@@ -3,7 +3,8 @@
 Exception
 +-- Refusal               the edge's answer, any status below; carries its reason and extra fields
 +-- LedgerUnavailable     (ledger)           -> 503 dependency_unavailable
-+-- TicketStoreUnavailable (gateway.tickets) -> 503 dependency_unavailable
++-- StoreUnavailable      (gateway.store)    -> 503 dependency_unavailable
++-- LimitExceeded         (gateway.limits)   -> 429 rate_limited, too_many_streams
 +-- OperationalError, InterfaceError (Django) -> 503 dependency_unavailable
 +-- BadFilter             (gateway.filters)  -> 422 validation_error
 +-- anything else                            -> 500 internal_error, logged with its correlation id
@@ -22,7 +23,8 @@ from rest_framework import exceptions as drf
 
 from gateway.asgi import Send
 from gateway.filters import BadFilter
-from gateway.tickets import TicketStoreUnavailable
+from gateway.limits import LimitExceeded
+from gateway.store import StoreUnavailable
 from ledger.faults import LedgerUnavailable
 
 logger = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "Send JSON in UTF-8 as application/json, without Content-Encoding."),
     "validation_error": (422, "Some fields have values that cannot be taken."),
     "rate_limited": (429, "Too many requests; try again later."),
+    "too_many_streams": (429, "This token has as many open streams as it may have; close one."),
     "internal_error": (500, "Something went wrong here. Tell the operators the correlation id."),
     "dependency_unavailable": (503, "Something this needs is away; try again shortly."),
     "draining": (503, "This server is about to stop and opens no more streams; try again, another one will answer."),
@@ -113,8 +116,11 @@ def refusal_for(error: BaseException) -> Refusal:
         case Refusal():
             return error
         # The last two come from where Django itself asks the database: sessions, the admin.
-        case LedgerUnavailable() | TicketStoreUnavailable() | OperationalError() | InterfaceError():
+        case LedgerUnavailable() | StoreUnavailable() | OperationalError() | InterfaceError():
             return Refusal("dependency_unavailable")
+        case LimitExceeded():
+            reason = "too_many_streams" if error.name == "streams" else "rate_limited"
+            return Refusal(reason, headers={"Retry-After": str(error.retry_after_seconds)})
         case BadFilter():
             return Refusal("validation_error", errors=error.errors)
         case Http404() | drf.NotFound():

@@ -5,6 +5,7 @@ narrowed by intersection only, so a ticket can never see more than its principal
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ SEVERITY_ALIASES = {"warning": "warn"}
 # More values in one filter is a mistake or an attack; the whole of a module list fits many times.
 VALUES_LIMIT = 100
 VALUE_LENGTH_LIMIT = 64
+# As whatever is stored; another value could match nothing.
+_VALUE = re.compile(rf"[A-Za-z0-9._-]{{1,{VALUE_LENGTH_LIMIT}}}", re.ASCII)
 
 Allowed = frozenset[str] | None
 
@@ -71,11 +74,11 @@ class BadFilter(Exception):
 
 def read_values(field: str, raw: Iterable[str]) -> Allowed:
     """The values of one field, each of which may be a comma list; None when nothing was given."""
-    values = {value for text in raw for item in text.split(",") if (value := item.strip())}
+    values = {value for text in raw for item in text.split(",") if (value := item.strip(" "))}
     if len(values) > VALUES_LIMIT:
         raise BadFilter(field, f"at most {VALUES_LIMIT} values")
-    if any(len(value) > VALUE_LENGTH_LIMIT or not value.isprintable() for value in values):
-        raise BadFilter(field, f"values have at most {VALUE_LENGTH_LIMIT} printable characters")
+    if not all(_VALUE.fullmatch(value) for value in values):
+        raise BadFilter(field, f"values are 1 to {VALUE_LENGTH_LIMIT} of A-Z a-z 0-9 . _ -")
     return frozenset(values) or None
 
 

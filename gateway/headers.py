@@ -10,7 +10,8 @@ from gateway import tokens
 from gateway.errors import Refusal
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# "unix" is whoever comes over a Unix socket and has no address.
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # Query keys under which a credential has no business: it would stand in logs and histories.
@@ -100,7 +101,9 @@ def _is_address(text: str) -> bool:
 
 
 def _within(text: str, networks: Sequence[Network]) -> bool:
+    if not text:
+        return "unix" in networks
     if not _is_address(text):
         return False
     address = ipaddress.ip_address(text)
-    return any(address in network for network in networks)
+    return any(not isinstance(network, str) and address in network for network in networks)

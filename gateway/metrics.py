@@ -17,3 +17,4 @@ TICKETS_ACTIVE = Gauge("vx11_operator_ephemeral_tokens_active", "Valid tickets i
 TICKETS_INVALID = Counter("vx11_operator_ephemeral_tokens_invalid_total", "Tickets refused at the stream.")
 AUTH_FAILURES = Counter("vx11_sse_auth_failures_total", "Refused credentials, by reason.", ["reason"])
 PRINCIPALS_INVALID = Counter("vx11_principal_token_invalid_total", "Refused principal and service tokens.")
+LIMITED = Counter("vx11_limited_total", "Requests answered 429, by what there was too much of.", ["limit"])

@@ -11,10 +11,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway import correlation, cors, headers
-from gateway.errors import refusal_for, respond
+from gateway.authentication import caller_of, note_exposure
+from gateway.errors import Refusal, refusal_for, respond
 
 # Probes address a process by whatever name it has; what they see is public.
 ANY_HOST_PATHS = frozenset({"/health", "/ready"})
+PAGE_METHODS = ("GET", "HEAD", "OPTIONS", "POST")
+DOCUMENTS_PREFIX = "/operator/api/docs/"
 CACHEABLE_PREFIX = "/static/"
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -39,14 +42,27 @@ class EdgeMiddleware:
             if request.path not in ANY_HOST_PATHS:
                 request.get_host()
             headers.query_of(scope.get("query_string", b""))
+            if request.method not in PAGE_METHODS and _is_page(request.path):
+                raise Refusal("method_not_allowed", headers={"Allow": ", ".join(PAGE_METHODS)})
             response = await self.get_response(request)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            note_exposure(error, caller_of(request))
             response = respond(refusal_for(error), correlation_id)
+        retry_after_seconds = getattr(request, "retry_after_seconds", None)
+        if retry_after_seconds is not None:
+            # A page that says so, see gateway.login.
+            response.status_code = 429
+            response["Retry-After"] = str(retry_after_seconds)
         response["X-Correlation-Id"] = correlation_id
         raw = scope.get("headers", ())
         for name, value in headers_for(request.path, request.method or "", raw).items():
             response.headers.setdefault(name, value)
         return without_body(response) if request.method == "HEAD" else response
+
+
+def _is_page(path: str) -> bool:
+    """Endpoints of the API know better which methods they take."""
+    return path.startswith(DOCUMENTS_PREFIX) or not path.startswith(cors.API_PREFIX)
 
 
 def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:

@@ -15,6 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from gateway import tokens
+from gateway.notices import tokens_updating
 
 
 class RightsVersion(models.Model):
@@ -44,6 +45,7 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
     def update(self, **kwargs: Any) -> int:
         with transaction.atomic(using=self.db):
             RightsVersion.bump()
+            tokens_updating.send(AccessToken, queryset=self, values=kwargs)
             return super().update(**kwargs)
 
     def revoke(self, *, because: str) -> int:

@@ -94,6 +94,8 @@ class Snapshot:
     by_digest: dict[str, Standing]
     by_public_id: dict[str, Standing]
     ended_sessions: frozenset[str] = frozenset()
+    # Ended by an administrator.
+    ended_streams: frozenset[str] = frozenset()
 
     def with_token(self, text: str) -> Principal:
         """The principal of a token text. Raises Refused."""
@@ -219,7 +221,7 @@ def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
             generation=sessions.generation(user),
         )
         by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
-    snapshot = Snapshot(version, by_digest, by_public_id, sessions.ended())
+    snapshot = Snapshot(version, by_digest, by_public_id, sessions.ended(), sessions.ended_streams())
     return known if known == snapshot else snapshot
 
 

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from gateway import headers
 from gateway.asgi import Receive, Scope, Send
-from gateway.authentication import Caller, refuse, require, with_header
+from gateway.authentication import Caller, caller_of, refused_credential, require, with_header
 from gateway.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body, replay
 from gateway.errors import Refusal, correlation_id_of, refusal_for, respond, send_refusal
 from gateway.middleware import EdgeMiddleware, GetResponse, headers_for
@@ -89,12 +89,6 @@ class Endpoint(APIView):
         return ", ".join(allowed + ["HEAD"] * ("GET" in allowed))
 
 
-def caller_of(request: HttpRequest) -> Caller:
-    raw = request.scope["headers"] if isinstance(request, ASGIRequest) else ()
-    address = headers.client_address(request.META.get("REMOTE_ADDR", ""), raw, settings.TRUSTED_PROXIES)
-    return Caller(address, correlation_id_of(request))
-
-
 async def principal_of(request: HttpRequest, caller: Caller) -> Principal:
     """Who calls: by token header, else by the console's session. Raises Refusal, LedgerUnavailable."""
     raw = request.scope["headers"] if isinstance(request, ASGIRequest) else ()
@@ -109,7 +103,7 @@ async def principal_of(request: HttpRequest, caller: Caller) -> Principal:
     try:
         return await directory.user_in_session(user.pk, request.session.session_key)
     except Refused as refused:
-        raise refuse("main_auth_failed", refused, caller) from None
+        raise await refused_credential("main_auth_failed", refused, caller) from None
 
 
 class _CsrfCheck(CsrfViewMiddleware):

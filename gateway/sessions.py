@@ -1,6 +1,6 @@
-"""Console sessions as principals: how they are named, and that signing out ends what they opened."""
+"""Console sessions as principals: how they are named, and what was ended of them and of streams."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from gateway.models import EndedSession, RightsVersion
+from gateway.models import EndedSession, EndedStream, RightsVersion
 
 ID_LENGTH = 20
 
@@ -32,7 +32,12 @@ def generation(user: User) -> str:
 
 def ended() -> frozenset[str]:
     """The sessions that were signed out of and may still be named by a ticket or a stream."""
-    return frozenset(EndedSession.objects.filter(at__gte=_memory_begins()).values_list("session_id", flat=True))
+    return frozenset(EndedSession.objects.filter(at__gte=memory_begins()).values_list("session_id", flat=True))
+
+
+def ended_streams() -> frozenset[str]:
+    """The streams that an administrator ended and that may still be open somewhere."""
+    return frozenset(EndedStream.objects.filter(at__gte=memory_begins()).values_list("stream_id", flat=True))
 
 
 def signed_out(request: HttpRequest | None, **kwargs: Any) -> None:
@@ -40,14 +45,14 @@ def signed_out(request: HttpRequest | None, **kwargs: Any) -> None:
     if request is None or not request.session.session_key:
         return
     with transaction.atomic():
-        EndedSession.objects.filter(at__lt=_memory_begins()).delete()
+        EndedSession.objects.filter(at__lt=memory_begins()).delete()
         EndedSession.objects.update_or_create(
             session_id=session_id(request.session.session_key), defaults={"at": timezone.now()}
         )
         RightsVersion.bump()
 
 
-def _memory_begins() -> Any:
+def memory_begins() -> datetime:
     """Nothing that a session opened outlives it by more than a ticket and a stream."""
     seconds = settings.SSE_TOKEN_TTL_SECONDS + 2 * settings.STREAM_MAX_AGE_SECONDS
     return timezone.now() - timedelta(seconds=seconds)

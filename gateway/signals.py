@@ -1,15 +1,27 @@
-"""Every change of rights, however it is made in this process, bumps RightsVersion and expires the directory."""
+"""What follows from a change, however it is made in this process.
+
+Every change of rights bumps RightsVersion and expires the directory. Every revocation and deletion of a token, and
+every sign-in, is an audit row; a row that is saved learns who did it, and is a log line once it is committed.
+"""
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.signals import user_logged_out
-from django.db import transaction
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import models, transaction
 from django.db.models import signals
+from django.http import HttpRequest
 
-from gateway.models import AccessToken, RightsVersion
+from gateway import actors, audit
+from gateway.authentication import caller_of
+from gateway.models import AccessToken, RightsVersion, TokenAudit
+from gateway.notices import tokens_updating
 from gateway.principals import directory
-from gateway.sessions import signed_out
+from gateway.sessions import principal_id, signed_out
+
+Action = TokenAudit.Action
+NAME_LENGTH = 150
 
 
 def connect() -> None:
@@ -23,6 +35,18 @@ def connect() -> None:
     signals.pre_delete.connect(rights_changed, sender=AccessToken, dispatch_uid="gateway.rights.token_deleted")
     signals.m2m_changed.connect(rights_changed, sender=User.groups.through, dispatch_uid="gateway.rights.groups")
     user_logged_out.connect(signed_out, dispatch_uid="gateway.sessions.signed_out")
+    _connect_audit()
+
+
+def _connect_audit() -> None:
+    signals.pre_save.connect(note_actor, sender=TokenAudit, dispatch_uid="gateway.audit.actor")
+    signals.post_save.connect(log_saved, sender=TokenAudit, dispatch_uid="gateway.audit.log")
+    signals.pre_save.connect(token_saving, sender=AccessToken, dispatch_uid="gateway.audit.token_saving")
+    signals.pre_delete.connect(token_deleting, sender=AccessToken, dispatch_uid="gateway.audit.token_deleting")
+    tokens_updating.connect(audit_update, dispatch_uid="gateway.audit.tokens_updating")
+    user_logged_in.connect(user_signed_in, dispatch_uid="gateway.audit.signed_in")
+    user_logged_out.connect(user_signed_out, dispatch_uid="gateway.audit.signed_out")
+    user_login_failed.connect(sign_in_failed, dispatch_uid="gateway.audit.sign_in_failed")
 
 
 def rights_changed(**kwargs: Any) -> None:
@@ -36,3 +60,78 @@ def rights_changed(**kwargs: Any) -> None:
 
 def token_saved(**kwargs: Any) -> None:
     transaction.on_commit(directory.expire)
+
+
+def note_actor(instance: TokenAudit, **kwargs: Any) -> None:
+    actor = actors.current.get()
+    instance.actor = instance.actor or actor.name[:NAME_LENGTH]
+    instance.address = instance.address or actor.address
+    instance.correlation_id = instance.correlation_id or actor.correlation_id
+
+
+def log_saved(instance: TokenAudit, **kwargs: Any) -> None:
+    transaction.on_commit(lambda: audit.log(instance))
+
+
+def token_saving(instance: AccessToken, update_fields: frozenset[str] | None, **kwargs: Any) -> None:
+    """A token that is saved as revoked and was not before."""
+    written = update_fields is None or "revoked_at" in update_fields
+    if instance.revoked_at is None or not written:
+        return
+    if AccessToken.objects.filter(pk=instance.pk, revoked_at=None).exists():
+        TokenAudit.of_token(Action.TOKEN_REVOKED, instance, reason=instance.revoked_because).save()
+
+
+def audit_update(queryset: models.QuerySet[AccessToken], values: dict[str, Any], **kwargs: Any) -> None:
+    """Tokens that a bulk change is about to revoke. The new value may be an expression, as that of bulk_update is."""
+    if values.get("revoked_at") is None:
+        return
+    # Named again by id, because the queryset may be ordered, sliced or joined in ways that cannot be added to.
+    chosen = AccessToken.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)), revoked_at=None)
+    if hasattr(values["revoked_at"], "resolve_expression"):
+        chosen = chosen.annotate(becomes=values["revoked_at"]).exclude(becomes=None)
+    because = values.get("revoked_because", "")
+    for token in chosen:
+        TokenAudit.of_token(Action.TOKEN_REVOKED, token, reason=because if isinstance(because, str) else "").save()
+
+
+def token_deleting(instance: AccessToken, origin: Any = None, **kwargs: Any) -> None:
+    """By whichever way, or with its user."""
+    user = instance.user if _is_about(origin, get_user_model()) else None
+    reason = f"with its user {user.get_username()}" if user is not None else ""
+    TokenAudit.of_token(Action.TOKEN_DELETED, instance, reason=reason).save()
+
+
+def _is_about(origin: Any, model: type[models.Model]) -> bool:
+    """What was deleted in the first place: a row, or all of a queryset."""
+    return isinstance(origin, model) or getattr(origin, "model", None) is model
+
+
+def user_signed_in(request: HttpRequest | None, user: User, **kwargs: Any) -> None:
+    _audit_user(Action.SIGNED_IN, request, user)
+
+
+def user_signed_out(request: HttpRequest | None, user: User | None, **kwargs: Any) -> None:
+    # Signing out without being signed in is nothing.
+    if user is not None:
+        _audit_user(Action.SIGNED_OUT, request, user)
+
+
+def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+    """Names the user if there is one. What else was typed is not kept: people type passwords there."""
+    typed = credentials.get(User.USERNAME_FIELD)
+    user = User.objects.filter(**{User.USERNAME_FIELD: typed}).first() if isinstance(typed, str) else None
+    _audit_user(Action.SIGN_IN_FAILED, request, user)
+
+
+def _audit_user(action: str, request: HttpRequest | None, user: User | None) -> None:
+    """In the answer's own time and not behind it: whoever is signed in is on record."""
+    row = TokenAudit(action=action, reason="" if user else "unknown user")
+    if user is not None:
+        row.principal_id, row.principal_name = principal_id(user.pk), user.get_username()
+    if action != Action.SIGN_IN_FAILED and user is not None:
+        row.actor = user.get_username()
+    if request is not None:
+        caller = caller_of(request)
+        row.address, row.correlation_id = caller.address, caller.correlation_id
+    row.save()

@@ -48,8 +48,9 @@ class TicketLocMemCache(LocMemCache):
         for key in [key for key, expires in self._expire_info.items() if expires is not None and expires <= now]:
             self._delete(key)  # type: ignore[attr-defined]  # as above
 
-    def __len__(self) -> int:
-        """How many tickets are alive."""
+    def count(self, prefix: str) -> int:
+        """How many entries whose key begins so are alive."""
         now = time.time()
         with self._lock:  # type: ignore[attr-defined]  # as above
-            return sum(1 for expires in self._expire_info.values() if expires is None or expires > now)
+            entries = self._expire_info.items()
+            return sum(1 for key, expires in entries if key.startswith(prefix) and (expires is None or expires > now))

@@ -4,44 +4,32 @@ They live in the cache alias "tickets" under the digest of their text; the value
 public id and holds nothing that could be used as a credential.
 """
 
-import asyncio
 import dataclasses
 import functools
 import itertools
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
-from django.core.cache.backends.base import BaseCache
-from django.core.cache.backends.locmem import LocMemCache
-from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError
 
 from gateway import tokens
 from gateway.filters import Selection
+from gateway.limits import address_group, limiter
 from gateway.principals import Principal
-from gateway.ticket_cache import TicketLocMemCache, TicketStoreFull
+from gateway.store import ask, the_store
+from gateway.ticket_cache import TicketLocMemCache
 
 logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "vx11:sse_token:"
+# Until its time is over, a used ticket is remembered by its public id: whoever brings it again has stolen it or lost
+# its own answer, and the audit shall say which ticket it was.
+USED_PREFIX = "vx11:used_ticket:"
 # How far valid tickets are counted.
 COUNT_LIMIT = 100_000
 # Written to find out whether the store takes anything.
 PROBE_KEY = "vx11:probe"
 PROBE_SECONDS = 5
-# Threads that talk to Redis, each with a connection: django-redis has no asynchronous client.
-STORE_THREADS = 4
-STORE_WAIT_SECONDS = 1.5
-
-Result = TypeVar("Result")
-
-
-class TicketStoreUnavailable(Exception):
-    """The store is away, refuses or is full: nothing can be said about any ticket."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,74 +59,76 @@ def new(principal: Principal, selection: Selection) -> Ticket:
     return Ticket(tokens.new_public_id("t"), principal.public_id, selection, principal.session_id)
 
 
-async def store(text: str, ticket: Ticket) -> None:
-    """Make the ticket valid for its lifetime. Raises TicketStoreUnavailable."""
-    store_one = functools.partial(the_store().set, _key(text), ticket.as_json(), settings.SSE_TOKEN_TTL_SECONDS)
-    await _ask(store_one)
+class Used(Exception):
+    """The ticket was used before; `public_id` says which it was."""
+
+    def __init__(self, public_id: str) -> None:
+        super().__init__(public_id)
+        self.public_id = public_id
+
+
+async def store(text: str, ticket: Ticket, *, address: str) -> None:
+    """Make the ticket valid for its lifetime. Raises LimitExceeded, StoreUnavailable."""
+
+    def store_one() -> None:
+        limiter.charge("tickets", ticket.principal_id)
+        limiter.charge("tickets_by_address", address_group(address))
+        the_store().set(_key(text), ticket.as_json(), settings.SSE_TOKEN_TTL_SECONDS)
+
+    await ask(store_one)
 
 
 async def find(text: str) -> Ticket | None:
-    """The ticket of this text while it is valid; uses nothing up. Raises TicketStoreUnavailable."""
+    """The ticket of this text while it is valid; uses nothing up. Raises Used, StoreUnavailable."""
+    key, used_key = _key(text), _key(text, USED_PREFIX)
     try:
-        data = await _ask(functools.partial(the_store().get, _key(text)))
-        return None if data is None else Ticket.from_json(data)
+        found = await ask(functools.partial(the_store().get_many, [key, used_key]))
+        if key in found:
+            return Ticket.from_json(found[key])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # Written by another version of this program, or by somebody else: whatever it is, it is no ticket of ours.
         logger.error("the ticket store holds what is no ticket: %s", type(error).__name__)
         return None
+    if used_key in found:
+        raise Used(str(found[used_key]))
+    return None
 
 
-async def use(text: str) -> bool:
-    """Use the ticket up. True for exactly one caller, however many try at once. Raises TicketStoreUnavailable."""
+async def use(text: str, ticket: Ticket) -> bool:
+    """Use the ticket up. True for exactly one caller, however many try at once. Raises StoreUnavailable."""
     if not settings.SSE_TOKEN_SINGLE_USE:
         return await find(text) is not None
-    return bool(await _ask(functools.partial(the_store().delete, _key(text))))
+
+    def use_it() -> bool:
+        if not the_store().delete(_key(text)):
+            return False
+        the_store().set(_key(text, USED_PREFIX), ticket.public_id, settings.SSE_TOKEN_TTL_SECONDS)
+        return True
+
+    return await ask(use_it)
 
 
 async def check() -> None:
     """Whether tickets can be issued now: a store that is full or read-only still answers when asked for one.
 
-    Raises TicketStoreUnavailable.
+    Raises StoreUnavailable.
     """
-    await _ask(functools.partial(the_store().set, PROBE_KEY, 1, PROBE_SECONDS))
+    await ask(functools.partial(the_store().set, PROBE_KEY, 1, PROBE_SECONDS))
 
 
 async def count() -> int:
-    """How many tickets are valid now, counted to COUNT_LIMIT. Raises TicketStoreUnavailable."""
-    return await _ask(_count)
+    """How many tickets are valid now, counted to COUNT_LIMIT. Raises StoreUnavailable."""
+    return await ask(_count)
 
 
 def _count() -> int:
     store = the_store()
     if isinstance(store, TicketLocMemCache):
-        return min(len(store), COUNT_LIMIT)
+        return min(store.count(KEY_PREFIX), COUNT_LIMIT)
     keys = store.iter_keys(f"{KEY_PREFIX}*", itersize=1000)  # type: ignore[attr-defined]  # django-redis has it
     return sum(1 for _ in itertools.islice(keys, COUNT_LIMIT))
 
 
-def _key(text: str) -> str:
+def _key(text: str, prefix: str = KEY_PREFIX) -> str:
     # A ticket is a uuid, and uuids are equal whatever the case of their digits.
-    return KEY_PREFIX + tokens.digest(text.lower())
-
-
-@functools.cache
-def the_store() -> BaseCache:
-    """One for the process; `caches` would make a new one for every request. Both backends are safe for threads."""
-    return caches["tickets"]
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="tickets")
-
-
-async def _ask(call: Callable[[], Result]) -> Result:
-    """The store's answer; every way in which it can fail is TicketStoreUnavailable."""
-    try:
-        if isinstance(the_store(), LocMemCache):
-            return call()
-        async with asyncio.timeout(STORE_WAIT_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(_pool(), call)
-    except (ConnectionInterrupted, RedisError, TicketStoreFull, TimeoutError, OSError) as error:
-        logger.error("the ticket store failed: %s", type(error).__name__)
-        raise TicketStoreUnavailable from error
+    return prefix + tokens.digest(text.lower())

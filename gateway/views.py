@@ -7,9 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 
-from gateway import audit, metrics, tickets, tokens
+from gateway import audit, metrics, schema, tickets, tokens
 from gateway.authentication import narrowed
 from gateway.bodies import json_object
 from gateway.errors import REASONS, Refusal
@@ -26,26 +25,14 @@ def errors_page(request: HttpRequest) -> HttpResponse:
     return render(request, "gateway/errors.html", {"reasons": reasons})
 
 
-class TicketRequest(serializers.Serializer[Any]):
-    """What narrows a ticket; everything may be left out."""
-
-    modules = serializers.ListField(child=serializers.CharField(), required=False)
-    severities = serializers.ListField(child=serializers.CharField(), required=False)
-    event_types = serializers.ListField(child=serializers.CharField(), required=False)
-
-
-class TicketAnswer(serializers.Serializer[Any]):
-    sse_token = serializers.UUIDField()
-    ttl_sec = serializers.IntegerField()
-    expires_in_sec = serializers.IntegerField()
-    endpoint = serializers.CharField()
-    usage = serializers.CharField()
-
-
 class SseTokenView(Endpoint):
     scopes: ClassVar[dict[str, str | None]] = {"POST": "tickets:issue"}
 
-    @extend_schema(request=TicketRequest, responses={200: TicketAnswer}, operation_id="issue_ticket")
+    @extend_schema(
+        operation_id="issue_ticket",
+        request=schema.body_of("TicketRequest"),
+        responses={200: schema.component("Ticket")},
+    )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Trade a principal token for a ticket: 60 seconds, one use."""
         started = time.perf_counter()
@@ -71,9 +58,11 @@ class SseTokenView(Endpoint):
         )
 
     async def _issue(self, asked: Selection) -> str:
-        """The audit row is committed before anybody holds the ticket: none can exist that is not on record."""
+        """The audit row is committed before anybody is told the ticket: none can be used that is not on record."""
         ticket = tickets.new(self.principal, narrowed(self.principal.selection, asked))
         text = tokens.mint_ticket()
+        # Before the row, because what is over the limit is not issued; a ticket that nobody is told is worth nothing.
+        await tickets.store(text, ticket, address=self.caller.address)
         await audit.record(
             TokenAudit(
                 action=TokenAudit.Action.TICKET_ISSUED,
@@ -84,7 +73,6 @@ class SseTokenView(Endpoint):
                 correlation_id=self.caller.correlation_id,
             )
         )
-        await tickets.store(text, ticket)
         return text
 
 

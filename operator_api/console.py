@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from gateway.login import ThrottledForm
+
 API_URL = "/operator/api"
 
 
@@ -25,6 +27,7 @@ def console(request: HttpRequest) -> HttpResponse:
 
 login = LoginView.as_view(
     template_name="operator_api/login.html",
+    authentication_form=ThrottledForm,
     next_page="console",
     redirect_authenticated_user=True,
     extra_context={"version": settings.VERSION},

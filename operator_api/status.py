@@ -6,7 +6,7 @@ from typing import Any
 from events.relay import the_relay
 from events.sessions import the_sessions
 from gateway import metrics, tickets
-from gateway.tickets import TicketStoreUnavailable
+from gateway.store import StoreUnavailable
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from operator_api import windows
@@ -47,7 +47,7 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
 async def _cache_up() -> bool:
     try:
         await tickets.check()
-    except TicketStoreUnavailable:
+    except StoreUnavailable:
         return False
     return True
 
@@ -56,7 +56,7 @@ async def count_tickets() -> None:
     """Bring the gauges of valid tickets up to date."""
     try:
         valid = float(await tickets.count())
-    except TicketStoreUnavailable:
+    except StoreUnavailable:
         valid = float("nan")
     metrics.TICKETS_STORED.set(valid)
     metrics.TICKETS_ACTIVE.set(valid)

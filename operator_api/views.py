@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from gateway.errors import Refusal
 from gateway.rest import Endpoint, answer
-from operator_api import schema
+from gateway.schema import component, refuses
 from operator_api.status import count_tickets, readiness, window_status
 
 ROLE_MODULE = "tentaculo_link"
@@ -19,7 +19,7 @@ class WindowStatusView(Endpoint):
     kinds = frozenset({"principal", "session", "service"})
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
-    @extend_schema(responses=schema.WindowStatus, operation_id="window_status")
+    @extend_schema(operation_id="window_status", responses={200: component("WindowStatus")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """May operators act, until when, and is a core module down?"""
         return answer(await window_status())
@@ -28,7 +28,7 @@ class WindowStatusView(Endpoint):
 class HealthView(Endpoint):
     public = True
 
-    @extend_schema(responses=schema.Health, operation_id="health")
+    @extend_schema(operation_id="health", responses={200: component("Health")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """The process answers. Touches nothing else."""
         return answer({"status": "ok", "module": ROLE_MODULE, "version": settings.VERSION})
@@ -37,7 +37,9 @@ class HealthView(Endpoint):
 class ReadyView(Endpoint):
     public = True
 
-    @extend_schema(responses=schema.Ready, operation_id="ready")
+    @extend_schema(
+        operation_id="ready", responses={200: component("Ready")}, extensions=refuses("dependency_unavailable")
+    )
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Whether this process should get requests; names what is away."""
         ready, report = await readiness()
@@ -50,7 +52,8 @@ class MetricsView(Endpoint):
     kinds = frozenset({"principal", "session", "service"})
     scopes: ClassVar[dict[str, str | None]] = {"GET": "metrics:read"}
 
-    @extend_schema(exclude=True)
+    @extend_schema(operation_id="metrics", responses={(200, "text/plain"): {"type": "string"}})
     async def get(self, request: HttpRequest) -> HttpResponse:
+        """What Prometheus reads."""
         await count_tickets()
         return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

@@ -12,6 +12,7 @@ import django
 import pytest
 
 from tests.client import Client, Event
+from tests.security import recording
 from tests.servers import PrivatePostgres, PrivateRedis
 from tests.stacks import Size, Stack
 
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="what to test: one process on SQLite, or two servers on a private PostgreSQL and Redis",
     )
+    recording.add_option(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["VX11_SECRET_KEY"] = secrets.token_urlsafe(64)
     # pytest-django does this only for those who name the settings before it looks for conftest files.
     django.setup()
+    recording.activate(config)
 
 
 def _only_directs(config: pytest.Config) -> bool:

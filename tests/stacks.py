@@ -68,6 +68,11 @@ class Stack:
             "VX11_PRINCIPAL_TOKEN": self.principal_token,
             "VX11_SERVICE_TOKEN": self.service_token,
             "VX11_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+            # All tests come from one address, and many of them fail on purpose.
+            "VX11_FAILED_CREDENTIAL_RATE": "1000000/s",
+            "VX11_LOGIN_RATE": "1000000/s",
+            "VX11_TOKEN_RATE": "1000000/s",
+            "VX11_PUBLISH_RATE": "1000000/s",
         }
         if self.size == "scaled":
             self._exit.enter_context(self.redis)

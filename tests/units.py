@@ -9,11 +9,13 @@ import pytest
 def ledger(transactional_db: None) -> Iterator[None]:
     """An empty database that threads share; what a process keeps running and in memory begins with the test."""
     # Not above: conftest files read this module, and pytest reads those before Django is set up.
+    from gateway.limits import limiter
     from gateway.principals import directory
     from ledger.reader import reader
     from ledger.writer import writer
 
     directory.forget()
+    limiter.forget()
     yield
     writer.close()
     reader.close()

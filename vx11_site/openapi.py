@@ -1,24 +1,49 @@
-"""What the OpenAPI document shows: the API under its first names, and the stream, which no view answers."""
+"""The OpenAPI document: the API under its first names, the stream, which no view answers, and what all refuse.
 
-from collections.abc import Callable
+Views say what they take and give; what follows from what a view is (has it a body, does it want a credential, does it
+ask the database) is added here, for all of them in one place.
+"""
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
+from django.urls import resolve
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.schema import FILTER_PARAMETERS
+import events.schema
+import gateway.schema
+import operator_api.schema
+from gateway.errors import REASONS
 from gateway.headers import SECURITY_HEADERS
+from gateway.rest import SAFE_METHODS, Endpoint
+from gateway.schema import COMMON_HEADERS, REFUSALS, Json, refusal_name, refusal_responses
 
-Endpoint = tuple[str, str, str, Callable[..., Any]]
+Listed = tuple[str, str, str, Callable[..., Any]]
 
+# The first whose schemas are JSON Schema, in which can be said what is meant.
+OPENAPI_VERSION = "3.1.1"
 API_PREFIX = "/operator/api/"
-SHOWN_PATHS = frozenset({"/health", "/ready"})
+SHOWN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 # Second names of endpoints that are in the document already.
 ALIASES = frozenset({"/operator/api/chat/window/status", "/operator/api/windows"})
 STREAM_PATH = "/operator/api/events/stream"
-# As in SPECTACULAR_SETTINGS; {} is the ticket, which stands in the query.
-STREAM_SECURITY: list[dict[str, list[str]]] = [{}, {"token": []}, {"bearer": []}]
+ALL_KINDS = frozenset({"principal", "session", "service"})
+
+TOKEN_SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}]
+SECURITY_SCHEMES = {
+    "token": {"type": "apiKey", "in": "header", "name": "X-VX11-Token"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": settings.SESSION_COOKIE_NAME,
+        "description": "The console's. A write must prove with X-CSRFToken that the console's page made it.",
+    },
+}
 
 
 class DocumentView(SpectacularSwaggerSplitView):
@@ -31,34 +56,96 @@ class DocumentView(SpectacularSwaggerSplitView):
         return response
 
 
-def first_names_only(endpoints: list[Endpoint]) -> list[Endpoint]:
+def first_names_only(endpoints: list[Listed]) -> list[Listed]:
     """For drf-spectacular: leaves out aliases, and every page that is not of the API."""
     return [endpoint for endpoint in endpoints if _is_shown(endpoint[0])]
 
 
-def add_stream(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """For drf-spectacular: the stream's entry, written here because a consumer has no serializers."""
-    own = [
-        _parameter("token", "A ticket. Without one, send a principal token in a header."),
-        _parameter("last_event_id", "Cursor to go on from. The Last-Event-ID header wins."),
-        _parameter("follow", "false: replay what is there, then end."),
-    ]
-    filters = [_parameter(parameter.name, "May repeat or hold a comma list.") for parameter in FILTER_PARAMETERS]
-    codes = {"400": "Bad query", "401": "No valid ticket", "403": "Right missing", "406": "Accept", "503": "Away"}
-    result["paths"][STREAM_PATH] = {
-        "get": {
-            "operationId": "stream",
-            "description": "Server-Sent Events: what is after the cursor, then what happens, as it happens.",
-            "tags": ["events"],
-            "parameters": own + filters,
-            "security": STREAM_SECURITY,
-            "responses": {
-                "200": {"description": "The stream", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-                **{code: {"description": text} for code, text in codes.items()},
-            },
-        }
+def complete(result: Json, **kwargs: Any) -> Json:
+    """For drf-spectacular: adds the stream, the components, and to every operation what follows from what it is."""
+    result["openapi"] = OPENAPI_VERSION
+    result["components"] = {
+        "schemas": gateway.schema.SCHEMAS | events.schema.SCHEMAS | operator_api.schema.SCHEMAS,
+        "responses": refusal_responses(),
+        "securitySchemes": SECURITY_SCHEMES,
     }
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            _complete_view(operation, method.upper(), path, result["components"]["schemas"])
+    result["paths"][STREAM_PATH] = events.schema.stream_operations()
+    for method, operation in result["paths"][STREAM_PATH].items():
+        _complete_stream(operation, method.upper())
     return result
+
+
+def _complete_view(operation: Json, method: str, path: str, schemas: dict[str, Json]) -> None:
+    view = resolve(path).func.cls  # type: ignore[attr-defined]  # DRF leaves the class there
+    is_public = view.public or path in settings.PUBLIC_ENTRY_POINTS
+    if body := operation.get("requestBody"):
+        body["required"] = not _takes_nothing(body["content"]["application/json"]["schema"], schemas)
+    scope = None if is_public else view.scopes.get(method)
+    operation["security"] = [] if is_public else _security(view)
+    _name_scope(operation, scope)
+    reasons = {"bad_request", "internal_error", *_of_input(operation)}
+    if not is_public:
+        reasons |= set(_of_credentials(method, scope=scope, kinds=view.kinds))
+    _finish(operation, reasons)
+
+
+def _complete_stream(operation: Json, method: str) -> None:
+    if method == "OPTIONS":
+        operation["security"] = []
+        _finish(operation, set())
+        return
+    # {} is the ticket, which stands in the query.
+    operation["security"] = [{}, *TOKEN_SECURITY]
+    _name_scope(operation, "events:read")
+    reasons = {"bad_request", "internal_error", *_of_credentials(method, scope="events:read", kinds=frozenset())}
+    _finish(operation, reasons)
+
+
+def _of_input(operation: Json) -> Iterator[str]:
+    """The reasons that come with a body, and with parameters."""
+    if "requestBody" in operation:
+        yield from ("malformed_json", "payload_too_large", "unsupported_media_type", "validation_error")
+    if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
+        yield "validation_error"
+
+
+def _of_credentials(method: str, *, scope: str | None, kinds: frozenset[str]) -> Iterator[str]:
+    """The reasons that come with a credential, which is looked up, and may fail too often."""
+    yield from ("main_auth_failed", "rate_limited", "dependency_unavailable")
+    if scope is not None or kinds != ALL_KINDS or method not in SAFE_METHODS:
+        yield "insufficient_scope"
+
+
+def _finish(operation: Json, reasons: set[str]) -> None:
+    """Turn reasons into responses, and give every success the headers that all answers have."""
+    for status, response in operation["responses"].items():
+        response["headers"] = COMMON_HEADERS | response.get("headers", {})
+        response["description"] = response.get("description") or HTTPStatus(int(status)).phrase
+        if links := events.schema.LINKS.get(operation["operationId"]):
+            response["links"] = links
+    for status in sorted({REASONS[reason][0] for reason in reasons.union(operation.pop(REFUSALS, ()))}):
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{refusal_name(status)}"}
+
+
+def _security(view: type[Endpoint]) -> list[dict[str, list[str]]]:
+    return [*TOKEN_SECURITY, {"session": []}] if "session" in view.kinds else TOKEN_SECURITY
+
+
+def _name_scope(operation: Json, scope: str | None) -> None:
+    if scope is not None:
+        operation["x-required-scope"] = scope
+
+
+def _takes_nothing(schema: Json, schemas: dict[str, Json]) -> bool:
+    """Whether an empty body will do, which is read as {}."""
+    if "$ref" in schema:
+        return _takes_nothing(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        return any(_takes_nothing(each, schemas) for each in schema["anyOf"])
+    return not schema.get("required")
 
 
 def _is_shown(path: str) -> bool:
@@ -66,7 +153,3 @@ def _is_shown(path: str) -> bool:
         return True
     pages = (f"{API_PREFIX}v1/", f"{API_PREFIX}schema/", f"{API_PREFIX}docs/")
     return path.startswith(API_PREFIX) and not path.startswith(pages) and path not in ALIASES
-
-
-def _parameter(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}

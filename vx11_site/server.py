@@ -29,6 +29,7 @@ from events import capacity
 from events.outlets import EXTENSION
 from events.sessions import the_sessions
 from gateway.bodies import body_limit_bytes
+from gateway.chores import Scheduler
 from vx11_site.http1 import Channel, Factory, Request
 from vx11_site.logging import redact
 
@@ -159,7 +160,13 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         if self.signal_handlers:
             # Not at once: the reactor runs before its loop does.
             reactor.callWhenRunning(reactor.callLater, 0, self._listen_to_signals)
-        super().run()
+        reactor.callWhenRunning(reactor.callLater, 0, lambda: the_sessions().start())
+        scheduler = Scheduler()
+        scheduler.start()
+        try:
+            super().run()
+        finally:
+            scheduler.stop()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         """Daphne's own access log: it would print tickets, and requests are logged when they end."""

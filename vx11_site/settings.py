@@ -16,7 +16,8 @@ ENVIRONMENT = Environment()
 VERSION = __version__
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+# It holds the database and the secret key: nobody else's business.
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
 REDIS_URL = ENVIRONMENT.text("VX11_REDIS_URL")
 
@@ -112,11 +113,17 @@ def _public_entry_points() -> frozenset[str]:
     )
 
 
+def _trusted_proxies() -> list[Any]:
+    """Networks, and "unix" for whoever comes over a Unix socket, who has no address."""
+    names = ENVIRONMENT.items("VX11_TRUSTED_PROXIES")
+    return [name if name == "unix" else ipaddress.ip_network(name, strict=False) for name in names]
+
+
 SECRET_KEY = ENVIRONMENT.text("VX11_SECRET_KEY") or _kept_secret_key()
 ALLOWED_HOSTS = ENVIRONMENT.items("VX11_ALLOWED_HOSTS")
 PUBLIC_URL = ENVIRONMENT.text("VX11_PUBLIC_URL").rstrip("/")
 ALLOWED_ORIGINS = frozenset(ENVIRONMENT.items("VX11_ALLOWED_ORIGINS"))
-TRUSTED_PROXIES = [ipaddress.ip_network(item, strict=False) for item in ENVIRONMENT.items("VX11_TRUSTED_PROXIES")]
+TRUSTED_PROXIES = _trusted_proxies()
 PUBLIC_ENTRY_POINTS = _public_entry_points()
 PRINCIPAL_TOKENS = ENVIRONMENT.items("VX11_PRINCIPAL_TOKEN")
 SERVICE_TOKENS = ENVIRONMENT.items("VX11_SERVICE_TOKEN")
@@ -213,6 +220,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
 
 _HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
+SESSION_ENGINE = "gateway.session_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_NAME = "__Host-vx11_session" if _HTTPS else "vx11_session"
 CSRF_COOKIE_NAME = "__Host-vx11_csrf" if _HTTPS else "vx11_csrf"
@@ -246,14 +254,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["vx11_site.openapi.first_names_only"],
-    "POSTPROCESSING_HOOKS": ["vx11_site.openapi.add_stream"],
-    "SECURITY": [{"token": []}, {"bearer": []}],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "token": {"type": "apiKey", "in": "header", "name": "X-VX11-Token"},
-            "bearer": {"type": "http", "scheme": "bearer"},
-        }
-    },
+    "POSTPROCESSING_HOOKS": ["vx11_site.openapi.complete"],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

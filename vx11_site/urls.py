@@ -5,13 +5,16 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
+from events.life_pages import principal_life, ticket_life
+from gateway.login import ThrottledAdminForm
 from gateway.views import errors_page
-from operator_api import console, urls
+from operator_api import console, dashboard, urls
 from operator_api.views import HealthView, MetricsView, ReadyView
 from vx11_site.openapi import DocumentView
 
 admin.site.site_header = admin.site.site_title = "VX11 Operator"
 admin.site.site_url = "/operator/"
+admin.site.login_form = ThrottledAdminForm
 admin.site.index_title = "Access, events and operators"
 
 api = [
@@ -28,6 +31,9 @@ urlpatterns = [
     path("operator/", console.console, name="console"),
     path("operator/login", console.login, name="login"),
     path("operator/logout", console.logout, name="logout"),
+    path("admin/figures", admin.site.admin_view(dashboard.figures), name="figures"),
+    path("admin/tickets/<str:ticket_id>", admin.site.admin_view(ticket_life), name="ticket_life"),
+    path("admin/principals/<str:public_id>", admin.site.admin_view(principal_life), name="principal_life"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="console")),
     path("favicon.ico", RedirectView.as_view(url="/static/operator_api/favicon.svg")),

@@ -134,7 +134,7 @@ async def with_ticket(token: AccessToken, selection: Selection = EVERYTHING) -> 
     """A ticket of this token, as the query holds it."""
     holder = (await directory.current()).with_public_id(token.public_id)
     text = tokens.mint_ticket()
-    await tickets.store(text, tickets.new(holder, selection))
+    await tickets.store(text, tickets.new(holder, selection), address="192.0.2.1")
     return f"token={text}"
 
 

@@ -1,5 +1,7 @@
 """manage.py new_epoch and prune_events."""
 
+import re
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -7,9 +9,15 @@ from django.core.management import CommandError, call_command
 
 from events import log
 from events.models import Event
-from tests.events.samples import append_events
+from gateway import cleaning, retention
+from tests.events.samples import append_events, grow_older
 
 pytestmark = pytest.mark.usefixtures("ledger")
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def run(*words: str) -> str:
@@ -38,7 +46,7 @@ def test_pruning_says_what_it_deleted_and_what_is_left() -> None:
 
 def test_pruning_by_the_settings_keeps_what_is_young() -> None:
     append_events(5)
-    assert "Deleted 0 events" in run("prune_events")
+    assert "Deleted nothing" in run("prune_events")
 
 
 @pytest.mark.parametrize(
@@ -51,3 +59,54 @@ def test_a_typing_error_does_not_empty_the_log(words: list[str]) -> None:
         run("prune_events", *words)
     assert log.head() == head
     assert Event.objects.count() == 5
+
+
+@pytest.mark.parametrize("words", [["--older-than", "0d"], ["--older-than", "23h"], ["--older-than", "30"]])
+def test_an_age_under_a_day_or_without_its_unit_does_not_empty_the_log(words: list[str]) -> None:
+    append_events(5)
+    grow_older(5, timedelta(days=29))
+    with pytest.raises(CommandError):
+        run("prune_events", *words)
+    assert Event.objects.count() == 5
+
+
+@pytest.mark.parametrize("words", [["--older-than", "36h"], ["--keep-days", "1"], ["--older-than", "1d"]])
+def test_an_age_in_hours_or_days_says_what_goes(words: list[str]) -> None:
+    append_events(5)
+    grow_older(3, timedelta(hours=40))
+    assert "Deleted 3 events. The log holds 4 to 5." in run("prune_events", *words)
+
+
+def test_a_dry_run_says_how_many_would_go_and_moves_nothing() -> None:
+    append_events(5)
+    grow_older(2, timedelta(days=40))
+    head = log.head()
+    assert re.search(r"events +2\b", run("prune_events", "--dry-run"))
+    assert log.head() == head
+    assert Event.objects.count() == 5
+    assert "Deleted 2 events" in run("prune_events")
+
+
+def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+    monkeypatch.setattr(cleaning, "REDRAW_SECONDS", 0.0)
+    append_events(6)
+    out = Terminal()
+    call_command("prune_events", "--keep-rows", "2", stdout=out)
+    drawn = out.getvalue().split(cleaning.CLEAR_LINE)
+    assert drawn == [
+        "",
+        "events: 2 of 4 deleted",
+        "events: 4 of 4 deleted",
+        "Deleted 4 events. The log holds 5 to 6.\n",
+    ]
+
+
+def test_progress_into_a_file_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+    monkeypatch.setattr(cleaning, "PLAIN_LINE_SECONDS", 0.0)
+    append_events(6)
+    assert run("prune_events", "--keep-rows", "2").splitlines()[:2] == [
+        "events: 2 of 4 deleted",
+        "events: 4 of 4 deleted",
+    ]

@@ -9,6 +9,7 @@ from events import log
 from events.cursors import Cursor, CursorGone
 from events.models import Event, LogHead
 from events.placement import Appended
+from gateway import retention
 from gateway.filters import EVERYTHING
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
@@ -59,7 +60,7 @@ def test_the_head_moves_before_rows_are_deleted(monkeypatch: pytest.MonkeyPatch)
     cursor = log.head().oldest
     told: list[str] = []
     # While rows are being deleted batch by batch, a reader must be told at every moment.
-    monkeypatch.setattr(log, "PRUNE_BATCH_ROWS", 2)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
     delete = QuerySet.delete
 
     def look_and_delete(rows: QuerySet[Event]) -> tuple[int, dict[str, int]]:
@@ -69,6 +70,20 @@ def test_the_head_moves_before_rows_are_deleted(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(QuerySet, "delete", look_and_delete)
     log.prune(keep_days=1, keep_rows=4)
     assert told == ["expired"] * 3
+
+
+def test_what_a_stopped_pruning_left_goes_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    append_events(10)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+
+    def stop(_rows: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        log.prune(keep_days=1, keep_rows=3, after_batch=stop)
+    assert (log.head().oldest_seq, Event.objects.count()) == (8, 8)
+    assert log.count_prunable(keep_days=1, keep_rows=3) == 5
+    assert log.prune(keep_days=1, keep_rows=3) == 5
 
 
 def test_a_retry_is_recognised_for_a_day_though_its_event_is_pruned() -> None:

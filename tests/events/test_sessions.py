@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -21,6 +21,7 @@ from tests.database_faults import database_away
 from tests.events.open_streams import new_stream
 from tests.events.waiting import until
 from tests.gateway.samples import issue
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -117,17 +118,33 @@ async def test_a18_a_stream_whose_token_is_revoked_is_told_to_end(sessions: Sess
     sessions.close(stream)
 
 
-async def test_the_keeper_ends_with_the_last_stream_and_begins_with_the_next(sessions: Sessions) -> None:
+async def test_a_process_says_that_it_lives_also_without_streams(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_module, "NODE_TOUCH_SECONDS", 0.01)
+
+    @sync_to_async
+    def said_again(before: datetime | None) -> datetime:
+        def now() -> datetime | None:
+            seen_at = Node.objects.filter(pk=sessions.node.pk).values_list("seen_at", flat=True).first()
+            return seen_at if seen_at != before else None
+
+        return wait_until(now, "the process says that it lives")
+
+    sessions.start()
+    first = await said_again(None)
+    await said_again(first)
+
+
+async def test_what_a_process_says_of_itself_is_as_of_now(sessions: Sessions) -> None:
     stream = new_stream()
     sessions.open(stream)
-    first = sessions._keeper
+    presence = sessions._presence()
     sessions.close(stream)
-    assert first is not None
-    await asyncio.wait_for(first, 10)
-
-    sessions.open(stream)
-    assert sessions._keeper is not first
-    sessions.close(stream)
+    assert (presence.node.streams, presence.node.draining) == (1, False)
+    sessions.draining = True
+    assert (sessions._presence().node.streams, sessions._presence().node.draining) == (0, True)
+    assert presence.node.streams == 1
 
 
 async def test_what_goes_wrong_with_one_look_does_not_end_looking(

@@ -90,7 +90,7 @@ async def test_the_end_of_one_that_had_to_make_room_does_not_cut_its_successor_s
     both_are_over = asyncio.Event()
     asyncio.get_running_loop().call_later(0.03, both_are_over.set)
     await both_are_over.wait()
-    assert [address for address, _, _ in refusals._repeats] == ["192.0.2.1"]
+    assert [address for address, *_ in refusals._repeats] == ["192.0.2.1"]
 
 
 async def test_a_flood_from_many_addresses_waits_for_one_timer(

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway.authentication import Caller, refuse, with_header
+from gateway.authentication import Caller, refused_credential, with_header
 from gateway.errors import REASONS, Refusal
 from gateway.principals import Refused
 
@@ -30,20 +30,20 @@ async def test_a_refused_token_is_counted_as_a_failure_and_as_an_invalid_token()
 
 async def test_a_refused_ticket_is_counted_as_a_failure_only() -> None:
     before = failures("invalid_token"), invalid_tokens()
-    refuse("invalid_token", Refused("unknown, used or expired"), CALLER)
+    await refused_credential("invalid_token", Refused("unknown or expired"), CALLER)
     assert (failures("invalid_token"), invalid_tokens()) == (before[0] + 1, before[1])
 
 
 async def test_a_console_user_whose_rights_are_gone_is_no_invalid_token() -> None:
     before = failures("main_auth_failed"), invalid_tokens()
-    refuse("main_auth_failed", Refused("signed out", "u-1"), CALLER)
+    await refused_credential("main_auth_failed", Refused("signed out", "u-1"), CALLER)
     assert (failures("main_auth_failed"), invalid_tokens()) == (before[0] + 1, before[1])
 
 
 async def test_the_label_is_one_of_the_closed_list_and_never_says_why() -> None:
-    refuse("main_auth_failed", Refused("revoked", "p-1"), CALLER)
+    await refused_credential("main_auth_failed", Refused("revoked", "p-1"), CALLER)
     with pytest.raises(KeyError):
-        refuse("main_auth_failed: revoked", Refused("revoked", "p-1"), CALLER)
+        await refused_credential("main_auth_failed: revoked", Refused("revoked", "p-1"), CALLER)
     samples = [sample for family in REGISTRY.collect() for sample in family.samples]
     reasons = {sample.labels["reason"] for sample in samples if sample.name == "vx11_sse_auth_failures_total"}
     assert "main_auth_failed" in reasons

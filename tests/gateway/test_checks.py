@@ -1,125 +1,271 @@
-"""System checks: each says what is unsafe, and is silent about what is not."""
+"""System checks: each says what is unsafe, is silent about what is not, and stands in the documents."""
 
+import os
+import re
 from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core import checks as django_checks
 from pytest_django import Settings
 
-from gateway import checks
+from gateway import checks, deploy_checks
+from tests.servers import ROOT
 from vx11_site.environment import Environment
 
 LONG = "a-token-of-more-than-sixteen-characters"
 UUID = "550e8400-e29b-41d4-a716-446655440000"
+KEY = "kJ3vQ9xT2mB7nW5cR8zL1pY6dF4gH0sAeUiOaXqZwSxEdCrFvTgByHnUjM"
+Check = Callable[..., list[django_checks.CheckMessage]]
+POSTGRES = {"ENGINE": "django.db.backends.postgresql"}
+SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
 
 
-def ids(check: Callable[..., list[django_checks.CheckMessage]]) -> list[str | None]:
-    return [message.id for message in check(None)]
+def database(config: dict[str, Any], host: str, **options: str) -> dict[str, Any]:
+    return {**config, "HOST": host, "OPTIONS": options}
+
+
+# The check, settings that are not those of _safe, and the ids that come of them.
+CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
+    (checks.environment_tokens, {}, []),
+    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG + "2"]}, []),
+    (checks.environment_tokens, {"PRINCIPAL_TOKENS": ["short"]}, ["vx11.E001"]),
+    (checks.environment_tokens, {"SERVICE_TOKENS": [LONG, "short"]}, ["vx11.E001"]),
+    (checks.environment_tokens, {"PRINCIPAL_TOKENS": ["short"], "DEBUG": True}, []),
+    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [UUID]}, ["vx11.E002"]),
+    (checks.environment_tokens, {"SERVICE_TOKENS": [UUID.upper()], "DEBUG": True}, ["vx11.E002"]),
+    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG]}, ["vx11.E003"]),
+    *(
+        (checks.public_entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
+        for path, expected in {
+            "/operator/api/status": [],
+            "/metrics": [],
+            "/operator/api/window/status": [],
+            "/operator/api/events": ["vx11.E004"],
+            "/operator/api/v1/events/stream": ["vx11.E004"],
+            "/operator/api/events/stats": ["vx11.E004"],
+            "/operator/api/events/sse-token": ["vx11.E004"],
+        }.items()
+    ),
+    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 60}, []),
+    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61}, ["vx11.E005"]),
+    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61, "DEBUG": True}, []),
+    *(
+        (checks.unknown_variables, {"ENVIRONMENT": Environment(variables)}, expected)
+        for variables, expected in [
+            ({"VX11_LOG_LEVEL": "INFO", "PATH": "x", "VX11_SECRET_KEY_FILE": "/x"}, []),
+            ({"VX11_REDIS_UR": "x"}, ["vx11.W001"]),
+            ({"REDIS_URL": "x"}, ["vx11.W001"]),
+            ({"REDIS_URL": "x", "VX11_REDIS_URL": "x"}, []),
+            ({"VX11_LOG_LEVEL_FILE": "x"}, ["vx11.W001"]),
+        ]
+    ),
+    (deploy_checks.debug, {"DEBUG": True}, ["vx11.E006"]),
+    (deploy_checks.secret_key, {"SECRET_KEY": "short-but-Various-1"}, ["vx11.E007"]),
+    (deploy_checks.secret_key, {"SECRET_KEY": "a" * 80}, ["vx11.E007"]),
+    (deploy_checks.secret_key, {"SECRET_KEY": f"django-insecure-{KEY}"}, ["vx11.E007"]),
+    (deploy_checks.secret_key, {"SERVICE_TOKENS": [KEY]}, ["vx11.E008"]),
+    *(
+        (deploy_checks.guessable_tokens, {"PRINCIPAL_TOKENS": [LONG, text]}, ["vx11.E009"])
+        for text in (
+            "changeme-changeme", "Change_Me_please_1", "vx11-local-token", "my-test-token-of-old", "aaaaaaaaaaaaaaaa",
+            "abababababababab", "abcdefghabcdefgh", "secret-of-operators", "PASSWORD-for-console", "1234567890123456",
+        )
+    ),  # fmt: skip
+    (deploy_checks.guessable_tokens, {"SERVICE_TOKENS": ["changeme-changeme"]}, ["vx11.E009"]),
+    (deploy_checks.guessable_tokens, {"SERVICE_TOKENS": [LONG, "9f86d081884c7d65", f"vx11s_{KEY}"]}, []),
+    (deploy_checks.public_url, {"PUBLIC_URL": ""}, ["vx11.E010"]),
+    (deploy_checks.public_url, {"PUBLIC_URL": "http://operator.example.org"}, ["vx11.E010"]),
+    (deploy_checks.public_url, {"PUBLIC_URL": "https://"}, ["vx11.E010"]),
+    (deploy_checks.public_url, {"ALLOWED_HOSTS": ["localhost"]}, ["vx11.W010"]),
+    (deploy_checks.public_url, {"ALLOWED_HOSTS": [".example.org"]}, []),
+    (deploy_checks.any_host, {"ALLOWED_HOSTS": ["operator.example.org", "*"]}, ["vx11.E011"]),
+    *(
+        (deploy_checks.origins, {"ALLOWED_ORIGINS": frozenset({origin}), "DEBUG": debug}, expected)
+        for origin, debug, expected in [
+            ("https://console.example.org", False, []),
+            ("https://console.example.org:8443", False, []),
+            ("http://localhost:3000", True, []),
+            ("http://127.0.0.1:3000", True, []),
+            *(
+                (bad, False, ["vx11.E012"])
+                for bad in (
+                    "*", "null", "https://*.example.org", "https://console.example.org/", "https://example.org/path",
+                    "console.example.org", "http://console.example.org", "http://localhost:3000", "https://",
+                    "https://user@example.org", "https://Console.example.org", "https://example.org:99999",
+                    "https://[::1", "ftp://x.org",
+                )
+            ),
+            ("http://console.example.org", True, ["vx11.E012"]),
+        ]
+    ),  # fmt: skip
+    *(
+        (deploy_checks.proxies, {"TRUSTED_PROXIES": [ip_network(text) for text in networks]}, expected)
+        for networks, expected in [
+            (["10.0.0.0/8", "192.168.0.1/32", "fd00::/8"], []),
+            (["0.0.0.0/0"], ["vx11.E013"]),
+            (["::/0"], ["vx11.E013"]),
+            (["0.0.0.0/1", "128.0.0.0/1"], ["vx11.E013"]),
+            (["10.0.0.5/32", "::/0", "0.0.0.0/0"], ["vx11.E013", "vx11.E013"]),
+        ]
+    ),
+    (deploy_checks.proxies, {"TRUSTED_PROXIES": ["unix"]}, []),
+    *(
+        (deploy_checks.redis, {"REDIS_URL": url}, expected)
+        for url, expected in {
+            "": [],
+            "redis://localhost:6379/0": [],
+            "redis://127.0.0.1/0": [],
+            "redis://[::1]:6379/0": [],
+            "unix:///run/redis.sock": [],
+            "rediss://:pw@redis.example.org/0": [],
+            "redis://redis.example.org:6379/0": ["vx11.E014"],
+            "rediss://redis.example.org:6379/0": ["vx11.E014"],
+            "redis://10.0.0.7/0": ["vx11.E014"],
+            "redis://:pw@redis.example.org/0": ["vx11.W006"],
+        }.items()
+    ),
+    *(
+        (deploy_checks.database, {"DATABASE": config}, expected)
+        for config, expected in [
+            (database(SQLITE, ""), []),
+            (database(POSTGRES, ""), []),
+            (database(POSTGRES, "/run/postgresql"), []),
+            (database(POSTGRES, "127.0.0.1"), []),
+            (database(POSTGRES, "db.example.org", sslmode="verify-full"), []),
+            (database(POSTGRES, "db.example.org", sslmode="require"), []),
+            (database(POSTGRES, "db.example.org"), ["vx11.W007"]),
+            (database(POSTGRES, "db.example.org", sslmode="prefer"), ["vx11.W007"]),
+        ]
+    ),
+    *(
+        (deploy_checks.entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
+        for path, expected in {
+            "/operator/api/status": [],
+            "/operator/api/v1/window/status": [],
+            "/operator/api/chat/window/status": [],
+            "/operator/api/modules/switch": [],
+            "/metrics": ["vx11.W002"],
+            "/operator/api/window/open": ["vx11.E016"],
+            "/operator/api/status/": ["vx11.E016"],
+            "/operator/api/chat": ["vx11.E016"],
+        }.items()
+    ),
+    (deploy_checks.reusable_tickets, {"SSE_TOKEN_SINGLE_USE": False}, ["vx11.W003"]),
+    *((deploy_checks.limits, {name: None}, ["vx11.W004"]) for name in deploy_checks.RATES),
+    (deploy_checks.limits, {"MAX_STREAMS_PER_PRINCIPAL": 0}, ["vx11.W005"]),
+    (deploy_checks.log_level, {"ENVIRONMENT": Environment({"VX11_LOG_LEVEL": "debug"})}, ["vx11.W008"]),
+    (deploy_checks.audit_retention, {"AUDIT_RETENTION_DAYS": 6}, ["vx11.W009"]),
+    (deploy_checks.audit_retention, {"AUDIT_RETENTION_DAYS": 7}, []),
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
-def _plain(settings: Settings) -> None:
-    settings.DEBUG = False
-    settings.PRINCIPAL_TOKENS, settings.SERVICE_TOKENS = [], []
+def _safe(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public installation as it should be."""
+    for name in [name for name in os.environ if name.startswith("VX11_")]:
+        monkeypatch.delenv(name)
+    tmp_path.chmod(0o700)
+    safe = {
+        "DEBUG": False,
+        "DATA_DIR": tmp_path,
+        "SECRET_KEY": KEY,
+        "PRINCIPAL_TOKENS": [],
+        "SERVICE_TOKENS": [],
+        "PUBLIC_URL": "https://operator.example.org",
+        "ALLOWED_HOSTS": ["operator.example.org"],
+        "ENVIRONMENT": Environment({}),
+        "REDIS_URL": "",
+    }
+    for name, value in safe.items():
+        setattr(settings, name, value)
+    # Not by setattr: Django warns whoever puts another dictionary there.
+    monkeypatch.setitem(settings.DATABASES, "default", database(SQLITE, ""))
 
 
-@pytest.mark.parametrize(
-    ("principal", "service", "debug", "expected"),
-    [
-        ([], [], False, []),
-        ([LONG], [LONG + "2"], False, []),
-        (["short"], [], False, ["vx11.E001"]),
-        ([], [LONG, "short"], False, ["vx11.E001"]),
-        (["short"], [], True, []),
-        ([UUID], [], False, ["vx11.E002"]),
-        ([], [UUID.upper()], True, ["vx11.E002"]),
-        ([LONG], [LONG], False, ["vx11.E003"]),
-    ],
-)
-def test_tokens_of_the_environment(
-    settings: Settings,
-    principal: list[str],
-    service: list[str],
-    debug: bool,  # noqa: FBT001 - drawn from the table
-    expected: list[str],
+def ids(check: Check) -> list[str]:
+    return [str(message.id) for message in check(None)]
+
+
+@pytest.mark.parametrize(("check", "changed", "expected"), CASES)
+def test_a_check_names_what_is_unsafe_and_nothing_else(
+    settings: Settings, check: Check, changed: dict[str, Any], expected: list[str]
 ) -> None:
-    settings.PRINCIPAL_TOKENS, settings.SERVICE_TOKENS, settings.DEBUG = principal, service, debug
-    assert ids(checks.environment_tokens) == expected
+    for name, value in changed.items():
+        if name == "DATABASE":
+            settings.DATABASES["default"] = value
+        else:
+            setattr(settings, name, value)
+    assert ids(check) == expected
 
 
-def test_no_check_repeats_a_token(settings: Settings) -> None:
-    settings.PRINCIPAL_TOKENS = settings.SERVICE_TOKENS = ["a-secret", UUID]
-    assert not any("a-secret" in str(message) or UUID in str(message) for message in checks.environment_tokens(None))
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/operator/api/status", []),
-        ("/metrics", []),
-        ("/operator/api/window/status", []),
-        ("/operator/api/events", ["vx11.E004"]),
-        ("/operator/api/v1/events/stream", ["vx11.E004"]),
-        ("/operator/api/events/stats", ["vx11.E004"]),
-        ("/operator/api/events/sse-token", ["vx11.E004"]),
-    ],
-)
-def test_no_public_entry_point_reads_events(settings: Settings, path: str, expected: list[str]) -> None:
-    settings.PUBLIC_ENTRY_POINTS = frozenset({path})
-    assert ids(checks.public_entry_points) == expected
+@pytest.mark.parametrize("check", [*deploy_checks.ALL, checks.environment_tokens, checks.unknown_variables])
+def test_a_public_installation_as_it_should_be_is_passed_by_every_check(check: Check) -> None:
+    assert ids(check) == []
 
 
 @pytest.mark.parametrize(
-    ("seconds", "debug", "expected"), [(60, False, []), (61, False, ["vx11.E005"]), (61, True, [])]
+    ("mode", "expected"), [(0o600, []), (0o640, []), (0o644, ["vx11.E015"]), (0o602, ["vx11.E015"])]
 )
-def test_a_ticket_lives_for_a_minute(settings: Settings, seconds: int, debug: bool, expected: list[str]) -> None:  # noqa: FBT001
-    settings.SSE_TOKEN_TTL_SECONDS, settings.DEBUG = seconds, debug
-    assert ids(checks.ticket_lifetime) == expected
-
-
-@pytest.mark.parametrize(
-    ("hosts", "debug", "expected"),
-    [
-        (["localhost", "127.0.0.1", "[::1]"], True, []),
-        (["operator.example.org"], True, ["vx11.E006"]),
-        (["localhost", "*"], True, ["vx11.E006"]),
-        (["operator.example.org"], False, []),
-    ],
-)
-def test_debugging_is_not_for_the_public(
-    settings: Settings,
-    hosts: list[str],
-    debug: bool,  # noqa: FBT001 - drawn from the table
-    expected: list[str],
+def test_a_file_with_a_secret_is_not_for_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, expected: list[str]
 ) -> None:
-    settings.ALLOWED_HOSTS, settings.DEBUG = hosts, debug
-    assert ids(checks.debug_in_public) == expected
+    file = tmp_path / "token"
+    file.touch()
+    file.chmod(mode)
+    monkeypatch.setenv("VX11_SERVICE_TOKEN_FILE", str(file))
+    assert ids(deploy_checks.files) == expected
 
 
 @pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"VX11_LOG_LEVEL": "INFO", "PATH": "x", "VX11_SECRET_KEY_FILE": "/x"}, []),
-        ({"VX11_REDIS_UR": "x"}, ["vx11.W001"]),
-        ({"REDIS_URL": "x"}, ["vx11.W001"]),
-        ({"REDIS_URL": "x", "VX11_REDIS_URL": "x"}, []),
-        ({"VX11_LOG_LEVEL_FILE": "x"}, ["vx11.W001"]),
-    ],
+    ("mode", "expected"), [(0o700, []), (0o750, []), (0o755, ["vx11.E015"]), (0o701, ["vx11.E015"])]
 )
-def test_a_variable_that_nobody_reads_is_a_warning(
-    settings: Settings, variables: dict[str, str], expected: list[str]
-) -> None:
-    settings.ENVIRONMENT = Environment(variables)
-    assert ids(checks.unknown_variables) == expected
+def test_the_data_folder_is_not_for_everybody(tmp_path: Path, mode: int, expected: list[str]) -> None:
+    tmp_path.chmod(mode)
+    assert ids(deploy_checks.files) == expected
+
+
+def test_the_ssl_mode_may_be_in_the_environment_of_libpq(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DATABASES["default"] = database(POSTGRES, "db.example.org")
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    assert ids(deploy_checks.database) == []
+
+
+def test_no_check_repeats_a_secret(settings: Settings) -> None:
+    settings.PRINCIPAL_TOKENS = settings.SERVICE_TOKENS = ["a-secret", UUID, KEY]
+    settings.SECRET_KEY = "a-secret"
+    settings.REDIS_URL = "redis://:hunter2@redis.example.org/0"
+    said = [str(message) for check in (*deploy_checks.ALL, checks.environment_tokens) for message in check(None)]
+    assert len(said) > 5
+    assert not [text for text in said if any(secret in text for secret in ("a-secret", UUID, KEY, "hunter2"))]
 
 
 def test_all_checks_are_among_those_that_django_runs() -> None:
-    registered = django_checks.registry.registry.get_checks(include_deployment_checks=True)
-    ours = (
-        checks.environment_tokens,
-        checks.public_entry_points,
-        checks.ticket_lifetime,
-        checks.unknown_variables,
-        checks.debug_in_public,
-    )
-    assert {check.__name__ for check in ours} <= {getattr(check, "__name__", "") for check in registered}
+    registry = django_checks.registry.registry
+    always = {id(check) for check in registry.get_checks()}
+    deployed = {id(check) for check in registry.get_checks(include_deployment_checks=True)}
+    early = (checks.environment_tokens, checks.public_entry_points, checks.ticket_lifetime, checks.unknown_variables)
+    assert {id(check) for check in early} <= always
+    late = {id(check) for check in deploy_checks.ALL}
+    assert late <= deployed
+    assert not late & always
+
+
+def ids_in(text: str) -> set[str]:
+    return set(re.findall(r"vx11\.[EW]\d{3}", text))
+
+
+def test_every_check_stands_in_the_documents_and_is_provoked_here() -> None:
+    code = "".join((ROOT / "gateway" / name).read_text() for name in ("checks.py", "deploy_checks.py"))
+    rows = [line for line in (ROOT / "docs/operations.md").read_text().splitlines() if line.startswith("| `vx11.")]
+    provoked = {name for _, _, expected in CASES for name in expected} | {"vx11.E015"}
+    assert ids_in("\n".join(rows)) == ids_in(code) == provoked
+
+
+def test_every_check_says_what_to_do() -> None:
+    code = "".join((ROOT / "gateway" / name).read_text() for name in ("checks.py", "deploy_checks.py"))
+    made = re.findall(r"checks\.(?:Error|Warning)\([^\n]*", code)
+    assert made
+    assert [line for line in made if "hint=" not in line] == []

@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from gateway.errors import CONTENT_TYPE, REASONS, Refusal, refusal_for, send_refusal, server_error
 from gateway.filters import BadFilter
 from gateway.middleware import EdgeMiddleware
-from gateway.tickets import TicketStoreUnavailable
+from gateway.store import StoreUnavailable
 from ledger.faults import LedgerUnavailable
 
 SECRET = "vx11p_" + "s" * 43
@@ -59,7 +59,7 @@ def test_who_may_try_again_is_told_when(reason: str) -> None:
     [
         (Refusal("bad_cursor"), 400, "bad_cursor"),
         (LedgerUnavailable("x"), 503, "dependency_unavailable"),
-        (TicketStoreUnavailable("x"), 503, "dependency_unavailable"),
+        (StoreUnavailable("x"), 503, "dependency_unavailable"),
         (OperationalError("x"), 503, "dependency_unavailable"),
         (InterfaceError("x"), 503, "dependency_unavailable"),
         (BadFilter("severity", "x"), 422, "validation_error"),

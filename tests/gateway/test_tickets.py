@@ -12,10 +12,14 @@ from django.core.cache import caches
 from django.core.signals import setting_changed
 from pytest_django import Settings
 
+from gateway import store as store_module
 from gateway import ticket_cache, tickets, tokens
 from gateway.filters import Selection
+from gateway.limits import limiter
 from gateway.principals import Principal
-from gateway.tickets import Ticket, TicketStoreUnavailable
+from gateway.store import StoreUnavailable
+from gateway.tickets import Ticket
+from tests.gateway.redis_store import redis_cache
 from tests.servers import PrivateRedis
 from tests.waiting import wait_until
 
@@ -30,11 +34,12 @@ def store_of_the_settings() -> Iterator[None]:
 
     def forget(*, setting: str, **kwargs: Any) -> None:
         if setting == "CACHES":
-            tickets.the_store.cache_clear()
+            store_module.forget()
 
     setting_changed.connect(forget)
+    limiter.forget()
     yield
-    tickets.the_store.cache_clear()
+    store_module.forget()
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +51,10 @@ def redis_server() -> Iterator[PrivateRedis]:
 @pytest.fixture
 def redis_store(redis_server: PrivateRedis, settings: Settings) -> Iterator[PrivateRedis]:
     """Tickets are kept in a Redis of the tests' own."""
-    settings.CACHES = {**settings.CACHES, "tickets": _redis_cache(redis_server)}
+    settings.CACHES = {**settings.CACHES, "tickets": redis_cache(redis_server)}
     yield redis_server
     if redis_server.process.running:
         caches["tickets"].clear()
-
-
-def _redis_cache(server: PrivateRedis) -> dict[str, Any]:
-    # What settings.py makes of VX11_REDIS_URL.
-    return {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": server.url,
-        "KEY_FUNCTION": "gateway.ticket_cache.literal_key",
-        "OPTIONS": {
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 1,
-        },
-    }
 
 
 @pytest.fixture
@@ -87,7 +78,7 @@ def store(request: pytest.FixtureRequest) -> None:
 
 async def issued() -> tuple[str, Ticket]:
     text, ticket = tokens.mint_ticket(), tickets.new(PRINCIPAL, SELECTION)
-    await tickets.store(text, ticket)
+    await tickets.store(text, ticket, address="192.0.2.1")
     return text, ticket
 
 
@@ -106,16 +97,24 @@ async def test_a_ticket_is_found_whatever_the_case_of_its_digits() -> None:
 
 @pytest.mark.usefixtures("store")
 async def test_a12_a_ticket_is_used_once() -> None:
-    text, _ = await issued()
-    assert await tickets.use(text)
-    assert not await tickets.use(text)
-    assert await tickets.find(text) is None
+    text, ticket = await issued()
+    assert await tickets.use(text, ticket)
+    assert not await tickets.use(text, ticket)
+
+
+@pytest.mark.usefixtures("store")
+async def test_a12_a_ticket_that_is_brought_again_is_known_by_its_id_until_its_time_is_over() -> None:
+    text, ticket = await issued()
+    assert await tickets.use(text, ticket)
+    with pytest.raises(tickets.Used) as used:
+        await tickets.find(text)
+    assert used.value.public_id == ticket.public_id
 
 
 @pytest.mark.usefixtures("store")
 async def test_a13_of_many_who_use_a_ticket_at_once_one_wins() -> None:
-    text, _ = await issued()
-    wins = await asyncio.gather(*(tickets.use(text) for _ in range(RACERS)))
+    text, ticket = await issued()
+    wins = await asyncio.gather(*(tickets.use(text, ticket) for _ in range(RACERS)))
     assert sum(wins) == 1
 
 
@@ -123,22 +122,22 @@ async def test_a13_of_many_who_use_a_ticket_at_once_one_wins() -> None:
 async def test_a_ticket_that_nobody_issued_is_not_there() -> None:
     text = tokens.mint_ticket()
     assert await tickets.find(text) is None
-    assert not await tickets.use(text)
+    assert not await tickets.use(text, tickets.new(PRINCIPAL, SELECTION))
 
 
 @pytest.mark.usefixtures("store")
 async def test_using_one_ticket_leaves_the_others() -> None:
-    (used, _), (other, ticket) = await issued(), await issued()
-    await tickets.use(used)
+    (used, used_ticket), (other, ticket) = await issued(), await issued()
+    await tickets.use(used, used_ticket)
     assert await tickets.find(other) == ticket
 
 
 @pytest.mark.usefixtures("store")
 async def test_the_legacy_switch_lets_a_ticket_be_used_again(settings: Settings) -> None:
     settings.SSE_TOKEN_SINGLE_USE = False
-    text, _ = await issued()
-    assert [await tickets.use(text) for _ in range(3)] == [True, True, True]
-    assert not await tickets.use(tokens.mint_ticket())
+    text, ticket = await issued()
+    assert [await tickets.use(text, ticket) for _ in range(3)] == [True, True, True]
+    assert not await tickets.use(tokens.mint_ticket(), ticket)
 
 
 @pytest.mark.usefixtures("memory_store")
@@ -151,7 +150,7 @@ async def test_a14_a_ticket_is_gone_after_its_time_in_this_process(
     assert await tickets.find(text) == ticket
     monkeypatch.setattr(time, "time", lambda: now + settings.SSE_TOKEN_TTL_SECONDS + 1)
     assert await tickets.find(text) is None
-    assert not await tickets.use(text)
+    assert not await tickets.use(text, ticket)
 
 
 async def test_a14_a_ticket_is_gone_after_its_time_in_redis(redis_store: PrivateRedis) -> None:
@@ -163,15 +162,17 @@ async def test_a14_a_ticket_is_gone_after_its_time_in_redis(redis_store: Private
         assert await tickets.find(text) == ticket
         client.pexpire(key, 1)
         wait_until(lambda: not client.exists(key), "Redis has let the ticket go")
-    assert not await tickets.use(text)
+    assert not await tickets.use(text, ticket)
 
 
 async def test_a29_nothing_in_redis_can_be_used(redis_store: PrivateRedis) -> None:
     issued_now = [await issued() for _ in range(20)]
+    counted = "vx11:limit:tickets/p-1/"
     with redis.Redis.from_url(redis_store.url, decode_responses=True) as client:
         found = {key: client.get(key) for key in client.scan_iter()}
 
-    assert set(found) == {f"vx11:sse_token:{tokens.digest(text)}" for text, _ in issued_now}
+    others = {key for key in found if not key.startswith(counted)}
+    assert others == {f"vx11:sse_token:{tokens.digest(text)}" for text, _ in issued_now}
     for text, ticket in issued_now:
         assert not any(text in str(value) or text in key for key, value in found.items())
         value = json.loads(str(found[f"vx11:sse_token:{tokens.digest(text)}"]))
@@ -188,7 +189,7 @@ async def test_a29_nothing_in_redis_can_be_used(redis_store: PrivateRedis) -> No
 @pytest.mark.usefixtures("memory_store")
 async def test_a_full_store_refuses_new_tickets_and_puts_out_none(monkeypatch: pytest.MonkeyPatch) -> None:
     alive = [await issued() for _ in range(60)]
-    with pytest.raises(TicketStoreUnavailable):
+    with pytest.raises(StoreUnavailable):
         await issued()
     assert [await tickets.find(text) for text, _ in alive] == [ticket for _, ticket in alive]
 
@@ -206,11 +207,11 @@ async def test_a_full_store_looks_for_room_once_a_second_and_refuses_at_once_in_
     for _ in range(60):
         await issued()
     monkeypatch.setattr(time, "time", lambda: start + 59.5)
-    with pytest.raises(TicketStoreUnavailable):
+    with pytest.raises(StoreUnavailable):
         await issued()
     # All have expired by now, but it has just been looked.
     monkeypatch.setattr(time, "time", lambda: start + 60.2)
-    with pytest.raises(TicketStoreUnavailable):
+    with pytest.raises(StoreUnavailable):
         await issued()
     monkeypatch.setattr(time, "time", lambda: start + 60.6)
     await issued()
@@ -219,7 +220,7 @@ async def test_a_full_store_looks_for_room_once_a_second_and_refuses_at_once_in_
 @pytest.mark.usefixtures("memory_store")
 async def test_what_has_expired_goes_now_and_then_though_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ticket_cache, "SWEEP_EVERY_SETS", 10)
-    store = tickets.the_store()
+    store = store_module.the_store()
     assert isinstance(store, ticket_cache.TicketLocMemCache)
     for _ in range(9):
         await issued()
@@ -232,34 +233,32 @@ async def test_what_has_expired_goes_now_and_then_though_there_is_room(monkeypat
 
 @pytest.mark.usefixtures("memory_store")
 async def test_the_store_counts_the_tickets_that_are_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    (used, _), _ = await issued(), await issued()
-    cache = caches["tickets"]
-    assert isinstance(cache, ticket_cache.TicketLocMemCache)
-    assert len(cache) == 2
-    await tickets.use(used)
-    assert len(cache) == 1
+    (used, ticket), _ = await issued(), await issued()
+    assert await tickets.count() == 2
+    await tickets.use(used, ticket)
+    assert await tickets.count() == 1
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 61)
-    assert len(cache) == 0
+    assert await tickets.count() == 0
 
 
 async def ask_in_every_way(text: str, ticket: Ticket) -> list[Any]:
-    ways = (tickets.find(text), tickets.use(text), tickets.store(text, ticket))
+    ways = (tickets.find(text), tickets.use(text, ticket), tickets.store(text, ticket, address="192.0.2.1"))
     return list(await asyncio.gather(*ways, return_exceptions=True))
 
 
 async def test_f03_a_store_that_is_away_or_refuses_can_say_nothing_about_any_ticket(settings: Settings) -> None:
     with PrivateRedis() as server:
-        settings.CACHES = {**settings.CACHES, "tickets": _redis_cache(server)}
+        settings.CACHES = {**settings.CACHES, "tickets": redis_cache(server)}
         text, ticket = await issued()
 
         with redis.Redis.from_url(server.url) as client:
             client.replicaof("127.0.0.1", 1)
-        assert isinstance((await ask_in_every_way(text, ticket))[2], TicketStoreUnavailable)
+        assert isinstance((await ask_in_every_way(text, ticket))[2], StoreUnavailable)
 
         server.stop()
         outcomes = await ask_in_every_way(text, ticket)
-        assert [type(outcome) for outcome in outcomes] == [TicketStoreUnavailable] * 3
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
 
         server.start()
         text, ticket = await issued()
@@ -273,7 +272,7 @@ async def test_f02_a_store_that_hangs_is_unavailable_within_two_seconds(redis_st
         started = time.monotonic()
         outcomes = await ask_in_every_way(text, ticket)
         waited_seconds = time.monotonic() - started
-    assert [type(outcome) for outcome in outcomes] == [TicketStoreUnavailable] * 3
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
     assert waited_seconds < 2
 
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from events import log
 from events.relay import the_relay
-from gateway import tickets
+from gateway import store
 from operator_api import status, windows
 from operator_api.models import Window
 from tests.database_faults import database_away
@@ -40,9 +40,9 @@ def no_cache(settings: Settings) -> Iterator[None]:
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1},
     }
     settings.CACHES = {**settings.CACHES, "tickets": cache}
-    tickets.the_store.cache_clear()
+    store.forget()
     yield
-    tickets.the_store.cache_clear()
+    store.forget()
 
 
 @sync_to_async

@@ -104,6 +104,7 @@ def test_a16_asking_for_a_module_outside_ones_rights_is_refused_everywhere(stack
     assert_problem(viewer.issue_ticket({"modules": ["switch", "hermes"]}), 403, "insufficient_scope")
     assert_problem(viewer.get(STREAM, params={"module": "hermes"}), 403, "insufficient_scope")
     assert_problem(viewer.poll(module="hermes"), 403, "insufficient_scope")
+    assert_problem(viewer.get(f"{API}/events/stats", params={"module": "hermes"}), 403, "insufficient_scope")
 
 
 def test_a16_other_modules_events_are_left_out_of_stream_replay_and_poll_alike(

@@ -169,7 +169,7 @@ def test_a_heartbeat_moves_the_cursor_of_a_reader_that_sees_nothing(
     assert heartbeat.data["time"]
 
 
-def test_keep_alive_comments_count_upwards(principal: Client) -> None:
+def test_s10_keep_alive_comments_count_upwards(principal: Client) -> None:
     numbers: list[int] = []
     with principal.stream() as stream:
         for line in stream.response.iter_lines():

@@ -1,12 +1,16 @@
 """manage.py prune_events: forget what the retention settings no longer keep."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from events import log
+from gateway.cleaning import CleaningCommand, age
+from gateway.retention import AfterBatch, Counts
+
+DAY = timedelta(days=1)
 
 
 def at_least_one(text: str) -> int:
@@ -16,20 +20,36 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-class Command(BaseCommand):
-    help = "Delete events beyond the retention in days and in rows. Readers whose cursor is older get stream-reset."
+def days(text: str) -> timedelta:
+    return age(f"{at_least_one(text)}d")
+
+
+class Command(CleaningCommand):
+    help = (
+        "Delete events beyond the retention in days and in rows. Readers whose cursor is older get stream-reset. "
+        "Servers do this by themselves every hour; publishing goes on meanwhile."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        days, rows = settings.EVENT_RETENTION_DAYS, settings.EVENT_RETENTION_ROWS
-        shown = "Default: {} ({})."
-        parser.add_argument(
-            "--keep-days", type=at_least_one, default=days, help=shown.format(days, "VX11_EVENT_RETENTION_DAYS")
+        super().add_arguments(parser)
+        by_age = parser.add_mutually_exclusive_group()
+        self.add_age(by_age, default_days=settings.EVENT_RETENTION_DAYS, variable="VX11_EVENT_RETENTION_DAYS")
+        by_age.add_argument(
+            "--keep-days", dest="older_than", type=days, metavar="DAYS", help="The same as --older-than, in days."
         )
+        rows = settings.EVENT_RETENTION_ROWS
         parser.add_argument(
-            "--keep-rows", type=at_least_one, default=rows, help=shown.format(rows, "VX11_EVENT_RETENTION_ROWS")
+            "--keep-rows", type=at_least_one, default=rows, help=f"Default: {rows} (VX11_EVENT_RETENTION_ROWS)."
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        deleted = log.prune(keep_days=options["keep_days"], keep_rows=options["keep_rows"])
+    def count(self, options: dict[str, Any]) -> Counts:
+        return {"events": log.count_prunable(**_kept(options))}
+
+    def clean(self, options: dict[str, Any], after_batch: AfterBatch) -> str:
+        log.prune(**_kept(options), after_batch=lambda rows: after_batch("events", rows))
         head = log.head()
-        self.stdout.write(f"Deleted {deleted} events. The log holds {head.oldest_seq} to {head.last_seq}.")
+        return f"The log holds {head.oldest_seq} to {head.last_seq}."
+
+
+def _kept(options: dict[str, Any]) -> dict[str, Any]:
+    return {"keep_days": options["older_than"] / DAY, "keep_rows": options["keep_rows"]}

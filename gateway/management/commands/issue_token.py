@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from gateway.actors import acting
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
 
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         if kind == "service" and len(modules) > 1:
             raise CommandError("A service token belongs to one module; give --module once.")
         expires_at: datetime | None = options["expires_in"] and timezone.now() + options["expires_in"]
-        with transaction.atomic():
+        with acting("manage.py issue_token"), transaction.atomic():
             token, text = AccessToken.issue(
                 kind,
                 options["name"],
@@ -79,7 +80,7 @@ class Command(BaseCommand):
                 module=next(iter(modules), "") if kind == "service" else "",
                 expires_at=expires_at,
             )
-            TokenAudit.of_token(TokenAudit.Action.TOKEN_ISSUED, token, reason="manage.py issue_token").save()
+            TokenAudit.of_token(TokenAudit.Action.TOKEN_ISSUED, token, reason="issued").save()
         self._print(token, text, as_json=options["json"])
 
     def _print(self, token: AccessToken, text: str, *, as_json: bool) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from gateway.models import AccessToken, AccessTokenQuerySet, TokenAudit
+from gateway.actors import acting
+from gateway.models import AccessToken, AccessTokenQuerySet
 
 # What the column holds; SQLite would not mind more, PostgreSQL would.
 REASON_LENGTH = 200
@@ -26,13 +27,13 @@ class Command(BaseCommand):
         for public_id, found in named.items():
             if not found.exists():
                 raise CommandError(f"No token has the public id {public_id}. manage.py list_tokens shows them.")
-        for found in named.values():
-            self._revoke(found, because=options["reason"][:REASON_LENGTH])
+        with acting("manage.py revoke_token"):
+            for found in named.values():
+                self._revoke(found, because=options["reason"][:REASON_LENGTH])
 
     def _revoke(self, found: AccessTokenQuerySet, *, because: str) -> None:
         token = found.get()
         if not found.revoke(because=because):
             self.stdout.write(f"{token.public_id} was revoked before, at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
             return
-        TokenAudit.of_token(TokenAudit.Action.TOKEN_REVOKED, token, reason=because).save()
         self.stdout.write(f"{token.public_id} ({token.name}) is revoked.")

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from gateway.actors import acting
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES
 
@@ -30,8 +31,9 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(12)
         user = User.objects.create_superuser(DEMO_USER, password=password)
         user.groups.add(Group.objects.get_or_create(name="administrator")[0])
-        principal = self._issue("principal", "first client")
-        service = self._issue("service", "first module")
+        with acting("manage.py welcome"):
+            principal = self._issue("principal", "first client")
+            service = self._issue("service", "first module")
         self.stdout.write(
             "This is shown once; the tokens are stored only as digests.\n\n"
             f"Console user:     {DEMO_USER}\n"
@@ -43,5 +45,5 @@ class Command(BaseCommand):
 
     def _issue(self, kind: str, name: str) -> str:
         token, text = AccessToken.issue(kind, name, scopes=DEFAULT_SCOPES[kind])
-        TokenAudit.of_token(TokenAudit.Action.TOKEN_ISSUED, token, reason="manage.py welcome").save()
+        TokenAudit.of_token(TokenAudit.Action.TOKEN_ISSUED, token, reason="issued").save()
         return text

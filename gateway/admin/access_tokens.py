@@ -1,4 +1,4 @@
-"""Admin pages of access: issue and revoke tokens, read the audit."""
+"""Admin pages of tokens: issue (the text is on the answering page, once), change, revoke, delete."""
 
 from typing import Any
 
@@ -9,29 +9,19 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from gateway import tokens
+from gateway.admin.audited import AuditedAdmin
+from gateway.admin.granting import grantable_scopes
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import OPERATOR_SCOPES, SCOPES_OF_KIND, SERVICE_SCOPES
 
 ALL_SCOPES = sorted(OPERATOR_SCOPES | SERVICE_SCOPES)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Rows that the program writes: to look at, to filter, never to change."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-
-class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Scopes as boxes to tick, modules as a comma list."""
+
+    # What the person who fills it in may give.
+    grantable: frozenset[str] = frozenset()
 
     scopes = forms.MultipleChoiceField(
         choices=[(name, name) for name in ALL_SCOPES], widget=forms.CheckboxSelectMultiple
@@ -54,9 +44,11 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         kind = cleaned.get("kind") or self.instance.kind
-        strangers = set(cleaned.get("scopes", ())) - SCOPES_OF_KIND.get(kind, frozenset())
-        if strangers:
+        wanted = set(cleaned.get("scopes", ()))
+        if strangers := wanted - SCOPES_OF_KIND.get(kind, frozenset()):
             self.add_error("scopes", f"A {kind} token cannot have {', '.join(sorted(strangers))}.")
+        elif beyond := wanted - self.grantable - set(self.instance.scopes):
+            self.add_error("scopes", f"You cannot give what you do not have: {', '.join(sorted(beyond))}.")
         if kind == AccessToken.Kind.PRINCIPAL and cleaned.get("module"):
             self.add_error("module", "Only service tokens publish for a module.")
         if kind == AccessToken.Kind.SERVICE and cleaned.get("modules"):
@@ -65,18 +57,24 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
 
 
 @admin.register(AccessToken)
-class AccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
-    """Issue (the text is on the answering page, once), revoke, delete; each leaves an audit row."""
+class AccessTokenAdmin(AuditedAdmin):
+    """What becomes of a token is on record by itself, see gateway.signals; here is told what was issued or changed."""
 
+    audit_changes = False
     form = AccessTokenForm
     list_display = ("public_id", "kind", "name", "state", "created_at", "expires_at", "source")
-    list_filter = ("kind", "source", "revoked_at")
+    list_filter = ("kind", "source", ("revoked_at", admin.EmptyFieldListFilter))
+    list_select_related = ("user",)
     search_fields = ("=public_id", "name")
-    readonly_fields = ("public_id", "source", "created_at", "revoked_at", "revoked_because")
+    readonly_fields = ("public_id", "state", "source", "created_at", "revoked_at", "revoked_because")
     actions = ("revoke",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: AccessToken | None = None) -> Any:
         return ("kind", *self.readonly_fields) if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: AccessToken | None = None, *args: Any, **kwargs: Any) -> Any:
+        made = super().get_form(request, obj, *args, **kwargs)
+        return type("GrantingForm", (made,), {"grantable": grantable_scopes(request.user)})  # type: ignore[arg-type]  # is signed in
 
     @admin.display(description="state")
     def state(self, token: AccessToken) -> str:
@@ -86,9 +84,7 @@ class AccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
     def revoke(self, request: HttpRequest, queryset: models.QuerySet[AccessToken]) -> None:
         # Named again by id: the page's queryset may be sliced or ordered in ways that update() does not take.
         chosen = AccessToken.objects.filter(pk__in=[token.pk for token in queryset])
-        for token in chosen.filter(revoked_at=None):
-            self._record(request, TokenAudit.Action.TOKEN_REVOKED, token, "revoked")
-        count = chosen.revoke(because=f"admin: {request.user}")
+        count = chosen.revoke(because=f"admin: {request.user}"[:200])
         self.message_user(request, f"{count} tokens are revoked; their streams end within two seconds.")
 
     def save_model(self, request: HttpRequest, obj: AccessToken, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
@@ -99,7 +95,8 @@ class AccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
             request.issued_text = text  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
         action = TokenAudit.Action.TOKEN_CHANGED if change else TokenAudit.Action.TOKEN_ISSUED
-        self._record(request, action, obj, "changed" if change else "issued")
+        reason = f"changed {', '.join(form.changed_data) or 'nothing'}" if change else "in the admin"
+        TokenAudit.of_token(action, obj, reason=reason).save()
 
     def response_add(
         self, request: HttpRequest, obj: AccessToken, post_url_continue: str | None = None
@@ -113,26 +110,3 @@ class AccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
             "text": request.issued_text,  # type: ignore[attr-defined]
         }
         return TemplateResponse(request, "admin/gateway/accesstoken/issued.html", context)
-
-    def delete_model(self, request: HttpRequest, obj: AccessToken) -> None:
-        self._record(request, TokenAudit.Action.TOKEN_REVOKED, obj, "deleted")
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[AccessToken]) -> None:
-        for token in queryset:
-            self._record(request, TokenAudit.Action.TOKEN_REVOKED, token, "deleted")
-        super().delete_queryset(request, queryset)
-
-    def _record(self, request: HttpRequest, action: str, token: AccessToken, done: str) -> None:
-        row = TokenAudit.of_token(action, token, reason=f"{done} in admin by {request.user}")
-        row.correlation_id = getattr(request, "correlation_id", "")
-        row.save()
-
-
-@admin.register(TokenAudit)
-class TokenAuditAdmin(ReadOnlyAdmin):
-    list_display = ("at", "action", "ticket_id", "principal_id", "principal_name", "reason", "count", "address")
-    list_filter = ("action", "at")
-    search_fields = ("=ticket_id", "=principal_id", "=correlation_id", "=address", "=stream_id")
-    search_help_text = "A public id, an address, a stream id or a correlation id, in full."
-    date_hierarchy = "at"

@@ -1,0 +1,158 @@
+"""What became of a ticket, from its issue to the end of its stream; and what a principal did lately. Reads only."""
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from events.models import StreamSession
+from gateway.models import AccessToken, TokenAudit
+
+# A ticket opens one stream; with VX11_SSE_TOKEN_SINGLE_USE off, or under attack, it may be named more often.
+TICKET_LIMIT_ROWS = 200
+# What a principal's page shows of each kind. More is in the lists.
+PRINCIPAL_LIMIT_ROWS = 20
+# Rare rows among many others of the same principal are looked for no further back than this.
+PRINCIPAL_DAYS = 7
+
+Action = TokenAudit.Action
+OPENED, ENDED = "opened", "ended"
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """One line of a ticket's life. `kind` is issued, redeemed, refused, opened, ended, ..."""
+
+    at: datetime
+    kind: str
+    title: str
+    details: tuple[tuple[str, str], ...] = ()
+    after: timedelta | None = None
+
+    @property
+    def after_seconds(self) -> str:
+        return "" if self.after is None else f"+{self.after.total_seconds():.1f} s"
+
+
+@dataclasses.dataclass(frozen=True)
+class TicketLife:
+    ticket_id: str
+    principal_id: str
+    principal_name: str
+    moments: list[Moment]
+    streams: list[StreamSession]
+    # Whether there is more than is shown.
+    cut: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class PrincipalLife:
+    public_id: str
+    token: AccessToken | None
+    tickets: list[TokenAudit]
+    streams: list[StreamSession]
+    refusals: list[TokenAudit]
+
+
+def of_ticket(ticket_id: str) -> TicketLife | None:
+    """None for a ticket that nothing names, or does not name any more."""
+    rows = list(TokenAudit.objects.filter(ticket_id=ticket_id).order_by("at")[:TICKET_LIMIT_ROWS])
+    streams = list(StreamSession.objects.filter(ticket_id=ticket_id).order_by("opened_at")[:TICKET_LIMIT_ROWS])
+    if not rows and not streams:
+        return None
+    moments = [_of_row(row) for row in rows]
+    moments += [moment for stream in streams for moment in _of_stream(stream)]
+    # A stream is opened while its ticket is used, and may say so a moment earlier; people read it the other way.
+    used_at = max((row.at for row in rows if row.action == Action.TICKET_REDEEMED), default=None)
+    moments.sort(key=lambda moment: max(moment.at, used_at) if used_at and moment.kind == OPENED else moment.at)
+    begin = moments[0].at
+    names = [(row.principal_id, row.principal_name) for row in rows]
+    names += [(stream.principal_id, stream.principal_name) for stream in streams]
+    principal_id, principal_name = next((name for name in names if name[0]), ("", ""))
+    return TicketLife(
+        ticket_id,
+        principal_id,
+        principal_name,
+        [dataclasses.replace(moment, after=moment.at - begin) for moment in moments],
+        streams,
+        cut=len(rows) == TICKET_LIMIT_ROWS or len(streams) == TICKET_LIMIT_ROWS,
+    )
+
+
+def of_principal(public_id: str) -> PrincipalLife:
+    lately = timezone.now() - timedelta(days=PRINCIPAL_DAYS)
+    rows = TokenAudit.objects.filter(principal_id=public_id, at__gte=lately).order_by("-at")
+    streams = StreamSession.objects.filter(principal_id=public_id).order_by("-opened_at")
+    return PrincipalLife(
+        public_id,
+        AccessToken.objects.select_related("user").filter(public_id=public_id).first(),
+        list(rows.filter(action=Action.TICKET_ISSUED)[:PRINCIPAL_LIMIT_ROWS]),
+        list(streams[:PRINCIPAL_LIMIT_ROWS]),
+        list(rows.filter(action=Action.REFUSED)[:PRINCIPAL_LIMIT_ROWS]),
+    )
+
+
+_TITLES = {
+    Action.TICKET_ISSUED: "Ticket issued",
+    Action.TICKET_REDEEMED: "Ticket used",
+    Action.REFUSED: "Refused",
+    Action.STREAM_DISCONNECTED: "Disconnected by an administrator",
+}
+
+
+def _of_row(row: TokenAudit) -> Moment:
+    action = Action(row.action)
+    details = {
+        "by": row.actor,
+        "principal": _both(row.principal_id, row.principal_name),
+        "from": row.address,
+        "because": row.reason,
+        "times": str(row.count) if row.count > 1 else "",
+        "stream": row.stream_id,
+        "correlation id": row.correlation_id,
+    }
+    return Moment(row.at, row.action, _TITLES.get(action, action.label), _filled(details))
+
+
+def _of_stream(stream: StreamSession) -> Iterator[Moment]:
+    opened = {
+        "stream": str(stream.pk),
+        "from": stream.address,
+        "from cursor": stream.cursor,
+        "may see": selection_words(stream),
+        "correlation id": stream.correlation_id,
+    }
+    yield Moment(stream.opened_at, OPENED, "Stream opened", _filled(opened))
+    if stream.closed_at is not None:
+        ended = {
+            "because": stream.end_reason,
+            "after": duration_words(stream),
+            "events": f"{stream.events_sent:,}",
+            "bytes": f"{stream.bytes_sent:,}",
+        }
+        yield Moment(stream.closed_at, ENDED, "Stream ended", _filled(ended))
+
+
+def selection_words(stream: StreamSession) -> str:
+    """What the stream was narrowed to."""
+    words = [f"{name}: {', '.join(values) or 'none'}" for name, values in stream.selection.items()]
+    return "; ".join(words) or "everything"
+
+
+def duration_words(stream: StreamSession) -> str:
+    """How long the stream lasted, or has lasted by now: "1 h 2 min", "3.5 s"."""
+    seconds = ((stream.closed_at or timezone.now()) - stream.opened_at).total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def _both(public_id: str, name: str) -> str:
+    return f"{public_id} ({name})" if name else public_id
+
+
+def _filled(details: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in details.items() if value)

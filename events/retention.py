@@ -1,0 +1,23 @@
+"""Retention of the log and of who read it: closed streams go with the audit, events by a chore of their own."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from events import log
+from events.models import StreamSession
+from gateway import chores, retention
+
+
+def _closed_streams(before: datetime) -> retention.Rows:
+    return StreamSession.objects.filter(closed_at__lt=before)
+
+
+def _prune_as_chore(go_on: chores.GoOn) -> str:
+    keep_days, keep_rows = settings.EVENT_RETENTION_DAYS, settings.EVENT_RETENTION_ROWS
+    deleted = log.prune(keep_days=keep_days, keep_rows=keep_rows, after_batch=lambda _rows: go_on())
+    return f"deleted {deleted} events"
+
+
+retention.keep_no_longer("closed streams", _closed_streams, order="closed_at")
+chores.register("prune_events", _prune_as_chore)

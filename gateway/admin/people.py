@@ -1,0 +1,78 @@
+"""Admin pages of people and roles: Django's own, on record, and without a way to more rights than one has."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+
+from gateway.admin import granting
+from gateway.admin.audited import AuditedAdmin, acting_in
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A role is a group; "staff" lets its holder into the admin, and nothing else does."""
+
+    list_display = ("username", "roles", "is_active", "is_staff", "is_superuser", "last_login")
+
+    @admin.display(description="roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_manage(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may_manage(request, obj)
+
+    @staticmethod
+    def _may_manage(request: HttpRequest, user: User | None) -> bool:
+        return user is None or granting.may_manage_user(request.user, user)  # type: ignore[arg-type]  # is signed in
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fields = ("last_login", "date_joined")
+        return fields if request.user.is_superuser else (*fields, "is_superuser")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        assert request is not None  # noqa: S101 - Django always gives it
+        if db_field.name == "groups":
+            kwargs["queryset"] = granting.grantable_groups(request.user)  # type: ignore[arg-type]  # as above
+        if db_field.name == "user_permissions":
+            kwargs["queryset"] = granting.grantable_permissions(request.user)  # type: ignore[arg-type]  # as above
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        with acting_in(request):
+            return super().user_change_password(request, id, form_url)
+
+
+@admin.register(Group)
+class RoleAdmin(AuditedAdmin, GroupAdmin):
+    """The names of the four roles mean something to the API, so they stay."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        return ("name",) if obj is not None and obj.name in granting.ROLES else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or granting.may_grant_group(request.user, obj))  # type: ignore[arg-type]  # as above
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        if obj is None:
+            return allowed
+        return allowed and obj.name not in granting.ROLES and granting.may_grant_group(request.user, obj)  # type: ignore[arg-type]  # as above
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        assert request is not None  # noqa: S101 - Django always gives it
+        kwargs["queryset"] = granting.grantable_permissions(request.user)  # type: ignore[arg-type]  # as above
+        return super().formfield_for_manytomany(db_field, request, **kwargs)

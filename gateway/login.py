@@ -1,0 +1,45 @@
+"""Signing in to console and admin, slowed down for whoever guesses passwords."""
+
+import math
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from gateway import tokens
+from gateway.authentication import caller_of
+from gateway.limits import LimitExceeded, address_group, limiter
+
+
+class ThrottledForm(AuthenticationForm):
+    """Every try counts before the password is looked at, so that many at once are not more; a right one is refunded."""
+
+    def clean(self) -> dict[str, Any]:
+        assert self.request is not None  # noqa: S101 - Django's views always give it
+        tries = _tries(self.request, self.cleaned_data.get("username", ""))
+        try:
+            for name, who in tries:
+                async_to_sync(limiter.spend)(name, who)
+        except LimitExceeded as exceeded:
+            # The page is shown, with this in it; the status is set where the answer leaves (gateway.middleware).
+            self.request.retry_after_seconds = exceeded.retry_after_seconds  # type: ignore[attr-defined]
+            minutes = math.ceil(exceeded.retry_after_seconds / 60)
+            message = f"Too many failed sign-ins from here. Try again in {minutes} min."
+            raise ValidationError(message, code="throttled") from None
+        cleaned = super().clean()
+        for name, who in tries:
+            async_to_sync(limiter.refund)(name, who)
+        return cleaned
+
+
+class ThrottledAdminForm(ThrottledForm, AdminAuthenticationForm):
+    """The same for the admin, which asks for staff."""
+
+
+def _tries(request: HttpRequest, user_name: str) -> list[tuple[str, str]]:
+    address = address_group(caller_of(request).address)
+    # A digest: people type passwords into the field for names.
+    return [("failed_logins_by_address", address), ("failed_logins", f"{address} {tokens.digest(user_name)}")]

@@ -1,0 +1,29 @@
+"""manage.py purge_tokens: delete audit rows, closed streams and dead tokens beyond their retention."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from gateway import retention
+from gateway.cleaning import CleaningCommand
+
+
+class Command(CleaningCommand):
+    help = (
+        "Delete what was over longer ago than the retention: audit rows, closed streams, tokens that were revoked or "
+        "expired. Servers do this by themselves every hour; publishing and tickets go on meanwhile."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        self.add_age(parser, default_days=settings.AUDIT_RETENTION_DAYS, variable="VX11_AUDIT_RETENTION_DAYS")
+
+    def count(self, options: dict[str, Any]) -> retention.Counts:
+        return retention.count(timezone.now() - options["older_than"])
+
+    def clean(self, options: dict[str, Any], after_batch: retention.AfterBatch) -> str:
+        before = timezone.now() - options["older_than"]
+        retention.purge(before, actor="manage.py purge_tokens", after_batch=after_batch)
+        return ""

@@ -1,0 +1,139 @@
+"""The figures of the admin's first page: who reads now, what was issued and refused, is the log growing. JSON.
+
+Read anew at most every CACHE_SECONDS in each process, whoever looks: the page asks every few seconds, and a wall of
+screens must cost no more than one.
+"""
+
+import threading
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from events import log
+from events.models import Node
+from events.readership import open_streams
+from events.sessions import NODE_LOST_SECONDS
+from gateway.models import TokenAudit
+from operator_api.minutes import (
+    CLOSED,
+    EVENTS,
+    ISSUED,
+    MINUTE_LIMIT_ROWS,
+    OPENED,
+    REDEEMED,
+    REFUSED_PREFIX,
+    Minute,
+    Minutes,
+    utc,
+)
+
+CACHE_SECONDS = 3.0
+# As the page's text says.
+REFUSALS_MINUTES = 15
+# Processes and streams looked at; no installation of this kind has more, and none shall make the page slow.
+NODES_LIMIT = 100
+STREAMS_LIMIT = 50_000
+PERMISSIONS = ("gateway.view_tokenaudit", "events.view_streamsession", "events.view_node")
+
+History = list[tuple[datetime, Minute | None]]
+
+
+@require_safe
+@permission_required(PERMISSIONS, raise_exception=True)
+def figures(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(_dashboard.figures())
+
+
+class Dashboard:
+    """The figures of this process, as fresh as CACHE_SECONDS. Safe for threads: one reads, the others get the same."""
+
+    def __init__(self) -> None:
+        self._minutes = Minutes()
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._figures: dict[str, Any] = {}
+
+    def figures(self) -> dict[str, Any]:
+        with self._lock:
+            if time.monotonic() - self._read_at >= CACHE_SECONDS:
+                self._figures = read(self._minutes, timezone.now())
+                self._read_at = time.monotonic()
+            return self._figures
+
+
+_dashboard = Dashboard()
+
+
+def read(minutes: Minutes, now: datetime) -> dict[str, Any]:
+    history = minutes.look(now)
+    nodes = [_of_node(node, now) for node in Node.objects.order_by("name", "started_at")[:NODES_LIMIT]]
+    charts = _charts(history)
+    refused = sum(_refusals(minute) for _, minute in history[-REFUSALS_MINUTES:])
+    return {
+        "time": utc(now),
+        "version": settings.VERSION,
+        "figures": {
+            **_reading(),
+            "tickets_per_minute": _tickets_since(now - timedelta(minutes=1)),
+            "refusals": refused,
+            "slow_readers": sum(node["slow_readers"] for node in nodes if node["state"] != "silent"),
+            "log_head": str(log.head().newest),
+            # Of the last minute that is over: the one that is not would always look like a fall.
+            "events_per_minute": (history[-2][1] or Minute({})).counts.get(EVENTS, 0),
+        },
+        "nodes": nodes,
+        "minutes": [utc(start) for start, _ in history],
+        "charts": charts,
+        "counted": all(minute is not None for _, minute in history),
+        "least": any(minute is not None and minute.least for _, minute in history),
+    }
+
+
+def _reading() -> dict[str, int]:
+    some = open_streams().order_by()[:STREAMS_LIMIT]
+    return some.aggregate(streams=Count("pk"), principals=Count("principal_id", distinct=True))
+
+
+def _tickets_since(start: datetime) -> int:
+    issued = TokenAudit.objects.filter(at__gte=start, action=TokenAudit.Action.TICKET_ISSUED).order_by()
+    return issued[:MINUTE_LIMIT_ROWS].count()
+
+
+def _of_node(node: Node, now: datetime) -> dict[str, Any]:
+    silent_seconds = max(0.0, (now - node.seen_at).total_seconds())
+    alive = silent_seconds < NODE_LOST_SECONDS
+    return {
+        "name": node.name,
+        "state": "silent" if not alive else "draining" if node.draining else "serving",
+        "streams": node.streams,
+        "slow_readers": node.slow_readers,
+        "held_bytes": node.held_bytes,
+        "started_at": utc(node.started_at),
+        "seen_seconds": round(silent_seconds),
+    }
+
+
+def _charts(history: History) -> dict[str, dict[str, list[int | None]]]:
+    """By chart and series, a figure for each minute; None where nothing is counted yet."""
+    kinds = {name for _, minute in history if minute for name in minute.counts if name.startswith(REFUSED_PREFIX)}
+    return {
+        "tickets": {name: _series(history, name) for name in (ISSUED, REDEEMED)},
+        "refusals": {name.removeprefix(REFUSED_PREFIX): _series(history, name) for name in sorted(kinds)},
+        "streams": {name: _series(history, name) for name in (OPENED, CLOSED)},
+        "events": {EVENTS: _series(history, EVENTS)},
+    }
+
+
+def _series(history: History, name: str) -> list[int | None]:
+    return [None if minute is None else minute.counts.get(name, 0) for _, minute in history]
+
+
+def _refusals(minute: Minute | None) -> int:
+    return sum(number for name, number in minute.counts.items() if name.startswith(REFUSED_PREFIX)) if minute else 0

@@ -1,0 +1,38 @@
+"""A Redis of a test's own as the store that processes share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_django import Settings
+
+from gateway import store
+from gateway.limits import limiter
+from tests.servers import PrivateRedis
+
+
+def redis_cache(server: PrivateRedis) -> dict[str, Any]:
+    """What settings.py makes of VX11_REDIS_URL."""
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": server.url,
+        "KEY_FUNCTION": "gateway.ticket_cache.literal_key",
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 1,
+        },
+    }
+
+
+@contextmanager
+def using(server: PrivateRedis, settings: Settings) -> Iterator[None]:
+    """This process's store is there; what it keeps in memory of limits begins anew."""
+    settings.CACHES = {**settings.CACHES, "tickets": redis_cache(server)}
+    store.forget()
+    limiter.forget()
+    try:
+        yield
+    finally:
+        store.forget()
+        limiter.forget()

@@ -1,0 +1,69 @@
+"""Console sessions: the cookie's key opens them, what the database holds does not."""
+
+import pytest
+from django.contrib.sessions.models import Session
+
+from gateway.session_store import SessionStore
+
+
+@pytest.mark.django_db
+def test_a30_the_row_of_a_session_cannot_be_used_as_its_cookie() -> None:
+    store = SessionStore()
+    store["user"] = 7
+    store.save()
+
+    row = Session.objects.get()
+    assert store.session_key not in (row.session_key, row.session_data)
+    assert SessionStore(row.session_key).load() == {}
+    assert SessionStore(store.session_key).load() == {"user": 7}
+
+
+@pytest.mark.django_db
+def test_a_session_is_changed_and_deleted_by_its_key() -> None:
+    store = SessionStore()
+    store["user"] = 7
+    store.save()
+    again = SessionStore(store.session_key)
+    again["user"] = 8
+    again.save()
+    assert Session.objects.count() == 1
+    assert SessionStore(store.session_key)["user"] == 8
+    assert SessionStore().exists(str(store.session_key))
+    SessionStore(store.session_key).delete()
+    assert not Session.objects.exists()
+
+
+@pytest.mark.django_db
+def test_signing_in_gives_a_session_a_new_key_and_the_old_one_opens_nothing() -> None:
+    store = SessionStore()
+    store["user"] = 7
+    store.save()
+    before = store.session_key
+    store.cycle_key()
+    assert store.session_key != before
+    assert SessionStore(before).load() == {}
+    assert SessionStore(store.session_key).load() == {"user": 7}
+
+
+@pytest.mark.django_db
+def test_a_key_that_names_no_session_is_not_taken_over() -> None:
+    store = SessionStore("a" * 32)
+    assert store.load() == {}
+    store["user"] = 7
+    store.save()
+    assert store.session_key != "a" * 32
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_it_is_the_same_for_asynchronous_code() -> None:
+    store = SessionStore()
+    await store.aset("user", 7)
+    await store.asave()
+    key = str(store.session_key)
+    row = await Session.objects.aget()
+    assert row.session_key != key
+    assert await SessionStore(key).aload() == {"user": 7}
+    assert await SessionStore().aexists(key)
+    await SessionStore(key).adelete()
+    assert not await SessionStore().aexists(key)
+    assert await SessionStore(key).aload() == {}

@@ -1,0 +1,204 @@
+"""What the doctor makes of a clock, of limits, of files and of chores, and how it tells that."""
+
+import shutil
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from gateway.models import Chore
+from tests.events.samples import append_events, grow_older
+from vx11_site.diagnosis import configuration, database, log, machine, redis
+from vx11_site.diagnosis.findings import Area, Finding, Level, as_json, as_lines, fail, masked, ok, warn
+from vx11_site.diagnosis.looking import look
+
+
+def levels(findings: Iterable[Finding]) -> list[str]:
+    return [finding.level.value for finding in findings]
+
+
+def test_whatever_is_not_ok_says_how_to_repair_it() -> None:
+    with pytest.raises(ValueError, match="repair"):
+        Finding(Level.WARN, "something is odd")
+
+
+def test_lines_are_aligned_and_a_repair_has_a_line_of_its_own() -> None:
+    diagnosis = [("disk", ok("fine")), ("database", fail("away", "start it"))]
+    assert list(as_lines(diagnosis, lambda _level, text: text)) == [
+        "OK    disk      fine",
+        "FAIL  database  away",
+        "                -> start it",
+    ]
+
+
+def test_json_says_what_the_exit_code_says() -> None:
+    assert as_json([("disk", warn("odd", "look"))])["ok"] is True
+    report = as_json([("disk", ok("fine")), ("database", fail("away", "start it"))])
+    assert report == {
+        "ok": False,
+        "findings": [
+            {"area": "disk", "level": "OK", "found": "fine", "repair": ""},
+            {"area": "database", "level": "FAIL", "found": "away", "repair": "start it"},
+        ],
+    }
+
+
+def test_secrets_of_the_settings_are_masked_wherever_they_stand(settings: Settings) -> None:
+    settings.PRINCIPAL_TOKENS = ["token-of-a-principal"]
+    settings.REDIS_URL = "redis://:p%40ss-word@127.0.0.1/0"
+    shown = masked(f"{settings.SECRET_KEY} token-of-a-principal p%40ss-word p@ss-word {settings.REDIS_URL}")
+    assert shown == "*** *** *** *** redis://:***@127.0.0.1/0"
+
+
+def test_a_probe_that_hangs_is_named_and_what_others_found_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vx11_site.diagnosis.looking.LIMIT_SECONDS", 0.2)
+
+    def hang() -> Iterable[Finding]:
+        yield ok("begun")
+        time.sleep(3)
+
+    def fall() -> Iterable[Finding]:
+        raise OSError("no route\n to host")
+
+    started = time.monotonic()
+    diagnosis, hangs = look([Area("hangs", hang, "wake it"), Area("falls", fall, "lift it")])
+    assert time.monotonic() - started < 2
+    assert hangs
+    assert [(area, finding.level.value, finding.text, finding.repair) for area, finding in diagnosis] == [
+        ("hangs", "OK", "begun", ""),
+        ("hangs", "FAIL", "no answer within 0 s", "wake it"),
+        ("falls", "FAIL", "OSError: no route to host", "lift it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ahead_seconds", "expected"), [(0, "OK"), (1.5, "OK"), (-3, "WARN"), (3, "WARN"), (31, "FAIL"), (-90, "FAIL")]
+)
+def test_a_clock_that_is_off_is_a_warning_and_soon_a_failure(ahead_seconds: float, expected: str) -> None:
+    finding = machine._compared("the database", lambda: time.time() + ahead_seconds)
+    assert finding.level.value == expected
+    assert expected == "OK" or ("ahead" in finding.text) == (ahead_seconds > 0)
+
+
+def test_more_streams_than_files_are_a_warning(settings: Settings) -> None:
+    settings.MAX_STREAMS = 0
+    assert machine._files().level is Level.OK
+    settings.MAX_STREAMS = 10**6
+    finding = machine._files()
+    assert finding.level is Level.WARN
+    assert "1000000" in finding.text
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.mark.parametrize(("free_mib", "expected"), [(50, "FAIL"), (500, "WARN"), (5000, "OK")])
+def test_a_disk_that_fills_up_is_a_warning_and_then_a_failure(
+    monkeypatch: pytest.MonkeyPatch, free_mib: int, expected: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, free_mib * 2**20))
+    assert machine._disk().level.value == expected
+
+
+def test_a_key_that_others_can_read_is_a_failure(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    tmp_path.chmod(0o700)
+    key = tmp_path / "secret_key"
+    key.touch(0o600)
+    key.chmod(0o600)
+    assert levels(configuration.probe_secrets()) == ["OK"]
+    key.chmod(0o640)
+    assert levels(configuration.probe_secrets()) == ["FAIL"]
+
+
+def test_a_file_with_a_token_that_everybody_can_read_is_a_failure(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    tmp_path.chmod(0o755)
+    file = tmp_path / "token"
+    file.touch()
+    file.chmod(0o644)
+    monkeypatch.setenv("VX11_SERVICE_TOKEN_FILE", str(file))
+    assert levels(configuration.probe_secrets()) == ["WARN", "FAIL"]
+
+
+def test_what_matters_in_public_only_is_told_in_a_line_at_home_and_fails_in_public(settings: Settings) -> None:
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = "", ["localhost", "[::1]"]
+    settings.AUDIT_RETENTION_DAYS = 1
+    (at_home,) = configuration.probe()
+    assert at_home.level is Level.OK
+    assert "check --deploy" in at_home.text
+    settings.ALLOWED_HOSTS = ["operator.example.org"]
+    found = {finding.text.rpartition("(")[2]: finding.level.value for finding in configuration.probe()}
+    assert found["vx11.E010)"] == "FAIL"
+    assert found["vx11.W009)"] == "WARN"
+
+
+def test_a_setting_that_is_never_safe_fails_at_home_too(settings: Settings) -> None:
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = "", ["localhost"]
+    settings.PRINCIPAL_TOKENS = ["short"]
+    assert any("vx11.E001" in finding.text for finding in configuration.probe() if finding.level is Level.FAIL)
+
+
+@pytest.mark.usefixtures("ledger")
+class TestWithDatabase:
+    def test_a_log_within_its_retention_is_well(self) -> None:
+        append_events(3)
+        assert levels(log.probe()) == ["OK"]
+
+    def test_a_log_that_nobody_prunes_is_a_warning(self, settings: Settings) -> None:
+        append_events(10)
+        settings.EVENT_RETENTION_ROWS = 5
+        grow_older(2, timedelta(days=settings.EVENT_RETENTION_DAYS + 2))
+        assert levels(log.probe()) == ["WARN", "WARN"]
+
+    @pytest.mark.parametrize(
+        ("due_hours_ago", "outcome", "expected"),
+        [(-0.5, "deleted nothing", "OK"), (-0.5, "failed: ZeroDivisionError", "WARN"), (2, "deleted nothing", "WARN")],
+    )
+    def test_a_chore_that_failed_or_is_overdue_is_a_warning(
+        self, due_hours_ago: float, outcome: str, expected: str
+    ) -> None:
+        now = timezone.now()
+        due_at = now - timedelta(hours=due_hours_ago)
+        Chore.objects.create(name="prune_events", due_at=due_at, started_at=now, ended_at=now, outcome=outcome)
+        (finding,) = (finding for finding in log.probe_chores() if finding.text.startswith("prune_events"))
+        assert finding.level.value == expected
+        assert (outcome in finding.text) == (due_hours_ago < 0)
+
+    def test_a_database_in_order_has_no_failure(self) -> None:
+        found = list(database.probe())
+        assert "FAIL" not in levels(found)
+        assert any("migrations are up to date" in finding.text for finding in found)
+
+
+INFO = {"maxmemory": 0, "used_memory": 10 * 2**20, "maxmemory_policy": "noeviction"}
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({}, ["OK", "OK"]),
+        ({"maxmemory_policy": "allkeys-lru"}, ["WARN", "OK"]),
+        ({"maxmemory_policy": "volatile-ttl", "maxmemory": 2**30}, ["FAIL", "OK"]),
+        ({"maxmemory": 11 * 2**20}, ["OK", "WARN"]),
+    ],
+)
+def test_a_redis_that_may_evict_or_fill_up_is_named(info: dict[str, object], expected: list[str]) -> None:
+    assert levels(redis._memory({**INFO, **info})) == expected
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"), [({}, "OK"), ({"aof_enabled": 1}, "OK"), ({"rdb_last_bgsave_status": "err"}, "WARN")]
+)
+def test_a_redis_whose_copies_fail_is_named(info: dict[str, object], expected: str) -> None:
+    assert redis._persistence(info).level.value == expected

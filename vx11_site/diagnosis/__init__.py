@@ -1,0 +1,1 @@
+"""What `manage.py doctor` looks at: one module for each thing that can be ill, and how its findings are told."""
