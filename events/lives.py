@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from events.models import StreamSession
+from gateway.filters import Selection
 from gateway.models import AccessToken, TokenAudit
 
 # A ticket opens one stream; with VX11_SSE_TOKEN_SINGLE_USE off, or under attack, it may be named more often.
@@ -107,7 +108,7 @@ def _of_row(row: TokenAudit) -> Moment:
         "by": row.actor,
         "principal": _both(row.principal_id, row.principal_name),
         "from": row.address,
-        "because": row.reason,
+        "may see" if action is Action.TICKET_ISSUED else "because": row.reason,
         "times": str(row.count) if row.count > 1 else "",
         "stream": row.stream_id,
         "correlation id": row.correlation_id,
@@ -136,8 +137,7 @@ def _of_stream(stream: StreamSession) -> Iterator[Moment]:
 
 def selection_words(stream: StreamSession) -> str:
     """What the stream was narrowed to."""
-    words = [f"{name}: {', '.join(values) or 'none'}" for name, values in stream.selection.items()]
-    return "; ".join(words) or "everything"
+    return Selection.from_json(stream.selection).in_words()
 
 
 def duration_words(stream: StreamSession) -> str:

@@ -56,6 +56,11 @@ class Selection:
         chosen = ((field.name, getattr(self, field.name)) for field in fields)
         return {name: sorted(values) for name, values in chosen if values is not None}
 
+    def in_words(self) -> str:
+        """For people: "modules: hermes, switch; severities: warn", or "everything"."""
+        words = [f"{name}: {', '.join(values) or 'none'}" for name, values in self.as_json().items()]
+        return "; ".join(words) or "everything"
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Selection":
         return cls(**{name: frozenset(values) for name, values in data.items()})

@@ -17,6 +17,9 @@ from django.utils import timezone
 from gateway import tokens
 from gateway.notices import tokens_updating
 
+# What the columns named reason or because hold: SQLite would not mind more, PostgreSQL would.
+REASON_LENGTH = 200
+
 
 class RightsVersion(models.Model):
     """One row whose number grows with every change of rights; processes compare it to know that theirs are old."""
@@ -80,7 +83,7 @@ class AccessToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    revoked_because = models.CharField(max_length=200, blank=True, editable=False)
+    revoked_because = models.CharField(max_length=REASON_LENGTH, blank=True, editable=False)
 
     objects = AccessTokenQuerySet.as_manager()
 
@@ -207,7 +210,7 @@ class TokenAudit(models.Model):
     ticket_id = models.CharField(max_length=32, blank=True)
     principal_id = models.CharField(max_length=32, blank=True)
     principal_name = models.CharField(max_length=150, blank=True)
-    reason = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     address = models.CharField(max_length=45, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True)
     stream_id = models.CharField(max_length=36, blank=True)
@@ -242,7 +245,9 @@ class TokenAudit(models.Model):
     @classmethod
     def of_token(cls, action: str, token: AccessToken, *, reason: str = "") -> "TokenAudit":
         """An unsaved row about a principal or service token."""
-        return cls(action=action, principal_id=token.public_id, principal_name=token.name, reason=reason[:200])
+        return cls(
+            action=action, principal_id=token.public_id, principal_name=token.name, reason=reason[:REASON_LENGTH]
+        )
 
 
 class Chore(models.Model):

@@ -26,7 +26,15 @@ from django.utils.module_loading import autodiscover_modules
 
 from gateway import chores
 from gateway.actors import acting
-from gateway.models import AccessToken, EndedSession, EndedStream, RightsVersion, TokenAudit, TokenAuditQuerySet
+from gateway.models import (
+    REASON_LENGTH,
+    AccessToken,
+    EndedSession,
+    EndedStream,
+    RightsVersion,
+    TokenAudit,
+    TokenAuditQuerySet,
+)
 from gateway.sessions import memory_begins
 
 # Rows of one transaction: on an ordinary disk it then takes a few hundredths of a second.
@@ -93,7 +101,7 @@ def purge(before: datetime, *, actor: str, after_batch: AfterBatch) -> Counts:
             gone = {name: rows for name, rows in deleted.items() if rows}
             if gone:
                 action, total = TokenAudit.Action.PURGED, sum(gone.values())
-                TokenAudit(action=action, reason=in_words(gone)[:200], count=total).save()
+                TokenAudit(action=action, reason=in_words(gone)[:REASON_LENGTH], count=total).save()
     return deleted
 
 

@@ -13,7 +13,7 @@ from gateway.authentication import narrowed
 from gateway.bodies import json_object
 from gateway.errors import REASONS, Refusal
 from gateway.filters import Selection, read_severities, read_values
-from gateway.models import TokenAudit
+from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.rest import Endpoint, answer
 
 STREAM_PATH = "/operator/api/events/stream"
@@ -69,6 +69,7 @@ class SseTokenView(Endpoint):
                 ticket_id=ticket.public_id,
                 principal_id=self.principal.public_id,
                 principal_name=self.principal.name,
+                reason=ticket.selection.in_words()[:REASON_LENGTH],
                 address=self.caller.address,
                 correlation_id=self.caller.correlation_id,
             )

@@ -6,6 +6,7 @@ What is refused here never reaches the application, and gets the same error body
 import logging
 import socket
 import uuid
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
@@ -105,6 +106,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         self.loseConnection()
 
 
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
 class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
@@ -173,6 +177,10 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         if self.writer is None:
             self.writer = Writer(self)
         return self.writer
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802 - as above
+        """Twisted has no words for codes as young as 429."""
+        super().setResponseCode(code, message or _PHRASES.get(code))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """As Daphne's, with a writer for what is sent bit by bit, and our access log at its end."""

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from gateway import tokens
 from gateway.admin.audited import AuditedAdmin
 from gateway.admin.granting import grantable_scopes
-from gateway.models import AccessToken, TokenAudit
+from gateway.models import REASON_LENGTH, AccessToken, TokenAudit
 from gateway.scopes import OPERATOR_SCOPES, SCOPES_OF_KIND, SERVICE_SCOPES
 
 ALL_SCOPES = sorted(OPERATOR_SCOPES | SERVICE_SCOPES)
@@ -84,7 +84,7 @@ class AccessTokenAdmin(AuditedAdmin):
     def revoke(self, request: HttpRequest, queryset: models.QuerySet[AccessToken]) -> None:
         # Named again by id: the page's queryset may be sliced or ordered in ways that update() does not take.
         chosen = AccessToken.objects.filter(pk__in=[token.pk for token in queryset])
-        count = chosen.revoke(because=f"admin: {request.user}"[:200])
+        count = chosen.revoke(because=f"admin: {request.user}"[:REASON_LENGTH])
         self.message_user(request, f"{count} tokens are revoked; their streams end within two seconds.")
 
     def save_model(self, request: HttpRequest, obj: AccessToken, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from gateway.actors import acting
 from gateway.authentication import caller_of
-from gateway.models import TokenAudit
+from gateway.models import REASON_LENGTH, TokenAudit
 
 # Rows a list counts and pages through. Counting all of a large table takes longer than anybody wants to wait for.
 COUNT_LIMIT_ROWS = 10_000
@@ -78,7 +78,7 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
         # Names of fields, never their values.
         details = LogEntry(change_message=json.dumps(message)).get_change_message() if isinstance(message, list) else ""
         reason = f"{verb} {obj._meta.verbose_name} {obj}. {details}".removesuffix(" ")
-        TokenAudit(action=TokenAudit.Action.ADMIN_CHANGED, reason=reason[:200]).save()
+        TokenAudit(action=TokenAudit.Action.ADMIN_CHANGED, reason=reason[:REASON_LENGTH]).save()
 
 
 class ReadOnlyAdmin(AuditedAdmin):

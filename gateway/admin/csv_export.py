@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from gateway.admin.audited import AuditedAdmin, acting_in
 from gateway.admin.searching import is_public_id
-from gateway.models import TokenAudit
+from gateway.models import REASON_LENGTH, TokenAudit
 
 # Rows of one file, the newest ones: about 10 MB, which is made in memory. If more match, its last line says so.
 EXPORT_LIMIT_ROWS = 50_000
@@ -66,7 +66,7 @@ class ExportAdmin(AuditedAdmin):
         count = min(len(rows), EXPORT_LIMIT_ROWS)
         reason = f"{count} rows of {self.opts.verbose_name_plural}{', cut' if cut else ''}; {_described(request)}"
         with acting_in(request):
-            TokenAudit(action=TokenAudit.Action.EXPORTED, reason=reason[:200]).save()
+            TokenAudit(action=TokenAudit.Action.EXPORTED, reason=reason[:REASON_LENGTH]).save()
         name = f"{self.opts.model_name}-{timezone.now():%Y%m%d-%H%M%S}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(as_csv(self.export_fields, rows), content_type="text/csv; charset=utf-8", headers=headers)

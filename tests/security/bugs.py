@@ -1,32 +1,38 @@
-"""A real bug, made from outside: a row that the code cannot read, so that requests fail where nobody foresaw it."""
+"""A bug in the servers of a test: certain credentials make them fail where they are looked at.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+It is put under our code, into Python's hashlib, by way of `sitecustomize`: the code that fails is the real one.
+"""
 
-import httpx
+import secrets
+import uuid
+from pathlib import Path
 
-from tests.stacks import Stack
-from tests.waiting import wait_until
+MARK = "b0b0b0b0"
+SITE = f"""
+import hashlib
 
-ROWS = "from gateway.models import AccessToken; AccessToken.objects"
-# Modules are a list.
-BREAK = f"{ROWS}.create(kind='principal', public_id='p-unreadable', digest='unreadable', name='unreadable', modules=5)"
-MEND = f"{ROWS}.get(public_id='p-unreadable').delete()"
-
-
-@contextmanager
-def unreadable_rights(stack: Stack) -> Iterator[None]:
-    """Meanwhile the first request of a second fails, the one that finds out who may what."""
-    stack.a.manage("shell", "-c", BREAK)
-    yield
-    stack.a.manage("shell", "-c", MEND)
+sha256 = hashlib.sha256
 
 
-def answer_of_bug(ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """The first answer that says 500."""
+def failing(data=b"", **options):
+    if bytes(data).startswith({MARK.encode()!r}):
+        raise RuntimeError("a bug that nobody foresaw")
+    return sha256(data, **options)
 
-    def answer() -> httpx.Response | None:
-        got = ask()
-        return got if got.status_code == 500 else None
 
-    return wait_until(answer, "a request meets the bug", timeout_seconds=20, pause_seconds=0.1)
+hashlib.sha256 = failing
+"""
+
+
+def environment_with_bug(folder: Path) -> dict[str, str]:
+    """For Stack: its servers have the bug. `folder` must be there."""
+    (folder / "sitecustomize.py").write_text(SITE, encoding="ascii")
+    return {"PYTHONPATH": str(folder)}
+
+
+def ticket_of_bug() -> str:
+    return MARK + str(uuid.uuid4())[len(MARK) :]
+
+
+def token_of_bug() -> str:
+    return MARK + secrets.token_urlsafe(32)

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import secrets
-from functools import partial
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ import httpx
 from events.routing import STREAM_PATHS
 from tests.client import API
 from tests.security.addresses import addresses
-from tests.security.bugs import answer_of_bug, unreadable_rights
+from tests.security.bugs import ticket_of_bug, token_of_bug
 from tests.security.nginx import PrivateNginx
 from tests.stacks import Stack
 
@@ -172,11 +171,12 @@ def referer(client: httpx.Client) -> dict[str, str]:
 
 def meet_a_bug(day: Day) -> None:
     """Something breaks while a credential is looked at: 500, with a traceback in the log."""
-    token = {"X-VX11-Token": day.stack.principal_token}
-    cookie = {"Cookie": f"vx11_session={day.secrets['session key']}"}
+    day.secrets["token that met a bug"] = token = token_of_bug()
+    day.tickets.append(ticket_of_bug())
     with day.client(day.nginx.url) as client:
-        ticket = {"token": day.ticket(client, headers=token)}
-        with unreadable_rights(day.stack):
-            for headers in (token, cookie):
-                answer_of_bug(partial(day.ask, client, "GET", EVENTS, headers=headers))
-            answer_of_bug(partial(day.ask, client, "HEAD", STREAM, params=ticket))
+        failed = [
+            day.ask(client, "GET", EVENTS, headers={"X-VX11-Token": token}),
+            day.ask(client, "POST", SSE_TOKEN, headers={"Authorization": f"Bearer {token}"}),
+            day.ask(client, "GET", STREAM, params={"token": day.tickets[-1]}),
+        ]
+    assert [answer.status_code for answer in failed] == [500, 500, 500]

@@ -7,6 +7,7 @@ import pytest
 from tests.client import API
 from tests.conftest import POSTGRES
 from tests.security import busy_day, places
+from tests.security.bugs import environment_with_bug
 from tests.security.busy_day import Day
 from tests.security.nginx import PrivateNginx
 from tests.stacks import Size, Stack
@@ -23,7 +24,12 @@ def day(
     """A day, and all that is left of it. Its log is not asserted to be clean: a bug was made on purpose."""
     folder = tmp_path_factory.mktemp("canary")
     with (
-        Stack(stack_size, folder, postgres=pytestconfig.stash[POSTGRES]) as stack,
+        Stack(
+            stack_size,
+            folder / "stack",
+            postgres=pytestconfig.stash[POSTGRES],
+            environment=environment_with_bug(folder),
+        ) as stack,
         PrivateNginx(stack.servers) as nginx,
         places.monitored(stack.redis if stack_size == "scaled" else None),
     ):
@@ -59,7 +65,17 @@ def test_l01_the_day_was_a_busy_one(day: tuple[Day, dict[str, bytes]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["principal token", "service token", "issued", "issued in the admin", "password", "session key", "ticket"]
+    "kind",
+    [
+        "principal token",
+        "service token",
+        "issued",
+        "issued in the admin",
+        "that met a bug",
+        "password",
+        "session key",
+        "ticket",
+    ],
 )
 def test_l01_a29_a30_no_credential_is_found_anywhere(day: tuple[Day, dict[str, bytes]], kind: str) -> None:
     lived, found = day

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 
 import httpx
 import pytest
@@ -127,6 +128,11 @@ MALFORMED = {
     "unknown coding": b"POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "chunk of no size": b"POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 }
+
+
+def test_a_status_comes_with_its_words(principal: Client) -> None:
+    assert principal.poll(limit=0).reason_phrase == HTTPStatus(422).phrase
+    assert principal.get("/nowhere").reason_phrase == HTTPStatus(404).phrase
 
 
 @pytest.mark.parametrize("name", MALFORMED)

@@ -7,10 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from gateway.actors import acting
-from gateway.models import AccessToken, AccessTokenQuerySet
-
-# What the column holds; SQLite would not mind more, PostgreSQL would.
-REASON_LENGTH = 200
+from gateway.models import REASON_LENGTH, AccessToken, AccessTokenQuerySet
 
 
 class Command(BaseCommand):
