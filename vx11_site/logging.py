@@ -1,24 +1,40 @@
 """Log lines: time, level, correlation id, message; credentials are blotted out wherever they stand."""
 
+import functools
 import logging
 import re
 import time
+from urllib.parse import quote
 
+from django.conf import settings
 from redis.exceptions import RedisError
 
 from gateway import correlation
 
-# A credential as a query value, under a name that is percent-encoded too, for that may be any name; and our own
-# tokens anywhere (tracebacks quote arguments).
+# A credential as a query value, under a name that is percent-encoded too, for that may be any name; a ticket under
+# whatever name somebody typed; and our own tokens anywhere (tracebacks quote arguments).
 _SECRETS = re.compile(
     r"""(?i)(\b(?:(?:access_|sse_)?token|api_key|authorization)=|(?<=[?&])[^\s?&=]*%[^\s?&=]*=)[^&\s"'<>]+"""
+    r"|(?<=[?&])(?!correlation_id=)([^\s?&=]+=)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|\b(vx11[ps]_)[A-Za-z0-9_-]{16,}"
 )
 
 
 def redact(text: str) -> str:
     """The text with every credential in it replaced by ***."""
-    return _SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)
+    given = _given()
+    if given is not None:
+        text = given.sub("***", text)
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3]}***", text)
+
+
+@functools.cache
+def _given() -> re.Pattern[str] | None:
+    """Secrets that the environment gave, which may look like anything: wherever they stand, as they are or quoted."""
+    secrets = {*settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS, settings.SECRET_KEY}
+    forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
+    # The longest first: one may begin with another.
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
 
 
 class RedactingFormatter(logging.Formatter):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 MARK = "b0b0b0b0"
 SITE = f"""
+import functools
 import hashlib
 
 sha256 = hashlib.sha256
@@ -20,7 +21,8 @@ def failing(data=b"", **options):
     return sha256(data, **options)
 
 
-hashlib.sha256 = failing
+# Not the function itself: as an attribute of a class, which Django makes it, that would become a method.
+hashlib.sha256 = functools.partial(failing)
 """
 
 

@@ -2,14 +2,16 @@
 
 import logging
 import sys
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from gateway import correlation, tokens
 from gateway.headers import CREDENTIAL_KEYS
-from vx11_site.logging import ExpectedFaults, RedactingFormatter, redact
+from vx11_site.logging import ExpectedFaults, RedactingFormatter, _given, redact
 
 TICKET = "550e8400-e29b-41d4-a716-446655440000"
 OWN = "a-token-of-the-environment"
@@ -36,6 +38,24 @@ def test_a_credential_in_a_query_is_blotted_out(line: str) -> None:
     assert TICKET not in shown
     assert OWN not in shown
     assert "***" in shown
+
+
+def test_a_ticket_is_blotted_out_under_whatever_name_it_was_typed() -> None:
+    assert redact(f"/x?tokn={TICKET}&b=2") == "/x?tokn=***&b=2"
+    # Which is what one looks for in a log.
+    assert TICKET in redact(f"/operator/api/events?correlation_id={TICKET}")
+
+
+@pytest.mark.parametrize("line", ["/x?tokn={}", "/x/{}/y", "Traceback: bad token '{}'", "x {}"])
+def test_l01_a_secret_that_the_environment_gave_is_blotted_out_wherever_it_stands(
+    line: str, settings: Settings, request: pytest.FixtureRequest
+) -> None:
+    settings.PRINCIPAL_TOKENS, settings.SERVICE_TOKENS = ["any old words/and more"], ["any old 0123456789"]
+    _given.cache_clear()
+    request.addfinalizer(_given.cache_clear)
+    for secret in (settings.PRINCIPAL_TOKENS[0], settings.SERVICE_TOKENS[0], settings.SECRET_KEY):
+        for form in (secret, quote(secret, safe="")):
+            assert redact(line.format(form)) == line.format("***")
 
 
 def test_what_stands_beside_a_credential_is_kept() -> None:
