@@ -120,6 +120,7 @@ test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAO
 .PHONY: security-table
 security-table: RUN_CASES = -$(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --record-cases=test-results/cases
 security-table: test-machine ## docs/security-cases.md from a run of the tests it names, in both sizes
+	@rm -f test-results/cases-*.json
 	$(RUN_CASES)-embedded.json --stack=embedded
 	$(RUN_CASES)-scaled.json --stack=scaled --ignore=tests/browser
 	$(BIN)/python -m tests.security.table test-results/cases-embedded.json test-results/cases-scaled.json

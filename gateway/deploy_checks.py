@@ -123,7 +123,7 @@ def _is_fit(origin: str) -> bool:
 
 
 def proxies(app_configs: Apps, **kwargs: Any) -> Messages:
-    networks = [network for network in settings.TRUSTED_PROXIES if not isinstance(network, str)]
+    networks = [_plain(network) for network in settings.TRUSTED_PROXIES if not isinstance(network, str)]
     wide = [
         network
         for version in (4, 6)
@@ -134,6 +134,12 @@ def proxies(app_configs: Apps, **kwargs: Any) -> Messages:
     message = "VX11_TRUSTED_PROXIES trusts {}: anybody there may claim any address."
     hint = "Name the proxy's own address, as 10.0.0.5/32."
     return [checks.Error(message.format(network), hint=hint, id="vx11.E013") for network in wide]
+
+
+def _plain(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The IPv4 network that an IPv6 one may stand for (::ffff:0:0/96 is all of them)."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return network if mapped is None else ipaddress.ip_network((mapped, max(0, network.prefixlen - 96)), strict=False)
 
 
 def redis(app_configs: Apps, **kwargs: Any) -> Messages:

@@ -55,6 +55,11 @@ def test_secrets_of_the_settings_are_masked_wherever_they_stand(settings: Settin
     assert shown == "*** *** *** *** redis://:***@127.0.0.1/0"
 
 
+def test_a_short_password_is_masked_where_it_stands_and_not_in_other_words(settings: Settings) -> None:
+    settings.REDIS_URL = "redis://:p@127.0.0.1/0"
+    assert masked(f"port 1 of {settings.REDIS_URL} compared") == "port 1 of redis://:***@127.0.0.1/0 compared"
+
+
 def test_a_probe_that_hangs_is_named_and_what_others_found_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vx11_site.diagnosis.looking.LIMIT_SECONDS", 0.2)
 

@@ -2,12 +2,16 @@
 
 import dataclasses
 import enum
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 
+# Shorter passwords would be found in every other word, which gives them away; in URLs they are found by their place.
+LEAST_LENGTH = 6
+_PASSWORD_IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s@]*@")
 MASK = "***"
 
 
@@ -84,7 +88,7 @@ def masked(text: str) -> str:
     """The text without any secret of the settings: what a library says of its error may quote a URL."""
     for secret in _secrets():
         text = text.replace(secret, MASK)
-    return text
+    return _PASSWORD_IN_URL.sub(rf"\1{MASK}@", text)
 
 
 def _secrets() -> list[str]:
@@ -92,4 +96,4 @@ def _secrets() -> list[str]:
     passwords = [settings.DATABASES["default"].get("PASSWORD") or "", urlsplit(settings.REDIS_URL).password or ""]
     whole = [settings.SECRET_KEY, *settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS]
     written = {form for password in passwords for form in (password, quote(password, safe=""), unquote(password))}
-    return sorted(filter(None, {*whole, *written}), key=len, reverse=True)
+    return sorted((text for text in {*whole, *written} if len(text) >= LEAST_LENGTH), key=len, reverse=True)

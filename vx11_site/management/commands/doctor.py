@@ -18,7 +18,8 @@ from vx11_site.diagnosis.looking import look
 class Command(BaseCommand):
     help = (
         "Look at settings, database, Redis, clock, limits, log and chores, and say what is wrong and how to repair it. "
-        "Changes nothing, works when something is away, and shows no secret. Exit code 1 if anything FAILs."
+        "Run it as the user who serves: in an empty data folder it makes the secret key. Changes nothing else, works "
+        "when something is away, and shows no secret. Exit code 1 if anything FAILs."
     )
     # What they find is told among the rest, and must not keep the rest from being told.
     requires_system_checks: list[str] = []
