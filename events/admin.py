@@ -12,20 +12,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from events import lives
-from events.life_pages import PERMISSIONS
 from events.list_filters import CreatedFilter, EndFilter, NodeFilter, OpenedFilter, PrincipalFilter, StateFilter
 from events.lives import duration_words, selection_words
 from events.models import Event, Node, StreamSession
 from events.readership import disconnect, live_nodes, open_streams
 from gateway.admin import AccessTokenAdmin, ReadOnlyAdmin
-from gateway.admin.audit_rows import principal_link, ticket_link
+from gateway.admin.audit_rows import LIFE_PERMISSIONS, principal_link, ticket_link, with_links
 from gateway.admin.audited import to_the_second
 from gateway.admin.csv_export import ExportAdmin
-from gateway.admin.searching import condition, is_uuid
+from gateway.admin.searching import SearchingAdmin, is_uuid
 from gateway.models import AccessToken
 
-# Streams ended at a time: all in one transaction, which holds up every change of rights meanwhile.
-DISCONNECT_LIMIT_STREAMS = 1_000
+# Streams ended at a time: all in one transaction, which holds up every change of rights meanwhile. The page that asks
+# first names each in its form, and a form has at most 1000 fields (DATA_UPLOAD_MAX_NUMBER_FIELDS).
+DISCONNECT_LIMIT_STREAMS = 500
 
 
 @admin.register(Event)
@@ -61,7 +61,7 @@ class NodeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StreamSession)
-class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin):
+class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
     list_display = (
         "opened",
         "lasted",
@@ -70,11 +70,12 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin):
         "ticket",
         "address",
         "events_sent",
-        "bytes_sent",
     )
     list_filter = (StateFilter, OpenedFilter, NodeFilter, PrincipalFilter, EndFilter)
     search_fields = ("ticket_id",)
     search_help_text = "A stream id, a public id, an address, a correlation id or a name, in full."
+    at_field, stream_field = "opened_at", "id"
+    recent_ids_fields, names_fields = ("correlation_id",), ("principal_name",)
     actions = ("disconnect",)
     list_per_page = 50
     change_form_template = "admin/events/streamsession/change_form.html"
@@ -115,15 +116,7 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[StreamSession]:
         alive = models.Exists(live_nodes().filter(pk=models.OuterRef("node")))
         rows: models.QuerySet[StreamSession] = super().get_queryset(request)
-        return rows.annotate(node_lives=alive)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
-    ) -> tuple[models.QuerySet[Any], bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.filter(condition(term, stream_field="id", otherwise=("principal_name",))), False
+        return with_links(rows.annotate(node_lives=alive), request)
 
     def has_disconnect_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("events.disconnect_stream")
@@ -138,22 +131,23 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin):
     @admin.action(description="Disconnect the selected streams", permissions=("disconnect",))
     def disconnect(self, request: HttpRequest, queryset: models.QuerySet[StreamSession]) -> HttpResponse | None:
         """Asks first, and says what it takes to keep a client from coming back."""
-        chosen = open_streams().filter(pk__in=[stream.pk for stream in queryset[:DISCONNECT_LIMIT_STREAMS]])
-        if not chosen:
+        chosen = open_streams().filter(pk__in=queryset.order_by().values("pk"))
+        streams = list(chosen[:DISCONNECT_LIMIT_STREAMS])
+        if not streams:
             self.message_user(request, "None of these streams is open any more.", messages.WARNING)
             return None
         if request.POST.get("confirmed") == "yes":
-            count = disconnect(chosen)
+            count = disconnect(streams)
             self.message_user(request, f"{count} streams end within two seconds.")
-            if queryset.count() > DISCONNECT_LIMIT_STREAMS:
-                self.message_user(request, "No more are ended at a time. Select the others again.", messages.WARNING)
             return None
-        ids = {stream.principal_id for stream in chosen}
+        ids = {stream.principal_id for stream in streams}
         context = {
             **self.admin_site.each_context(request),
             "title": "Disconnect",
             "opts": self.opts,
-            "streams": chosen,
+            "streams": streams,
+            "others": chosen.count() - len(streams),
+            "has_links": request.user.has_perms(LIFE_PERMISSIONS),
             "tokens": AccessToken.objects.filter(public_id__in=ids).order_by("name"),
             "users": sorted(public_id for public_id in ids if public_id.startswith("u-")),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
@@ -180,11 +174,11 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin):
 
     @admin.display(description="principal", ordering="principal_id")
     def principal(self, stream: StreamSession) -> str:
-        return principal_link(stream.principal_id, stream.principal_name)
+        return principal_link(stream.principal_id, stream.principal_name, linked=stream.has_links)  # type: ignore[attr-defined]  # as above
 
     @admin.display(description="ticket", ordering="ticket_id")
     def ticket(self, stream: StreamSession) -> str:
-        return ticket_link(stream.ticket_id) or "none: token in a header"
+        return ticket_link(stream.ticket_id, linked=stream.has_links) or "none: token in a header"  # type: ignore[attr-defined]  # as above
 
     @admin.display(description="may see")
     def may_see(self, stream: StreamSession) -> str:
@@ -210,8 +204,8 @@ class ReadingTokenAdmin(AccessTokenAdmin):
     ) -> HttpResponse:
         token = self.get_object(request, object_id)
         context = dict(extra_context or {})
-        if token is not None and request.user.has_perms(PERMISSIONS):
-            context["life"] = lives.of_principal(token.public_id)
+        if token is not None and request.user.has_perms(LIFE_PERMISSIONS):
+            context |= {"show_life": True, "life": lives.of_principal_in_time(token.public_id)}
         if token is not None:
             context["can_revoke"] = token.revoked_at is None and self.has_change_permission(request, token)
         return super().change_view(request, object_id, form_url, context)

@@ -1,5 +1,6 @@
 """May this request open a stream, and which? Reads ASGI scopes, raises refusals, consumes the ticket last."""
 
+import asyncio
 import dataclasses
 import uuid
 from collections.abc import Mapping
@@ -73,30 +74,56 @@ async def admit(request: Request, raw: headers.RawHeaders, caller: Caller) -> Ad
         if found is None:
             raise Refusal("missing_token", title="Send a ticket in ?token=, or a token in the X-VX11-Token header.")
         principal = found
-    require(principal, "events:read")
     may_see = principal.selection if ticket is None else principal.selection & ticket.selection
-    return Admitted(principal, narrowed(may_see, request.asked), ticket)
+    try:
+        require(principal, "events:read")
+        return Admitted(principal, narrowed(may_see, request.asked), ticket)
+    except Refusal as refusal:
+        refusal.principal_id = principal.public_id
+        raise
 
 
 async def redeem(request: Request, admitted: Admitted, caller: Caller) -> str:
-    """Use the ticket up and give the stream its id. Raises Refusal for all but one of those who try at once."""
+    """Use the ticket up and give the stream its id. Raises Refusal for all but one of those who try at once.
+
+    Begun, it is done to its end, also when the client hangs up meanwhile: a ticket that is used up is on record.
+    """
     stream_id = str(uuid.uuid4())
     if admitted.ticket is None:
         return stream_id
-    if not await tickets.use(request.ticket, admitted.ticket):
+    redeeming = asyncio.ensure_future(_use_up(request.ticket, admitted.ticket, admitted.principal, caller, stream_id))
+    _redeeming.add(redeeming)
+    redeeming.add_done_callback(_redeemed)
+    if not await asyncio.shield(redeeming):
         raise await _bad_ticket(_used(admitted.principal.public_id), caller, admitted.ticket.public_id)
+    return stream_id
+
+
+_redeeming: "set[asyncio.Future[bool]]" = set()
+
+
+def _redeemed(redeeming: "asyncio.Future[bool]") -> None:
+    _redeeming.discard(redeeming)
+    if not redeeming.cancelled():
+        # Nobody may be there any more to whom it could be raised.
+        redeeming.exception()
+
+
+async def _use_up(text: str, ticket: tickets.Ticket, principal: Principal, caller: Caller, stream_id: str) -> bool:
+    if not await tickets.use(text, ticket):
+        return False
     record_behind(
         TokenAudit(
             action=TokenAudit.Action.TICKET_REDEEMED,
-            ticket_id=admitted.ticket.public_id,
-            principal_id=admitted.principal.public_id,
-            principal_name=admitted.principal.name,
+            ticket_id=ticket.public_id,
+            principal_id=principal.public_id,
+            principal_name=principal.name,
             address=caller.address,
             correlation_id=caller.correlation_id,
             stream_id=stream_id,
         )
     )
-    return stream_id
+    return True
 
 
 def read_filters(query: Mapping[str, list[str]]) -> Selection:

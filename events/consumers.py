@@ -1,8 +1,6 @@
 """The stream's HTTP side: an ASGI consumer that admits, answers, and lends its `send` to a Stream."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -15,14 +13,12 @@ from events.relay import the_relay
 from events.sessions import the_sessions
 from events.streams import Opening, Stream
 from gateway import correlation, headers
-from gateway.authentication import Caller, note_exposure
+from gateway.asgi import Receive, while_there
+from gateway.authentication import Caller, note_refusal
 from gateway.errors import refusal_for, send_refusal
 from gateway.middleware import headers_for
 
 logger = logging.getLogger(__name__)
-
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
@@ -33,6 +29,8 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
 
     scope: dict[str, Any]
     caller: Caller
+    # As soon as it is known who asks.
+    _principal_id = ""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """As the base class does, with less for each stream: no channel to listen to, no thread for old connections.
@@ -44,22 +42,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             pass
         if message["type"] == "http.disconnect":
             return
-        answering = asyncio.create_task(self._answer())
-        leaving = asyncio.create_task(self._left(receive))
-        try:
-            await asyncio.wait([answering, leaving], return_when=asyncio.FIRST_COMPLETED)
-            if answering.done():
-                # A bug is the server's to log, and not when the client leaves.
-                answering.result()
-        finally:
-            answering.cancel()
-            leaving.cancel()
-            await asyncio.gather(answering, leaving, return_exceptions=True)
-
-    async def _left(self, receive: Receive) -> None:
-        """Until the client hangs up."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await while_there(self._answer(), receive)
 
     async def _answer(self) -> None:
         raw = self.scope["headers"]
@@ -69,13 +52,15 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         self.caller = Caller(headers.client_address(peer, raw, settings.TRUSTED_PROXIES), correlation_id)
         head = self.scope["method"] == "HEAD"
         try:
+            # First, whatever else is wrong: a token in a URL has leaked, and somebody must know.
+            headers.query_of(self.scope.get("query_string", b""))
             if self.scope["method"] == "OPTIONS":
                 await self._start(204, {"Allow": ALLOW})
                 await self._finish()
                 return
             stream = await self._admit(read_request(self.scope))
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
-            note_exposure(error, self.caller)
+            note_refusal(error, self.caller, principal_id=self._principal_id)
             fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
             await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
             return
@@ -88,6 +73,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def _admit(self, request: Request) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""
         admitted = await admit(request, self.scope["headers"], self.caller)
+        self._principal_id = admitted.principal.public_id
         sessions = the_sessions()
         with sessions.place():
             await the_relay().start()

@@ -9,25 +9,28 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
 from events import lives
-
-# Both tables are read for these pages, so both may be seen by who sees them.
-PERMISSIONS = ("gateway.view_tokenaudit", "events.view_streamsession")
+from gateway.admin.audit_rows import LIFE_PERMISSIONS
+from gateway.models import AccessToken
 
 
 @require_safe
-@permission_required(PERMISSIONS, raise_exception=True)
+@permission_required(LIFE_PERMISSIONS, raise_exception=True)
 def ticket_life(request: HttpRequest, ticket_id: str) -> HttpResponse:
-    life = lives.of_ticket(ticket_id)
+    try:
+        life = lives.in_time(lambda: lives.of_ticket(ticket_id))
+    except lives.Unreadable:
+        return _page(request, "admin/events/unreadable_ticket.html", f"Ticket {ticket_id}", ticket_id=ticket_id)
     if life is None:
         raise Http404
     return _page(request, "admin/events/ticket_life.html", f"Ticket {ticket_id}", life=life)
 
 
 @require_safe
-@permission_required(PERMISSIONS, raise_exception=True)
+@permission_required(LIFE_PERMISSIONS, raise_exception=True)
 def principal_life(request: HttpRequest, public_id: str) -> HttpResponse:
-    life = lives.of_principal(public_id)
-    return _page(request, "admin/events/principal_life.html", f"Principal {public_id}", life=life)
+    token = AccessToken.objects.select_related("user").filter(public_id=public_id).first()
+    context = {"token": token, "show_life": True, "life": lives.of_principal_in_time(public_id)}
+    return _page(request, "admin/events/principal_life.html", f"Principal {public_id}", **context)
 
 
 def _page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:

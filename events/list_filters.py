@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db import models
 from django.http import HttpRequest
 
 from events.readership import is_open, is_over, live_nodes, open_streams
-from gateway.admin.filters import WhenFilter
+from gateway.admin.filters import ChosenFilter, WhenFilter
+from gateway.admin.searching import is_uuid
 
 # Nodes and principals that a filter offers.
 CHOICES_LIMIT = 50
@@ -60,10 +62,14 @@ class StateFilter(admin.SimpleListFilter):
                 return queryset.filter(is_open())
             case "closed":
                 return queryset.filter(is_over())
-        return queryset
+            case "all":
+                return queryset
+        raise IncorrectLookupParameters
 
 
-class NodeFilter(admin.SimpleListFilter):
+class NodeFilter(ChosenFilter):
+    """A process that is gone is not offered, and still has the streams that it had."""
+
     title = "process"
     parameter_name = "node"
 
@@ -71,11 +77,13 @@ class NodeFilter(admin.SimpleListFilter):
         return [(str(node.pk), node.name) for node in live_nodes()[:CHOICES_LIMIT]]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        chosen = self.value() in {name for name, _ in self.lookup_choices}
-        return queryset.filter(node=self.value()) if chosen else queryset
+        chosen = self.value()
+        if not chosen:
+            return queryset
+        return queryset.filter(node=chosen) if is_uuid(chosen) else queryset.none()
 
 
-class PrincipalFilter(admin.SimpleListFilter):
+class PrincipalFilter(ChosenFilter):
     """The principals that read most now; others are found by their public id."""
 
     title = "principal"

@@ -1,14 +1,17 @@
 """What became of a ticket, from its issue to the end of its stream; and what a principal did lately. Reads only."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from django.db import OperationalError
 from django.utils import timezone
 
 from events.models import StreamSession
+from gateway.admin.deadline import read_within
 from gateway.filters import Selection
-from gateway.models import AccessToken, TokenAudit
+from gateway.models import TokenAudit
 
 # A ticket opens one stream; with VX11_SSE_TOKEN_SINGLE_USE off, or under attack, it may be named more often.
 TICKET_LIMIT_ROWS = 200
@@ -16,7 +19,10 @@ TICKET_LIMIT_ROWS = 200
 PRINCIPAL_LIMIT_ROWS = 20
 # Rare rows among many others of the same principal are looked for no further back than this.
 PRINCIPAL_DAYS = 7
+# How long a page waits for a life. Whatever else it is for, such as a revocation, must not be kept waiting.
+READ_SECONDS = 2.0
 
+Read = TypeVar("Read")
 Action = TokenAudit.Action
 OPENED, ENDED = "opened", "ended"
 
@@ -43,17 +49,35 @@ class TicketLife:
     principal_name: str
     moments: list[Moment]
     streams: list[StreamSession]
+    # Those that audit rows name, whether or not their own rows are there.
+    named_streams: frozenset[str]
     # Whether there is more than is shown.
     cut: bool = False
+
+    @property
+    def stream_ids(self) -> frozenset[str]:
+        return frozenset(str(stream.pk) for stream in self.streams)
 
 
 @dataclasses.dataclass(frozen=True)
 class PrincipalLife:
     public_id: str
-    token: AccessToken | None
     tickets: list[TokenAudit]
     streams: list[StreamSession]
     refusals: list[TokenAudit]
+
+
+class Unreadable(Exception):
+    """There is too much to read, or the database does not answer."""
+
+
+def in_time(read: Callable[[], Read]) -> Read:
+    """Raises Unreadable."""
+    try:
+        with read_within(READ_SECONDS):
+            return read()
+    except OperationalError:
+        raise Unreadable from None
 
 
 def of_ticket(ticket_id: str) -> TicketLife | None:
@@ -77,6 +101,7 @@ def of_ticket(ticket_id: str) -> TicketLife | None:
         principal_name,
         [dataclasses.replace(moment, after=moment.at - begin) for moment in moments],
         streams,
+        frozenset(row.stream_id for row in rows if row.stream_id),
         cut=len(rows) == TICKET_LIMIT_ROWS or len(streams) == TICKET_LIMIT_ROWS,
     )
 
@@ -87,11 +112,18 @@ def of_principal(public_id: str) -> PrincipalLife:
     streams = StreamSession.objects.filter(principal_id=public_id).order_by("-opened_at")
     return PrincipalLife(
         public_id,
-        AccessToken.objects.select_related("user").filter(public_id=public_id).first(),
         list(rows.filter(action=Action.TICKET_ISSUED)[:PRINCIPAL_LIMIT_ROWS]),
         list(streams[:PRINCIPAL_LIMIT_ROWS]),
         list(rows.filter(action=Action.REFUSED)[:PRINCIPAL_LIMIT_ROWS]),
     )
+
+
+def of_principal_in_time(public_id: str) -> PrincipalLife | None:
+    """None if it cannot be read in time."""
+    try:
+        return in_time(lambda: of_principal(public_id))
+    except Unreadable:
+        return None
 
 
 _TITLES = {

@@ -1,8 +1,10 @@
 """Pages of the log for those who ask again and again: which page a query means, and waiting for the next event."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 from events import log
@@ -13,6 +15,7 @@ from events.relay import the_relay
 from events.sessions import the_sessions
 from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection
+from gateway.limits import LimitExceeded
 from ledger.reader import reader
 
 Query = dict[str, list[str]]
@@ -23,19 +26,26 @@ LIMIT_DEFAULT, LIMIT_MOST = 10, 500
 WAIT_MOST_SECONDS = 25
 # Long polls of one process that may wait at a time; more are told to come back.
 LONG_POLLS_LIMIT = 1_000
+# Of one principal, so that others find a place. In the field all browsers of a site share a token.
+LONG_POLLS_LIMIT_EACH = 500
+RETRY_AFTER_SECONDS = 2
 
-_waiting = 0
+# How many wait in this process, by principal.
+_waiting: Counter[str] = Counter()
 
 
-async def page_for(query: Query, rights: Rights, *, limit: int) -> Page:
-    """The page after, before or around the position that the query names, else the newest. Raises CursorGone."""
+async def page_for(query: Query, rights: Rights, *, limit: int, who: str) -> Page:
+    """The page after, before or around the position that the query names, else the newest. Raises CursorGone.
+
+    `who` is the public id by which waiting is counted.
+    """
     wait_seconds = read_number(query, "wait", 0, least=0, most=WAIT_MOST_SECONDS)
     # All are read, also those that do not count beside another: a bad value is never taken.
     since, before, at = (single(query, name) for name in ("since", "before", "at"))
     after, until = (read_cursor(text) if text else None for text in (since, before))
     moment = read_moment("at", at) if at else None
     if after is not None:
-        return await _read_since(after, rights, limit, wait_seconds)
+        return await _read_since(after, rights, limit, wait_seconds, who)
     if until is not None:
         return await reader.run(log.read_before, until, await rights(), limit=limit)
     if moment is not None:
@@ -80,11 +90,11 @@ async def _page_around(moment: datetime, rights: Rights, limit: int) -> Page:
     cursor = await reader.run(log.cursor_at, moment)
     after = Cursor(cursor.epoch, cursor.seq + 1)
     earlier = await reader.run(log.read_before, after, await rights(), limit=limit // 2)
-    later = await _read_since(cursor, rights, limit - len(earlier.entries), 0)
+    later = await _read_since(cursor, rights, limit - len(earlier.entries), 0, who="")
     return later._replace(entries=earlier.entries + later.entries)
 
 
-async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: int) -> Page:
+async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: int, who: str) -> Page:
     """Read on until there is something, or the log ends; then wait for more, if that was asked for."""
     deadline = time.monotonic() + wait_seconds
     while True:
@@ -93,17 +103,30 @@ async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: 
             return page
         cursor = page.cursor
         if page.caught_up:
-            await _wait_for_more(cursor, deadline)
+            with _place(who):
+                await _wait_for_more(cursor, deadline)
+
+
+@contextlib.contextmanager
+def _place(who: str) -> Iterator[None]:
+    """Room to wait. Raises Refusal when too many wait, LimitExceeded when too many of them are the same."""
+    if _waiting.total() >= LONG_POLLS_LIMIT:
+        raise Refusal("at_capacity")
+    if _waiting[who] >= LONG_POLLS_LIMIT_EACH:
+        raise LimitExceeded("long_polls", RETRY_AFTER_SECONDS)
+    _waiting[who] += 1
+    try:
+        yield
+    finally:
+        _waiting[who] -= 1
+        if not _waiting[who]:
+            del _waiting[who]
 
 
 async def _wait_for_more(cursor: Cursor, deadline: float) -> None:
-    """Until the log has grown beyond the cursor, or the deadline. Raises Refusal when too many wait."""
-    global _waiting  # how many wait in this process
-    if _waiting >= LONG_POLLS_LIMIT:
-        raise Refusal("at_capacity")
+    """Until the log has grown beyond the cursor, or the deadline."""
     relay = the_relay()
     await relay.start()
-    _waiting += 1
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
             if relay.hub.epoch != cursor.epoch:
@@ -114,5 +137,3 @@ async def _wait_for_more(cursor: Cursor, deadline: float) -> None:
                 await relay.hub.advanced()
     except TimeoutError:
         pass
-    finally:
-        _waiting -= 1

@@ -222,6 +222,8 @@ class Sessions:
             snapshot = await directory.current()
         slow = held_bytes = 0
         for number, stream in enumerate(list(self._streams), 1):
+            if snapshot is None:
+                stream.hold_back()
             stream.tick(time.monotonic(), snapshot)
             held = stream.held_bytes
             slow, held_bytes = slow + bool(held), held_bytes + held

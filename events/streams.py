@@ -18,7 +18,7 @@ from events.outlets import Outlet
 from events.relay import Relay
 from gateway.authentication import Caller
 from gateway.filters import Selection
-from gateway.principals import Principal, Refused, Snapshot
+from gateway.principals import Principal, Refused, Snapshot, directory
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
@@ -64,6 +64,7 @@ class Stream:
         "_reset",
         "_start",
         "_subscriber",
+        "_unsure",
         "opened_at",
         "opening",
         "stream_id",
@@ -87,6 +88,7 @@ class Stream:
         spread = random.uniform(1 - MAX_AGE_JITTER, 1 + MAX_AGE_JITTER)
         self._ends_at = now + settings.STREAM_MAX_AGE_SECONDS * spread
         self._checked: Snapshot | None = None
+        self._unsure = False
         self._expires_at = opening.principal.expires_at
 
     @property
@@ -111,6 +113,11 @@ class Stream:
 
     def end(self, reason: str) -> None:
         self._subscriber.end(reason)
+
+    def hold_back(self) -> None:
+        """Nothing more until rights are known again: nobody can say whether this reader may still see what comes."""
+        self._unsure = True
+        self._subscriber.step_back()
 
     def _is_ending(self) -> bool:
         """Asked anew after every wait: others end a stream."""
@@ -237,6 +244,8 @@ class Stream:
                 self._heartbeat_due = time.monotonic() + settings.HEARTBEAT_SECONDS
                 self._put(self._next_heartbeat())
                 await self._drained()
+            if self._unsure and not await self._is_sure():
+                continue
             if self._is_ending():
                 return
             if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
@@ -245,6 +254,19 @@ class Stream:
                     self._put(announcements.caught_up(self.cursor))
                 return
             await self._replay()
+
+    async def _is_sure(self) -> bool:
+        """Whether rights are known again, after a moment if not. They may be such that this stream ends."""
+        try:
+            snapshot = await directory.current()
+        except LedgerUnavailable:
+            await asyncio.sleep(PAUSE_SECONDS)
+            return False
+        self._unsure = False
+        self._check_rights(snapshot)
+        # What was read before is by rights of before.
+        self._page = None
+        return True
 
     async def _replay(self) -> None:
         """Write what comes next, from the hub's memory or the log."""

@@ -69,7 +69,7 @@ class EventsView(Endpoint):
         narrowed(self.principal.selection, asked)
         limit = read_limit(query)
         try:
-            page = await page_for(query, partial(self._may_see, asked), limit=limit)
+            page = await page_for(query, partial(self._may_see, asked), limit=limit, who=self.principal.public_id)
         except CursorGone as gone:
             head = gone.head
             extra = {"reset": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 
+from gateway.limits import address_group
 from gateway.models import TokenAudit
 from ledger.writer import writer
 
@@ -62,7 +63,7 @@ class Refusals:
     def record(
         self, *, reason: str, address: str, principal_id: str = "", ticket_id: str = "", correlation_id: str = ""
     ) -> None:
-        key = (address, reason, principal_id, ticket_id)
+        key = (address_group(address), reason, principal_id, ticket_id)
         repeats = self._repeats.get(key)
         if repeats is not None:
             repeats.row.count += 1
@@ -82,6 +83,11 @@ class Refusals:
         self._repeats[key] = _Gathered(TokenAudit(**fields, count=0), loop.time() + GATHER_SECONDS)
         if self._timer is None:
             self._timer = loop.call_later(GATHER_SECONDS, self._close_due, loop)
+
+    def close_all(self) -> None:
+        """At the end of the process: what was counted so far is written."""
+        while self._repeats:
+            self._close(next(iter(self._repeats)))
 
     def _close_due(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._repeats and self._repeats[oldest := next(iter(self._repeats))].ends_at <= loop.time():

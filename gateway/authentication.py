@@ -8,10 +8,14 @@ from django.http import HttpRequest
 
 from gateway import headers, metrics
 from gateway.audit import refusals
-from gateway.errors import Refusal, correlation_id_of
+from gateway.errors import Refusal, correlation_id_of, refusal_for
 from gateway.filters import Selection
-from gateway.limits import address_group, limiter
+from gateway.limits import LimitExceeded, address_group, limiter
 from gateway.principals import Principal, Refused, directory
+
+FAILED_CREDENTIALS = "failed_credentials"
+# Reasons of refusals that say who tried what, beside those of credentials.
+ON_RECORD = frozenset({"insufficient_scope", "csrf_failed", "cross_site", "token_in_query", "ambiguous_credentials"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,11 +32,25 @@ def caller_of(request: HttpRequest) -> Caller:
     return Caller(address, correlation_id_of(request))
 
 
-def note_exposure(error: BaseException, caller: Caller) -> None:
-    """A token that stood in a URL has leaked to every log on its way: the audit shall know, though not which it was."""
-    if isinstance(error, Refusal) and error.reason == "token_in_query":
-        metrics.AUTH_FAILURES.labels(error.reason).inc()
-        refusals.record(reason=error.reason, address=caller.address, correlation_id=caller.correlation_id)
+def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = "") -> None:
+    """Put a refusal that is about access on record; one of a credential was so when it was looked at.
+
+    A token that stood in a URL has leaked to every log on its way: the audit knows that, though not which it was.
+    """
+    if isinstance(error, LimitExceeded):
+        reason = f"{refusal_for(error).reason}: {error.name}"
+        known = error.name != FAILED_CREDENTIALS
+    else:
+        reason = error.reason if isinstance(error, Refusal) else ""
+        known = reason in ON_RECORD
+    if not known:
+        return
+    if reason == "token_in_query":
+        metrics.AUTH_FAILURES.labels(reason).inc()
+    principal_id = principal_id or getattr(error, "principal_id", "")
+    refusals.record(
+        reason=reason, address=caller.address, principal_id=principal_id, correlation_id=caller.correlation_id
+    )
 
 
 async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Principal | None:
@@ -63,7 +81,7 @@ async def refused_credential(reason: str, refused: Refused, caller: Caller, *, t
         ticket_id=ticket_id,
         correlation_id=caller.correlation_id,
     )
-    await limiter.spend("failed_credentials", address_group(caller.address))
+    await limiter.spend(FAILED_CREDENTIALS, address_group(caller.address))
     return refusal
 
 

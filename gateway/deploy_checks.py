@@ -124,13 +124,11 @@ def _is_fit(origin: str) -> bool:
 
 def proxies(app_configs: Apps, **kwargs: Any) -> Messages:
     networks = [_plain(network) for network in settings.TRUSTED_PROXIES if not isinstance(network, str)]
-    wide = [
-        network
-        for version in (4, 6)
-        # Two halves of the world are the world.
-        for network in ipaddress.collapse_addresses([n for n in networks if n.version == version])
-        if network.prefixlen < WIDEST_PROXIES_PREFIX[version]
-    ]
+    # Two halves of the world are the world.
+    fours = ipaddress.collapse_addresses([n for n in networks if isinstance(n, ipaddress.IPv4Network)])
+    sixes = ipaddress.collapse_addresses([n for n in networks if isinstance(n, ipaddress.IPv6Network)])
+    together: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [*fours, *sixes]
+    wide = [network for network in together if network.prefixlen < WIDEST_PROXIES_PREFIX[network.version]]
     message = "VX11_TRUSTED_PROXIES trusts {}: anybody there may claim any address."
     hint = "Name the proxy's own address, as 10.0.0.5/32."
     return [checks.Error(message.format(network), hint=hint, id="vx11.E013") for network in wide]

@@ -87,6 +87,8 @@ class Refusal(Exception):
         self.title = title or sentence
         self.errors = errors
         self.extra = dict(extra or {})
+        # For the audit: whose right is missing.
+        self.principal_id = ""
         self.headers = dict(headers or {})
         if self.status == 401:
             known = reason != "missing_token"

@@ -106,4 +106,6 @@ def _within(text: str, networks: Sequence[Network]) -> bool:
     if not _is_address(text):
         return False
     address = ipaddress.ip_address(text)
+    # A socket for both families shows IPv4 so.
+    address = getattr(address, "ipv4_mapped", None) or address
     return any(not isinstance(network, str) and address in network for network in networks)

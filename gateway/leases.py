@@ -32,6 +32,8 @@ AWAY_PAUSE_SECONDS = 5.0
 # A slot becomes free when somebody leaves: nobody can say when.
 RETRY_AFTER_SECONDS = 5
 
+# What Redis has been told cannot be known: a command failed.
+UNKNOWN = -1
 _REFUSED, _TAKEN_BY_A_STRANGER = 0, 2
 # KEYS: the principal's hash, this process's key. ARGV: this process, how many it would hold, the limit, the lives of
 # the two keys, the prefix of processes' keys. Answers 0 and changes nothing, or 1 and sets the number; 2 if Redis did
@@ -98,9 +100,6 @@ class Leases:
             del self._held[principal_id]
         self._note(principal_id)
 
-    def held_by(self, principal_id: str) -> int:
-        return self._held[principal_id]
-
     async def _ask(self, principal_id: str, limit: int) -> bool:
         """Whether there is room in all processes together; without Redis every process counts for itself."""
         self._note(principal_id)
@@ -109,7 +108,7 @@ class Leases:
             return True
         number = self._held[principal_id] + 1
         # Until it is known what came of this.
-        self._told.pop(principal_id, None)
+        self._told[principal_id] = UNKNOWN
         try:
             answer = await store.ask(partial(self._take, principal_id, number, limit), wait_seconds=TAKE_WAIT_SECONDS)
         except StoreUnavailable:
@@ -131,7 +130,7 @@ class Leases:
 
     def _forget_told(self) -> None:
         """Redis was restarted, or has not heard of us for long: it knows nothing of what we hold."""
-        self._told.clear()
+        self._told = dict.fromkeys(self._held, UNKNOWN)
         self._changed |= set(self._held)
 
     async def _tell(self) -> None:
@@ -140,27 +139,37 @@ class Leases:
         renew_at = loop.time()
         while self._held or self._changed:
             await asyncio.sleep(TELL_SECONDS)
-            changed, self._changed = self._changed, set()
-            numbers = {name: self._held[name] for name in changed if self._told.get(name) != self._held[name]}
-            if not numbers and loop.time() < renew_at:
+            due = loop.time() >= renew_at
+            if not due and not self._changed:
                 continue
             try:
                 async with self._taking:
-                    known = await store.ask(partial(self._set, numbers), wait_seconds=TAKE_WAIT_SECONDS)
+                    renewed = await self._tell_changes(even_none=due)
             except StoreUnavailable:
                 self._away_until = loop.time() + AWAY_PAUSE_SECONDS
-                # What became of it is not known.
-                self._told = {name: number for name, number in self._told.items() if name not in numbers}
-                self._changed |= changed
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            renew_at = loop.time() + RENEW_SECONDS
-            self._told |= numbers
-            if not known:
-                self._forget_told()
-            for name in numbers:
-                if not self._held[name]:
-                    self._told.pop(name, None)
+            if renewed:
+                renew_at = loop.time() + RENEW_SECONDS
+
+    async def _tell_changes(self, *, even_none: bool) -> bool:
+        """Say what is held now of what may have changed; whether anything was said."""
+        changed, self._changed = self._changed, set()
+        numbers = {name: self._held[name] for name in changed if self._told.get(name, 0) != self._held[name]}
+        if not numbers and not even_none:
+            return False
+        try:
+            known = await store.ask(partial(self._set, numbers), wait_seconds=TAKE_WAIT_SECONDS)
+        except StoreUnavailable:
+            # What became of it is not known, so whatever is held then is told again.
+            self._told |= dict.fromkeys(numbers, UNKNOWN)
+            self._changed |= changed
+            raise
+        self._told |= numbers
+        self._told = {name: number for name, number in self._told.items() if number}
+        if not known:
+            self._forget_told()
+        return True
 
     # In the store's threads
 

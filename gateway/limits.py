@@ -43,6 +43,16 @@ class LimitExceeded(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RedisWindows(RedisStorage):
+    """The library's, which knows the end of a window to the second only: whoever waits a second would wait two."""
+
+    STORAGE_SCHEME = []
+
+    def get_expiry(self, key: str) -> float:
+        left_ms = int(self.storage.pttl(self.prefixed_key(key)))
+        return time.time() + max(0, left_ms) / 1000
+
+
 class MemoryWindows(Storage):
     """Counts in this process's memory. The library's own starts a thread for each, and knows no bound."""
 
@@ -159,11 +169,15 @@ class Limiter:
             return
         reserve = self._reserves.setdefault(item.key_for(who), _Reserve())
         async with reserve.asking:
-            if reserve.left < cost or reserve.ends_at <= time.monotonic():
-                share = max(cost, int(item.amount * RESERVED_SHARE))
+            if reserve.ends_at <= time.monotonic():
+                reserve.left = 0
+            if reserve.left < cost:
+                share = max(cost - reserve.left, int(item.amount * RESERVED_SHARE))
                 await self.spend(name, who, cost=share)
-                # Its window in Redis is at most as long from now.
-                reserve.left, reserve.ends_at = share, time.monotonic() + item.get_expiry()
+                if not reserve.left:
+                    # Its window in Redis is at most as long from now.
+                    reserve.ends_at = time.monotonic() + item.get_expiry()
+                reserve.left += share
             reserve.left -= cost
 
     def forget(self) -> None:
@@ -231,7 +245,7 @@ def _shared() -> FixedWindowRateLimiter | None:
 @functools.lru_cache(maxsize=1)
 def _windows_in(client: "redis.Redis") -> FixedWindowRateLimiter:
     pool = client.connection_pool
-    return FixedWindowRateLimiter(RedisStorage(settings.REDIS_URL, connection_pool=pool, key_prefix=REDIS_PREFIX))
+    return FixedWindowRateLimiter(RedisWindows(settings.REDIS_URL, connection_pool=pool, key_prefix=REDIS_PREFIX))
 
 
 limiter = Limiter()

@@ -6,12 +6,15 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from gateway import tokens
-from gateway.authentication import caller_of
+from gateway.audit import refusals
+from gateway.authentication import Caller, caller_of
 from gateway.limits import LimitExceeded, address_group, limiter
+from gateway.signals import wrong_door
 
 
 class ThrottledForm(AuthenticationForm):
@@ -24,6 +27,7 @@ class ThrottledForm(AuthenticationForm):
             for name, who in tries:
                 async_to_sync(limiter.spend)(name, who)
         except LimitExceeded as exceeded:
+            async_to_sync(_note_throttled)(caller_of(self.request))
             # The page is shown, with this in it; the status is set where the answer leaves (gateway.middleware).
             self.request.retry_after_seconds = exceeded.retry_after_seconds  # type: ignore[attr-defined]
             minutes = math.ceil(exceeded.retry_after_seconds / 60)
@@ -38,8 +42,24 @@ class ThrottledForm(AuthenticationForm):
 class ThrottledAdminForm(ThrottledForm, AdminAuthenticationForm):
     """The same for the admin, which asks for staff."""
 
+    def confirm_login_allowed(self, user: User) -> None:
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            assert self.request is not None  # noqa: S101 - as above
+            wrong_door(self.request, user)
+            raise
+
+
+async def _note_throttled(caller: Caller) -> None:
+    """On the event loop, where refusals are gathered: guessing at a closed door is a row a minute and not a flood."""
+    refusals.record(
+        reason="rate_limited: failed sign-ins", address=caller.address, correlation_id=caller.correlation_id
+    )
+
 
 def _tries(request: HttpRequest, user_name: str) -> list[tuple[str, str]]:
     address = address_group(caller_of(request).address)
-    # A digest: people type passwords into the field for names.
-    return [("failed_logins_by_address", address), ("failed_logins", f"{address} {tokens.digest(user_name)}")]
+    # A digest: people type passwords into the field for names. The name first: who has to wait for it must not use up
+    # the tries of everybody else at the address.
+    return [("failed_logins", f"{address} {tokens.digest(user_name)}"), ("failed_logins_by_address", address)]

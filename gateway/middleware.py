@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway import correlation, cors, headers
-from gateway.authentication import caller_of, note_exposure
+from gateway.authentication import caller_of, note_refusal
 from gateway.errors import Refusal, refusal_for, respond
 
 # Probes address a process by whatever name it has; what they see is public.
@@ -42,11 +42,13 @@ class EdgeMiddleware:
             if request.path not in ANY_HOST_PATHS:
                 request.get_host()
             headers.query_of(scope.get("query_string", b""))
+            if _is_page(request.path) and "%00" in request.get_full_path():
+                raise Refusal("bad_request")  # No text of any page has a NUL, and PostgreSQL takes none.
             if request.method not in PAGE_METHODS and _is_page(request.path):
                 raise Refusal("method_not_allowed", headers={"Allow": ", ".join(PAGE_METHODS)})
             response = await self.get_response(request)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
-            note_exposure(error, caller_of(request))
+            note_refusal(error, caller_of(request))
             response = respond(refusal_for(error), correlation_id)
         retry_after_seconds = getattr(request, "retry_after_seconds", None)
         if retry_after_seconds is not None:

@@ -19,8 +19,8 @@ from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from rest_framework.views import APIView
 
 from gateway import headers
-from gateway.asgi import Receive, Scope, Send
-from gateway.authentication import Caller, caller_of, refused_credential, require, with_header
+from gateway.asgi import Receive, Scope, Send, while_there
+from gateway.authentication import Caller, caller_of, note_refusal, refused_credential, require, with_header
 from gateway.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body, replay
 from gateway.errors import Refusal, correlation_id_of, refusal_for, respond, send_refusal
 from gateway.middleware import EdgeMiddleware, GetResponse, headers_for
@@ -46,7 +46,8 @@ class Endpoint(APIView):
     authentication_classes = ()
     permission_classes = ()
 
-    principal: Principal
+    # Nobody yet.
+    principal: Principal = None  # type: ignore[assignment]  # handlers run when it is there
 
     async def dispatch(  # type: ignore[override]  # DRF's is synchronous; as_view() takes either
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -55,13 +56,15 @@ class Endpoint(APIView):
         try:
             handler = self._handler_of(request.method or "")
             self.caller = caller_of(request)
-            open_to_all = self.public or request.path in settings.PUBLIC_ENTRY_POINTS
+            opened = request.path in settings.PUBLIC_ENTRY_POINTS and request.method in SAFE_METHODS
+            open_to_all = self.public or opened
             # A browser's preflight brings no credential.
             if not open_to_all and request.method != "OPTIONS":
                 await self._admit(request)
             # DRF's Request would parse and authenticate a second time; handlers get Django's.
             response: HttpResponseBase = await handler(request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            note_refusal(error, caller_of(request), principal_id=self.principal.public_id if self.principal else "")
             return respond(refusal_for(error), correlation_id_of(request))
         return response
 
@@ -162,9 +165,19 @@ class LeanHandler(ASGIHandler):
             return
         set_script_prefix("/")
         request, refusal = self.create_request(scope, BytesIO(body))
-        response = refusal if request is None else await self._middleware_chain(request)
-        assert response is not None  # noqa: S101 - create_request() gives one or the other
-        await self.send_response(response, send)
+        if request is None:
+            assert refusal is not None  # noqa: S101 - create_request() gives one or the other
+            await self.send_response(refusal, send)
+            return
+        answering = self._middleware_chain(request)
+        # Whoever may wait is listened to meanwhile: an answer that nobody awaits any more holds a place of others.
+        response = await (while_there(answering, receive) if _may_wait(scope) else answering)
+        if response is not None:
+            await self.send_response(response, send)
+
+
+def _may_wait(scope: Scope) -> bool:
+    return b"wait=" in scope["query_string"]
 
 
 @functools.lru_cache(maxsize=256)

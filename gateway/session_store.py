@@ -5,12 +5,13 @@ Django's own keeps the key itself, which is what the cookie holds: whoever reads
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from gateway import tokens
+from gateway import sessions, tokens
 
 # What the table's column holds: 160 of the digest's 256 bits.
 ROW_KEY_LENGTH = 40
@@ -21,7 +22,7 @@ def row_key(session_key: str | None) -> str:
 
 
 class SessionStore(DatabaseSessions):
-    """Named as Django wants it."""
+    """Named as Django wants it. Whatever deletes a session ends what it opened: its tickets and its streams."""
 
     def _get_session_from_db(self) -> Session | None:
         session: Session | None = self._own_rows().filter(expire_date__gt=timezone.now()).first()
@@ -46,10 +47,10 @@ class SessionStore(DatabaseSessions):
     def delete(self, session_key: str | None = None) -> None:
         if key := session_key or self.session_key:
             self.model.objects.filter(pk=row_key(key)).delete()
+            sessions.end(key)
 
     async def adelete(self, session_key: str | None = None) -> None:
-        if key := session_key or self.session_key:
-            await self.model.objects.filter(pk=row_key(key)).adelete()
+        await sync_to_async(self.delete)(session_key)
 
     def _own_rows(self) -> Any:
         return self.model.objects.filter(pk=row_key(self.session_key))

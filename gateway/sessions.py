@@ -1,12 +1,10 @@
 """Console sessions as principals: how they are named, and what was ended of them and of streams."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -40,15 +38,10 @@ def ended_streams() -> frozenset[str]:
     return frozenset(EndedStream.objects.filter(at__gte=memory_begins()).values_list("stream_id", flat=True))
 
 
-def signed_out(request: HttpRequest | None, **kwargs: Any) -> None:
-    """For Django's user_logged_out, which is sent while the session still has its key."""
-    if request is None or not request.session.session_key:
-        return
+def end(session_key: str) -> None:
+    """Nothing that this session opened goes on: somebody signed out, or somebody else signed in."""
     with transaction.atomic():
-        EndedSession.objects.filter(at__lt=memory_begins()).delete()
-        EndedSession.objects.update_or_create(
-            session_id=session_id(request.session.session_key), defaults={"at": timezone.now()}
-        )
+        EndedSession.objects.update_or_create(session_id=session_id(session_key), defaults={"at": timezone.now()})
         RightsVersion.bump()
 
 

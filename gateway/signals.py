@@ -18,7 +18,7 @@ from gateway.authentication import caller_of
 from gateway.models import AccessToken, RightsVersion, TokenAudit
 from gateway.notices import tokens_updating
 from gateway.principals import directory
-from gateway.sessions import principal_id, signed_out
+from gateway.sessions import principal_id
 
 Action = TokenAudit.Action
 NAME_LENGTH = 150
@@ -34,7 +34,6 @@ def connect() -> None:
     signals.post_save.connect(token_saved, sender=AccessToken, dispatch_uid="gateway.rights.token_saved")
     signals.pre_delete.connect(rights_changed, sender=AccessToken, dispatch_uid="gateway.rights.token_deleted")
     signals.m2m_changed.connect(rights_changed, sender=User.groups.through, dispatch_uid="gateway.rights.groups")
-    user_logged_out.connect(signed_out, dispatch_uid="gateway.sessions.signed_out")
     _connect_audit()
 
 
@@ -117,6 +116,11 @@ def user_signed_out(request: HttpRequest | None, user: User | None, **kwargs: An
         _audit_user(Action.SIGNED_OUT, request, user)
 
 
+def wrong_door(request: HttpRequest, user: User) -> None:
+    """The password was right, and the admin does not let its holder in."""
+    _audit_user(Action.SIGN_IN_FAILED, request, user, reason="not staff")
+
+
 def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Names the user if there is one. What else was typed is not kept: people type passwords there."""
     typed = credentials.get(User.USERNAME_FIELD)
@@ -124,9 +128,9 @@ def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = No
     _audit_user(Action.SIGN_IN_FAILED, request, user)
 
 
-def _audit_user(action: str, request: HttpRequest | None, user: User | None) -> None:
+def _audit_user(action: str, request: HttpRequest | None, user: User | None, *, reason: str = "") -> None:
     """In the answer's own time and not behind it: whoever is signed in is on record."""
-    row = TokenAudit(action=action, reason="" if user else "unknown user")
+    row = TokenAudit(action=action, reason=reason if user else "unknown user")
     if user is not None:
         row.principal_id, row.principal_name = principal_id(user.pk), user.get_username()
     if action != Action.SIGN_IN_FAILED and user is not None:

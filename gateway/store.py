@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 STORE_THREADS = 4
 STORE_WAIT_SECONDS = 1.5
 
+# Every way in which the store says that it cannot.
+FAULTS = (ConnectionInterrupted, RedisError, TicketStoreFull, TimeoutError, OSError)
+
 Result = TypeVar("Result")
 
 
@@ -52,7 +55,7 @@ async def ask(call: Callable[[], Result], *, wait_seconds: float = STORE_WAIT_SE
             return call()
         async with asyncio.timeout(wait_seconds):
             return await asyncio.get_running_loop().run_in_executor(_pool(), call)
-    except (ConnectionInterrupted, RedisError, TicketStoreFull, TimeoutError, OSError) as error:
+    except FAULTS as error:
         logger.error("the store of tickets and limits failed: %s", type(error).__name__)
         raise StoreUnavailable from error
 

@@ -16,7 +16,7 @@ from gateway import tokens
 from gateway.filters import Selection
 from gateway.limits import address_group, limiter
 from gateway.principals import Principal
-from gateway.store import ask, the_store
+from gateway.store import FAULTS, ask, the_store
 from gateway.ticket_cache import TicketLocMemCache
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,11 @@ async def use(text: str, ticket: Ticket) -> bool:
     def use_it() -> bool:
         if not the_store().delete(_key(text)):
             return False
-        the_store().set(_key(text, USED_PREFIX), ticket.public_id, settings.SSE_TOKEN_TTL_SECONDS)
+        try:
+            the_store().set(_key(text, USED_PREFIX), ticket.public_id, settings.SSE_TOKEN_TTL_SECONDS)
+        except FAULTS as error:
+            # A Redis that is full still deletes: the ticket is used up, and its stream must open.
+            logger.warning("a used ticket is not remembered: %s", type(error).__name__)
         return True
 
     return await ask(use_it)

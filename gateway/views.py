@@ -46,7 +46,9 @@ class SseTokenView(Endpoint):
         metrics.TICKETS_ISSUED_ALIAS.inc()
         metrics.TICKET_LATENCY.observe((time.perf_counter() - started) * 1000)
         ttl_seconds = settings.SSE_TOKEN_TTL_SECONDS
-        url = f"{request.scheme}://{request.get_host()}{STREAM_PATH}?token={text}"
+        # By what people use: behind a proxy, this request itself came in clear.
+        base = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+        url = f"{base}{STREAM_PATH}?token={text}"
         return answer(
             {
                 "sse_token": text,

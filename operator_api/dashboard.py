@@ -1,9 +1,11 @@
 """The figures of the admin's first page: who reads now, what was issued and refused, is the log growing. JSON.
 
 Read anew at most every CACHE_SECONDS in each process, whoever looks: the page asks every few seconds, and a wall of
-screens must cost no more than one.
+screens must cost no more than one. That they could not be read holds as long: a database in trouble is not asked by
+each screen in turn.
 """
 
+import logging
 import threading
 import time
 from datetime import datetime, timedelta
@@ -11,7 +13,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count
+from django.db import InterfaceError, OperationalError
+from django.db.models import Count, DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -20,6 +24,7 @@ from events import log
 from events.models import Node
 from events.readership import open_streams
 from events.sessions import NODE_LOST_SECONDS
+from gateway.errors import Refusal, correlation_id_of, respond
 from gateway.models import TokenAudit
 from operator_api.minutes import (
     CLOSED,
@@ -34,7 +39,11 @@ from operator_api.minutes import (
     utc,
 )
 
+logger = logging.getLogger(__name__)
+
 CACHE_SECONDS = 3.0
+# How long one waits for another who reads. The page asks again.
+READING_WAIT_SECONDS = 2.0
 # As the page's text says.
 REFUSALS_MINUTES = 15
 # Processes and streams looked at; no installation of this kind has more, and none shall make the page slow.
@@ -48,7 +57,14 @@ History = list[tuple[datetime, Minute | None]]
 @require_safe
 @permission_required(PERMISSIONS, raise_exception=True)
 def figures(request: HttpRequest) -> HttpResponse:
-    return JsonResponse(_dashboard.figures())
+    try:
+        return JsonResponse(_dashboard.figures())
+    except Unavailable:
+        return respond(Refusal("dependency_unavailable"), correlation_id_of(request))
+
+
+class Unavailable(Exception):
+    """The figures cannot be read now, or not soon enough."""
 
 
 class Dashboard:
@@ -58,14 +74,32 @@ class Dashboard:
         self._minutes = Minutes()
         self._lock = threading.Lock()
         self._read_at = float("-inf")
-        self._figures: dict[str, Any] = {}
+        # None if the last reading failed.
+        self._figures: dict[str, Any] | None = None
 
     def figures(self) -> dict[str, Any]:
-        with self._lock:
+        """Raises Unavailable."""
+        if not self._lock.acquire(timeout=READING_WAIT_SECONDS):
+            raise Unavailable
+        try:
             if time.monotonic() - self._read_at >= CACHE_SECONDS:
-                self._figures = read(self._minutes, timezone.now())
-                self._read_at = time.monotonic()
-            return self._figures
+                self._read()
+            figures = self._figures
+        finally:
+            self._lock.release()
+        if figures is None:
+            raise Unavailable
+        return figures
+
+    def _read(self) -> None:
+        self._figures = None
+        try:
+            self._figures = read(self._minutes, timezone.now())
+        except (OperationalError, InterfaceError) as error:
+            logger.error("the dashboard cannot be read: %s", type(error).__name__)
+        finally:
+            # When it ended: a reading that took long is not followed by another at once.
+            self._read_at = time.monotonic()
 
 
 _dashboard = Dashboard()
@@ -73,7 +107,10 @@ _dashboard = Dashboard()
 
 def read(minutes: Minutes, now: datetime) -> dict[str, Any]:
     history = minutes.look(now)
-    nodes = [_of_node(node, now) for node in Node.objects.order_by("name", "started_at")[:NODES_LIMIT]]
+    # By the database's clock, by which processes say that they live: this machine's may be another.
+    silent_for = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
+    known = Node.objects.annotate(silent_for=silent_for).order_by("name", "started_at")[:NODES_LIMIT]
+    nodes = [_of_node(node, node.silent_for) for node in known]
     charts = _charts(history)
     refused = sum(_refusals(minute) for _, minute in history[-REFUSALS_MINUTES:])
     return {
@@ -106,8 +143,8 @@ def _tickets_since(start: datetime) -> int:
     return issued[:MINUTE_LIMIT_ROWS].count()
 
 
-def _of_node(node: Node, now: datetime) -> dict[str, Any]:
-    silent_seconds = max(0.0, (now - node.seen_at).total_seconds())
+def _of_node(node: Node, silent_for: timedelta) -> dict[str, Any]:
+    silent_seconds = max(0.0, silent_for.total_seconds())
     alive = silent_seconds < NODE_LOST_SECONDS
     return {
         "name": node.name,

@@ -28,6 +28,7 @@ from twisted.internet import defer, reactor
 from events import capacity
 from events.outlets import EXTENSION
 from events.sessions import the_sessions
+from gateway.audit import refusals
 from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
 from vx11_site.http1 import Channel, Factory, Request
@@ -229,6 +230,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self.draining = True
         deadline = time.monotonic() + settings.DRAIN_SECONDS
         await the_sessions().drain(settings.DRAIN_SECONDS * GOODBYES_SHARE)
+        refusals.close_all()
         for port in self._ports:
             with contextlib.suppress(Exception):
                 await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())

@@ -1,5 +1,6 @@
 """Admin pages of tokens: issue (the text is on the answering page, once), change, revoke, delete."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -7,11 +8,13 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
 from gateway import tokens
 from gateway.admin.audited import AuditedAdmin
 from gateway.admin.granting import grantable_scopes
 from gateway.models import REASON_LENGTH, AccessToken, TokenAudit
+from gateway.module_names import RULE, is_module_name
 from gateway.scopes import OPERATOR_SCOPES, SCOPES_OF_KIND, SERVICE_SCOPES
 
 ALL_SCOPES = sorted(OPERATOR_SCOPES | SERVICE_SCOPES)
@@ -39,7 +42,25 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
         self.initial["modules"] = ", ".join(self.instance.modules)
 
     def clean_modules(self) -> list[str]:
-        return sorted({name for item in self.cleaned_data["modules"].split(",") if (name := item.strip())})
+        """None means all, so it must be meant: a comma alone is a mistake and not "all"."""
+        text = self.cleaned_data["modules"].strip()
+        names = {item.strip() for item in text.split(",")} if text else set()
+        for name in sorted(names):
+            _check_module(name)
+        return sorted(names)
+
+    def clean_module(self) -> str:
+        name: str = self.cleaned_data["module"]
+        if name:
+            _check_module(name)
+        return name
+
+    def clean_expires_at(self) -> datetime | None:
+        """A token that there is may be set to have expired; a new one that has is a slip of the pen."""
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at is not None and self.instance.pk is None and expires_at <= timezone.now():
+            raise forms.ValidationError("This time is over: the token would never be valid.")
+        return expires_at
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -54,6 +75,11 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
         if kind == AccessToken.Kind.SERVICE and cleaned.get("modules"):
             self.add_error("modules", "Only principals are limited to modules they may see.")
         return cleaned
+
+
+def _check_module(name: str) -> None:
+    if not is_module_name(name):
+        raise forms.ValidationError("%(name)s is no module; %(rule)s.", params={"name": repr(name), "rule": RULE})
 
 
 @admin.register(AccessToken)
@@ -75,6 +101,10 @@ class AccessTokenAdmin(AuditedAdmin):
     def get_form(self, request: HttpRequest, obj: AccessToken | None = None, *args: Any, **kwargs: Any) -> Any:
         made = super().get_form(request, obj, *args, **kwargs)
         return type("GrantingForm", (made,), {"grantable": grantable_scopes(request.user)})  # type: ignore[arg-type]  # is signed in
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By what a list is narrowed, the content of a column can be guessed bit by bit."""
+        return lookup.partition("__")[0] != "digest" and super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="state")
     def state(self, token: AccessToken) -> str:

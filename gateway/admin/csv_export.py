@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -57,8 +58,12 @@ class ExportAdmin(AuditedAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        changes = self.get_changelist_instance(request)
-        found = changes.get_queryset(request).values_list(*self.export_fields)
+        try:
+            changes = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            raise BadRequest from None
+        # Newest first, however the list is sorted: what is cut off is what is oldest.
+        found = changes.get_queryset(request).order_by(*self.opts.ordering or ()).values_list(*self.export_fields)
         rows = list(found[: EXPORT_LIMIT_ROWS + 1])
         cut = len(rows) > EXPORT_LIMIT_ROWS
         if cut:
@@ -77,4 +82,6 @@ def _described(request: HttpRequest) -> str:
     parts = [f"{name}={value}" for name, value in sorted(request.GET.items()) if name not in ("q", "o", "p", "e")]
     if term := request.GET.get("q", "").strip():
         parts.append(f"search {term}" if is_public_id(term) else "search")
+        if days := getattr(request, "searched_days", 0):
+            parts.append(f"last {days} days")
     return ", ".join(parts) or "no filter"

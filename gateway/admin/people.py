@@ -1,18 +1,43 @@
 """Admin pages of people and roles: Django's own, on record, and without a way to more rights than one has."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 
 from gateway.admin import granting
 from gateway.admin.audited import AuditedAdmin, acting_in
+from gateway.models import REASON_LENGTH, TokenAudit
+from gateway.sessions import principal_id
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+_change_own_password = admin.site.password_change
+
+
+def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Django's page for one's own password, on record."""
+    with transaction.atomic(), acting_in(request):
+        response = _change_own_password(request, extra_context)
+        # Anything else shows the form again.
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            user = request.user
+            assert user.pk is not None  # noqa: S101 - is signed in
+            reason = f"changed user {user.get_username()}. Changed own password."
+            TokenAudit(
+                action=TokenAudit.Action.ADMIN_CHANGED,
+                principal_id=principal_id(user.pk),
+                principal_name=user.get_username(),
+                reason=reason[:REASON_LENGTH],
+            ).save()
+    return response
+
+
+admin.site.password_change = password_change  # type: ignore[assignment, method-assign]  # the site asks itself for its pages
 
 
 @admin.register(User)

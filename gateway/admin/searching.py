@@ -3,8 +3,19 @@
 import ipaddress
 import re
 import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from gateway.admin.audited import AuditedAdmin
+from gateway.admin.filters import SPANS, WhenFilter
+
+# Columns without an index are searched no further back than this, unless the time filter says how far.
+SEARCH_DAYS = 7
 
 _PRINCIPAL = re.compile(r"(?:[ps]-[0-9a-f]{4,30}|u-\d{1,19})", re.ASCII)
 _TICKET = re.compile(r"t-[0-9a-f]{4,30}", re.ASCII)
@@ -14,22 +25,6 @@ def is_public_id(term: str) -> bool:
     return bool(_PRINCIPAL.fullmatch(term) or _TICKET.fullmatch(term))
 
 
-def condition(term: str, *, stream_field: str, otherwise: tuple[str, ...]) -> Q:
-    """Rows with this ticket, principal, stream, address or correlation id; or with one of the other fields equal."""
-    if _TICKET.fullmatch(term):
-        return Q(ticket_id=term)
-    if _PRINCIPAL.fullmatch(term):
-        return Q(principal_id=term)
-    if _is_address(term):
-        return Q(address=term)
-    found = Q(correlation_id=term)
-    if is_uuid(term):
-        return found | Q(**{stream_field: term.lower()})
-    for field in otherwise:
-        found |= Q(**{field: term})
-    return found
-
-
 def is_uuid(term: str) -> bool:
     try:
         return str(uuid.UUID(term)) == term.lower()
@@ -37,9 +32,64 @@ def is_uuid(term: str) -> bool:
         return False
 
 
-def _is_address(term: str) -> bool:
+def addresses(term: str) -> set[str]:
+    """The term and, if it is an address, the way in which addresses are usually written."""
     try:
-        ipaddress.ip_address(term)
+        return {term, str(ipaddress.ip_address(term))}
     except ValueError:
-        return False
-    return True
+        return {term}
+
+
+class SearchingAdmin(AuditedAdmin):
+    """A long list whose search field takes an id, an address or a name, in full.
+
+    An id is looked for in its own column, and then among the caller's ids, which may look like anything. Only what
+    none of these columns knows is looked for in those that have no index, among the rows of the last days.
+    """
+
+    at_field: str
+    stream_field: str
+    # Columns that hold ids which callers made up, and those that hold names.
+    ids_fields: tuple[str, ...] = ()
+    recent_ids_fields: tuple[str, ...] = ()
+    names_fields: tuple[str, ...] = ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        for found in self._indexed(term):
+            if self.model._default_manager.filter(found).exists():
+                return queryset.filter(found), False
+        recent = self._recent(term)
+        if not recent:
+            return queryset.none(), False
+        if request.GET.get(WhenFilter.parameter_name) not in SPANS:
+            # The page says so, and the export.
+            request.searched_days = SEARCH_DAYS  # type: ignore[attr-defined]
+            recent &= Q(**{f"{self.at_field}__gte": timezone.now() - timedelta(days=SEARCH_DAYS)})
+        return queryset.filter(recent), False
+
+    def _indexed(self, term: str) -> Iterator[Q]:
+        if _TICKET.fullmatch(term):
+            yield Q(ticket_id=term)
+        elif _PRINCIPAL.fullmatch(term):
+            yield Q(principal_id=term)
+        elif is_uuid(term):
+            yield self.of_stream(term.lower())
+        for field in self.ids_fields:
+            yield Q(**{field: term})
+
+    def of_stream(self, stream_id: str) -> Q:
+        return Q(**{self.stream_field: stream_id})
+
+    def _recent(self, term: str) -> Q:
+        fields = self.recent_ids_fields
+        if not is_public_id(term) and not is_uuid(term):
+            fields += self.names_fields
+        found = Q()
+        for field in fields:
+            found |= Q(**{field: term})
+        return found | Q(address__in=addresses(term)) if fields != self.recent_ids_fields else found

@@ -1,5 +1,6 @@
 """Who may open a stream: everything that can be refused is refused before a ticket is used up."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from gateway.filters import EVERYTHING, BadFilter, Selection
 from gateway.models import AccessToken, TokenAudit
 from gateway.principals import directory
 from ledger.writer import writer
+from tests.events.waiting import until
+from tests.gateway.redis_store import using
 from tests.gateway.samples import issue
+from tests.servers import PrivateRedis
 
 CALLER = Caller("192.0.2.1", "c-1")
 MADRE = Selection(modules=frozenset({"madre"}))
@@ -166,6 +170,23 @@ async def test_a_ticket_opens_one_stream_and_beats_a_header() -> None:
     with pytest.raises(Refusal, match="invalid_token"):
         await redeem(request, found, CALLER)
     assert await refusal(query) == "invalid_token"
+
+
+async def test_redeeming_is_on_record_also_when_the_client_hangs_up_meanwhile(settings: Settings) -> None:
+    with PrivateRedis() as server, using(server, settings):
+        token, _ = await issue_async()
+        query = await with_ticket(token)
+        found = await admitted(query)
+        with server.hung():
+            redeeming = asyncio.ensure_future(redeem(read_request(scope(query)), found, CALLER))
+            await until(lambda: bool(admission._redeeming))
+            redeeming.cancel()
+            await asyncio.gather(redeeming, return_exceptions=True)
+        await until(lambda: not admission._redeeming)
+        with pytest.raises(tickets.Used):
+            await tickets.find(query.removeprefix("token="))
+    await sync_to_async(writer.close)()
+    assert await TokenAudit.objects.filter(action="ticket_redeemed").acount() == 1
 
 
 async def test_redeeming_is_on_record_by_names_and_not_by_texts() -> None:

@@ -74,7 +74,7 @@ class TestExport:
     def test_what_was_searched_for_is_not_kept_unless_it_is_a_public_id(self) -> None:
         browser_of(staff("auditor")).post(f"{AUDIT}export/?q=pasted-by-mistake")
         (row,) = rows("exported")
-        assert row.reason == "0 rows of token audit; search"
+        assert row.reason == "0 rows of token audit; search, last 7 days"
 
     def test_an_export_has_an_end_and_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(csv_export, "EXPORT_LIMIT_ROWS", 2)
@@ -84,6 +84,25 @@ class TestExport:
         assert [row[table[0].index("reason")] for row in table[1:3]] == ["r2", "r1"]
         assert table[3:] == [["Only the newest 2 rows are here. Narrow the filter for others."]]
         assert rows("exported")[0].reason.startswith("2 rows of token audit, cut;")
+
+    def test_what_is_cut_off_is_what_is_oldest_however_the_list_is_sorted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(csv_export, "EXPORT_LIMIT_ROWS", 2)
+        for number in range(4):
+            TokenAudit(action="refused", reason=f"r{number}").save()
+        table = read(browser_of(staff("auditor")).post(f"{AUDIT}export/?action__exact=refused&o=1").content)
+        assert [row[table[0].index("reason")] for row in table[1:3]] == ["r3", "r2"]
+
+    @pytest.mark.parametrize(
+        "query",
+        ["nonsense=1", "at__gte=xyz", "id__exact=zz", "count__gt=x", "when=ever", "action__exact=%00", "digest=%00"],
+    )
+    def test_a_filter_that_means_nothing_exports_nothing(self, query: str) -> None:
+        client = browser_of(staff("auditor"))
+        client.raise_request_exception = False
+        assert client.post(f"{AUDIT}export/?{query}").status_code == 400
+        assert rows("exported") == []
 
     def test_as_many_rows_as_fit_are_not_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(csv_export, "EXPORT_LIMIT_ROWS", 3)

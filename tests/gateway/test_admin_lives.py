@@ -1,17 +1,20 @@
 """One ticket from its issue to the end of its stream on one page; streams that are open, and can be ended."""
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from events import admin as events_admin
 from events import lives
 from events.models import Node, StreamSession
+from gateway.admin.deadline import read_within
 from gateway.models import AccessToken, EndedStream, RightsVersion, TokenAudit
 from tests.gateway.admin_people import browser_of, rows, staff
 from tests.gateway.samples import issue
@@ -73,6 +76,60 @@ def test_a_ticket_that_nothing_names_is_not_found() -> None:
     assert browser_of(staff("auditor")).get("/admin/tickets/t-none").status_code == 404
 
 
+def test_a_ticket_whose_streams_row_is_gone_was_not_left_unused() -> None:
+    client = browser_of(staff("auditor"))
+    audit("ticket_issued", seconds=0)
+    assert "No stream was opened with it." in client.get("/admin/tickets/t-0001").content.decode()
+    gone = str(uuid.uuid4())
+    audit("ticket_redeemed", seconds=1, stream_id=gone)
+    page = client.get("/admin/tickets/t-0001").content.decode()
+    assert "No stream was opened with it." not in page
+    assert "No row of its stream is there." in page
+    assert f"{STREAMS}{gone}/change/" not in page
+
+
+def too_slow(execute: Any, sql: str, *rest: Any) -> Any:
+    """A database that answers until somebody reads through streams."""
+    if 'FROM "events_streamsession"' in sql:
+        raise OperationalError("canceling statement due to statement timeout")
+    return execute(sql, *rest)
+
+
+def test_a_token_can_be_revoked_also_while_what_it_did_lately_cannot_be_read() -> None:
+    token, _ = issue()
+    audit("ticket_issued", seconds=0)
+    client = browser_of(staff("administrator"))
+    with connection.execute_wrapper(too_slow):
+        page = client.get(f"/admin/gateway/accesstoken/{token.pk}/change/")
+        principal = client.get(f"/admin/principals/{token.public_id}")
+        ticket = client.get("/admin/tickets/t-0001")
+    assert page.status_code == principal.status_code == ticket.status_code == 200
+    assert "Revoke now" in page.content.decode()
+    assert f"/admin/gateway/accesstoken/{token.pk}/change/" in principal.content.decode()
+    for answer in (page, principal, ticket):
+        assert "cannot be read in time now" in answer.content.decode()
+
+
+def test_a_read_that_takes_too_long_is_given_up_and_the_next_one_is_not() -> None:
+    count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e9) SELECT COUNT(*) FROM n"
+    with pytest.raises(OperationalError), read_within(0.05), connection.cursor() as cursor:
+        cursor.execute(count)
+    with connection.cursor() as cursor:
+        cursor.execute(count.replace("1e9", "1e5"))
+        assert cursor.fetchone() == (100_000,)
+
+
+def test_nobody_is_sent_to_pages_that_he_may_not_see() -> None:
+    made = stream(ticket_id="t-0001", node=node().pk, principal_name="console")
+    for role, sent in (("operator", False), ("auditor", True)):
+        client = browser_of(staff(role))
+        for address in (STREAMS, f"{STREAMS}{made.pk}/change/"):
+            page = client.get(address).content.decode()
+            assert ("/admin/tickets/t-0001" in page) == ("/admin/principals/p-0001" in page) == sent
+            assert "t-0001" in page
+            assert "p-0001" in page
+
+
 def test_every_ticket_that_a_list_names_leads_to_its_life() -> None:
     audit("ticket_issued", seconds=0)
     stream(ticket_id="t-0002")
@@ -109,6 +166,17 @@ def test_streams_are_filtered_by_whether_they_are_open() -> None:
     assert listed("ended=revoked&state=all") == {closed.pk}
 
 
+def test_a_filter_for_what_is_not_offered_filters_all_the_same() -> None:
+    gone = stream(principal_id="p-aaaa", closed_at=timezone.now())
+    stream(principal_id="p-bbbb", closed_at=timezone.now())
+    # Nobody reads and no process lives, so there is nothing to choose from.
+    assert listed("state=all&principal=p-aaaa") == {gone.pk} == listed(f"state=all&node={gone.node}")
+    assert listed(f"state=all&node={uuid.uuid4()}") == set() == listed("state=all&node=zz")
+    answer = browser_of(staff("auditor")).post(f"{STREAMS}export/?state=all&principal=p-aaaa")
+    assert "p-aaaa" in answer.content.decode()
+    assert "p-bbbb" not in answer.content.decode()
+
+
 def disconnect(user_roles: tuple[str, ...], *streams: StreamSession, confirmed: bool = True) -> Any:
     values = {"action": "disconnect", "index": "0", "_selected_action": [str(each.pk) for each in streams]}
     return browser_of(staff(*user_roles, name="ana")).post(
@@ -139,12 +207,34 @@ def test_disconnected_streams_are_told_to_every_process_and_are_a_row_each_with_
     assert str(other.pk) not in {stream_id for stream_id, *_ in told}
 
 
-def test_so_many_streams_are_disconnected_at_a_time_and_the_rest_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events_admin, "DISCONNECT_LIMIT_STREAMS", 2)
+def many_streams(count: int, **fields: Any) -> None:
+    values = {"principal_id": "p-0001", "cursor": "k7f3-7", "opened_at": timezone.now(), **fields}
+    StreamSession.objects.bulk_create([StreamSession(id=uuid.uuid4(), **values) for _ in range(count)])
+
+
+def test_of_very_many_streams_so_many_are_ended_at_a_time_and_the_page_that_asks_says_so() -> None:
     alive = node()
-    answer = disconnect(("administrator",), *[stream(node=alive.pk) for _ in range(3)])
-    assert len(rows("stream_disconnected")) == 2
-    assert "Select the others again." in [str(message) for message in get_messages(answer.wsgi_request)][-1]
+    many_streams(1200, node=alive.pk)
+    # Newer ones that are over do not crowd out those that are open.
+    many_streams(600, node=alive.pk, opened_at=timezone.now() + timedelta(hours=1), closed_at=timezone.now())
+    client = browser_of(staff("administrator"))
+    some = str(StreamSession.objects.filter(closed_at=None).values_list("pk", flat=True)[0])
+    chosen = {"action": "disconnect", "index": "0", "select_across": "1", "_selected_action": [some]}
+    asked = client.post(f"{STREAMS}?state=all", chosen).content.decode()
+    limit = events_admin.DISCONNECT_LIMIT_STREAMS
+    assert f"{limit} streams will end" in asked
+    assert f"{1200 - limit} more of those you selected are open and will go on" in asked
+    # What a browser then sends: every field of the form.
+    fields = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', asked)
+    form: dict[str, list[str]] = {}
+    for name, value in fields:
+        form.setdefault(name, []).append(value)
+    answer = client.post(f"{STREAMS}?state=open", form)
+    assert answer.status_code == 302
+    assert [str(message) for message in get_messages(answer.wsgi_request)] == [
+        f"{limit} streams end within two seconds."
+    ]
+    assert EndedStream.objects.count() == limit
 
 
 def test_streams_that_are_over_are_not_disconnected() -> None:

@@ -137,3 +137,20 @@ def test_a_row_that_is_written_twice_after_a_lost_answer_is_one_row() -> None:
     audit.insert_many([row])
     audit.insert_many([row])
     assert TokenAudit.objects.count() == 1
+
+
+async def test_a_flood_from_one_customers_ipv6_addresses_is_one_row_and_a_count(refusals: Refusals) -> None:
+    for number in range(500):
+        refusals.record(reason="x", address=f"2001:db8:1:2::{number:x}")
+    refusals.close_all()
+    assert [(address, count) for address, _, count in await rows()] == [
+        ("2001:db8:1:2::0", 1),
+        ("2001:db8:1:2::0", 499),
+    ]
+
+
+async def test_at_the_end_of_the_process_what_was_counted_is_written(refusals: Refusals) -> None:
+    for _ in range(500):
+        refusals.record(reason="x", address="192.0.2.1")
+    refusals.close_all()
+    assert sum(count for _, _, count in await rows()) == 500

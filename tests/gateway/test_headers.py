@@ -128,6 +128,14 @@ def test_any_query_is_read_or_refused(query: bytes) -> None:
 # The address
 
 
+def test_a_proxy_on_a_socket_for_both_families_or_on_a_unix_socket_is_believed_too() -> None:
+    asked = raw(("X-Real-IP", "1.2.3.4"))
+    assert headers.client_address("::ffff:10.1.2.3", asked, PROXIES) == "1.2.3.4"
+    assert headers.client_address("", asked, ["unix"]) == "1.2.3.4"
+    assert headers.client_address("", asked, PROXIES) == ""
+    assert headers.client_address("10.1.2.3", asked, ["unix"]) == "10.1.2.3"
+
+
 def test_without_trusted_proxies_the_peer_is_the_caller_whatever_it_says() -> None:
     assert headers.client_address("10.1.2.3", raw(("X-Real-IP", "1.2.3.4")), []) == "10.1.2.3"
 

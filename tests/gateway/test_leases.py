@@ -66,7 +66,7 @@ async def test_r04_two_processes_together_hold_no_more_than_the_limit(processes:
 async def test_other_principals_have_slots_of_their_own(processes: tuple[Leases, Leases]) -> None:
     await open_streams(processes[0], LIMIT)
     async with processes[1].lease("p-2"):
-        assert processes[1].held_by("p-2") == 1
+        assert processes[1]._held["p-2"] == 1
 
 
 async def test_r04_a_slot_that_is_given_back_is_free_in_every_process(
@@ -128,13 +128,34 @@ async def test_a_new_lease_after_redis_lost_everything_brings_back_the_others(
 async def test_without_redis_every_process_counts_for_itself_and_tells_later(
     processes: tuple[Leases, Leases], shared: PrivateRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "AWAY_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(leases, "TAKE_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(leases, "AWAY_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "TAKE_WAIT_SECONDS", 0.25)
     a, b = processes
     with shared.hung():
         assert await open_streams(a, LIMIT + 2) == LIMIT
     await until(lambda: shared.ask("HGET", "vx11:streams:p-1", "process-a") == b"10")
     assert await open_streams(b, 1) == 0
+
+
+async def test_a_place_that_is_given_back_while_redis_hangs_is_free_when_it_is_back(
+    processes: tuple[Leases, Leases], shared: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "TAKE_WAIT_SECONDS", 0.1)
+    a, b = processes
+    await open_streams(a, LIMIT)
+    with shared.hung():
+        a.give_back("p-1")
+        await until(lambda: a._away_until > float("-inf"))
+    await until(lambda: shared.ask("HGET", "vx11:streams:p-1", "process-a") == b"9")
+    assert await open_streams(b, 1) == 1
+
+
+async def test_what_is_held_does_not_outlive_its_streams_in_redis(
+    processes: tuple[Leases, Leases], shared: PrivateRedis, settings: Settings
+) -> None:
+    await open_streams(processes[0], 1)
+    life = int(shared.ask("TTL", "vx11:streams:p-1"))
+    assert settings.STREAM_MAX_AGE_SECONDS < life <= 2 * settings.STREAM_MAX_AGE_SECONDS + leases.HOLDER_LOST_SECONDS
 
 
 async def test_a_stream_that_is_given_up_while_it_opens_holds_no_slot(
@@ -149,7 +170,7 @@ async def test_a_stream_that_is_given_up_while_it_opens_holds_no_slot(
             await until(lambda: a._taking.locked())
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
-        assert a.held_by("p-1") == 0
+        assert a._held["p-1"] == 0
         await until(lambda: shared.ask("HGET", "vx11:streams:p-1", "process-a") is None)
         assert await open_streams(b, 1) == 1
 

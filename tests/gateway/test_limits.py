@@ -1,14 +1,18 @@
 """Limits: never more than the rate, whoever counts, and a stated wait for those who came too often."""
 
 import asyncio
+import contextlib
+import itertools
 import time
 from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
-from gateway import limits, store
+from gateway import limits, store, tickets, tokens
+from gateway.filters import EVERYTHING
 from gateway.limits import Limiter, LimitExceeded, MemoryWindows, address_group
+from gateway.principals import Principal
 from tests.gateway.redis_store import using
 from tests.servers import PrivateRedis
 from tests.waiting import wait_until
@@ -177,6 +181,59 @@ async def test_a_batch_larger_than_what_is_reserved_at_a_time_passes(shared: Pri
     await limiter.spend_reserved("published_events", "s-1", cost=500)
     with pytest.raises(LimitExceeded):
         await limiter.spend_reserved("published_events", "s-1", cost=500)
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(("sizes", "least"), [((130,), 4700), ((1, 500), 4400), ((499,), 4900), ((1,), 5000)])
+async def test_what_is_reserved_is_used_whatever_the_sizes_of_batches(
+    sizes: tuple[int, ...], least: int, settings: Settings
+) -> None:
+    settings.PUBLISH_RATE = (5000, 60)
+    limiter = Limiter()
+    passed = 0
+    with contextlib.suppress(LimitExceeded):
+        for size in itertools.cycle(sizes):
+            await limiter.spend_reserved("published_events", "s-1", cost=size)
+            passed += size
+    assert least <= passed <= 5000
+
+
+async def test_what_was_reserved_in_one_window_does_not_count_in_the_next(
+    shared: PrivateRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PUBLISH_RATE = (1000, 60)
+    limiter = Limiter()
+    await limiter.spend_reserved("published_events", "s-1", cost=1)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    shared.ask("FLUSHALL")
+    await limiter.spend_reserved("published_events", "s-1", cost=1)
+    [key] = shared.ask("KEYS", "vx11:limit:*")
+    assert int(shared.ask("GET", key)) == 50
+
+
+async def test_a_refusal_ends_with_its_window_to_the_millisecond(shared: PrivateRedis, settings: Settings) -> None:
+    settings.TOKEN_RATE = (1, 1)
+    limiter = Limiter()
+    await charge(limiter, "p-1", 2)
+    [key] = shared.ask("KEYS", "vx11:limit:*")
+    left_seconds = int(shared.ask("PTTL", key)) / 1000
+    [until] = limiter._refused.values()
+    assert until - time.time() <= left_seconds + 0.1
+
+
+async def test_tickets_of_one_customers_addresses_count_together(shared: PrivateRedis, settings: Settings) -> None:
+    settings.TOKEN_RATE_PER_ADDRESS = (2, 60)
+    principal = Principal("p-1", "principal", "somebody", frozenset())
+    for number in range(3):
+        issuing = tickets.store(
+            tokens.mint_ticket(), tickets.new(principal, EVERYTHING), address=f"2001:db8:1:2::{number}"
+        )
+        if number < 2:
+            await issuing
+        else:
+            with pytest.raises(LimitExceeded):
+                await issuing
 
 
 def test_memory_is_bounded_and_forgets_what_began_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.sessions.models import Session
 
+from gateway import sessions
 from gateway.session_store import SessionStore
 
 
@@ -52,6 +53,27 @@ def test_a_key_that_names_no_session_is_not_taken_over() -> None:
     store["user"] = 7
     store.save()
     assert store.session_key != "a" * 32
+
+
+@pytest.mark.django_db
+def test_a_session_past_its_time_opens_nothing() -> None:
+    store = SessionStore()
+    store["user"] = 7
+    store.set_expiry(-1)
+    store.save()
+    assert SessionStore(store.session_key).load() == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("leave", ["flush", "cycle_key", "delete"])
+def test_whatever_ends_a_session_ends_what_it_opened(leave: str) -> None:
+    store = SessionStore()
+    store["user"] = 7
+    store.save()
+    named = sessions.session_id(store.session_key)
+    assert named not in sessions.ended()
+    getattr(store, leave)()
+    assert named in sessions.ended()
 
 
 @pytest.mark.django_db(transaction=True)

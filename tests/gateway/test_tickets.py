@@ -111,6 +111,16 @@ async def test_a12_a_ticket_that_is_brought_again_is_known_by_its_id_until_its_t
     assert used.value.public_id == ticket.public_id
 
 
+async def test_a_redis_that_is_full_still_lets_a_ticket_be_used(redis_store: PrivateRedis) -> None:
+    text, ticket = await issued()
+    redis_store.ask("CONFIG", "SET", "maxmemory", "1")
+    try:
+        assert await tickets.use(text, ticket)
+    finally:
+        redis_store.ask("CONFIG", "SET", "maxmemory", "0")
+    assert await tickets.find(text) is None
+
+
 @pytest.mark.usefixtures("store")
 async def test_a13_of_many_who_use_a_ticket_at_once_one_wins() -> None:
     text, ticket = await issued()

@@ -1,6 +1,8 @@
 """The dashboard's figures: true, counted from few rows, and the same for everybody who looks."""
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -162,12 +164,51 @@ def without_audit(execute: Any, sql: str, *rest: Any) -> Any:
     return execute(sql, *rest)
 
 
-def test_figures_that_cannot_be_had_are_503_and_not_zeros() -> None:
+def test_figures_that_cannot_be_had_are_503_and_not_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     client = browser_of(staff("auditor"))
     client.raise_request_exception = False
     with connection.execute_wrapper(without_audit):
         assert client.get("/admin/figures").status_code == 503
+    monkeypatch.setattr(dashboard, "CACHE_SECONDS", 0.0)
     assert client.get("/admin/figures").status_code == 200
+
+
+def test_a_database_in_trouble_is_not_asked_again_by_each_who_looks() -> None:
+    client = browser_of(staff("auditor"))
+    with connection.execute_wrapper(without_audit):
+        assert client.get("/admin/figures").status_code == 503
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get("/admin/figures").status_code == 503
+    assert [query["sql"] for query in asked if "gateway_tokenaudit" in query["sql"]] == []
+
+
+def test_who_cannot_wait_for_another_who_reads_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "READING_WAIT_SECONDS", 0.05)
+    board, reading, enough = dashboard.Dashboard(), threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> dict[str, Any]:
+        reading.set()
+        assert enough.wait(timeout=10)
+        return {"figures": {}}
+
+    monkeypatch.setattr(dashboard, "read", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(board.figures)
+        assert reading.wait(timeout=10)
+        try:
+            with pytest.raises(dashboard.Unavailable):
+                board.figures()
+        finally:
+            enough.set()
+        assert first.result() == {"figures": {}}
+
+
+@pytest.mark.parametrize("minutes_off", [-2, 2])
+def test_a_process_is_judged_by_the_databases_clock_and_not_by_this_machines(minutes_off: int) -> None:
+    live_node()
+    (node,) = dashboard.read(Minutes(), timezone.now() + timedelta(minutes=minutes_off))["nodes"]
+    assert node["state"] == "serving"
+    assert node["seen_seconds"] < 10
 
 
 @pytest.mark.parametrize(("role", "shown"), [("viewer", False), ("operator", False), ("auditor", True)])

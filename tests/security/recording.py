@@ -41,7 +41,8 @@ class Recording:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         # A worker of pytest-xdist reports to the process that directs, which writes for all. A run that was broken
         # off, or never began, leaves no record.
-        if not hasattr(session.config, "workerinput") and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if whole and not hasattr(session.config, "workerinput"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             record = {"size": self._size, "outcomes": self.outcomes}
             self._path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,12 +1,15 @@
 """Polling: pages, cursors, long polls and counts, and that they agree with the stream."""
 
 import datetime
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
+from events.polling import LONG_POLLS_LIMIT_EACH
 from tests.answers import EVENT_FIELDS, assert_problem
 from tests.client import API, Client, Json
 from tests.stacks import Stack
@@ -254,3 +257,26 @@ def test_a_long_poll_gives_nothing_to_who_was_revoked_while_it_waited(
         wait_until(lambda: reader.poll(limit=1).status_code == 401, "the token is refused", timeout_seconds=5)
         service.published(new_event())
         assert_problem(waiting.result(timeout=20), 401, "main_auth_failed", detail="invalid_token")
+
+
+def test_a_long_poll_whose_client_hung_up_holds_no_place(stack: Stack, marker: str) -> None:
+    token, _ = stack.issue_token("principal")
+    client = stack.client(token)
+    cursor = client.cursor()
+    query = f"since={cursor}&wait=25&correlation_id={marker}"
+    request = f"GET {API}/events?{query} HTTP/1.1\r\nHost: localhost\r\nX-VX11-Token: {token}\r\n\r\n".encode()
+    address = urlsplit(stack.a.url)
+
+    def poll_and_leave() -> None:
+        with socket.create_connection((address.hostname or "", address.port or 80)) as connection:
+            connection.sendall(request)
+
+    # More than one principal may have waiting at a time.
+    for _ in range(LONG_POLLS_LIMIT_EACH + 100):
+        poll_and_leave()
+
+    def waits() -> bool:
+        return client.poll(since=cursor, wait=1, correlation_id=marker).status_code == 200
+
+    # They would hold their places for 25 seconds.
+    wait_until(waits, "there is a place to wait", timeout_seconds=15)

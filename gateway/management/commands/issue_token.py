@@ -12,11 +12,10 @@ from django.utils import timezone
 
 from gateway.actors import acting
 from gateway.models import AccessToken, TokenAudit
+from gateway.module_names import RULE, is_module_name
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
 
 NAME_LENGTH = 100
-# As events may name it; another could never be published for.
-_MODULE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -29,8 +28,8 @@ def duration(text: str) -> timedelta:
 
 
 def module_name(text: str) -> str:
-    if not _MODULE.fullmatch(text):
-        raise ArgumentTypeError(f"{text!r} is no module; use 1 to 64 of A-Z a-z 0-9 . _ -")
+    if not is_module_name(text):
+        raise ArgumentTypeError(f"{text!r} is no module; {RULE}")
     return text
 
 
