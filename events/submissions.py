@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
+from gateway.module_names import FORM as MODULE_FORM
 
 BATCH_LIMIT_EVENTS = 500
 EVENT_LIMIT_BYTES = 64 * 1024
@@ -22,7 +23,6 @@ RESERVED_TYPES = frozenset({"error", "open", "message", "heartbeat", "connected"
 RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.")
 
 TYPE_FORM = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
-MODULE_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 KEY_FORM = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _FIELDS = frozenset(

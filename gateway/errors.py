@@ -16,7 +16,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
@@ -131,7 +137,8 @@ def refusal_for(error: BaseException) -> Refusal:
             return Refusal("payload_too_large")
         case PermissionDenied() | drf.PermissionDenied():
             return Refusal("insufficient_scope")
-        case SuspiciousOperation() | BadRequest() | UnicodeDecodeError():
+        # The last is a value of a page's own form that no page of ours gave out.
+        case SuspiciousOperation() | BadRequest() | UnicodeDecodeError() | ValidationError():
             return Refusal("bad_request")
     logger.error("unforeseen error", exc_info=error)
     return Refusal("internal_error")

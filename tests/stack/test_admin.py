@@ -91,6 +91,11 @@ def test_a_stream_that_is_disconnected_ends_within_two_seconds_and_says_why(
     assert reader.issue_ticket().status_code == 200
 
 
+def test_an_id_that_no_page_gave_out_is_a_bad_request(admin: Admin) -> None:
+    chosen = {"action": "disconnect", "index": "0", "_selected_action": "zz"}
+    assert admin.submit(STREAMS, form_at="/admin/", **chosen).status_code == 400
+
+
 def test_a_real_tickets_life_is_one_page_from_issue_to_the_end_of_its_stream(
     stack: Stack, admin: Admin, principal: Client
 ) -> None:
