@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 from events import cursors, polling, sse, submissions
 from events.admission import ALLOW, WORDS
 from events.log import COUNT_LIMIT
+from gateway import module_names
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.schema import (
     COMMON_HEADERS,
@@ -48,7 +49,7 @@ _SUBMISSION: Json = {
         "event_type": {**_NAME, "not": {"anyOf": _RESERVED_WORDS + _RESERVED_PREFIXES}},
         "summary": {"type": "string", "minLength": 1, "maxLength": submissions.SUMMARY_LIMIT},
         "severity": {"enum": [*SEVERITIES, *SEVERITY_ALIASES, None], "description": "info unless given."},
-        "module": {**_optional(text(submissions.MODULE_FORM)), "description": "The token's unless given."},
+        "module": {**_optional(text(module_names.FORM)), "description": "The token's unless given."},
         "payload": _optional({"type": "object", "additionalProperties": component("Value")}),
         "correlation_id": {**_optional(ID), "description": "The request's unless given."},
         "event_id": {**_optional(ID), "description": "The publisher's own; makes a retry safe."},
