@@ -136,6 +136,11 @@ fuzz: test-machine ## ask the server all that its OpenAPI document allows, and m
 soak: test-machine ## all of that at random, for MINUTES (30), with an eye on memory
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
+.PHONY: screenshots
+screenshots: test-machine ## the pictures in docs/, from real pages
+	$(BIN)/python -m tests.browser.screenshots
+	$(BIN)/python -m tests.browser.admin_screenshot
+
 .PHONY: bench
 bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with others, as a table and as plots
 	$(BIN)/python -m benchmarks

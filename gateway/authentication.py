@@ -15,7 +15,9 @@ from gateway.principals import Principal, Refused, directory
 
 FAILED_CREDENTIALS = "failed_credentials"
 # Reasons of refusals that say who tried what, beside those of credentials.
-ON_RECORD = frozenset({"insufficient_scope", "csrf_failed", "cross_site", "token_in_query", "ambiguous_credentials"})
+ON_RECORD = frozenset(
+    {"insufficient_scope", "csrf_failed", "cross_site", "window_closed", "token_in_query", "ambiguous_credentials"}
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

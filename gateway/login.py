@@ -9,6 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from gateway import tokens
 from gateway.audit import refusals
@@ -31,7 +32,7 @@ class ThrottledForm(AuthenticationForm):
             # The page is shown, with this in it; the status is set where the answer leaves (gateway.middleware).
             self.request.retry_after_seconds = exceeded.retry_after_seconds  # type: ignore[attr-defined]
             minutes = math.ceil(exceeded.retry_after_seconds / 60)
-            message = f"Too many failed sign-ins from here. Try again in {minutes} min."
+            message = _("Too many failed sign-ins from here. Try again in %(minutes)s min.") % {"minutes": minutes}
             raise ValidationError(message, code="throttled") from None
         cleaned = super().clean()
         for name, who in tries:

@@ -81,6 +81,7 @@ SCHEMAS: dict[str, Json] = {
             "reset": {"enum": ["expired", "epoch", "unknown"], "description": "Why reading cannot go on."},
             "oldest": {"type": "string", "description": "The cursor from which all that is left can be read."},
             "newest": {"type": "string", "description": "The cursor of now."},
+            "window": component("WindowStatus"),
             "unavailable": {"type": "array", "items": {"enum": ["database", "draining"]}, "minItems": 1},
         },
     },

@@ -1,11 +1,66 @@
-"""Admin pages of what operators may do: windows, to look at."""
+"""Admin pages of what operators may do: windows and chat to look at, modules and the addresses they are asked at."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
-from gateway.admin import ReadOnlyAdmin
-from operator_api.models import Window
+from gateway.admin import AuditedAdmin, ReadOnlyAdmin
+from gateway.admin.audited import to_the_second
+from operator_api.models import ChatMessage, Module, Window
+from operator_api.modules import BUILT_IN
 
 
 @admin.register(Window)
 class WindowAdmin(ReadOnlyAdmin):
-    list_display = ("id", "created_at", "deadline", "closed_at", "opened_by", "reason")
+    list_display = ("id", "opened", "until", "closed", "ending", "opened_by", "closed_by", "reason")
+    list_filter = ("ending",)
+    search_fields = ("=opened_by", "=closed_by", "reason")
+    exclude = ("last_change",)
+
+    @admin.display(description="opened (UTC)", ordering="created_at")
+    def opened(self, window: Window) -> str:
+        return to_the_second(window.created_at)
+
+    @admin.display(description="deadline (UTC)", ordering="deadline")
+    def until(self, window: Window) -> str:
+        return to_the_second(window.deadline)
+
+    @admin.display(description="closed (UTC)", ordering="closed_at")
+    def closed(self, window: Window) -> str:
+        return to_the_second(window.closed_at)
+
+
+@admin.register(ChatMessage)
+class ChatMessageAdmin(ReadOnlyAdmin):
+    """The list shows no text: whoever wants to read a message opens it."""
+
+    list_display = ("message_id", "written", "role", "principal_name", "session_id", "correlation_id")
+    list_filter = ("role",)
+    search_fields = ("=principal_id", "=principal_name", "=session_id", "=correlation_id")
+    search_help_text = "A public id, a name, a session or a correlation id, in full."
+    exclude = ("idempotency_key", "fingerprint")
+
+    @admin.display(description="written (UTC)", ordering="created_at")
+    def written(self, message: ChatMessage) -> str:
+        return to_the_second(message.created_at)
+
+
+@admin.register(Module)
+class ModuleAdmin(AuditedAdmin):
+    list_display = ("name", "category", "probe_url", "seen", "probed", "probe_problem")
+    readonly_fields = ("seen", "probed", "probe_problem")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Module | None = None) -> tuple[str, ...]:
+        """What a module is called, and what its category makes of it, is settled when it is added."""
+        return self.readonly_fields if obj is None else ("name", "category", *self.readonly_fields)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Module | None = None) -> bool:
+        """Those that front ends in the field show stay."""
+        return super().has_delete_permission(request, obj) and (obj is None or obj.name not in BUILT_IN)
+
+    @admin.display(description="last published (UTC)", ordering="last_seen")
+    def seen(self, module: Module) -> str:
+        return to_the_second(module.last_seen)
+
+    @admin.display(description="last asked (UTC)", ordering="probed_at")
+    def probed(self, module: Module) -> str:
+        return to_the_second(module.probed_at)

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from gateway import sessions
 from gateway.login import ThrottledForm
 
 API_URL = "/operator/api"
@@ -21,7 +22,13 @@ API_URL = "/operator/api"
 @never_cache
 @login_required(login_url="login")
 def console(request: HttpRequest) -> HttpResponse:
-    context = {"api_url": API_URL, "user_name": request.user.get_username(), "version": settings.VERSION}
+    context = {
+        "api_url": API_URL,
+        # By this the tabs of one session find each other and share a stream; those of another person do not.
+        "session": sessions.session_id(request.session.session_key),
+        "user_name": request.user.get_username(),
+        "version": settings.VERSION,
+    }
     return render(request, "operator_api/console.html", context)
 
 

@@ -1,31 +1,45 @@
-"""Tables of what operators may do: Window."""
+"""Tables of what operators may do: Window, ChatMessage, Module, OperatorSettings."""
 
 import uuid
-from typing import Self
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
+MODULE_NAME_LENGTH = 64
+PRINCIPAL_ID_LENGTH = 32
+NAME_LENGTH = 150
+SESSION_ID_LENGTH = 64
+KEY_LENGTH = 128
 
-class WindowQuerySet(models.QuerySet["Window"]):
-    def open(self) -> Self:
-        """The window that operators may act in now, if there is one."""
-        return self.filter(Q(deadline=None) | Q(deadline__gt=timezone.now()), closed_at=None)
+
+def is_open() -> Q:
+    """The window that operators may act in now. The database's clock says what is over."""
+    return Q(Q(deadline=None) | Q(deadline__gt=Now()), closed_at=None)
 
 
 class Window(models.Model):
     """A time in which operators may act. Without an open one the system runs alone: `solo_madre`."""
 
+    class Ending(models.TextChoices):
+        CLOSED = "closed"
+        EXPIRED = "expired"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     services = models.JSONField(default=list, help_text="Modules it opens.")
     reason = models.CharField(max_length=500, blank=True)
-    opened_by = models.CharField(max_length=150, blank=True)
+    opened_by = models.CharField(max_length=NAME_LENGTH, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField(null=True, blank=True, help_text="Empty: it stays open until it is closed.")
     closed_at = models.DateTimeField(null=True, blank=True)
-
-    objects = WindowQuerySet.as_manager()
+    ending = models.CharField(max_length=8, choices=Ending, blank=True)
+    closed_by = models.CharField(max_length=NAME_LENGTH, blank=True)
+    # The request that changed it last: one that is written twice, because an answer was lost, finds itself here.
+    last_change = models.UUIDField(null=True, editable=False)
 
     class Meta:
         ordering = ("-created_at",)
@@ -34,6 +48,118 @@ class Window(models.Model):
                 models.Value(1), condition=Q(closed_at=None), name="one_open_window", violation_error_code="open"
             ),
         )
+        indexes = (models.Index(fields=["closed_at"], name="window_closed"),)
 
     def __str__(self) -> str:
         return f"window {self.id}"
+
+
+class ChatMessage(models.Model):
+    """What somebody wrote, and what was answered. Numbered in the order of their events."""
+
+    class Role(models.TextChoices):
+        USER = "user"
+        ASSISTANT = "assistant"
+        # Said by this server, because the assistant was late or away.
+        SYSTEM = "system"
+
+    message_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    # Whose conversation it is, also of answers.
+    principal_id = models.CharField(max_length=PRINCIPAL_ID_LENGTH)
+    principal_name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    session_id = models.CharField(max_length=SESSION_ID_LENGTH)
+    role = models.CharField(max_length=9, choices=Role)
+    content = models.TextField()
+    correlation_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    window = models.ForeignKey(Window, null=True, on_delete=models.SET_NULL)
+    # Answers: the message they answer.
+    in_reply_to = models.UUIDField(null=True)
+    idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)  # noqa: DJ001 - NULL leaves the unique index
+    # Digest of what was sent under the key.
+    fingerprint = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        indexes = (
+            models.Index(fields=["principal_id", "session_id", "id"], name="chat_session"),
+            models.Index(fields=["created_at"], name="chat_created"),
+            models.Index(fields=["in_reply_to"], name="chat_answers"),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("principal_id", "idempotency_key"),
+                condition=Q(idempotency_key__isnull=False),
+                name="chat_key_once_per_principal",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.message_id}"
+
+
+def check_probe_url(text: str) -> None:
+    """An address to ask by GET. Django's own check knows no host without a dot, as those of containers are."""
+    try:
+        address = urlsplit(text)
+        fit = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        fit = False
+    if not fit or not text.isascii() or any(character <= " " for character in text):
+        raise ValidationError("http://host:port/path or https://host/path")
+    if address.username or address.password:
+        raise ValidationError("without a name and password: addresses are no place for secrets")
+
+
+class Module(models.Model):
+    """A part of the system that publishes events or can be asked whether it is there."""
+
+    class Category(models.TextChoices):
+        # Without these nothing works; this server knows their state by itself.
+        CORE = "core"
+        # Runs only while a window has opened it.
+        OPTIONAL = "optional"
+        OPERATOR = "operator"
+
+    name = models.CharField(
+        max_length=MODULE_NAME_LENGTH,
+        primary_key=True,
+        validators=[RegexValidator(r"^[A-Za-z0-9._-]+\Z", "letters, digits and . _ - only")],
+    )
+    category = models.CharField(max_length=8, choices=Category, default=Category.OPTIONAL)
+    port = models.PositiveIntegerField(
+        null=True, blank=True, help_text="For people to look up; nothing connects to it."
+    )
+    probe_url = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[check_probe_url],
+        help_text="Asked every few seconds; any answer from 200 to 299 means that the module is up. Empty: not asked.",
+    )
+    # When it last published, as far as that has been written.
+    last_seen = models.DateTimeField(null=True, blank=True, editable=False)
+    # A process that asks it moves this on first, so that only one does.
+    probe_due_at = models.DateTimeField(default=timezone.now, editable=False)
+    probed_at = models.DateTimeField(null=True, editable=False)
+    # Empty: it answered well.
+    probe_problem = models.CharField(max_length=200, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OperatorSettings(models.Model):
+    """What one principal's front end keeps here: a small JSON object, as text."""
+
+    principal_id = models.CharField(max_length=PRINCIPAL_ID_LENGTH, primary_key=True)
+    content = models.TextField(default="{}")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "operator settings"
+
+    def __str__(self) -> str:
+        return f"settings of {self.principal_id}"

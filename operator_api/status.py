@@ -1,33 +1,73 @@
-"""Is everything there? The core modules' state, the window's, and readiness."""
+"""Is everything there? The modules' state, the window's, and readiness; answered also when the database is away."""
 
 import asyncio
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
+from events.entries import timestamp
 from events.relay import the_relay
 from events.sessions import the_sessions
 from gateway import metrics, tickets
 from gateway.store import StoreUnavailable
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
-from operator_api import windows
+from operator_api import modules, windows
+from operator_api.models import Module
+from operator_api.modules import CORE, DOWN, OPERATOR, OPTIONAL, State, Surroundings, state_of
 
-# The core modules, by the names that front ends know: this server's window store, the cache, this gateway.
-WINDOW_STORE, CACHE, GATEWAY = "madre", "redis", "tentaculo_link"
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at window and modules has found. `window` has no modules but its own yet."""
+
+    window: windows.Status
+    modules: dict[str, State]
+
+    @property
+    def degraded(self) -> bool:
+        """A core module is down. The window may be known all the same."""
+        return any(state["status"] == DOWN for state in self._of(CORE).values())
+
+    def window_status(self, window: windows.Status | None = None) -> windows.Status:
+        """The window that was found, or this one, with the core modules that are up among its services."""
+        window = window or self.window
+        up = [name for name, state in self._of(CORE).items() if state["status"] == modules.UP]
+        services = up + [name for name in window["services"] if name not in up]
+        return {**window, "services": services, "degraded": self.degraded}
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "policy": self.window["mode"],
+            "core_services": self._statuses(CORE),
+            "optional_services": self._statuses(OPTIONAL),
+            "operator_services": self._statuses(OPERATOR),
+            "degraded": self.degraded,
+            "window": self.window_status(),
+            "timestamp": timestamp(timezone.now()),
+        }
+
+    def _of(self, category: str) -> dict[str, State]:
+        return {name: state for name, state in self.modules.items() if state["category"] == category}
+
+    def _statuses(self, category: str) -> dict[str, dict[str, str]]:
+        return {name: {"status": state["status"]} for name, state in self._of(category).items()}
 
 
-async def window_status() -> dict[str, Any]:
-    """May operators act? Answers also when the database is away, and says so."""
-    cache_up = await _cache_up()
-    try:
-        status = await reader.run(windows.snapshot)
-        store_up = True
-    except LedgerUnavailable:
-        status = windows.closed(windows.DEGRADED, reason="window_store_unavailable")
-        store_up = False
-    up = [name for name, is_up in ((WINDOW_STORE, store_up), (CACHE, cache_up), (GATEWAY, True)) if is_up]
-    status["services"] = up + [name for name in status["services"] if name not in up]
-    status["degraded"] = not (store_up and cache_up)
-    return status
+async def look() -> Look:
+    """Window and modules as they are now, or as far as that can be known without the database."""
+    cache_up, read = await asyncio.gather(_cache_up(), _read())
+    if read is None:
+        window = {**windows.closed(windows.DEGRADED, reason="window_store_unavailable"), "cursor": ""}
+        around = Surroundings(timezone.now(), store_up=False, cache_up=cache_up, opened=None)
+        return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
+    window, (now, rows) = read
+    around = Surroundings(now, store_up=True, cache_up=cache_up, opened=window["services"])
+    return Look(window, {row.name: state_of(row, around) for row in rows})
 
 
 async def readiness() -> tuple[bool, dict[str, Any]]:
@@ -42,6 +82,14 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
     except (LedgerUnavailable, TimeoutError):
         return False, {"status": "unavailable", "unavailable": ["database"], "degraded": degraded}
     return True, {"status": "ok", "degraded": degraded}
+
+
+async def _read() -> tuple[windows.Status, tuple[datetime, Sequence[Module]]] | None:
+    """None if the database is away."""
+    try:
+        return await reader.run(lambda: (windows.snapshot(), modules.read()))
+    except LedgerUnavailable:
+        return None
 
 
 async def _cache_up() -> bool:

@@ -1,4 +1,4 @@
-"""window/status, /health, /ready, /metrics."""
+"""/health, /ready, /metrics: what those ask who watch over the servers."""
 
 from typing import ClassVar
 
@@ -10,19 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from gateway.errors import Refusal
 from gateway.rest import Endpoint, answer
 from gateway.schema import component, refuses
-from operator_api.status import count_tickets, readiness, window_status
+from operator_api.status import count_tickets, readiness
 
 ROLE_MODULE = "tentaculo_link"
-
-
-class WindowStatusView(Endpoint):
-    kinds = frozenset({"principal", "session", "service"})
-    scopes: ClassVar[dict[str, str | None]] = {"GET": None}
-
-    @extend_schema(operation_id="window_status", responses={200: component("WindowStatus")})
-    async def get(self, request: HttpRequest) -> HttpResponse:
-        """May operators act, until when, and is a core module down?"""
-        return answer(await window_status())
 
 
 class HealthView(Endpoint):

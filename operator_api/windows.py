@@ -1,29 +1,101 @@
-"""May operators act now? The window's state as clients see it."""
+"""Windows: may operators act now? Opened, extended, closed and expired, each with its event in the same transaction.
 
+One window is open at a time: the database says so, and its clock says when one is over. Functions named `..._many` are
+for the ledger's writer. A request that is written twice because an answer was lost brings the same id, and finds what
+it did the first time.
+"""
+
+import dataclasses
 import math
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from events import log
+from events.changes import Change, change
 from events.entries import timestamp
-from operator_api.models import Window
+from ledger.writer import runs_last
+from operator_api.models import Window, is_open
 
 SOLO_MADRE = "solo_madre"
 WINDOW_ACTIVE = "window_active"
 DEGRADED = "degraded"
+# The module whose state a window is.
+MODULE = "madre"
+# What is asked for unless it is said.
+TTL_DEFAULT_SECONDS, TTL_MOST_SECONDS = 600, 86_400
+SERVICES_DEFAULT = ("switch", "hermes")
+# A window with a deadline, or one that stays open until it is closed.
+MODES = ("ttl", "hold")
+REASON_LIMIT = 500
+
+Status = dict[str, Any]
 
 
-def snapshot() -> dict[str, Any]:
+class AlreadyOpen(Exception):
+    """Another window is open; `window` is its status."""
+
+    def __init__(self, window: Status) -> None:
+        super().__init__(window["window_id"])
+        self.window = window
+
+
+class NoneOpen(Exception):
+    """There is no open window to extend or to close."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks for a change, and in which request."""
+
+    principal_id: str
+    name: str
+    correlation_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opening:
+    """What was asked for. `ttl_seconds` None holds the window open until somebody closes it."""
+
+    services: list[str]
+    ttl_seconds: int | None
+    reason: str
+    by: Actor
+    id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extension:
+    """The window ends so many seconds from now, whatever was left of it; also one that had no deadline."""
+
+    ttl_seconds: int
+    by: Actor
+    id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Closing:
+    by: Actor
+    id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
+
+
+def snapshot() -> Status:
     """The window's part of the status, and the position in the log at which it is true. Reads the database.
 
     The position is read first: an event after it may be in the snapshot already, but none is left out.
     """
     cursor = str(log.head().newest)
-    window = Window.objects.open().first()
-    if window is None:
-        return {**closed(SOLO_MADRE), "cursor": cursor}
-    remaining = window.deadline and max(0, math.ceil((window.deadline - timezone.now()).total_seconds()))
+    window = Window.objects.annotate(now=Now()).filter(is_open()).first()
+    status = closed(SOLO_MADRE) if window is None else status_of(window, window.now)
+    return {**status, "cursor": cursor}
+
+
+def status_of(window: Window, now: datetime) -> Status:
+    """An open window as clients see it, without a cursor."""
+    remaining = window.deadline and max(0, math.ceil((window.deadline - now).total_seconds()))
     return {
         "mode": WINDOW_ACTIVE,
         "ttl_seconds": remaining,
@@ -34,11 +106,10 @@ def snapshot() -> dict[str, Any]:
         "created_at": timestamp(window.created_at),
         "deadline": window.deadline and timestamp(window.deadline),
         "chat_enabled": True,
-        "cursor": cursor,
     }
 
 
-def closed(mode: str, *, reason: str | None = None) -> dict[str, Any]:
+def closed(mode: str, *, reason: str | None = None) -> Status:
     """The same fields when no window is open, or nobody can know."""
     return {
         "mode": mode,
@@ -50,5 +121,136 @@ def closed(mode: str, *, reason: str | None = None) -> dict[str, Any]:
         "created_at": None,
         "deadline": None,
         "chat_enabled": False,
-        "cursor": "",
     }
+
+
+def is_due() -> bool:
+    """Whether there is a window whose time is over and that nobody has closed yet: one cheap query."""
+    return Window.objects.filter(closed_at=None, deadline__lte=Now()).exists()
+
+
+def open_in(changing: Change) -> Window | None:
+    """The window that is open in this transaction. Nobody can close it before the transaction ends."""
+    window = Window.objects.filter(closed_at=None).first()
+    is_over = window is not None and window.deadline is not None and window.deadline <= changing.now
+    return None if is_over else window
+
+
+@runs_last
+def open_many(openings: Sequence[Opening]) -> Sequence[Status | AlreadyOpen]:
+    return [_open(opening) for opening in openings]
+
+
+@runs_last
+def extend_many(extensions: Sequence[Extension]) -> Sequence[Status | NoneOpen]:
+    return [_extend(extension) for extension in extensions]
+
+
+@runs_last
+def close_many(closings: Sequence[Closing]) -> Sequence[Status | NoneOpen]:
+    """Of each: the status after it, with the closed window's `window_id`, `closed_at` and `services_stopped`."""
+    return [_close(closing) for closing in closings]
+
+
+@runs_last
+def expire_many(looks: Sequence[None]) -> Sequence[bool]:
+    """Close the window whose time is over, if there is one: whoever comes first does it, the others find nothing."""
+    with change() as changing:
+        expired = _expire(changing)
+    return [expired] * len(looks)
+
+
+def _open(opening: Opening) -> Status | AlreadyOpen:
+    with change() as changing:
+        _expire(changing)
+        there = Window.objects.filter(closed_at=None).first()
+        if there is not None:
+            status = _status(changing, there)
+            return status if there.pk == opening.id else AlreadyOpen(status)
+        window = Window.objects.create(
+            id=opening.id,
+            services=opening.services,
+            reason=opening.reason,
+            opened_by=opening.by.name,
+            created_at=changing.now,
+            deadline=_deadline(changing, opening.ttl_seconds),
+            last_change=opening.id,
+        )
+        _tell(changing, "window.opened", window, by=opening.by)
+        return _status(changing, window)
+
+
+def _extend(extension: Extension) -> Status | NoneOpen:
+    with change() as changing:
+        _expire(changing)
+        window = Window.objects.filter(closed_at=None).first()
+        if window is None:
+            return NoneOpen()
+        if window.last_change != extension.id:
+            window.deadline = _deadline(changing, extension.ttl_seconds)
+            window.last_change = extension.id
+            window.save(update_fields=["deadline", "last_change"])
+            _tell(changing, "window.extended", window, by=extension.by)
+        return _status(changing, window)
+
+
+def _close(closing: Closing) -> Status | NoneOpen:
+    with change() as changing:
+        _expire(changing)
+        window = Window.objects.filter(closed_at=None).first()
+        if window is not None:
+            window.last_change = closing.id
+            _end(changing, window, Window.Ending.CLOSED, by=closing.by)
+        # Nothing changes a closed window any more: the last to change it is who closed it, in a try before this one.
+        window = window or Window.objects.filter(last_change=closing.id).first()
+        if window is None or window.closed_at is None:
+            return NoneOpen()
+        closed_one = {
+            "window_id": str(window.id),
+            "closed_at": timestamp(window.closed_at),
+            "services_stopped": list(window.services),
+        }
+        return {**_status(changing, None), **closed_one}
+
+
+def _expire(changing: Change) -> bool:
+    window = Window.objects.filter(closed_at=None, deadline__lte=changing.now).first()
+    if window is not None:
+        _end(changing, window, Window.Ending.EXPIRED)
+    return window is not None
+
+
+def _end(changing: Change, window: Window, ending: Window.Ending, *, by: Actor | None = None) -> None:
+    window.closed_at, window.ending = changing.now, ending
+    window.closed_by = by.name if by else ""
+    window.save(update_fields=["closed_at", "ending", "closed_by", "last_change"])
+    _tell(changing, f"window.{ending}", window, by=by)
+
+
+def _tell(changing: Change, event_type: str, window: Window, *, by: Actor | None) -> None:
+    """The event holds the state that it leads to: whoever follows the log need not ask again."""
+    status = closed(SOLO_MADRE) if window.closed_at else status_of(window, changing.now)
+    verb = event_type.removeprefix("window.")
+    changing.tell(
+        event_type,
+        f"{by.name} {verb} the window" if by else f"the window {verb}",
+        module=MODULE,
+        payload={
+            "window_id": str(window.id),
+            "services": list(window.services),
+            "by": by.name if by else None,
+            "principal_id": by.principal_id if by else None,
+            "window": status,
+        },
+        correlation_id=by.correlation_id if by else "",
+    )
+
+
+def _status(changing: Change, window: Window | None) -> Status:
+    """After the change, with the position in the log at which it is true."""
+    status = closed(SOLO_MADRE) if window is None else status_of(window, changing.now)
+    return {**status, "cursor": str(changing.cursor)}
+
+
+def _deadline(changing: Change, ttl_seconds: int | None) -> datetime | None:
+    return None if ttl_seconds is None else changing.now + timedelta(seconds=ttl_seconds)

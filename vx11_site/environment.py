@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 
 class BadEnvironment(Exception):
@@ -52,6 +53,9 @@ VARIABLES = (
     Variable("VX11_EVENT_RETENTION_DAYS", "30"),
     Variable("VX11_EVENT_RETENTION_ROWS", "1000000"),
     Variable("VX11_AUDIT_RETENTION_DAYS", "90"),
+    Variable("VX11_CHAT_UPSTREAM_URL", ""),
+    Variable("VX11_CHAT_UPSTREAM_TOKEN", "", secret=True),
+    Variable("VX11_CHAT_UPSTREAM_WAIT_MS", "2500"),
     Variable("VX11_LOG_LEVEL", "INFO"),
     # Read by the commands that talk to a running server, not by the server.
     Variable("VX11_URL", "http://127.0.0.1:8000"),
@@ -114,6 +118,19 @@ class Environment:
         if not least <= value <= most:
             raise BadEnvironment(f"{name} is {value}; use a whole number from {least} to {most}")
         return value
+
+    def address(self, name: str) -> str:
+        """Where something is to be reached over HTTP; empty is nowhere."""
+        text = self.text(name)
+        try:
+            parts = urlsplit(text)
+            fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fit = False
+        if text and not fit:
+            # Not the address itself: people write passwords into them.
+            raise BadEnvironment(f"{name} is no address; use http://host:port/path or https://host/path")
+        return text
 
     def rate(self, name: str) -> Rate | None:
         """Empty is no limit."""

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 import events.schema
 import gateway.schema
 import operator_api.schema
+import operator_api.urls
 from gateway.errors import REASONS
 from gateway.headers import SECURITY_HEADERS
 from gateway.rest import SAFE_METHODS, Endpoint
@@ -29,7 +30,7 @@ OPENAPI_VERSION = "3.1.1"
 API_PREFIX = "/operator/api/"
 SHOWN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 # Second names of endpoints that are in the document already.
-ALIASES = frozenset({"/operator/api/chat/window/status", "/operator/api/windows"})
+ALIASES = frozenset(f"/operator/api/{alias.pattern}" for alias in operator_api.urls.aliases)
 STREAM_PATH = "/operator/api/events/stream"
 ALL_KINDS = frozenset({"principal", "session", "service"})
 
@@ -127,7 +128,17 @@ def _finish(operation: Json, reasons: set[str]) -> None:
         if links := events.schema.LINKS.get(operation["operationId"]):
             response["links"] = links
     for status in sorted({REASONS[reason][0] for reason in reasons.union(operation.pop(REFUSALS, ()))}):
-        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{refusal_name(status)}"}
+        own = operation["responses"].get(str(status))
+        operation["responses"][str(status)] = (
+            {"$ref": f"#/components/responses/{refusal_name(status)}"} if own is None else _either(own, status)
+        )
+
+
+def _either(own: Json, status: int) -> Json:
+    """A refusal that may also have the form that the operation names."""
+    usual = refusal_responses()[refusal_name(status)]
+    headers = usual["headers"] | own["headers"]
+    return {"description": usual["description"], "headers": headers, "content": usual["content"] | own["content"]}
 
 
 def _security(view: type[Endpoint]) -> list[dict[str, list[str]]]:

@@ -31,6 +31,7 @@ from events.sessions import the_sessions
 from gateway.audit import refusals
 from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
+from operator_api.upkeep import the_upkeep
 from vx11_site.http1 import Channel, Factory, Request
 from vx11_site.logging import redact
 
@@ -162,6 +163,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             # Not at once: the reactor runs before its loop does.
             reactor.callWhenRunning(reactor.callLater, 0, self._listen_to_signals)
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_sessions().start())
+        reactor.callWhenRunning(reactor.callLater, 0, lambda: the_upkeep().start())
         scheduler = Scheduler()
         scheduler.start()
         try:

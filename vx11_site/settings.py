@@ -144,6 +144,10 @@ MAX_STREAMS_PER_PRINCIPAL = ENVIRONMENT.number("VX11_MAX_STREAMS_PER_PRINCIPAL",
 DRAIN_SECONDS = ENVIRONMENT.number("VX11_DRAIN_SECONDS", least=1, most=600)
 EVENT_RETENTION_DAYS = ENVIRONMENT.number("VX11_EVENT_RETENTION_DAYS", least=1, most=36_500)
 EVENT_RETENTION_ROWS = ENVIRONMENT.number("VX11_EVENT_RETENTION_ROWS", least=1, most=10**12)
+CHAT_UPSTREAM_URL = ENVIRONMENT.address("VX11_CHAT_UPSTREAM_URL")
+CHAT_UPSTREAM_TOKEN = ENVIRONMENT.text("VX11_CHAT_UPSTREAM_TOKEN")
+# Front ends give up after five seconds, and the message is stored in these too.
+CHAT_UPSTREAM_WAIT_MS = ENVIRONMENT.number("VX11_CHAT_UPSTREAM_WAIT_MS", least=100, most=4_000)
 AUDIT_RETENTION_DAYS = ENVIRONMENT.number("VX11_AUDIT_RETENTION_DAYS", least=1, most=36_500)
 
 INSTALLED_APPS = [
@@ -167,6 +171,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -206,6 +211,12 @@ LOGIN_REDIRECT_URL = "console"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "vx11_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -225,6 +236,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_NAME = "__Host-vx11_session" if _HTTPS else "vx11_session"
 CSRF_COOKIE_NAME = "__Host-vx11_csrf" if _HTTPS else "vx11_csrf"
 CSRF_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []

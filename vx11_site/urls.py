@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
 from events.life_pages import principal_life, ticket_life
@@ -31,6 +32,7 @@ urlpatterns = [
     path("operator/", console.console, name="console"),
     path("operator/login", console.login, name="login"),
     path("operator/logout", console.logout, name="logout"),
+    path("operator/language", set_language, name="set_language"),
     path("admin/figures", admin.site.admin_view(dashboard.figures), name="figures"),
     path("admin/tickets/<str:ticket_id>", admin.site.admin_view(ticket_life), name="ticket_life"),
     path("admin/principals/<str:public_id>", admin.site.admin_view(principal_life), name="principal_life"),

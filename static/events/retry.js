@@ -2,7 +2,7 @@
 
 /** The rule of the house: one attempt a second at most, whatever happens. */
 export const ATTEMPT_FLOOR_MS = 1_000;
-/** The random part of a wait doubles with each failure, up to this: a restarted server is found within half a minute. */
+/** The random part of a wait doubles with each failure, up to this: a restarted server is found in half a minute. */
 const JITTER_LIMIT_MS = 30_000;
 /** A server that asks for more is asked again all the same. */
 const RETRY_AFTER_LIMIT_MS = 3_600_000;
@@ -11,13 +11,17 @@ const RETRY_AFTER_LIMIT_MS = 3_600_000;
 export class Interruption extends Error {
   /**
    * @param {string} reason - a code, shown to the page
-   * @param {{final?: boolean, planned?: boolean, stable?: boolean, unreachable?: boolean, floorMs?: number}} meaning
+   * @param {{final?: boolean, planned?: boolean, stable?: boolean, buffered?: boolean, unreachable?: boolean,
+   *   floorMs?: number}} meaning
    *   `final`: no use in trying again. `planned`: no failure, nothing to count. `stable`: it had worked until now.
-   *   `unreachable`: no answer at all, so polling would fare no better. `floorMs`: the server asks to wait so long.
+   *   `buffered`: a stream was opened and brought nothing at all. `unreachable`: no answer, so polling would fare no
+   *   better. `floorMs`: the server asks to wait so long.
    */
-  constructor(reason, { final = false, planned = false, stable = false, unreachable = false, floorMs = 0 } = {}) {
+  constructor(reason, meaning = {}) {
     super(reason);
-    Object.assign(this, { reason, final, planned, stable, unreachable, floorMs });
+    const { final = false, planned = false, stable = false } = meaning;
+    const { buffered = false, unreachable = false, floorMs = 0 } = meaning;
+    Object.assign(this, { reason, final, planned, stable, buffered, unreachable, floorMs, ofStream: false });
   }
 }
 

@@ -1,130 +1,305 @@
-/** The list of events: newest at the bottom, bounded, filtered, followed. It does not know where events come from. */
+/** The feed: a piece of the log and what comes live behind it, followed or held still. It does not draw rows itself. */
 
-import { eventRow, noteRow } from "./row.js";
+import { ApiError } from "./api.js";
+import { Entries, ENTRY_LIMIT } from "./entries.js";
+import { admits } from "./filters.js";
+import { number } from "./clock.js";
+import { RowList } from "./row-list.js";
+import { rowOf } from "./row.js";
 import { text } from "./texts.js";
 
-/** What a person can still scroll through, and what a browser lays out without effort. */
-export const ROW_LIMIT = 1_000;
-/** Rows go in together: at 500 events a second the page is drawn 20 times, not 500. */
-const FLUSH_MS = 50;
-/** So near to the bottom counts as being there. */
-const FOLLOW_MARGIN_PX = 48;
+/** Rows go in together: at 500 events a second the page is drawn ten times, not 500. */
+const FLUSH_MS = 100;
+/** A tab in the background is drawn seldom; beyond this it reads what it missed from the log. */
+const PENDING_LIMIT = 5_000;
+/** A log that cannot be read is asked again at this pace. */
+const RETRY_MS = 3_000;
+/** They may all be in sight at once. */
+const FEW_ROWS = 60;
+
+const slot = (name) => document.querySelector(`[data-slot=${name}]`);
 
 export class Feed {
   #frame = document.querySelector("#feed");
-  #list = document.querySelector("[data-slot=rows]");
-  #empty = document.querySelector("[data-slot=empty]");
-  #count = document.querySelector("[data-slot=count]");
   #newest = document.querySelector("[data-action=newest]");
-  #unread = document.querySelector("[data-slot=unread]");
-  #filters = document.querySelector(".filters");
-  #entries = [];
+  #pause = document.querySelector("[data-action=pause]");
+  #further = document.querySelector("[data-action=older]");
+  #entries = new Entries();
+  #pages;
+  #rows;
+  #filter;
   #pending = [];
-  #eventIds = new Set();
   #timer = null;
-  #following = true;
-  #unreadCount = 0;
+  /** Whether the newest of the log stands at the end; else what is missing there is read when it is scrolled to. */
+  #attached = false;
+  #older = null;
+  #newer = null;
+  #reading = null;
+  #outrun = false;
+  #failure = null;
+  #retry = null;
+  #unread = 0;
+  #filtered = false;
+  #told;
 
-  constructor() {
-    // Browsers put old choices back into forms; the feed begins with everything.
-    this.#filters.reset();
-    this.#filters.addEventListener("change", () => this.#applyFilters());
-    this.#filters.addEventListener("submit", (submit) => submit.preventDefault());
-    this.#newest.addEventListener("click", () => this.#toNewest());
-    this.#frame.addEventListener("scroll", () => this.#noticeScroll(), { passive: true });
-    new ResizeObserver(() => this.#following && this.#toNewest()).observe(this.#frame);
+  /**
+   * @param {import("./log-pages.js").LogPages} pages
+   * @param {{filter: object, opened: (event: object) => void, failed: (error: ?ApiError) => void,
+   *   moved: (following: boolean) => void}} told - `moved`: whether the newest are followed from now on
+   */
+  constructor(pages, { filter, opened, failed, moved }) {
+    this.#pages = pages;
+    this.#filter = filter;
+    this.#told = { opened, failed, moved };
+    this.#rows = new RowList(this.#frame, slot("rows"), this.#entries, rowOf);
+    this.#rows.onscroll = (where) => this.#scrolled(where);
+    this.#newest.addEventListener("click", () => this.toNewest());
+    this.#pause.addEventListener("click", () => this.togglePause());
+    this.#further.addEventListener("click", () => this.#readOlder());
+    this.#frame.addEventListener("click", ({ target }) => this.#clicked(target.closest(".row")));
     this.#describe();
   }
 
-  /** After a reset the log may bring again what still stands here: one event is one row. */
-  add(event) {
-    if (this.#eventIds.has(event.event_id)) return;
-    this.#eventIds.add(event.event_id);
-    this.#queue({ event });
+  get #following() {
+    return this.#rows.pinned;
   }
 
-  /** A sentence of the page itself, shown whatever the filters say. */
-  note(sentence) {
-    this.#queue({ sentence });
+  set #following(wanted) {
+    this.#rows.pinned = wanted;
   }
 
-  #queue(item) {
-    this.#pending.push(item);
-    // A tab in the background draws seldom; what it would throw away again is not kept for it.
-    if (this.#pending.length > ROW_LIMIT) this.#forget(this.#pending.shift());
+  /** An event of the stream; `cursor` is its position. */
+  add(event, cursor) {
+    this.#pending.push({ event, cursor });
+    if (this.#pending.length > PENDING_LIMIT) {
+      this.#pending = [];
+      // A page that is under way may end before what was let go here.
+      if (this.#reading) this.#outrun = true;
+      else this.#detach();
+    }
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
-  #flush() {
-    this.#timer = null;
-    const wanted = this.#wanted();
-    const added = this.#pending.splice(0).map(({ event, sentence }) => {
-      const element = event ? eventRow(event) : noteRow(sentence);
-      element.hidden = Boolean(event) && !wanted(event);
-      if (event) this.#offerModule(event.module);
-      return { element, event };
-    });
-    this.#entries.push(...added);
-    this.#list.append(...added.map((entry) => entry.element));
-    const surplus = this.#entries.splice(0, Math.max(0, this.#entries.length - ROW_LIMIT));
-    for (const entry of surplus) {
-      entry.element.remove();
-      this.#forget(entry);
-    }
-    if (this.#following) this.#toNewest();
-    else this.#unreadCount += added.filter((entry) => entry.event && !entry.element.hidden).length;
-    this.#describe();
+  /** A sentence of the page itself at this place of the feed, then what the log holds now. */
+  async reset(sentence) {
+    this.#flush();
+    this.#entries.note(sentence);
+    this.#rows.update();
+    await this.#read((signal) => this.#pages.newest(this.#filter, signal), (piece) => this.#join(piece));
   }
 
-  #forget({ event }) {
-    if (event) this.#eventIds.delete(event.event_id);
+  /** Reads again: the end of the log, or what happened around `at` (an ISO time). */
+  async show(filter, { at = null, filtered = false } = {}) {
+    this.#filter = filter;
+    this.#filtered = filtered;
+    this.#following = !at;
+    this.#entries.clear();
+    this.#rows.update();
+    const read = (signal) => (at ? this.#pages.around(at, filter, signal) : this.#pages.newest(filter, signal));
+    await this.#read(read, (piece) => this.#begin(piece, at));
   }
 
-  /** The filter as a question about one event. */
-  #wanted() {
-    const chosen = new FormData(this.#filters);
-    const severities = new Set(chosen.getAll("severity"));
-    const module = chosen.get("module");
-    return (event) => severities.has(event.severity) && (!module || event.module === module);
-  }
-
-  #applyFilters() {
-    const wanted = this.#wanted();
-    for (const { element, event } of this.#entries) element.hidden = Boolean(event) && !wanted(event);
-    if (this.#following) this.#toNewest();
-    this.#describe();
-  }
-
-  /** Adds `module` to the choice, in the order of the alphabet, when it is new there. */
-  #offerModule(module) {
-    const options = [...this.#filters.elements.module.options].slice(1);
-    if (options.some((option) => option.value === module)) return;
-    const next = options.find((option) => option.value > module) ?? null;
-    this.#filters.elements.module.add(new Option(module, module), next);
-  }
-
-  #toNewest() {
-    this.#frame.scrollTop = this.#frame.scrollHeight;
+  /** Follows the newest again. */
+  toNewest() {
     this.#following = true;
-    this.#unreadCount = 0;
+    this.#told.moved(true);
+    if (this.#attached) this.#settle();
+    else this.show(this.#filter, { filtered: this.#filtered });
+  }
+
+  togglePause() {
+    if (!this.#following) return this.toNewest();
+    this.#following = false;
+    this.#describe();
+    return this.#told.moved(false);
+  }
+
+  redraw = () => this.#rows.redraw();
+
+  /** Moves the marked row; the feed holds still meanwhile. */
+  move(step) {
+    const here = this.#entries.indexOf(this.#rows.activeKey);
+    const from = here < 0 ? this.#rows.topIndex - Math.sign(step) : here;
+    this.#activate(Math.max(0, Math.min(this.#entries.length - 1, from + step)));
+  }
+
+  openMarked() {
+    const entry = this.#entries.at(this.#entries.indexOf(this.#rows.activeKey));
+    if (entry?.event && entry.key === this.#rows.activeKey) this.#told.opened(entry.event);
+  }
+
+  /** Marks the next event (step 1) or the one before (-1) that is an error; whether there is one. */
+  toError(step) {
+    const here = this.#entries.indexOf(this.#rows.activeKey);
+    const from = here < 0 ? this.#rows.topIndex : here + step;
+    const found = this.#entries.find(from, step, ({ severity }) => severity === "error" || severity === "critical");
+    if (found >= 0) this.#activate(found, { centred: true });
+    return found >= 0;
+  }
+
+  #activate(index, options) {
+    if (!this.#entries.length) return;
+    if (this.#following && index < this.#entries.length - 1) this.togglePause();
+    this.#rows.activate(index, options);
+    this.#frame.focus({ preventScroll: true });
+  }
+
+  #clicked(row) {
+    const index = row ? this.#entries.indexOf(row.dataset.key) : -1;
+    if (index < 0) return;
+    this.#activate(index);
+    this.#told.opened(this.#entries.at(index).event);
+  }
+
+  #flush() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    // What is being read may hold these too, so they wait for it.
+    if (this.#reading) return;
+    const wanted = this.#pending.splice(0).filter(({ event }) => this.#isWanted(event));
+    if (!wanted.length) return;
+    const held = this.#entries.length + wanted.length;
+    if (this.#attached && !this.#following && held > ENTRY_LIMIT) this.#detach();
+    if (!this.#following) this.#unread += wanted.length;
+    if (this.#attached) this.#append(wanted);
+    this.#settle();
+  }
+
+  #isWanted(event) {
+    return admits(this.#filter)(event);
+  }
+
+  #append(entries) {
+    const dropped = this.#entries.append(entries);
+    if (dropped) this.#older = this.#entries.firstEvent.cursor;
+    this.#rows.update(this.#following ? 0 : -dropped);
+  }
+
+  /** From here on what is live is only counted: who reads what was before must not lose it. */
+  #detach() {
+    if (!this.#attached) return;
+    this.#attached = false;
+    this.#newer = this.#entries.lastEvent?.cursor ?? null;
+    if (this.#following) this.toNewest();
+  }
+
+  #settle() {
+    if (this.#following) {
+      this.#unread = 0;
+      this.#rows.toEnd();
+    }
     this.#describe();
   }
 
-  #noticeScroll() {
-    const below = this.#frame.scrollHeight - this.#frame.scrollTop - this.#frame.clientHeight;
-    this.#following = below < FOLLOW_MARGIN_PX;
-    if (this.#following) this.#unreadCount = 0;
+  /** One at a time; a new one that starts from nothing ends the one under way. */
+  async #read(ask, take) {
+    this.#reading?.abort();
+    const reading = (this.#reading = new AbortController());
     this.#describe();
+    try {
+      const piece = await ask(reading.signal);
+      if (reading.signal.aborted) return;
+      this.#failure = null;
+      take(piece);
+      this.#told.failed(null);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (reading.signal.aborted) return;
+      this.#failure = error;
+      // What was pruned in between, or belongs to another log, is not to be had any more.
+      if (error.status === 410) [this.#older, this.#newer] = [null, null];
+      else this.#told.failed(error);
+    } finally {
+      if (this.#reading === reading) this.#reading = null;
+      this.#flush();
+      this.#describe();
+      this.#recover();
+    }
+  }
+
+  /** Who follows is brought to the end of the log again: it was out of reach, or ran ahead while it was read. */
+  #recover() {
+    if (this.#reading || this.#attached || !this.#following) return;
+    // Who may not read is told so, once.
+    if (this.#failure?.status === 401 || this.#failure?.status === 403) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#following && !this.#attached && this.toNewest(), this.#failure ? RETRY_MS : 0);
+  }
+
+  #begin(piece, at) {
+    this.#entries.append(piece.entries);
+    [this.#older, this.#newer] = [piece.older, piece.newer];
+    this.#unread = 0;
+    this.#attach(piece);
+    this.#rows.update();
+    if (!at) return this.#settle();
+    const first = this.#entries.find(0, 1, (event) => event.created_at >= at);
+    if (first >= 0) this.#rows.activate(first, { centred: true });
+    return this.#describe();
+  }
+
+  /** With the end of the log read, what came live meanwhile goes on from there. */
+  #attach(piece) {
+    this.#attached = piece.newer === null && !this.#outrun;
+    if (this.#outrun) this.#newer = piece.entries.at(-1)?.cursor ?? null;
+    this.#outrun = false;
+    const last = piece.entries.at(-1)?.event.seq ?? 0;
+    if (this.#attached) this.#pending = this.#pending.filter(({ event }) => event.seq > last);
+  }
+
+  #join(piece) {
+    this.#attach(piece);
+    this.#append(piece.entries);
+    this.#settle();
+  }
+
+  #scrolled({ atEnd, left, nearStart, nearEnd }) {
+    const following = atEnd && this.#attached && !this.#reading;
+    if (following && !this.#following) this.toNewest();
+    else if (left && this.#attached) this.togglePause();
+    if (this.#reading || !this.#entries.length) return;
+    if (nearStart && this.#older) this.#readOlder();
+    else if (nearEnd && !this.#attached && this.#newer) this.#readNewer();
+  }
+
+  #readOlder() {
+    this.#read(
+      (signal) => this.#pages.before(this.#older, this.#filter, signal),
+      (piece) => {
+        const { added, dropped } = this.#entries.prepend(piece.entries);
+        this.#older = piece.older;
+        if (dropped) {
+          this.#attached = false;
+          this.#newer = this.#entries.lastEvent.cursor;
+        }
+        this.#rows.update(added);
+      },
+    );
+  }
+
+  #readNewer() {
+    this.#read(
+      (signal) => this.#pages.after(this.#newer, this.#filter, signal),
+      (piece) => {
+        this.#newer = piece.newer;
+        this.#attach(piece);
+        this.#append(piece.entries);
+      },
+    );
   }
 
   #describe() {
-    const events = this.#entries.filter((entry) => entry.event);
-    const shown = events.filter((entry) => !entry.element.hidden).length;
-    this.#count.textContent = text("count", { shown, total: events.length });
-    this.#empty.hidden = shown > 0;
-    this.#empty.textContent = text(events.length ? "empty.filtered" : "empty.none");
-    const unread = { 0: "unread.none", 1: "unread.one" }[this.#unreadCount] ?? "unread.many";
-    this.#unread.textContent = text(unread, { n: this.#unreadCount });
+    const count = this.#entries.eventCount;
+    const more = this.#older || (!this.#attached && this.#newer);
+    slot("count").textContent = text(more ? "count.more" : "count.all", { n: number(count) });
+    slot("empty").hidden = this.#entries.length > 0;
+    slot("empty").textContent = text(this.#reading ? "empty.reading" : this.#filtered ? "empty.filtered" : "empty.none");
+    // What passes is rare: a list too short to be scrolled asks for more by a button.
+    this.#further.hidden = Boolean(this.#reading) || !this.#older || this.#entries.length >= FEW_ROWS;
+    const unread = { 0: "unread.none", 1: "unread.one" }[this.#unread] ?? "unread.many";
+    slot("unread").textContent = text(unread, { n: number(this.#unread) });
     this.#newest.hidden = this.#following;
+    this.#pause.setAttribute("aria-pressed", String(!this.#following));
+    this.#frame.setAttribute("aria-busy", String(Boolean(this.#reading)));
   }
 }

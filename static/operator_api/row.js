@@ -1,57 +1,38 @@
-/** One event as a row of the feed. What comes from an event becomes text nodes, never markup. */
+/** One entry as a row of the feed. What comes from an event becomes text nodes, never markup. */
 
+import { longTime, shortTime } from "./clock.js";
 import { text } from "./texts.js";
 
 const template = document.querySelector("#row");
-const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short" });
-const DETAILS = ["occurred_at", "created_at", "correlation_id", "event_id", "seq"];
 
-/** A list item; the details are put in when somebody opens it, so that a thousand rows stay light. */
-export function eventRow(event) {
+export function rowOf(entry) {
+  return entry.event ? eventRow(entry.event) : noteRow(entry);
+}
+
+function eventRow(event) {
   const row = template.content.firstElementChild.cloneNode(true);
   const fill = (selector, value) => (row.querySelector(selector).textContent = value);
   const time = row.querySelector("time");
   time.dateTime = event.created_at;
-  time.textContent = shortTime(new Date(event.created_at));
+  time.textContent = shortTime(event.created_at);
+  time.title = longTime(event.created_at);
+  row.id = `event-${event.event_id}`;
+  row.dataset.key = event.event_id;
   row.dataset.severity = event.severity;
-  fill(".severity", event.severity);
+  fill(".severity", text(`severity.${event.severity}`) ?? event.severity);
   fill(".module", event.module);
   fill(".type", event.event_type);
   fill(".text", event.summary);
-  const details = row.querySelector("details");
-  details.addEventListener("toggle", () => details.append(eventDetails(event)), { once: true });
+  row.querySelector(".text").title = event.summary;
   return row;
 }
 
 /** A line of the page itself between the events, such as a gap. */
-export function noteRow(note) {
+function noteRow({ key, sentence }) {
   const row = document.createElement("li");
-  row.className = "note";
-  row.textContent = note;
+  row.className = "row note";
+  row.id = key.replace(" ", "-");
+  row.setAttribute("role", "option");
+  row.textContent = row.title = sentence;
   return row;
-}
-
-/** Hours to milliseconds; the day instead of the milliseconds when it is not today. */
-function shortTime(moment) {
-  if (moment.toDateString() !== new Date().toDateString()) return `${day.format(moment)} ${clock.format(moment)}`;
-  return `${clock.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
-}
-
-function eventDetails(event) {
-  const list = document.createElement("dl");
-  const add = (key, tag, value) => {
-    const term = document.createElement("dt");
-    const description = document.createElement("dd");
-    const body = document.createElement(tag);
-    term.textContent = text(`detail.${key}`);
-    body.textContent = value;
-    description.append(body);
-    list.append(term, description);
-  };
-  for (const key of DETAILS) {
-    if (event[key] !== null) add(key, "code", event[key]);
-  }
-  add("payload", "pre", JSON.stringify(event.payload, null, 2));
-  return list;
 }

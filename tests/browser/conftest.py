@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.console_page import Account, ConsolePage, add_account
 from tests.browser.scripted import ScriptedServer
+from tests.browser.tabs import NO_LOCKS, NewTabs, Tabs
 from tests.browser.watched_client import WAIT_FLOOR_MS, Start, WatchedClient
 from tests.stacks import Stack
 
@@ -57,9 +58,28 @@ def page(new_page: NewPage) -> Page:
 
 
 @pytest.fixture
+def new_tabs(new_page: NewPage) -> NewTabs:
+    """A browser profile whose tabs share a connection: `new_tabs(address, NO_LOCKS)`."""
+
+    def make(address: str, *scripts: str, **options: Any) -> Tabs:
+        context = new_page().context
+        for text in scripts:
+            context.add_init_script(text)
+        return Tabs(context, address, **options)
+
+    return make
+
+
+@pytest.fixture
 def script() -> Iterator[ScriptedServer]:
     with ScriptedServer() as server:
         yield server
+
+
+@pytest.fixture(params=["locks", "channel"])
+def tabs(request: pytest.FixtureRequest, new_tabs: NewTabs, script: ScriptedServer) -> Tabs:
+    """Tabs on the scripted server that share a connection: with Web Locks, and once more without."""
+    return new_tabs(script.url, *[NO_LOCKS] * (request.param == "channel"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import secrets
+from urllib.parse import urlencode
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
@@ -12,6 +13,25 @@ from tests.stacks import Stack
 WATCH_POLICY = "addEventListener('securitypolicyviolation', (event) => console.error('policy', event.blockedURI));"
 # Shortest waits, so that a test of reconnects takes seconds.
 NO_LUCK = "Math.random = () => 0;"
+
+# The page holds only the rows in sight: from the upper end to the lower, a screen at a time.
+READ_ALL_ROWS = """
+    async () => {
+        const feed = document.querySelector("#feed");
+        const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        const found = new Map();
+        feed.scrollTop = 0;
+        for (let top = 0, end = false; !end; top += feed.clientHeight) {
+            feed.scrollTop = top;
+            await drawn();
+            for (const row of feed.querySelectorAll(".row:not(.note)")) {
+                found.set(Number(row.ariaPosInSet), row.querySelector(".text").textContent);
+            }
+            end = feed.scrollTop + feed.clientHeight >= feed.scrollHeight - 1;
+        }
+        return [...found.keys()].sort((one, other) => one - other).map((position) => found.get(position));
+    }
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +71,9 @@ class ConsolePage:
         if message.type in ("error", "warning"):
             self.problems.append(f"{message.type}: {message.text}")
 
-    def sign_in(self, account: Account) -> None:
-        self.page.goto(f"{self.url}/operator/")
+    def sign_in(self, account: Account, **query: str) -> None:
+        """`query` is what stands in the page's address: filters, for the most part."""
+        self.page.goto(f"{self.url}/operator/?{urlencode(query)}")
         self.fill_in(account)
 
     def fill_in(self, account: Account) -> None:
@@ -60,10 +81,20 @@ class ConsolePage:
         self.page.get_by_label("Password").fill(account.password)
         self.page.get_by_role("button", name="Sign in").click()
 
-    def open(self, account: Account) -> None:
-        """Signs in and waits until the feed is live."""
-        self.sign_in(account)
+    def open(self, account: Account, **query: str) -> None:
+        """Signs in and waits until the feed is live and has read the log."""
+        self.sign_in(account, **query)
         self.expect_state("Live")
+        self.expect_read()
+
+    def show(self, **query: str) -> None:
+        """Loads the page again with this in its address."""
+        self.page.goto(f"{self.url}/operator/?{urlencode(query)}")
+        self.expect_state("Live")
+        self.expect_read()
+
+    def expect_read(self) -> None:
+        expect(self.feed).to_have_attribute("aria-busy", "false")
 
     def expect_state(self, word: str, *, timeout_seconds: float = 15) -> None:
         expect(self.page.locator("[data-slot=state]")).to_have_text(word, timeout=timeout_seconds * 1000)
@@ -73,14 +104,24 @@ class ConsolePage:
         return self.page.get_by_role("alert")
 
     @property
+    def feed(self) -> Locator:
+        return self.page.locator("#feed")
+
+    @property
     def rows(self) -> Locator:
-        return self.page.locator(".row")
+        """The events in sight, and some above and below them."""
+        return self.page.locator(".row:not(.note)")
 
     def row(self, summary: str) -> Locator:
         """The row that shows this summary and nothing else in its text column."""
         text = self.page.locator(".text").get_by_text(summary, exact=True)
         return self.rows.filter(has=text)
 
-    def summaries(self, *, containing: str = "") -> list[str]:
-        """Texts of all rows, hidden ones too, oldest first."""
-        return [text for text in self.page.locator(".row .text").all_text_contents() if containing in text]
+    def summaries(self) -> list[str]:
+        """Texts of all rows that the page holds, oldest first. It scrolls to the end."""
+        return list(self.page.evaluate(READ_ALL_ROWS))
+
+    def press_in_feed(self, *keys: str) -> None:
+        self.feed.focus()
+        for key in keys:
+            self.page.keyboard.press(key)

@@ -1,39 +1,98 @@
-"""Makes docs/console.png from the real page: `.venv/bin/python -m tests.browser.screenshots`."""
+"""Makes the pictures of docs/console.md from the real page: `make screenshots`."""
 
+import random
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
-from tests.browser.console_page import ConsolePage, add_account
+from tests.browser.console_page import Account, ConsolePage, add_account
 from tests.browser.sample_events import sample_events
+from tests.browser.test_console_pictures import LAME_MODULE
+from tests.client import API
 from tests.servers import ROOT
 from tests.stacks import Stack
 
-PICTURE = ROOT / "docs" / "console.png"
-PACE_SECONDS = 1.3
-SIZE = ViewportSize(width=1200, height=680)
+FOLDER = ROOT / "docs"
+SIZE_LIMIT_BYTES = 250_000
+# Otherwise all rows would show the same second, and the pictures of the last minutes nothing.
+TRAFFIC_SECONDS = 40
+PACE_SECONDS = 0.7
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 375, "height": 667}
+
+Json = Mapping[str, Any]
 
 
-def take_picture(stack: Stack, picture: Path) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB", timezone_id="UTC")
-        console = ConsolePage(page, stack.a.url)
-        console.open(add_account(stack, group="viewer", name="ana"))
-        client = stack.client(stack.service_token)
-        for event in sample_events():
-            # Otherwise all rows would show the same second.
-            time.sleep(PACE_SECONDS)
-            client.published(dict(event))
+def publish_traffic(stack: Stack) -> None:
+    """Some events a second that look like those of the sample, and then the sample itself, in its order."""
+    client = stack.client(stack.service_token)
+    chance = random.Random(11)
+    events = [dict(event) for event in sample_events()]
+    for second in range(TRAFFIC_SECONDS):
+        count = 6 + chance.randrange(8) + (20 if second in range(22, 26) else 0)
+        client.published([{**chance.choice(events), "occurred_at": None} for _ in range(count)])
+        time.sleep(1)
+    for event in events:
+        time.sleep(PACE_SECONDS)
+        client.published(event)
+
+
+class Photographer:
+    def __init__(self, browser: Browser, stack: Stack, account: Account) -> None:
+        self.browser = browser
+        self.stack = stack
+        self.account = account
+
+    def open(self, *, viewport: Json, scheme: str = "light", locale: str = "en-GB") -> ConsolePage:
+        """The console as this person sees it, with some seconds of its own history of latency."""
+        options: dict[str, Any] = {"viewport": viewport, "color_scheme": scheme, "locale": locale}
+        page = self.browser.new_page(timezone_id="UTC", **options)
+        console = ConsolePage(page, self.stack.a.url)
+        page.goto(f"{self.stack.a.url}/operator/")
+        page.locator("[name=username]").fill(self.account.name)
+        page.locator("[name=password]").fill(self.account.password)
+        page.locator("main button[type=submit]").click()
+        expect(console.page.locator(".status")).to_have_attribute("data-state", "live")
+        console.expect_read()
+        return console
+
+    def save(self, console: ConsolePage, name: str) -> None:
+        picture = FOLDER / f"{name}.png"
+        console.page.screenshot(path=picture)
+        assert picture.stat().st_size < SIZE_LIMIT_BYTES, f"{picture} has {picture.stat().st_size} bytes"
+        console.page.close()
+
+
+def take_pictures(stack: Stack, browser: Browser) -> None:
+    camera = Photographer(browser, stack, add_account(stack, group="operator", name="ana"))
+    light, dark = camera.open(viewport=WIDE), camera.open(viewport=WIDE, scheme="dark")
+    narrow = camera.open(viewport=NARROW)
+    assert stack.client(stack.principal_token).post(f"{API}/window/open", json={"ttl_sec": 1500}).status_code == 200
+    publish_traffic(stack)
+    for console in (light, dark, narrow):
         expect(console.rows.last).to_contain_text("nightly-index finished")
-        page.locator("h1").click()
-        page.screenshot(path=picture)
+    camera.save(light, "console")
+    dark.row("3 of 4 workers no longer answer; 1 204 jobs wait").last.click()
+    expect(dark.page.locator("#detail")).to_be_visible()
+    camera.save(dark, "console-dark")
+    camera.save(narrow, "console-narrow")
+    stack.a.manage("shell", "-c", LAME_MODULE)
+    degraded = camera.open(viewport=WIDE, locale="es-ES")
+    expect(degraded.page.locator("[data-banner=degraded]")).to_be_visible()
+    camera.save(degraded, "console-degraded")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, Stack("embedded", Path(folder)) as stack, sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        take_pictures(stack, browser)
         browser.close()
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder, Stack("embedded", Path(folder)) as stack:
-        take_picture(stack, PICTURE)
+    main()

@@ -18,7 +18,7 @@ from tests.servers import ROOT
 
 API = "/operator/api"
 STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-WAIT_SECONDS = 10
+WAIT_SECONDS = 20
 EMPTY_PAGE = b"<!DOCTYPE html><title>test</title><link rel=icon href=data:>"
 
 Json = dict[str, Any]
@@ -79,6 +79,8 @@ class ScriptedServer:
         self.tickets: deque[Answer] = deque()
         self.pages: deque[Answer] = deque()
         self.stream_status = 200
+        # Until it is set, GET /hold has no answer.
+        self.let_go = threading.Event()
         self.requests: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
         self._opened: queue.Queue[ScriptedStream] = queue.Queue()
         self._streams: list[ScriptedStream] = []
@@ -120,6 +122,7 @@ class ScriptedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.let_go.set()
         for stream in self._streams:
             stream.break_off()
         self._http.shutdown()
@@ -136,6 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(query)
         elif path == f"{API}/events":
             self._answer(self.script.pages, {"events": [], "cursor": query.get("since", "e-0"), "has_more": False})
+        elif path == "/hold":
+            self.script.let_go.wait()
+            self._send(200, b"", {"Content-Type": "text/plain"})
         elif path.startswith("/static/") and (file := ROOT / path[1:]).is_file():
             self._send(200, file.read_bytes(), {"Content-Type": STATIC_TYPES[file.suffix]})
         else:

@@ -12,7 +12,7 @@ def test_an_end_that_is_meant_is_kept(start: Start, script: ScriptedServer, reas
     stream = script.next_stream()
     stream.connected("e-0")
     stream.send({"reason": reason, "retry_ms": 3000}, name="stream-end")
-    assert client.wait_for_state("ended") == {"state": "ended", "reason": reason}
+    assert client.wait_for_state("ended")["reason"] == reason
     client.run(HOUR_MS)
     assert client.asked == 1
 
@@ -21,7 +21,7 @@ def test_an_end_that_is_meant_is_kept(start: Start, script: ScriptedServer, reas
 def test_a_refused_credential_ends_it(start: Start, script: ScriptedServer, status: int, reason: str) -> None:
     script.tickets.append(refusal(status, reason))
     client = start()
-    assert client.wait_for_state("ended") == {"state": "ended", "reason": reason}
+    assert client.wait_for_state("ended")["reason"] == reason
     client.run(HOUR_MS)
     assert client.asked == 1
 

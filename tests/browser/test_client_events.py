@@ -108,6 +108,19 @@ def test_a_fault_in_a_listener_of_the_page_does_not_stop_the_events(
     client.wait_for_events([1, 2])
 
 
+def test_what_a_listener_left_when_it_closed_the_client_comes_after_the_next_start(
+    start_polling: Start, script: ScriptedServer
+) -> None:
+    client = start_polling(since="e-0")
+    client.page.evaluate("window.client.on('event', (event) => event.seq === 1 && window.client.close())")
+    script.pages.append(page_of([event(1), event(2)], "e-2"))
+    client.run(WAIT_FLOOR_MS)
+    client.wait_for_events([1])
+    script.stream_status = 200
+    client.page.evaluate("window.client.start()")
+    assert script.next_stream().query["last_event_id"] == "e-1"
+
+
 @pytest.mark.parametrize("reason", ["expired", "epoch", "unknown"])
 def test_a_reset_is_told_and_the_stream_goes_on_from_the_newest(
     start: Start, script: ScriptedServer, reason: str
@@ -159,3 +172,18 @@ def test_a_410_while_polling_is_a_reset(start_polling: Start, script: ScriptedSe
     client.run(WAIT_FLOOR_MS)
     client.wait_for_events([61])
     assert script.asked("/events")[1]["since"] == "e-60"
+
+
+def test_an_event_says_how_long_it_took_by_the_clock_of_the_server(start: Start, script: ScriptedServer) -> None:
+    client = start(since="e-0")
+    client.page.evaluate("window.lags = []; window.client.on('event', (_, { lagMs }) => window.lags.push(lagMs))")
+    stream = script.next_stream()
+    stream.connected("e-0")
+    stream.event(1)
+    stream.send({"cursor": "e-1"}, cursor="e-1", name="caught-up")
+    # The browser's clock stands at one second, the server's is ten seconds ahead, and the event 200 ms old.
+    stream.send({"cursor": "e-1", "time": "1970-01-01T00:00:11.000Z"}, cursor="e-1", name="heartbeat")
+    stream.send(event(2, created_at="1970-01-01T00:00:10.800Z"), cursor="e-2")
+    client.wait_for_events([1, 2])
+    assert client.page.evaluate("window.lags") == [None, 200]
+    assert client.page.evaluate("window.client.status.lagMs") == 200

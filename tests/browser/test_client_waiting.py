@@ -89,45 +89,6 @@ def test_a_stream_without_heartbeats_for_two_and_a_half_of_them_is_given_up(
     assert client.wait_for_state("reconnecting")["reason"] == "silence"
 
 
-def test_a_stream_that_never_says_connected_is_given_up(start: Start, script: ScriptedServer) -> None:
-    client = start()
-    script.next_stream()
-    client.run(10_000)
-    assert client.wait_for_state("reconnecting")["reason"] == "silence"
-
-
-def test_a_stream_that_does_not_get_through_is_replaced_by_polling(
-    start_polling: Start, script: ScriptedServer
-) -> None:
-    script.pages.append(page_of([event(4), event(5)], "e-5"))
-    client = start_polling(since="e-3")
-    client.wait_for_events([4, 5])
-    assert script.asked("/events")[0]["since"] == "e-3"
-
-
-def test_polling_goes_back_to_streaming_by_itself_without_gap_or_double(
-    start_polling: Start, script: ScriptedServer
-) -> None:
-    script.pages.append(page_of([event(4)], "e-4"))
-    client = start_polling(since="e-3")
-    script.stream_status = 200
-    client.run_until(lambda: script.has_stream, "a stream is tried again")
-    stream = script.next_stream()
-    assert stream.query["last_event_id"] == "e-4"
-    stream.connected("e-4")
-    stream.event(5)
-    client.wait_for_events([4, 5])
-    assert client.states[-1] == "live"
-
-
-def test_polling_without_a_cursor_begins_from_now(start_polling: Start, script: ScriptedServer) -> None:
-    script.pages.append(page_of([event(8)], "e-8"))
-    script.pages.append(page_of([event(9)], "e-9"))
-    client = start_polling()
-    client.run(WAIT_FLOOR_MS)
-    client.wait_for_events([9])
-
-
 def test_polls_with_more_to_come_follow_at_once_and_from_the_last_event(
     start_polling: Start, script: ScriptedServer
 ) -> None:

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BINARY_SUFFIXES = {".png", ".ico", ".woff2", ".gz"}
+BINARY_SUFFIXES = {".png", ".ico", ".woff2", ".gz", ".mo"}
 
 
 def files() -> list[Path]:

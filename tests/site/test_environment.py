@@ -75,3 +75,15 @@ def test_no_secret_stands_in_a_complaint() -> None:
     with pytest.raises(BadEnvironment) as raised:
         Environment({"VX11_DEBUG": "x", "VX11_SECRET_KEY": "hush"}).flag("VX11_DEBUG")
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "http://assistant:9000/ask", "https://127.0.0.1/", "http://[::1]:80"])
+def test_an_address_is_one_of_http_or_none(text: str) -> None:
+    assert Environment({"VX11_CHAT_UPSTREAM_URL": text}).address("VX11_CHAT_UPSTREAM_URL") == text
+
+
+@pytest.mark.parametrize("text", ["assistant:9000", "ftp://assistant/", "http://", "http://a:b/", "http://me:secret@"])
+def test_another_address_is_refused_by_name_and_not_shown(text: str) -> None:
+    with pytest.raises(BadEnvironment, match="VX11_CHAT_UPSTREAM_URL") as refused:
+        Environment({"VX11_CHAT_UPSTREAM_URL": text}).address("VX11_CHAT_UPSTREAM_URL")
+    assert "secret" not in str(refused.value)

@@ -128,6 +128,7 @@ def test_every_parameter_is_described_in_words(document: Json) -> None:
 
 def test_every_field_that_can_be_sent_is_described_in_words(document: Json) -> None:
     schemas = document["components"]["schemas"]
-    sent = {name for body in ("Submission", "SubmissionBatch", "TicketRequest") for name in schemas[body]["properties"]}
+    bodies = ("Submission", "SubmissionBatch", "TicketRequest", "WindowOpening", "WindowExtension", "ChatQuestion")
+    sent = {name for body in (*bodies, "SettingsToKeep") for name in schemas[body]["properties"]}
     text = API_DOCUMENT.read_text()
     assert [name for name in sorted(sent) if f"`{name}`" not in text and f'"{name}"' not in text] == []

@@ -1,0 +1,69 @@
+"""Changes of state with the events that tell of them: both are committed, or neither is.
+
+The head of the log is locked first. So changes of all processes come one after the other, in the order of their
+events; and whoever holds a row that is changed here holds the head already, so no two can wait for each other. Only
+what people do is changed this way: a handful of short queries, now and then.
+"""
+
+import contextlib
+import dataclasses
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.db.models.functions import Now
+
+from events import log
+from events.cursors import Cursor
+from events.insertion import lock_head
+from events.models import LogHead
+from events.submissions import NewEvent, Submission
+
+# Stands where a token's public id stands in events of others.
+PUBLISHER = "server"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """One transaction. `now` is the database's time, because no two machines' clocks agree."""
+
+    now: datetime
+    before: Cursor
+    events: list[NewEvent]
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the log will end when all that was told is appended: nobody else appends meanwhile."""
+        return self.before._replace(seq=self.before.seq + len(self.events))
+
+    def tell(
+        self, event_type: str, summary: str, *, module: str, payload: Mapping[str, Any], correlation_id: str = ""
+    ) -> None:
+        """Append this event when the change is complete. Its type may be one that publishers must not use."""
+        event = NewEvent(
+            event_id=str(uuid.uuid4()),
+            event_type=event_type,
+            summary=summary,
+            module=module,
+            severity="info",
+            correlation_id=correlation_id or str(uuid.uuid4()),
+            payload=orjson.dumps(payload).decode(),
+        )
+        self.events.append(event)
+
+
+@contextlib.contextmanager
+def change() -> Iterator[Change]:
+    """For functions of the ledger's writer, which are marked with `runs_last` because they lock the head."""
+    with transaction.atomic():
+        if lock_head() is None:
+            # It is made, and stays locked.
+            log.head()
+        epoch, last_seq, now = LogHead.objects.values_list("epoch", "last_seq", Now()).get(pk=1)
+        changing = Change(now, Cursor(epoch, last_seq), [])
+        yield changing
+        if changing.events:
+            log.append_many([Submission(PUBLISHER, changing.events)])

@@ -1,0 +1,108 @@
+"""The system's modules: which there are, and whether they are up, as clients see it.
+
+A module is up when it published lately, or answered when it was asked. This server knows about itself, its database
+and its cache without either.
+"""
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from events.entries import timestamp
+from operator_api.models import Module
+
+UP, DOWN, OFF_BY_POLICY, UNKNOWN = "UP", "DOWN", "OFF_BY_POLICY", "unknown"
+CORE, OPTIONAL, OPERATOR = Module.Category.CORE.value, Module.Category.OPTIONAL.value, Module.Category.OPERATOR.value
+# This server's window store, the cache, this gateway; and the backend of operators, which this process is too.
+WINDOW_STORE, CACHE, GATEWAY, BACKEND = "madre", "redis", "tentaculo_link", "operator_backend"
+# The modules that a new installation knows, for when the table cannot be read.
+BUILT_IN = {
+    **dict.fromkeys((WINDOW_STORE, CACHE, GATEWAY), CORE),
+    **dict.fromkeys(("switch", "hermes", "hormiguero", "manifestator", "spawner"), OPTIONAL),
+    BACKEND: OPERATOR,
+}
+# Modules publish when something happens, which may be seldom; probes come every few seconds.
+PUBLISHED_FRESH_SECONDS = 300
+PROBED_FRESH_SECONDS = 60
+
+State = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a module's state depends on besides its row. `opened` are the open window's modules; None: nobody knows."""
+
+    now: datetime
+    store_up: bool
+    cache_up: bool
+    opened: Collection[str] | None
+
+
+def read() -> tuple[datetime, Sequence[Module]]:
+    """The database's time, and all modules by name. Reads the database."""
+    rows = list(Module.objects.annotate(now=Now()).order_by("name"))
+    return rows[0].now if rows else timezone.now(), rows
+
+
+def built_in_rows() -> list[Module]:
+    return [Module(name=name, category=category) for name, category in sorted(BUILT_IN.items())]
+
+
+def strangers(names: Collection[str]) -> list[str]:
+    """Those of the names that no module has. Reads the database."""
+    known = set(Module.objects.filter(name__in=names).values_list("name", flat=True))
+    return [name for name in names if name not in known]
+
+
+def state_of(module: Module, around: Surroundings) -> State:
+    own = _own_state(module.name, around)
+    status, reason = own or _state(module, around)
+    seen = around.now if own and status == UP else _last_sign(module)
+    state = {
+        "status": status,
+        "reason": reason,
+        "category": module.category,
+        "last_seen": timestamp(seen) if seen else None,
+    }
+    return state if module.port is None else {**state, "port": module.port}
+
+
+def _own_state(name: str, around: Surroundings) -> tuple[str, str | None] | None:
+    """Of what this process is or asks in every request anyway."""
+    if name == WINDOW_STORE and not around.store_up:
+        return DOWN, "window_store_unavailable"
+    if name == CACHE and not around.cache_up:
+        return DOWN, "cache_unavailable"
+    return (UP, None) if name in (WINDOW_STORE, CACHE, GATEWAY, BACKEND) else None
+
+
+def _state(module: Module, around: Surroundings) -> tuple[str, str | None]:
+    if not around.store_up:
+        return UNKNOWN, "window_store_unavailable"
+    if module.category == OPTIONAL and module.name not in (around.opened or ()):
+        return OFF_BY_POLICY, "outside_window"
+    probed = _is_fresh(module.probed_at, around.now, PROBED_FRESH_SECONDS)
+    published = _is_fresh(module.last_seen, around.now, PUBLISHED_FRESH_SECONDS)
+    if probed and module.probe_problem and not (published and _is_later(module.last_seen, module.probed_at)):
+        return DOWN, f"probe_failed: {module.probe_problem}"
+    if published or (probed and not module.probe_problem):
+        return UP, None
+    return (UNKNOWN, "never_seen") if _last_sign(module) is None else (DOWN, "silent")
+
+
+def _last_sign(module: Module) -> datetime | None:
+    """When it last published, or answered well."""
+    answered = module.probed_at if module.probed_at and not module.probe_problem else None
+    return max((sign for sign in (module.last_seen, answered) if sign is not None), default=None)
+
+
+def _is_fresh(moment: datetime | None, now: datetime, seconds: int) -> bool:
+    return moment is not None and now - moment <= timedelta(seconds=seconds)
+
+
+def _is_later(moment: datetime | None, other: datetime | None) -> bool:
+    return moment is not None and other is not None and moment > other

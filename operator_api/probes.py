@@ -1,0 +1,87 @@
+"""Probes: modules that have an address for it are asked whether they are there. Addresses are set in the admin only.
+
+One process asks at a time: whoever moves a module's `probe_due_at` first. If it dies in the middle, the module is due
+again a few seconds later.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from datetime import timedelta
+
+import httpx
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from operator_api.models import Module
+from operator_api.sightings import lock_all
+
+EVERY_SECONDS = 15
+ANSWER_SECONDS = 2.0
+# Asked at a time; the others wait for their turn.
+CONCURRENT_PROBES = 8
+# Of one round; more are asked in the next.
+ROUND_LIMIT_PROBES = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Probe:
+    name: str
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """`problem` is empty if the module answered well."""
+
+    name: str
+    problem: str
+
+
+def any_due() -> bool:
+    return _due().exists()
+
+
+def claim_many(claims: Sequence[None]) -> Sequence[list[Probe]]:
+    """For the ledger's writer: what is due now, and from now on this process's to ask. The first claim gets it all."""
+    lock_all()
+    names = list(_due().order_by("probe_due_at").values_list("name", flat=True)[:ROUND_LIMIT_PROBES])
+    claimed = Module.objects.filter(name__in=names)
+    claimed.update(probe_due_at=Now() + timedelta(seconds=EVERY_SECONDS))
+    return [[Probe(*row) for row in claimed.values_list("name", "probe_url")], *([] for _ in claims[1:])]
+
+
+def record_many(rounds: Sequence[list[Result]]) -> Sequence[None]:
+    """For the ledger's writer: what came of it."""
+    lock_all()
+    for result in (result for results in rounds for result in results):
+        Module.objects.filter(name=result.name).update(probed_at=Now(), probe_problem=result.problem)
+    return [None] * len(rounds)
+
+
+async def ask_all(probes: Sequence[Probe]) -> list[Result]:
+    """All of them, some at a time; what is in the answers' bodies is not read."""
+    turns = asyncio.Semaphore(CONCURRENT_PROBES)
+    # Neither a proxy nor a password of this machine's environment is meant for modules.
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=ANSWER_SECONDS) as client:
+
+        async def in_turn(probe: Probe) -> Result:
+            async with turns:
+                return Result(probe.name, await _problem_of(client, probe.url))
+
+        return list(await asyncio.gather(*map(in_turn, probes)))
+
+
+async def _problem_of(client: httpx.AsyncClient, url: str) -> str:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", url) as answer:
+            return "" if answer.is_success else f"answered {answer.status_code}"
+    except (httpx.TimeoutException, TimeoutError):
+        return f"no answer within {ANSWER_SECONDS:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        # Neither the address nor what the other side said: names of errors are enough for a grid of modules.
+        return type(error).__name__
+
+
+def _due() -> QuerySet[Module]:
+    return Module.objects.exclude(probe_url="").filter(probe_due_at__lte=Now())

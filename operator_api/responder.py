@@ -1,0 +1,32 @@
+"""The local responder: knows a few words, for where no assistant is set up, or it is away. Pure."""
+
+from operator_api.status import Look
+
+HELP = "I know three words: status (is everything up?), window (may operators act, until when?), help."
+AWAY = "The assistant is late or away. Your message is stored; if an answer still comes, it will appear here."
+
+
+def respond(message: str, look: Look) -> str:
+    """What is said to a message when no assistant is set up."""
+    match message.strip().lower().rstrip("?!. "):
+        case "status":
+            return _status(look)
+        case "window":
+            return _window(look)
+        case "help":
+            return HELP
+    return f"No assistant is set up here. {HELP}"
+
+
+def _status(look: Look) -> str:
+    words = [f"{name} {state['status']}" for name, state in sorted(look.modules.items())]
+    return f"{'Degraded' if look.degraded else 'All core modules are up'}: {', '.join(words)}."
+
+
+def _window(look: Look) -> str:
+    window = look.window
+    if window["window_id"] is None:
+        return "No window is open."
+    until = f"for {window['ttl_seconds']} more seconds" if window["deadline"] else "until somebody closes it"
+    services = ", ".join(window["services"]) or "no modules"
+    return f"The window of {window['opened_by'] or 'somebody'} is open {until}, with {services}."

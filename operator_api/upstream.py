@@ -1,0 +1,120 @@
+"""The assistant that answers chat messages, over HTTP. Its address is a setting and never comes from a request."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from operator_api.breaker import Breaker
+from operator_api.models import ChatMessage
+
+CONNECT_SECONDS = 2.0
+# After this nobody waits for an answer any more, also not to deliver it late.
+ANSWER_LIMIT_SECONDS = 60.0
+# Questions under way; more are not asked, for they would only wait for each other.
+CONCURRENT_QUESTIONS = 32
+ANSWER_LIMIT_BYTES = 256 * 1024
+ANSWER_LIMIT_CHARACTERS = 64_000
+
+
+class UpstreamAway(Exception):
+    """No answer, and why, for our log."""
+
+
+class Upstream:
+    """One client, with connections that are kept. Belongs to one event loop."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._breaker = Breaker()
+        self._asking = 0
+        self._client = httpx.AsyncClient(
+            headers={"X-VX11-Token": token} if token else {},
+            timeout=httpx.Timeout(ANSWER_LIMIT_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=CONCURRENT_QUESTIONS),
+            # The token is for this address alone, and so is what operators write.
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def ask(self, message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> str:
+        """The answer's text. Raises UpstreamAway."""
+        if self._asking >= CONCURRENT_QUESTIONS:
+            raise UpstreamAway("too many questions wait for an answer")
+        if not self._breaker.allows():
+            raise UpstreamAway("it failed too often of late")
+        self._asking += 1
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT_SECONDS):
+                text = await self._post(_question(message, metadata, correlation_id), correlation_id)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
+            self._breaker.failed()
+            raise UpstreamAway(f"{type(error).__name__}: {error}"[:200]) from None
+        except BaseException:
+            self._breaker.gave_up()
+            raise
+        finally:
+            self._asking -= 1
+        self._breaker.succeeded()
+        return text
+
+    async def _post(self, question: dict[str, Any], correlation_id: str) -> str:
+        """Raises ValueError for an answer that is none."""
+        headers = {"X-Correlation-Id": correlation_id, "Accept": "application/json"}
+        async with self._client.stream("POST", self._url, json=question, headers=headers) as answer:
+            if answer.status_code != httpx.codes.OK:
+                raise ValueError(f"it answered {answer.status_code}")
+            body = bytearray()
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > ANSWER_LIMIT_BYTES:
+                    raise ValueError(f"its answer has more than {ANSWER_LIMIT_BYTES} bytes")
+        return _text_of(bytes(body))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _question(message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> dict[str, Any]:
+    return {
+        "message": message.content,
+        "session_id": message.session_id,
+        "user": message.principal_name,
+        "correlation_id": correlation_id,
+        "metadata": metadata,
+    }
+
+
+def _text_of(body: bytes) -> str:
+    try:
+        answer = json.loads(body)
+    except RecursionError:
+        raise ValueError("its answer is nested too deep") from None
+    text = answer.get("response") if isinstance(answer, dict) else None
+    if not isinstance(text, str) or not text:
+        raise ValueError("its answer holds no response")
+    # PostgreSQL takes no NUL, and UTF-8 no half of a surrogate pair.
+    clean = text.replace("\0", "").encode(errors="replace").decode()
+    return clean[:ANSWER_LIMIT_CHARACTERS]
+
+
+_upstream: tuple[asyncio.AbstractEventLoop, Upstream] | None = None
+
+
+def the_upstream() -> Upstream | None:
+    """This process's, made in the loop that first asks; None if the settings name none."""
+    global _upstream  # one for the process, and the process knows it only when its loop runs
+    if not settings.CHAT_UPSTREAM_URL:
+        return None
+    loop = asyncio.get_running_loop()
+    if _upstream is None or _upstream[0] is not loop:
+        _upstream = (loop, Upstream(settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_TOKEN))
+    return _upstream[1]
+
+
+def forget() -> None:
+    """For tests that name another one in the settings."""
+    global _upstream  # as above
+    _upstream = None

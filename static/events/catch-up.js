@@ -1,0 +1,104 @@
+/** What a tab reads for itself: history, and what lies between its position and the ranges that it is given. */
+
+import { POLL_LIMIT, reachedBy } from "./connection.js";
+import { split } from "./cursors.js";
+import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
+
+/** Ranges kept while the tab reads; beyond that the oldest go, and are read again. */
+const WAITING_LIMIT = 5_000;
+
+export class CatchUp {
+  #api;
+  #history;
+  #reader;
+  #onreset;
+  #onfinal;
+  #waiting = [];
+  #reading = null;
+
+  /**
+   * @param {number} history - so many of the newest events are read where the reader has no position
+   * @param {(reset: object) => void} onreset - moves the reader, too
+   * @param {(reason: string) => void} onfinal - the server refuses this tab
+   */
+  constructor({ api, history, reader, onreset, onfinal }) {
+    this.#api = api;
+    this.#history = history;
+    this.#reader = reader;
+    this.#onreset = onreset;
+    this.#onfinal = onfinal;
+  }
+
+  /** Begins to read when there is history to be read, and else waits for the first range. */
+  start() {
+    if (this.#history && this.#reader.cursor === null && !this.#reading) this.#read();
+  }
+
+  stop() {
+    this.#reading?.abort();
+    this.#reading = null;
+    this.#waiting = [];
+  }
+
+  take(range) {
+    if (!this.#reading && this.#reader.take(range)) return;
+    this.#waiting.push(range);
+    if (this.#waiting.length > WAITING_LIMIT) this.#waiting.shift();
+    if (!this.#reading) this.#read();
+  }
+
+  async #read() {
+    this.#reading = new AbortController();
+    const { signal } = this.#reading;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const hasMore = await this.#readPage(signal);
+        failures = 0;
+        if (signal.aborted || hasMore) continue;
+        if (this.#drain()) break;
+        await sleep(ATTEMPT_FLOOR_MS, signal);
+      } catch (interruption) {
+        if (signal.aborted) return;
+        if (!(interruption instanceof Interruption)) throw interruption;
+        if (interruption.final) return this.#onfinal(interruption.reason);
+        failures += 1;
+        await sleep(waitMs(failures, interruption.floorMs), signal);
+      }
+    }
+    if (!signal.aborted) this.#reading = null;
+  }
+
+  async #readPage(signal) {
+    const since = this.#reader.cursor;
+    const query = since === null ? { limit: this.#history } : { since, limit: POLL_LIMIT };
+    const { status, body } = await this.#api.events(signal, query);
+    // A reset that came meanwhile has moved the reader: ask again.
+    if (signal.aborted || this.#reader.cursor !== since) return true;
+    if (status === 410) {
+      this.#onreset({ reason: body.reset, oldest: body.oldest, newest: body.newest });
+      return true;
+    }
+    if (since === null) return this.#begin(body);
+    this.#reader.take({ after: since, upto: reachedBy(body), events: body.events });
+    return body.has_more;
+  }
+
+  /** The newest page is whole, whatever there is before it. */
+  #begin({ events, cursor }) {
+    this.#reader.take({ after: null, upto: cursor, events });
+    return false;
+  }
+
+  /** Takes what has waited, now that the end of the log was reached; false when there is still something missing. */
+  #drain() {
+    while (this.#waiting.length) {
+      const [range] = this.#waiting;
+      // The server has just answered from the reader's log, so another one is that of a tab that has slept.
+      const foreign = split(range.upto).epoch !== split(this.#reader.cursor).epoch;
+      if (!foreign && !this.#reader.take(range)) return false;
+      this.#waiting.shift();
+    }
+    return true;
+  }
+}

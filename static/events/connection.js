@@ -1,0 +1,196 @@
+/**
+ * A connection to the server that lasts: history, streams, waits between them, and polls where streams are blocked.
+ *
+ * @typedef {object} Owner
+ * @property {(range: import("./reader.js").Range) => void} range - ranges follow one another without a gap
+ * @property {(time: string) => void} heartbeat
+ * @property {(reset: object, after: string) => void} reset - events are missing between `after` and the next range
+ * @property {(change: object) => void} state - state, transport, and what belongs to them
+ */
+
+import { cursorOf, reaches } from "./cursors.js";
+import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
+import { follow } from "./stream.js";
+
+const STREAM_FAILURES_BEFORE_POLLING = 3;
+/** While polling works, a stream is tried this often. */
+const STREAM_RETRY_MS = 30_000;
+/** Below the 25 seconds that the server allows, and below the 30 at which many proxies give up. */
+const LONG_POLL_SECONDS = 20;
+export const POLL_LIMIT = 500;
+
+export class Connection {
+  #api;
+  #owner;
+  #history;
+  #cursor;
+  #closing = new AbortController();
+
+  /**
+   * @param {import("./api.js").Api} api
+   * @param {?string} cursor - null: begins with `history` of the newest events, or from now
+   * @param {Owner} owner
+   */
+  constructor(api, cursor, history, owner) {
+    this.#api = api;
+    this.#cursor = cursor;
+    this.#history = history;
+    this.#owner = owner;
+  }
+
+  start() {
+    this.#run(this.#closing.signal);
+  }
+
+  /** The owner hears nothing more. */
+  close() {
+    this.#closing.abort();
+  }
+
+  async #run(signal) {
+    let failures = 0;
+    let blocked = 0;
+    this.#owner.state({ state: "connecting", transport: null });
+    while (!signal.aborted) {
+      const polls = blocked >= STREAM_FAILURES_BEFORE_POLLING;
+      try {
+        await this.#loadHistory(signal);
+        await (polls ? this.#pollAndProbe(signal) : this.#stream(signal));
+      } catch (interruption) {
+        if (signal.aborted) return;
+        if (!(interruption instanceof Interruption)) throw interruption;
+        const { final, planned, stable, buffered, unreachable, ofStream, floorMs, reason } = interruption;
+        if (final) return this.#owner.state({ state: "ended", transport: null, reason });
+        const worked = stable || (polls && ofStream);
+        failures = planned ? 0 : (worked ? 0 : failures) + 1;
+        // A poll that fails says that the server is away, not only its streams: begin again with a stream.
+        const streamBlocked = ofStream && !planned && !unreachable;
+        blocked = streamBlocked ? (stable ? 0 : blocked) + (buffered ? STREAM_FAILURES_BEFORE_POLLING : 1) : 0;
+        if (blocked < STREAM_FAILURES_BEFORE_POLLING) await this.#pause(signal, waitMs(failures, floorMs), reason);
+      }
+    }
+  }
+
+  async #pause(signal, ms, reason) {
+    this.#owner.state({ state: "reconnecting", transport: null, retryAtMs: Date.now() + ms, reason });
+    await sleep(ms, signal);
+    if (!signal.aborted) this.#owner.state({ state: "connecting", transport: null });
+  }
+
+  async #loadHistory(signal) {
+    if (!this.#history || this.#cursor !== null) return;
+    const { body } = await this.#api.events(signal, { limit: this.#history });
+    this.#give({ upto: body.cursor, events: body.events });
+  }
+
+  /** One stream from its ticket to its end; never resolves, the Interruption says why it ended. */
+  async #stream(signal, onconnected = () => {}) {
+    try {
+      const url = await this.#api.streamUrl(signal, this.#cursor);
+      await follow(url, signal, this.#sink(onconnected));
+    } catch (interruption) {
+      interruption.ofStream = true;
+      throw interruption;
+    }
+  }
+
+  #sink(onconnected) {
+    return {
+      connected: (cursor) => {
+        onconnected();
+        // With a cursor of our own, the events up to the server's have yet to come, or a reset has.
+        if (this.#cursor === null) this.#begin(cursor);
+        this.#owner.state({ state: "live", transport: "stream" });
+      },
+      range: (range) => this.#give(range),
+      heartbeat: (time) => this.#owner.heartbeat(time),
+      reset: (reset) => this.#reset(reset),
+    };
+  }
+
+  /** Polls, and tries a stream beside it now and then; whichever is first with an event, the other is late with it. */
+  async #pollAndProbe(signal) {
+    const [polling, probing] = [new AbortController(), new AbortController()];
+    const polls = this.#poll(AbortSignal.any([signal, polling.signal]));
+    let pauseMs = STREAM_RETRY_MS;
+    try {
+      while (!signal.aborted) {
+        await Promise.race([polls, sleep(pauseMs, signal)]);
+        let connected = false;
+        const onconnected = () => {
+          connected = true;
+          polling.abort();
+        };
+        const stream = this.#stream(AbortSignal.any([signal, probing.signal]), onconnected);
+        try {
+          await Promise.race([polls, stream]);
+        } catch (interruption) {
+          if (connected || interruption.final || !interruption.ofStream) throw interruption;
+          pauseMs = Math.max(STREAM_RETRY_MS, interruption.floorMs);
+        }
+      }
+    } finally {
+      polling.abort();
+      probing.abort();
+    }
+  }
+
+  /** Long polls until `signal` is aborted; never resolves. */
+  async #poll(signal) {
+    let waitSeconds = 0; // The first answer comes at once: it says that polling works.
+    while (!signal.aborted) {
+      const askedAtMs = Date.now();
+      try {
+        const hasMore = await this.#pollOnce(signal, waitSeconds);
+        if (!hasMore) await sleep(askedAtMs + ATTEMPT_FLOOR_MS - Date.now(), signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+      waitSeconds = LONG_POLL_SECONDS;
+    }
+    return new Promise(() => {});
+  }
+
+  async #pollOnce(signal, wait) {
+    const fromNow = this.#cursor === null;
+    const query = fromNow ? { limit: 1 } : { since: this.#cursor, limit: POLL_LIMIT, wait };
+    const { status, body } = await this.#api.events(signal, query);
+    // What was asked before the stream took over, it brings as well.
+    if (signal.aborted) return false;
+    this.#owner.state({ state: "polling", transport: "poll" });
+    if (status === 410) {
+      this.#reset({ ...body, reason: body.reset });
+      await this.#loadHistory(signal);
+    } else if (fromNow) {
+      this.#begin(body.cursor);
+    } else {
+      this.#give({ upto: reachedBy(body), events: body.events, live: wait > 0 });
+    }
+    return body.has_more;
+  }
+
+  #begin(cursor) {
+    this.#cursor = cursor;
+    this.#owner.range({ after: cursor, upto: cursor, events: [] });
+  }
+
+  #give(range) {
+    if (reaches(this.#cursor, range.upto)) return;
+    const after = this.#cursor;
+    this.#cursor = range.upto;
+    this.#owner.range({ ...range, after });
+  }
+
+  /** Whether it can go on from here; with history to be read first it cannot. */
+  #reset({ reason, oldest, newest }) {
+    const after = this.#cursor;
+    this.#cursor = this.#history ? null : newest;
+    this.#owner.reset({ reason, oldest, newest }, after);
+    return this.#cursor !== null;
+  }
+}
+
+/** Up to where an answer to GET /events holds all: its own cursor, or its last event's when there is more to fetch. */
+export function reachedBy({ events, cursor, has_more: hasMore }) {
+  return hasMore && events.length ? cursorOf(events.at(-1), cursor) : cursor;
+}

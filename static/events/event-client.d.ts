@@ -1,0 +1,91 @@
+/** Types of event-client.js. What each part does and why stands in docs/clients.md. */
+
+/** `connecting`: also while a leader is looked for; `polling`: no stream gets through; `ended`: refused for good. */
+export type State = "connecting" | "live" | "reconnecting" | "polling" | "ended";
+
+/** Where events come from: a stream or polls of this client's own, or another tab that has the connection. */
+export type Transport = "stream" | "poll" | "shared";
+
+export interface StateChange {
+  state: State;
+  /** Null while nothing is connected. */
+  transport: Transport | null;
+  /** Whether this client talks to the server itself: always, unless another tab does it. */
+  leader: boolean;
+  /** From publication to arrival, of the latest live event; null before one. */
+  lagMs: number | null;
+  /** With "reconnecting": time of the next attempt, as of Date.now(). */
+  retryAtMs?: number;
+  /** With "reconnecting": whole seconds until then. */
+  seconds?: number;
+  /** A code, with "reconnecting" and "ended". */
+  reason?: string;
+}
+
+export interface OperatorEvent {
+  type: "event";
+  event_id: string;
+  seq: number;
+  event_type: string;
+  summary: string;
+  module: string;
+  severity: "info" | "warn" | "error" | "critical";
+  correlation_id: string;
+  payload: Record<string, unknown>;
+  created_at: string;
+  occurred_at: string | null;
+}
+
+/** How an event came. */
+export interface Arrival {
+  /** The position after this event; `since` of another client, or `before` and `since` of GET /events. */
+  cursor: string;
+  /** From `created_at` to now, the difference of the clocks taken out; null for what is read after the fact. */
+  lagMs: number | null;
+}
+
+/** Events are missing: what was built from earlier ones is to be read again. */
+export interface Reset {
+  reason: "expired" | "epoch" | "unknown";
+  oldest?: string;
+  newest?: string;
+}
+
+export interface Filters {
+  severity?: string | string[];
+  module?: string | string[];
+  event_type?: string | string[];
+  correlation_id?: string | string[];
+}
+
+export interface EventClientOptions {
+  /** Where the API is, without a slash at the end; "/operator/api". */
+  baseUrl?: string;
+  /** For a page that works with the session cookie. */
+  csrfToken?: string;
+  /** Credentials of a page that has others; asked before each request, so that the caller keeps them where it likes. */
+  headers?: () => Record<string, string> | Promise<Record<string, string>>;
+  /** None: all that the caller may see. */
+  filters?: Filters;
+  /** Cursor to go on from; none: from now. */
+  since?: string;
+  /** So many of the newest events (at most 500) come first without a cursor: at the start and after a reset. */
+  history?: number;
+  /** Clients of the same origin, `baseUrl` and `share` have one connection between them. Take a key of the session. */
+  share?: string;
+}
+
+export class EventClient {
+  constructor(options?: EventClientOptions);
+  /** The position after the last event handed over; null before the first answer. */
+  readonly cursor: string | null;
+  /** The latest state, with the latest lag; null before start() and after close(). */
+  readonly status: StateChange | null;
+  on(name: "event", listener: (event: OperatorEvent, arrival: Arrival) => void): this;
+  on(name: "state", listener: (change: StateChange) => void): this;
+  on(name: "reset", listener: (reset: Reset) => void): this;
+  /** Begins, or begins again after "ended" or close(), from the cursor that was reached. */
+  start(): this;
+  /** Stops for good and says nothing more; another tab takes the connection over. */
+  close(): void;
+}

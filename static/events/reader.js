@@ -1,0 +1,45 @@
+/**
+ * The position of one client in the log, and what makes events come once and in order wherever they come from.
+ *
+ * Events come as ranges: all that the session may see after one position, up to another. A range that begins at or
+ * before the reader's position can be applied, what was read before is left out; one that begins later leaves a gap.
+ *
+ * @typedef {{after: ?string, upto: string, events: object[], live?: boolean}} Range
+ *   `after` null: begins where the reader is, whatever that means. `live`: events were sent as they were written.
+ */
+
+import { cursorOf, reaches, split } from "./cursors.js";
+
+export class Reader {
+  cursor;
+  #admits;
+  #hand;
+
+  /**
+   * @param {?string} cursor - where to begin; null: wherever the first range does
+   * @param {(event: object) => boolean} admits - what the page wants to see
+   * @param {(event: object, cursor: string, live: boolean) => boolean} hand - gives an event to the page; false: enough
+   */
+  constructor(cursor, admits, hand) {
+    this.cursor = cursor;
+    this.#admits = admits;
+    this.#hand = hand;
+  }
+
+  /** Hands over what is new in a range; false, and nothing done, when something between is missing. */
+  take({ after, upto, events, live = false }) {
+    if (this.cursor !== null && after !== null) {
+      if (!reaches(this.cursor, after)) return false;
+      if (reaches(this.cursor, upto)) return true;
+    }
+    const here = split(this.cursor);
+    const known = here.epoch === split(upto).epoch ? here.seq : -Infinity;
+    for (const event of events) {
+      if (event.seq <= known) continue;
+      this.cursor = cursorOf(event, upto);
+      if (this.#admits(event) && !this.#hand(event, this.cursor, live)) return true;
+    }
+    this.cursor = upto;
+    return true;
+  }
+}

@@ -1,0 +1,103 @@
+/** One stream from its opening to its end: hands over what it hears, never resolves; the Interruption says why. */
+
+import { cursorOf } from "./cursors.js";
+import { Interruption } from "./retry.js";
+
+/** A stream says "connected" at once; one that says nothing for so long sits behind something that buffers. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Two heartbeats may be late; the third one missing means that nobody is there. */
+const SILENT_HEARTBEATS = 2.5;
+/** A stream that lived so long worked: its end begins a new count of failures. */
+const STABLE_STREAM_MS = 10_000;
+/** With these the server says that coming back is no use. Every other end is an invitation to reconnect. */
+const FINAL_REASONS = new Set(["revoked", "expired", "disconnected_by_admin", "end_of_log"]);
+
+/**
+ * @typedef {object} Sink
+ * @property {(cursor: string) => void} connected - the server's position, which is where the stream starts without one
+ * @property {(range: {upto: string, events: object[], live: boolean}) => void} range - everything up to a position
+ * @property {(time: string) => void} heartbeat
+ * @property {(reset: object) => boolean} reset - whether the stream is still wanted
+ */
+
+/** @param {Sink} sink */
+export function follow(url, signal, sink) {
+  return new Promise((_, reject) => new Stream(url, signal, sink, reject));
+}
+
+class Stream {
+  #source;
+  #signal;
+  #sink;
+  #reject;
+  #silenceMs = CONNECT_TIMEOUT_MS;
+  #watchdog = null;
+  #connectedAtMs = null;
+  #live = false;
+  #close = () => this.#end("closed");
+
+  constructor(url, signal, sink, reject) {
+    this.#source = new EventSource(url);
+    this.#signal = signal;
+    this.#sink = sink;
+    this.#reject = reject;
+    this.#handle("message", (data, cursor) => this.#message(data, cursor));
+    this.#handle("caught-up", () => (this.#live = true));
+    this.#handle("heartbeat", (data, cursor) => {
+      this.#sink.heartbeat(data.time);
+      this.#sink.range({ upto: cursor, events: [], live: true });
+    });
+    this.#handle("stream-reset", (data) => this.#sink.reset(data) || this.#end("reset", { planned: true }));
+    this.#handle("stream-end", ({ reason, retry_ms: floorMs }) => {
+      this.#end(reason, { final: FINAL_REASONS.has(reason), planned: true, floorMs });
+    });
+    // Its own reconnect would send the used ticket again, so the first error is the last.
+    this.#source.addEventListener("error", () => this.#end("connection_lost"));
+    signal.addEventListener("abort", this.#close);
+    if (signal.aborted) this.#close();
+    else this.#watch();
+  }
+
+  #message(data, cursor) {
+    if (data.type === "event") {
+      return this.#sink.range({ upto: cursor || cursorOf(data, this.#sink.cursor), events: [data], live: this.#live });
+    }
+    if (data.type !== "connected") return;
+    this.#connectedAtMs = Date.now();
+    this.#silenceMs = data.heartbeat_sec * 1000 * SILENT_HEARTBEATS;
+    this.#watch();
+    this.#sink.connected(cursor);
+  }
+
+  #handle(name, handler) {
+    this.#source.addEventListener(name, (message) => {
+      this.#watch();
+      const data = parse(message.data);
+      if (data === null) return this.#end("bad_frame");
+      handler(data, message.lastEventId);
+    });
+  }
+
+  #watch() {
+    clearTimeout(this.#watchdog);
+    const connected = this.#connectedAtMs !== null;
+    this.#watchdog = setTimeout(() => this.#end("silence", { buffered: !connected }), this.#silenceMs);
+  }
+
+  #end(reason, meaning = {}) {
+    clearTimeout(this.#watchdog);
+    this.#signal.removeEventListener("abort", this.#close);
+    this.#source.close();
+    const stable = this.#connectedAtMs !== null && Date.now() - this.#connectedAtMs >= STABLE_STREAM_MS;
+    this.#reject(new Interruption(reason, { stable, ...meaning }));
+  }
+}
+
+/** JSON, or null for what is none. */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,18 @@
+/** What of the page lives in its address, so that it can be sent to somebody: filters, time zone, position, switches. */
+
+export function addressParameters() {
+  return new URLSearchParams(location.search);
+}
+
+/** Sets parameters, or takes them away where the value is empty. `push`: the step before can be gone back to. */
+export function changeAddress(changes, { push = false } = {}) {
+  const parameters = addressParameters();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) parameters.set(name, value);
+    else parameters.delete(name);
+  }
+  const query = parameters.toString().replaceAll("%2C", ",");
+  const address = query ? `?${query}` : location.pathname;
+  if (push) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
+}

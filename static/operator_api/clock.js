@@ -1,0 +1,74 @@
+/** Times as the reader wants them: those of the device or UTC, in the page's language. */
+
+import { addressParameters, changeAddress } from "./address.js";
+
+const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+const listeners = [];
+let formats = null;
+let utc = addressParameters().get("time") === "utc";
+
+/** Hours to milliseconds; the day instead of the milliseconds when it is not today. */
+export function shortTime(iso) {
+  const moment = new Date(iso);
+  const { day, time } = zone();
+  if (day.format(moment) !== day.format(Date.now())) return `${day.format(moment)} ${time.format(moment)}`;
+  return `${time.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
+}
+
+export function longTime(iso) {
+  return `${zone().long.format(new Date(iso))} ${utc ? "UTC" : ""}`.trim();
+}
+
+export function hoursAndMinutes(moment) {
+  return zone().minutes.format(moment);
+}
+
+/** `1:09:05` or `9:43`. */
+export function duration(seconds) {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+}
+
+/** What a field for date and time holds, as an ISO time. */
+export function fieldToIso(value) {
+  return new Date(utc ? `${value}Z` : value).toISOString();
+}
+
+/** An ISO time as such a field holds it. */
+export function isoToField(iso) {
+  const moment = new Date(iso);
+  const localMs = moment.getTime() - (utc ? 0 : moment.getTimezoneOffset() * 60_000);
+  return new Date(localMs).toISOString().slice(0, 19);
+}
+
+export function isUtc() {
+  return utc;
+}
+
+export function useUtc(wanted) {
+  utc = wanted;
+  formats = null;
+  changeAddress({ time: utc ? "utc" : "" });
+  for (const listener of listeners) listener();
+}
+
+export function onZoneChange(listener) {
+  listeners.push(listener);
+}
+
+function zone() {
+  const timeZone = utc ? "UTC" : undefined;
+  const format = (options) => new Intl.DateTimeFormat(locale, { timeZone, ...options });
+  formats ??= {
+    time: format({ timeStyle: "medium", hourCycle: "h23" }),
+    minutes: format({ timeStyle: "short", hourCycle: "h23" }),
+    day: format({ day: "2-digit", month: "short" }),
+    long: format({ dateStyle: "long", timeStyle: "long", hourCycle: "h23" }),
+  };
+  return formats;
+}

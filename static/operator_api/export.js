@@ -1,0 +1,83 @@
+/** The filtered feed as a file: NDJSON for programs, CSV for spreadsheets. The newest events that pass, oldest first. */
+
+import { ApiError, showRefusal } from "./api.js";
+import { text } from "./texts.js";
+import { number } from "./clock.js";
+
+/** A file is made in memory, and a log may hold a million. */
+const EXPORT_LIMIT = 10_000;
+const COLUMNS = ["created_at", "occurred_at", "severity", "module", "event_type", "summary", "correlation_id", "event_id"];
+/** What a spreadsheet may take for a formula, also behind what some of them skip. */
+const FORMULA = /^[\s"'\u00a0\ufeff\u200b]*[=+\-@\t\r\n＝＋－＠]/;
+const KINDS = {
+  ndjson: { type: "application/x-ndjson", encode: asNdjson },
+  csv: { type: "text/csv", encode: asCsv },
+};
+
+export class Export {
+  #place = document.querySelector("[data-slot=export]");
+  #buttons = document.querySelectorAll("[data-export]");
+
+  /** @param {import("./log-pages.js").LogPages} pages  @param {() => object} filter */
+  constructor(pages, filter) {
+    for (const button of this.#buttons) {
+      button.addEventListener("click", () => this.#save(pages, filter(), button.dataset.export));
+    }
+  }
+
+  async #save(pages, filter, kind) {
+    for (const button of this.#buttons) button.disabled = true;
+    try {
+      const { events, complete } = await this.#collect(pages, filter);
+      const { type, encode } = KINDS[kind];
+      download(new Blob([encode(events)], { type }), `events-${new Date().toISOString().replace(/[:.]/g, "-")}.${kind}`);
+      this.#say(text(complete ? "export.done" : "export.cut", { n: number(events.length) }));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      showRefusal(this.#place, error);
+    } finally {
+      for (const button of this.#buttons) button.disabled = false;
+    }
+  }
+
+  async #collect(pages, filter) {
+    let { entries, older } = await pages.newest(filter);
+    while (older && entries.length < EXPORT_LIMIT) {
+      this.#say(text("export.reading", { n: number(entries.length) }));
+      const piece = await pages.before(older, filter);
+      entries = [...piece.entries, ...entries];
+      older = piece.older;
+    }
+    const complete = !older && entries.length <= EXPORT_LIMIT;
+    return { events: entries.slice(-EXPORT_LIMIT).map(({ event }) => event), complete };
+  }
+
+  #say(sentence) {
+    this.#place.hidden = false;
+    this.#place.textContent = sentence;
+  }
+}
+
+function asNdjson(events) {
+  return events.map(({ type, ...event }) => `${JSON.stringify(event)}\n`).join("");
+}
+
+function asCsv(events) {
+  const lines = events.map((event) => [...COLUMNS.map((name) => event[name]), JSON.stringify(event.payload)]);
+  // The mark in front is how spreadsheets know UTF-8.
+  return `\ufeff${[[...COLUMNS, "payload"], ...lines].map((cells) => `${cells.map(cell).join(",")}\r\n`).join("")}`;
+}
+
+/** Quoted, and with a quote in front where it would be run as a formula. */
+function cell(value) {
+  const words = String(value ?? "");
+  const safe = FORMULA.test(words) ? `'${words}` : words;
+  return `"${safe.replaceAll('"', '""')}"`;
+}
+
+function download(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  // The browser takes its own hold of the file when the download begins.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

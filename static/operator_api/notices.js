@@ -1,0 +1,46 @@
+/** A notice of the desktop for each critical event, for who asked for it. The choice lives in the page's address. */
+
+import { addressParameters, changeAddress } from "./address.js";
+import { text } from "./texts.js";
+
+/** A storm of critical events is one notice. */
+const QUIET_MS = 5_000;
+
+export class Notices {
+  #box = document.querySelector("[data-switch=notices]");
+  #refused = document.querySelector("[data-slot=notices-refused]");
+  #opened;
+  #quietUntilMs = 0;
+
+  /** @param {(event: object) => void} opened - somebody pressed the notice */
+  constructor(opened) {
+    this.#opened = opened;
+    const offered = "Notification" in window && window.isSecureContext;
+    this.#box.disabled = !offered;
+    this.#refused.hidden = offered;
+    if (!offered) return;
+    // Only a press may ask for the permission; one that was given before still counts.
+    this.#box.checked = addressParameters().get("notices") === "on" && Notification.permission === "granted";
+    this.#box.addEventListener("change", () => this.#choose());
+  }
+
+  /** A live event. */
+  heard(event) {
+    if (event.severity !== "critical" || !this.#box.checked || Date.now() < this.#quietUntilMs) return;
+    this.#quietUntilMs = Date.now() + QUIET_MS;
+    // The same tag in every tab: the desktop shows one.
+    const notice = new Notification(text("notice.title", { module: event.module }), { body: event.summary, tag: event.event_id });
+    notice.addEventListener("click", () => {
+      window.focus();
+      notice.close();
+      this.#opened(event);
+    });
+  }
+
+  async #choose() {
+    const wanted = this.#box.checked;
+    if (wanted) this.#box.checked = (await Notification.requestPermission()) === "granted";
+    this.#refused.hidden = !wanted || this.#box.checked;
+    changeAddress({ notices: this.#box.checked ? "on" : "" });
+  }
+}

@@ -1,0 +1,54 @@
+/** JSON as a tree that opens and closes. Branches are made when they are opened: a payload may have 64 KiB. */
+
+import { text } from "./texts.js";
+
+/** So many branches are open at the start, the rest on demand. */
+const OPEN_DEPTH = 2;
+const MEMBERS_LIMIT = 200;
+
+export function payloadTree(value) {
+  const tree = document.createElement("ul");
+  tree.className = "tree";
+  tree.append(...members(value, 0));
+  return tree;
+}
+
+function members(value, depth) {
+  const all = Object.entries(value);
+  const shown = all.slice(0, MEMBERS_LIMIT).map(([key, member]) => item(key, member, depth));
+  const left = all.length - shown.length;
+  return left > 0 ? [...shown, element("li", "more", text("tree.more", { n: left }))] : shown;
+}
+
+function item(key, value, depth) {
+  const line = element("li");
+  const name = element("span", "key", key);
+  if (value === null || typeof value !== "object" || !Object.keys(value).length) {
+    line.append(name, " ", element("code", `value ${kind(value)}`, JSON.stringify(value)));
+    return line;
+  }
+  const branch = element("details");
+  const size = Object.keys(value).length;
+  const summary = element("summary");
+  summary.append(name, " ", element("span", "size", Array.isArray(value) ? `[${size}]` : `{${size}}`));
+  branch.append(summary);
+  const fill = () => {
+    if (branch.open && branch.children.length === 1) {
+      branch.append(element("ul"));
+      branch.lastChild.append(...members(value, depth + 1));
+    }
+  };
+  branch.addEventListener("toggle", fill);
+  branch.open = depth < OPEN_DEPTH;
+  fill();
+  line.append(branch);
+  return line;
+}
+
+function kind(value) {
+  return value === null ? "null" : typeof value;
+}
+
+function element(name, className = "", content = "") {
+  return Object.assign(document.createElement(name), { className, textContent: content });
+}

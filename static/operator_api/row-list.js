@@ -1,0 +1,145 @@
+/** A long list of which only the rows in sight exist. All rows are equally high, so that no row need be measured. */
+
+/** Rows beyond each edge: what a finger moves in one frame. */
+const SPARE_ROWS = 8;
+/** So near to the bottom counts as being there. */
+const FOLLOW_MARGIN_PX = 24;
+/** So near to an end of the list, what lies beyond it is asked for. */
+const MARGIN_ROWS = 40;
+
+export class RowList {
+  #frame;
+  #list;
+  #entries;
+  #makeRow;
+  #rows = new Map();
+  #drawing = false;
+  #rowPx = 0;
+  #activeKey = null;
+  #endPx = 0;
+  /** Whether the end stays in sight, also when the page around it changes its size. */
+  pinned = true;
+  /** Told after each scroll: {atEnd, left, nearStart, nearEnd}; `left`: somebody scrolled away from the pinned end. */
+  onscroll = () => {};
+
+  /**
+   * @param {HTMLElement} frame - what scrolls and has the focus
+   * @param {HTMLElement} list
+   * @param {import("./entries.js").Entries} entries
+   * @param {(entry: object) => HTMLElement} makeRow
+   */
+  constructor(frame, list, entries, makeRow) {
+    [this.#frame, this.#list, this.#entries, this.#makeRow] = [frame, list, entries, makeRow];
+    frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.#measure()).observe(frame);
+    this.#measure();
+  }
+
+  get activeKey() {
+    return this.#activeKey;
+  }
+
+  /** After entries were added or taken away; `shift` is by how many rows those that stayed moved down. */
+  update(shift = 0) {
+    this.#setHeight();
+    if (shift) this.#frame.scrollTop += shift * this.#rowPx;
+    this.#draw();
+  }
+
+  toEnd() {
+    this.#setHeight();
+    this.#frame.scrollTop = this.#frame.scrollHeight;
+    this.#endPx = this.#frame.scrollTop;
+    this.#draw();
+  }
+
+  /** The index of the row at the upper edge. */
+  get topIndex() {
+    return Math.max(0, Math.min(this.#entries.length - 1, Math.ceil(this.#frame.scrollTop / this.#rowPx)));
+  }
+
+  /** Marks a row and brings it into sight; `centred` where the reader jumps to it. */
+  activate(index, { centred = false } = {}) {
+    this.#activeKey = this.#entries.at(index)?.key ?? null;
+    const [top, height] = [index * this.#rowPx, this.#frame.clientHeight];
+    const hidden = top < this.#frame.scrollTop || top + this.#rowPx > this.#frame.scrollTop + height;
+    if (hidden && centred) this.#frame.scrollTop = top - height / 2;
+    else if (hidden) this.#frame.scrollTop = top < this.#frame.scrollTop ? top : top + this.#rowPx - height;
+    this.#draw();
+  }
+
+  /** Rows that exist are made again: a time zone or a language of their own has changed. */
+  redraw() {
+    this.#rows.clear();
+    this.#draw();
+  }
+
+  /** A page that is wider or has larger letters has rows of another height. */
+  #measure() {
+    const probe = document.createElement("li");
+    probe.className = "row probe";
+    this.#list.append(probe);
+    const rowPx = probe.getBoundingClientRect().height;
+    probe.remove();
+    const top = this.#rowPx ? this.#frame.scrollTop / this.#rowPx : 0;
+    const changed = rowPx !== this.#rowPx;
+    this.#rowPx = rowPx;
+    this.#setHeight();
+    if (this.pinned) this.toEnd();
+    else if (changed) this.#frame.scrollTop = top * rowPx;
+    this.#draw();
+  }
+
+  get #atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#frame;
+    return scrollHeight - scrollTop - clientHeight < FOLLOW_MARGIN_PX;
+  }
+
+  #scrolled() {
+    const rowsBelow = this.#entries.length - (this.#frame.scrollTop + this.#frame.clientHeight) / this.#rowPx;
+    const nearStart = this.#frame.scrollTop < MARGIN_ROWS * this.#rowPx;
+    const atEnd = this.#atEnd;
+    // A page that grew around the list has moved its end, not the reader.
+    const left = this.pinned && !atEnd && this.#frame.scrollTop < this.#endPx - FOLLOW_MARGIN_PX;
+    this.onscroll({ atEnd, left, nearStart, nearEnd: rowsBelow < MARGIN_ROWS });
+    this.#draw();
+  }
+
+  #setHeight() {
+    this.#list.style.height = `${this.#entries.length * this.#rowPx}px`;
+  }
+
+  /** Once for each picture of the screen, however often it was asked for. */
+  #draw() {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    requestAnimationFrame(() => {
+      this.#drawing = false;
+      this.#drawNow();
+    });
+  }
+
+  #drawNow() {
+    const first = Math.max(0, Math.floor(this.#frame.scrollTop / this.#rowPx) - SPARE_ROWS);
+    const shown = Math.ceil(this.#frame.clientHeight / this.#rowPx) + 2 * SPARE_ROWS;
+    const rows = new Map();
+    for (let index = first; index < Math.min(this.#entries.length, first + shown); index += 1) {
+      const entry = this.#entries.at(index);
+      const row = this.#rows.get(entry.key) ?? this.#makeRow(entry);
+      row.style.transform = `translateY(${index * this.#rowPx}px)`;
+      row.ariaPosInSet = index + 1;
+      row.ariaSetSize = this.#entries.length;
+      row.ariaSelected = String(entry.key === this.#activeKey);
+      rows.set(entry.key, row);
+    }
+    this.#rows = rows;
+    const elements = [...rows.values()];
+    // Rows that stay where they are keep what the browser knows of them, such as the pointer above them.
+    if (elements.some((row, at) => row !== this.#list.children[at]) || elements.length !== this.#list.children.length) {
+      this.#list.replaceChildren(...elements);
+    }
+    const active = rows.get(this.#activeKey);
+    if (active) this.#frame.setAttribute("aria-activedescendant", active.id);
+    else this.#frame.removeAttribute("aria-activedescendant");
+  }
+}

@@ -1,0 +1,105 @@
+"""Small parts of the browser's client library by themselves: positions, ranges, filters."""
+
+import itertools
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from gateway.filters import Selection, read_severities, read_values
+from tests.browser.scripted import ScriptedServer
+
+TAKE = """
+    async ({ cursor, ranges }) => {
+        const { Reader } = await import("/static/events/reader.js");
+        const handed = [];
+        const reader = new Reader(cursor, () => true, (event) => handed.push(event.seq) > 0);
+        const taken = ranges.map(([after, upto, numbers]) =>
+            reader.take({ after, upto, events: numbers.map((seq) => ({ seq })) }));
+        return { taken, handed, cursor: reader.cursor };
+    }
+"""
+MISSED = """
+    async (places) => {
+        const { isMissedBy } = await import("/static/events/cursors.js");
+        return isMissedBy(...places);
+    }
+"""
+ADMITTED = """
+    async ({ filters, events }) => {
+        const { questionOf } = await import("/static/events/filters.js");
+        return events.map(questionOf(filters));
+    }
+"""
+
+
+@pytest.fixture
+def page(page: Page, script: ScriptedServer) -> Page:
+    page.goto(script.url)
+    return page
+
+
+@pytest.mark.parametrize(
+    ("cursor", "ranges", "taken", "handed", "reached"),
+    [
+        pytest.param("e-3", [("e-3", "e-5", [4, 5])], [True], [4, 5], "e-5", id="what follows"),
+        pytest.param("e-4", [("e-2", "e-6", [3, 4, 5, 6])], [True], [5, 6], "e-6", id="an overlap"),
+        pytest.param("e-6", [("e-2", "e-6", [3, 4, 5, 6])], [True], [], "e-6", id="what is known"),
+        pytest.param("e-3", [("e-4", "e-6", [5, 6])], [False], [], "e-3", id="a gap"),
+        pytest.param("e-3", [("e-2", "e-9", [])], [True], [], "e-9", id="nothing that may be seen"),
+        pytest.param("e-3", [("n-1", "n-2", [2])], [False], [], "e-3", id="another log"),
+        pytest.param(None, [("e-4", "e-6", [5, 6])], [True], [5, 6], "e-6", id="from now"),
+        pytest.param("e-3", [("e-4", "e-5", [5]), ("e-3", "e-5", [4, 5])], [False, True], [4, 5], "e-5", id="healed"),
+    ],
+)
+def test_a_reader_takes_what_it_has_not_had_and_leaves_no_gap(
+    page: Page, cursor: str | None, ranges: list[Any], taken: list[bool], handed: list[int], reached: str
+) -> None:
+    expected = {"taken": taken, "handed": handed, "cursor": reached}
+    assert page.evaluate(TAKE, {"cursor": cursor, "ranges": ranges}) == expected
+
+
+@pytest.mark.parametrize(
+    ("cursor", "after", "newest", "missed"),
+    [
+        pytest.param("e-5", "e-9", "n-2", True, id="the log was replaced"),
+        pytest.param("n-2", "e-9", "n-2", False, id="the log was replaced and this reader knows"),
+        pytest.param("e-5", "e-5", "e-90", True, id="pruned"),
+        pytest.param("e-40", "e-5", "e-90", False, id="pruned behind this reader"),
+        pytest.param("e-500", "e-500", "e-20", True, id="ahead of the log"),
+        pytest.param("e-20", "e-500", "e-20", False, id="the other was ahead of the log"),
+        pytest.param(None, "e-5", "e-90", False, id="not begun"),
+    ],
+)
+def test_a_reset_of_the_leader_concerns_those_who_missed_something(
+    page: Page, cursor: str | None, after: str, newest: str, *, missed: bool
+) -> None:
+    assert page.evaluate(MISSED, [cursor, after, newest]) is missed
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"severity": "Warning"},
+        {"severity": ["error", "critical"]},
+        {"module": "madre, hermes"},
+        {"module": ["hermes"], "event_type": ["drift", "scan"]},
+        {"correlation_id": ["abc"], "severity": []},
+        {"severity": ""},
+    ],
+    ids=str,
+)
+def test_a_tab_filters_as_the_server_does(page: Page, filters: dict[str, str | list[str]]) -> None:
+    values = [["warn", "error"], ["madre", "hermes"], ["drift", "other"], ["abc", "ABC"]]
+    fields = ["severity", "module", "event_type", "correlation_id"]
+    events = [dict(zip(fields, chosen, strict=True)) for chosen in itertools.product(*values)]
+    given = {name: [value] if isinstance(value, str) else value for name, value in filters.items()}
+    selection = Selection(
+        severities=read_severities("severity", given.get("severity", [])),
+        modules=read_values("module", given.get("module", [])),
+        event_types=read_values("event_type", given.get("event_type", [])),
+        correlation_ids=read_values("correlation_id", given.get("correlation_id", [])),
+    )
+    admitted = [selection.admits(**event) for event in events]
+    assert page.evaluate(ADMITTED, {"filters": filters, "events": events}) == admitted

@@ -1,0 +1,117 @@
+"""Back in time: pages of the log that come and go with the reader, and jumps to a moment."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.console_page import ConsolePage
+from tests.client import Client
+
+NewEvent = Callable[..., Mapping[str, object]]
+EVENTS = 3_500
+POSITION = "(row) => [Number(row.querySelector('.text').textContent), row.getBoundingClientRect().top]"
+
+
+@pytest.fixture
+def long_log(console: ConsolePage, service: Client, new_event: NewEvent, marker: str) -> ConsolePage:
+    """More events than a page holds, numbered from 0, each second one an hour apart in nothing but its number."""
+    for start in range(0, EVENTS, 500):
+        service.published([new_event(summary=str(number)) for number in range(start, start + 500)])
+    console.show(correlation=marker)
+    expect(console.row(str(EVENTS - 1))).to_be_in_viewport()
+    return console
+
+
+def shown(console: ConsolePage) -> list[int]:
+    return [int(text) for text in console.rows.locator(".text").all_text_contents()]
+
+
+def scroll_to(console: ConsolePage, end: str) -> None:
+    console.feed.evaluate(f"(feed) => (feed.scrollTop = {0 if end == 'top' else 'feed.scrollHeight'})")
+
+
+def scroll_until(console: ConsolePage, end: str, number: int) -> None:
+    """Scrolls to this end again and again, as pages are put on there, until the row is in sight."""
+    for _ in range(60):
+        scroll_to(console, end)
+        console.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        console.expect_read()
+        if number in shown(console):
+            return
+    raise AssertionError(f"{number} never came: {shown(console)}")
+
+
+def test_a_reader_who_scrolls_back_reaches_the_first_event_and_the_page_stays_small(long_log: ConsolePage) -> None:
+    scroll_until(long_log, "top", 0)
+    assert shown(long_log) == sorted(shown(long_log))
+    assert long_log.rows.count() < 60
+    assert int(long_log.rows.first.get_attribute("aria-setsize") or 0) <= 2_000
+
+
+def test_what_was_dropped_on_the_way_back_is_there_again_on_the_way_forward(
+    long_log: ConsolePage, service: Client, new_event: NewEvent
+) -> None:
+    scroll_until(long_log, "top", 0)
+    service.published(new_event(summary=str(EVENTS)))
+    expect(long_log.page.locator("[data-action=newest]")).to_have_text("1 new event ↓")
+    scroll_until(long_log, "bottom", EVENTS)
+    # It is live again: what comes now is followed.
+    service.published(new_event(summary=str(EVENTS + 1)))
+    expect(long_log.row(str(EVENTS + 1))).to_be_in_viewport()
+    assert shown(long_log) == list(range(shown(long_log)[0], EVENTS + 2))
+
+
+def test_rows_put_on_top_do_not_move_those_in_sight(long_log: ConsolePage) -> None:
+    long_log.feed.hover()
+    long_log.feed.evaluate("(feed) => (feed.scrollTop = 2000)")
+    first = long_log.page.locator(".row:not(.note)").nth(12)
+    number, top = first.evaluate(POSITION)
+    # Below this, older events are asked for.
+    long_log.page.mouse.wheel(0, -900)
+    size = long_log.page.locator(".row[aria-setsize='400']")
+    expect(size.first).to_be_attached()
+    long_log.page.mouse.wheel(0, 900)
+    expect(long_log.row(str(number))).to_be_in_viewport()
+    assert abs(long_log.row(str(number)).evaluate(POSITION)[1] - top) < 2
+
+
+def test_one_can_jump_to_a_moment_and_the_address_says_so(
+    long_log: ConsolePage, principal: Client, marker: str
+) -> None:
+    first = principal.polled(correlation_id=marker, limit=1, at="2020-01-01")["events"][0]
+    moment = first["created_at"].partition(".")[0]
+    long_log.page.get_by_label("Jump to").fill(moment)
+    long_log.page.get_by_role("button", name="Jump", exact=True).click()
+    expect(long_log.page).to_have_url(re.compile(f"&at={re.escape(moment).replace(':', '%3A')}.000Z"))
+    expect(long_log.row("0")).to_be_in_viewport()
+    long_log.page.reload()
+    expect(long_log.row("0")).to_be_in_viewport()
+    expect(long_log.page.get_by_label("Jump to")).to_have_value(moment)
+    long_log.page.locator("[data-action=newest]").click()
+    expect(long_log.row(str(EVENTS - 1))).to_be_in_viewport()
+    expect(long_log.page).not_to_have_url(re.compile("at="))
+
+
+def test_what_happens_after_a_jump_is_counted_and_not_mixed_into_the_past(
+    long_log: ConsolePage, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    long_log.show(correlation=marker, at="2020-01-01T00:00:00Z")
+    expect(long_log.row("0")).to_be_in_viewport()
+    service.published(new_event(summary=str(EVENTS)))
+    expect(long_log.page.locator("[data-action=newest]")).to_have_text("1 new event ↓")
+    assert EVENTS not in shown(long_log)
+
+
+def test_a_text_that_is_rare_is_looked_for_further_back_on_demand(
+    long_log: ConsolePage, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    long_log.show(correlation=marker, text="3")
+    expect(long_log.rows.last).to_contain_text("3")
+    long_log.show(correlation=marker, text="number that is nowhere")
+    expect(long_log.page.get_by_text("No event matches the filter.")).to_be_visible()
+    further = long_log.page.get_by_role("button", name="Look further back")
+    # Ten pages were looked through, and the log has more of them.
+    further.click()
+    expect(further).to_be_hidden()

@@ -1,0 +1,109 @@
+"""Pictures of the system: each shows what is there, and says it in words."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.client import API, Client
+from tests.conftest import OwnStack
+from tests.stacks import Stack
+from tests.waiting import wait_until
+
+NewEvent = Callable[..., Mapping[str, object]]
+# The browser's own notices cannot be seen by a test; this notes what was asked of it.
+NOTE_NOTICES = """
+    window.noted = [];
+    window.Notification = class extends EventTarget {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title, options) { super(); window.noted.push([title, options.body]); }
+        close() {}
+    };
+"""
+# A core module that has said nothing for a long time.
+LAME_MODULE = """
+from datetime import timedelta
+from django.utils import timezone
+from operator_api.models import Module
+Module.objects.create(name="brain", category="core", last_seen=timezone.now() - timedelta(days=1))
+"""
+
+
+def test_the_rate_counts_by_severity_what_came_before_and_what_comes(
+    console: ConsolePage, service: Client, new_event: NewEvent
+) -> None:
+    service.published([new_event(severity="error") for _ in range(40)])
+    console.page.reload()
+    picture = console.page.get_by_role("img", name=re.compile(r"Events in the last 15 minutes: .*error \d+"))
+    expect(picture).to_be_visible()
+    drawn = console.page.locator("[data-picture=rate] path.error")
+    before = drawn.get_attribute("d") or ""
+    assert before.count("M") >= 1
+    service.published([new_event(severity="error") for _ in range(200)])
+    expect(drawn).not_to_have_attribute("d", before)
+    assert console.problems == []
+
+
+def test_the_latency_is_measured_from_publication_to_screen(
+    console: ConsolePage, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    expect(console.page.locator("[data-slot=latency]")).to_have_text("Not measured yet")
+    service.published(new_event(summary=f"{marker} measured"))
+    words = console.page.locator("[data-slot=latency]")
+    expect(words).to_have_text(re.compile(r"^\d+ ms now, \d+ ms usually, \d+ ms at most$"))
+    assert int(re.findall(r"\d+", words.text_content() or "")[0]) < 2_000
+    expect(console.page.get_by_role("img", name=re.compile("From publication to screen: "))).to_be_visible()
+
+
+def test_every_module_is_shown_with_its_state_and_leads_to_its_events(
+    console: ConsolePage, principal: Client, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    modules = principal.get(f"{API}/modules").json()["modules"]
+    words = {"UP": "up", "DOWN": "down", "OFF_BY_POLICY": "off by policy"}
+    for name, module in modules.items():
+        tile = console.page.locator(f"[data-module={name}]")
+        expect(tile).to_have_text(f"{name}{words.get(module['status'], 'not known')}")
+    service.published([new_event(summary=f"{name} {marker}", module=name) for name in ("hermes", "switch")])
+    expect(console.row(f"hermes {marker}")).to_be_visible()
+    console.page.locator("[data-module=hermes]").click()
+    expect(console.page).to_have_url(re.compile("module=hermes"))
+    expect(console.row(f"switch {marker}")).to_be_hidden()
+    expect(console.row(f"hermes {marker}")).to_be_visible()
+
+
+def test_a_critical_event_is_a_notice_for_who_wants_it_and_a_storm_is_one(
+    page: Page, stack: Stack, viewer: Account, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    page.add_init_script(NOTE_NOTICES)
+    console = ConsolePage(page, stack.a.url)
+    console.open(viewer)
+    service.published(new_event(summary=f"{marker} not asked for", severity="critical"))
+    expect(console.row(f"{marker} not asked for")).to_be_visible()
+    page.get_by_label("Notice on critical").check()
+    expect(page).to_have_url(re.compile("notices=on"))
+    service.published([new_event(summary=f"{marker} {level}", severity=level) for level in ("error", "critical")])
+    service.published([new_event(summary=f"{marker} storm", severity="critical") for _ in range(20)])
+    expect(console.row(f"{marker} storm").last).to_be_visible()
+    assert page.evaluate("window.noted") == [["Critical: operator_backend", f"{marker} critical"]]
+
+
+def test_a_core_module_that_is_down_is_a_banner_until_it_is_up(page: Page, own_stack: OwnStack) -> None:
+    stack = own_stack()
+    console = ConsolePage(page, stack.a.url)
+    console.open(add_account(stack, group="viewer"))
+    banner = page.get_by_text("Degraded: a core module is down.")
+    expect(banner).to_be_hidden()
+    stack.a.manage("shell", "-c", LAME_MODULE)
+    page.reload()
+    expect(banner).to_be_visible()
+    expect(page.locator("[data-module=brain]")).to_have_text("braindown")
+    stack.client(stack.service_token).published({"event_type": "awake", "summary": "awake", "module": "brain"})
+    principal = stack.client(stack.principal_token)
+    wait_until(
+        lambda: principal.get(f"{API}/modules/brain").json()["status"] == "UP", "the server has noted the sign of life"
+    )
+    page.reload()
+    expect(page.locator("[data-module=brain]")).to_have_text("brainup")
+    expect(banner).to_be_hidden()

@@ -1,0 +1,142 @@
+"""Chat messages: stored with their event while a window is open, once, and read by whom they belong to."""
+
+import uuid
+
+import pytest
+
+from events.models import Event
+from events.placement import IdempotencyConflict
+from operator_api import chat
+from operator_api.chat import Stored, WindowClosed
+from operator_api.models import ChatMessage
+from tests.operator_api.samples import (
+    ALICE,
+    BOB,
+    a_key,
+    answered,
+    close_window,
+    let_time_pass,
+    message,
+    opened,
+    store,
+    stored,
+    told,
+    types_told,
+)
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def contents(principal_id: str = "p-alice", session_id: str = "", *, limit: int = 50) -> list[str]:
+    rows, _ = chat.history(principal_id, session_id, limit=limit, before=None)
+    return [row.content for row in rows]
+
+
+def test_a_message_is_stored_with_an_event_that_does_not_hold_its_text() -> None:
+    opened()
+    row = stored(message("the password is swordfish", session_id="s-9"))
+    event_type, payload = told()[-1]
+    assert event_type == "chat.message"
+    assert payload == {
+        "message_id": str(row.message_id),
+        "session_id": "s-9",
+        "role": "user",
+        "principal_id": "p-alice",
+        "user": "alice",
+        "in_reply_to": None,
+    }
+    event = Event.objects.get(event_type="chat.message")
+    assert (event.module, event.correlation_id) == ("operator_backend", "request-of-alice")
+    assert "swordfish" not in f"{event.summary}{event.payload}"
+
+
+@pytest.mark.parametrize("end", [close_window, let_time_pass])
+def test_after_the_window_nothing_is_stored(end: object) -> None:
+    opened()
+    assert callable(end)
+    end()
+    assert isinstance(store(message()), WindowClosed)
+    assert not ChatMessage.objects.exists()
+    assert "chat.message" not in types_told()
+
+
+def test_an_answer_to_a_message_that_was_in_time_is_stored_though_the_window_has_closed() -> None:
+    window_id = opened()["window_id"]
+    row = stored()
+    close_window()
+    reply = answered(row)
+    assert (str(reply.window_id), reply.in_reply_to, reply.session_id) == (window_id, row.message_id, row.session_id)
+    assert types_told() == ["window.opened", "chat.message", "window.closed", "chat.message"]
+    assert told()[-1][1]["role"] == "assistant"
+
+
+def test_the_same_key_is_the_same_message_also_when_the_window_has_closed() -> None:
+    opened()
+    key = a_key()
+    first = stored(message(key=key))
+    close_window()
+    again = store(message(key=key))
+    assert again == Stored(first, created=False)
+    assert types_told().count("chat.message") == 1
+
+
+def test_the_same_key_with_another_text_is_a_conflict() -> None:
+    opened()
+    key = a_key()
+    stored(message("one", key=key))
+    assert isinstance(store(message("other", key=key)), IdempotencyConflict)
+    assert contents() == ["one"]
+
+
+def test_keys_of_two_principals_have_nothing_to_do_with_each_other() -> None:
+    opened()
+    key = a_key()
+    stored(message("mine", key=key))
+    stored(message("mine", key=key, by=BOB))
+    assert ChatMessage.objects.count() == 2
+
+
+def test_a_message_that_is_written_twice_is_one_message() -> None:
+    opened()
+    asked = message()
+    first, again = store(asked), store(asked)
+    row = ChatMessage.objects.get()
+    # Both times it is this request's own, which is still to be answered.
+    assert first == again == Stored(row, created=True)
+    reply = chat.Answer("yes", chat.ASSISTANT, row)
+    assert chat.answer_many([reply])[0].pk == chat.answer_many([reply])[0].pk
+    assert types_told().count("chat.message") == 2
+
+
+def test_history_is_of_one_principal_and_one_session_in_order() -> None:
+    opened()
+    first = stored(message("first", session_id="a"))
+    stored(message("elsewhere", session_id="b"))
+    stored(message("of bob", session_id="a", by=BOB))
+    answered(first, "an answer")
+    assert contents("p-alice", "a") == ["first", "an answer"]
+    assert contents("p-alice") == ["first", "elsewhere", "an answer"]
+    assert contents("p-bob", "a") == ["of bob"]
+
+
+def test_history_is_paged_backwards() -> None:
+    opened()
+    rows = [stored(message(str(number))) for number in range(5)]
+    newest, more = chat.history("p-alice", "", limit=2, before=None)
+    assert ([row.content for row in newest], more) == (["3", "4"], True)
+    oldest, more = chat.history("p-alice", "", limit=3, before=newest[0].pk)
+    assert ([row.content for row in oldest], more) == (["0", "1", "2"], False)
+    assert chat.position_of(rows[1].message_id, "p-alice") == rows[1].pk
+    assert chat.position_of(rows[1].message_id, "p-bob") is None
+
+
+def test_an_answer_of_the_assistant_goes_before_what_was_said_in_its_place() -> None:
+    opened()
+    row = stored(message(by=ALICE))
+    assert chat.answer_to(row.message_id) is None
+    answered(row, "it is late", role=chat.SYSTEM)
+    answered(row, "here I am")
+    found = chat.answer_to(row.message_id)
+    assert found is not None
+    assert found.content == "here I am"
+    assert chat.answer_to(uuid.uuid4()) is None

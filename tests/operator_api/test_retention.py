@@ -1,0 +1,50 @@
+"""Chat messages and closed windows go with the audit, when they are old and not before."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from gateway import retention
+from operator_api.models import ChatMessage, Window
+from tests.operator_api.samples import answered, close_window, message, opened, stored
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def purge() -> retention.Counts:
+    before = timezone.now() - timedelta(days=90)
+    deleted = retention.purge(before, actor="a test", after_batch=lambda _name, _rows: None)
+    return {name: rows for name, rows in deleted.items() if rows}
+
+
+def test_old_messages_and_windows_go_and_young_ones_stay() -> None:
+    opened()
+    stored(message("old"))
+    close_window()
+    old = timezone.now() - timedelta(days=91)
+    ChatMessage.objects.update(created_at=old)
+    Window.objects.update(closed_at=old)
+    opened()
+    stored(message("young"))
+    close_window()
+    assert purge() == {"chat messages": 1, "closed windows": 1}
+    assert [row.content for row in ChatMessage.objects.all()] == ["young"]
+    assert Window.objects.count() == 1
+    assert purge() == {}
+
+
+def test_a_window_that_is_open_stays_however_old_it_is() -> None:
+    opened()
+    Window.objects.update(created_at=timezone.now() - timedelta(days=200))
+    assert purge() == {}
+
+
+def test_a_window_waits_for_the_last_answer_that_names_it() -> None:
+    opened()
+    answered(stored())
+    close_window()
+    Window.objects.update(closed_at=timezone.now() - timedelta(days=91))
+    assert purge() == {}
+    ChatMessage.objects.update(created_at=timezone.now() - timedelta(days=91))
+    assert purge() == {"chat messages": 2, "closed windows": 1}
