@@ -45,13 +45,14 @@ class Admitted:
 def read_request(scope: Mapping[str, Any]) -> Request:
     """Everything that can be said without knowing the caller. Raises Refusal, BadFilter."""
     raw = scope["headers"]
+    # First, whatever else is wrong: a token in a URL has leaked, and somebody must know.
+    query = headers.query_of(scope.get("query_string", b""))
     if scope["method"] not in ("GET", "HEAD"):
         raise Refusal("method_not_allowed", headers={"Allow": ALLOW})
     _refuse_host(raw)
     if not accepts_event_stream(headers.all_values(raw, b"accept")):
         raise Refusal("not_acceptable", title="This address answers text/event-stream only.")
     _refuse_cross_site(raw)
-    query = headers.query_of(scope.get("query_string", b""))
     for name in SINGLE_PARAMETERS:
         if len(query.get(name, ())) > 1:
             raise Refusal("duplicate_parameter", title=f"{name} may stand once.")

@@ -93,15 +93,21 @@ def test_what_is_due_is_done_once_by_one_of_the_servers(own_stack: OwnStack) -> 
     assert runs(stack, "purge_tokens") == runs(stack, "prune_events") == 1
 
 
-def test_a_server_that_is_killed_in_the_middle_leaves_the_chore_to_the_next(own_stack: OwnStack) -> None:
-    stack = own_stack()
-    add_old_audit_rows(stack.a, OLD_ROWS)
-    make_due(stack.a, "purge_tokens")
+def busy_server(stack: Stack) -> RunningServer:
+    """The one that has begun to purge."""
     [busy] = wait_until(
         lambda: [server for server in stack.servers if "chore started name=purge_tokens" in server.process.log()],
         "somebody has begun",
         timeout_seconds=DONE_WITHIN_SECONDS,
     )
+    return busy
+
+
+def test_a_server_that_is_killed_in_the_middle_leaves_the_chore_to_the_next(own_stack: OwnStack) -> None:
+    stack = own_stack()
+    add_old_audit_rows(stack.a, OLD_ROWS)
+    make_due(stack.a, "purge_tokens")
+    busy = busy_server(stack)
     busy.kill()
     left = old_rows(stack.a)
     assert chore(stack.a, "purge_tokens")["outcome"].startswith("running in ")
@@ -119,11 +125,7 @@ def test_a_server_ends_within_its_time_in_the_middle_of_a_chore(own_stack: OwnSt
     stack = own_stack()
     add_old_audit_rows(stack.a, OLD_ROWS)
     make_due(stack.a, "purge_tokens")
-    [busy] = wait_until(
-        lambda: [server for server in stack.servers if "chore started name=purge_tokens" in server.process.log()],
-        "somebody has begun",
-        timeout_seconds=DONE_WITHIN_SECONDS,
-    )
+    busy = busy_server(stack)
     assert busy.stop() == 0
     stopped = chore(stack.a, "purge_tokens")
     assert stopped["outcome"] == "stopped: its process ended" or old_rows(stack.a) == 0
