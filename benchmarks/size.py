@@ -12,6 +12,7 @@ class Size:
     publish_seconds: float
     redemptions: int
     warm_up_requests: int
+    browser_seconds: float
     # Of the clients that a measurement is about: 1 is all of them.
     clients: float = 1.0
 
@@ -19,6 +20,15 @@ class Size:
         return max(2, round(clients * self.clients))
 
 
-FULL = Size(ticket_seconds=15, fanout_seconds=15, publish_seconds=10, redemptions=2_000, warm_up_requests=200)
+FULL = Size(
+    ticket_seconds=15,
+    fanout_seconds=15,
+    publish_seconds=10,
+    redemptions=2_000,
+    warm_up_requests=200,
+    browser_seconds=60,
+)
 # For a look while working: the same load, for too short a time to be sure of a p99.
-QUICK = Size(ticket_seconds=3, fanout_seconds=4, publish_seconds=3, redemptions=300, warm_up_requests=50)
+QUICK = Size(
+    ticket_seconds=3, fanout_seconds=4, publish_seconds=3, redemptions=300, warm_up_requests=50, browser_seconds=12
+)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import drain, layers, never_readers, publishing, resume, storm, tickets
+from benchmarks import browser, drain, layers, never_readers, publishing, resume, storm, tickets
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
 from benchmarks.figures import Figure
 from benchmarks.filters import FilterCost
@@ -112,6 +112,7 @@ SUITE: dict[str, Entry] = {
     "resume": Measurement("resume", resume.measure),
     "storm": WithOwnServer("reconnect storm", storm.measure),
     "drain": WithOwnServer("drain", drain.measure),
+    "browser": WithOwnServer("console, 200/s", browser.measure),
 }
 
 

@@ -21,6 +21,8 @@ def opening(stream_id: str, cursor: Cursor) -> bytes:
         "stream_id": stream_id,
         "cursor": str(cursor),
         "heartbeat_sec": settings.HEARTBEAT_SECONDS,
+        # By this a browser measures delays from its first event on, however wrong its clock is.
+        "time": timestamp(timezone.now()),
     }
     return sse.retry(_retry_ms()) + sse.message(cursor, connected)
 

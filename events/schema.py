@@ -118,6 +118,7 @@ SCHEMAS: dict[str, Json] = {
         stream_id={"type": "string", "format": "uuid"},
         cursor=CURSOR,
         heartbeat_sec=_SEQ,
+        time=MOMENT,
     ),
     "Heartbeat": exactly(cursor=CURSOR, time=MOMENT),
     "CaughtUp": exactly(cursor=CURSOR),

@@ -22,6 +22,7 @@ def register() -> None:
     checks.register(public_entry_points, checks.Tags.security)
     checks.register(ticket_lifetime, checks.Tags.security)
     checks.register(unknown_variables)
+    checks.register(front_end)
     for check in deploy_checks.ALL:
         checks.register(check, checks.Tags.security, deploy=True)
 
@@ -60,3 +61,11 @@ def ticket_lifetime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 def unknown_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     hint = "docs/settings.md lists every variable."
     return [checks.Warning(sentence, hint=hint, id="vx11.W001") for sentence in settings.ENVIRONMENT.strangers()]
+
+
+def front_end(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    if settings.UI_DIR is None or (settings.UI_DIR / "index.html").is_file():
+        return []
+    message = f"VX11_UI_DIR names {settings.UI_DIR}, where no index.html can be read: /operator/ui/ answers 404."
+    hint = "Name the folder that the front end's build has written (dist, build), or leave the variable out."
+    return [checks.Warning(message, hint=hint, id="vx11.W011")]

@@ -30,7 +30,7 @@ LEAST_DIFFERENT_CHARACTERS = 6
 WIDEST_PROXIES_PREFIX = {4: 8, 6: 7}
 # What may be open to all: it says how things are, and lets nobody change or read what happened.
 MAY_BE_PUBLIC = re.compile(r"/metrics|/operator/api(/v1)?/(status|modules(/[^/]+)?|(chat/)?window/status|windows)")
-RATES = ("TOKEN_RATE", "FAILED_CREDENTIAL_RATE", "LOGIN_RATE", "PUBLISH_RATE")
+RATES = ("TOKEN_RATE", "FAILED_CREDENTIAL_RATE", "LOGIN_RATE", "PUBLISH_RATE", "CHAT_RATE", "CHANGE_RATE")
 ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 # Whoever finds out about a theft does so after days.
 AUDIT_LEAST_DAYS = 7
@@ -154,6 +154,17 @@ def redis(app_configs: Apps, **kwargs: Any) -> Messages:
     return [checks.Warning("VX11_REDIS_URL sends its password in the clear.", hint=hint, id="vx11.W006")]
 
 
+def chat_upstream(app_configs: Apps, **kwargs: Any) -> Messages:
+    parts = urlsplit(settings.CHAT_UPSTREAM_URL)
+    if parts.scheme != "http" or not settings.CHAT_UPSTREAM_TOKEN or is_here(parts.hostname):
+        return []
+    message = (
+        "VX11_CHAT_UPSTREAM_URL is http to another host: its token and what operators write go there in the clear."
+    )
+    hint = "Use https://, or let a tunnel or a network of its own carry it."
+    return [checks.Warning(message, hint=hint, id="vx11.W012")]
+
+
 def database(app_configs: Apps, **kwargs: Any) -> Messages:
     config = settings.DATABASES["default"]
     mode = config.get("OPTIONS", {}).get("sslmode") or os.environ.get("PGSSLMODE")
@@ -227,6 +238,6 @@ def audit_retention(app_configs: Apps, **kwargs: Any) -> Messages:
 
 
 ALL = (
-    debug, secret_key, guessable_tokens, public_url, any_host, origins, proxies, redis, database, files, entry_points,
-    reusable_tickets, limits, log_level, audit_retention,
+    debug, secret_key, guessable_tokens, public_url, any_host, origins, proxies, redis, chat_upstream, database, files,
+    entry_points, reusable_tickets, limits, log_level, audit_retention,
 )  # fmt: skip

@@ -210,6 +210,8 @@ def rate_of(name: str) -> tuple[int, int] | None:
         # Many people may come from one address, and one of them may guess at many names.
         "failed_logins_by_address": settings.LOGIN_RATE and (10 * settings.LOGIN_RATE[0], settings.LOGIN_RATE[1]),
         "published_events": settings.PUBLISH_RATE,
+        "chat_messages": settings.CHAT_RATE,
+        "changes": settings.CHANGE_RATE,
     }
     return rates[name]
 

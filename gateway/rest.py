@@ -37,12 +37,14 @@ def answer(data: Any, status: int = 200) -> HttpResponse:
 class Endpoint(APIView):
     """A DRF view with coroutine handlers. `scopes` maps methods to the scope they need; None needs none.
 
-    `kinds` are the kinds of principal that may call at all; `public` endpoints ignore credentials.
+    `kinds` are the kinds of principal that may call at all; `public` endpoints ignore credentials, and those that
+    `may_be_public` do so where VX11_PUBLIC_ENTRY_POINTS names their path.
     """
 
     scopes: ClassVar[dict[str, str | None]] = {}
     kinds: ClassVar[frozenset[str]] = frozenset({"principal", "session"})
     public: ClassVar[bool] = False
+    may_be_public: ClassVar[bool] = False
     authentication_classes = ()
     permission_classes = ()
 
@@ -56,10 +58,8 @@ class Endpoint(APIView):
         try:
             handler = self._handler_of(request.method or "")
             self.caller = caller_of(request)
-            opened = request.path in settings.PUBLIC_ENTRY_POINTS and request.method in SAFE_METHODS
-            open_to_all = self.public or opened
             # A browser's preflight brings no credential.
-            if not open_to_all and request.method != "OPTIONS":
+            if not self.is_public(request.path, request.method or "") and request.method != "OPTIONS":
                 await self._admit(request)
             # DRF's Request would parse and authenticate a second time; handlers get Django's.
             response: HttpResponseBase = await handler(request, *args, **kwargs)
@@ -67,6 +67,12 @@ class Endpoint(APIView):
             note_refusal(error, caller_of(request), principal_id=self.principal.public_id if self.principal else "")
             return respond(refusal_for(error), correlation_id_of(request))
         return response
+
+    @classmethod
+    def is_public(cls, path: str, method: str) -> bool:
+        """Whether credentials count for nothing at this address."""
+        named = cls.may_be_public and path in settings.PUBLIC_ENTRY_POINTS
+        return cls.public or (named and method in SAFE_METHODS)
 
     async def options(  # type: ignore[override]  # as above
         self, request: HttpRequest, *args: Any, **kwargs: Any

@@ -1,6 +1,7 @@
 """Admin pages of what operators may do: windows and chat to look at, modules and the addresses they are asked at."""
 
 from django.contrib import admin
+from django.forms import ModelForm
 from django.http import HttpRequest
 
 from gateway.admin import AuditedAdmin, ReadOnlyAdmin
@@ -56,6 +57,13 @@ class ModuleAdmin(AuditedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Module | None = None) -> bool:
         """Those that front ends in the field show stay."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.name not in BUILT_IN)
+
+    def save_model(self, request: HttpRequest, obj: Module, form: "ModelForm[Module]", change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """What the form shows, and no more: signs of life are written all the time. A new address is asked at once."""
+        fields = set(form.changed_data)
+        if "probe_url" in fields:
+            fields.update(obj.forget_probe())
+        obj.save(update_fields=fields if change else None)
 
     @admin.display(description="last published (UTC)", ordering="last_seen")
     def seen(self, module: Module) -> str:

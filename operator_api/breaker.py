@@ -17,6 +17,11 @@ class Breaker:
         self._closed_again_at = float("-inf")
         self._trying = False
 
+    @property
+    def open(self) -> bool:
+        """Whether the other side is being left alone, but for the one who may try."""
+        return self._failures >= FAILURES_LIMIT
+
     def allows(self) -> bool:
         """Whether to try now. Whoever is allowed to must say what came of it."""
         if self._failures < FAILURES_LIMIT:

@@ -7,9 +7,11 @@ Functions named `..._many` are for the ledger's writer; messages bring their ids
 import dataclasses
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from events.changes import Change, change
 from events.entries import timestamp
@@ -22,6 +24,11 @@ from operator_api.modules import BACKEND
 MESSAGE_LIMIT = 8_000
 METADATA_LIMIT_BYTES = 8 * 1024
 PAGE_DEFAULT, PAGE_MOST = 50, 200
+# By then whoever asked the assistant has said what came of it (upstream.ANSWER_LIMIT_SECONDS and a slow commit), or is
+# no more.
+ANSWER_DUE_SECONDS = 90
+# Messages that one transaction says this of; the next look finds the rest.
+GIVE_UP_LIMIT_ROWS = 100
 
 USER, ASSISTANT, SYSTEM = ChatMessage.Role.USER, ChatMessage.Role.ASSISTANT, ChatMessage.Role.SYSTEM
 
@@ -45,11 +52,15 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said to a message that was stored. Taken also when the window has closed since: it was asked in time."""
+    """What is said to a message that was stored. Taken also when the window has closed since: it was asked in time.
+
+    `final=False`: more is to follow.
+    """
 
     content: str
     role: str
     to: ChatMessage
+    final: bool = True
     id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
 
 
@@ -69,13 +80,32 @@ def store_many(messages: Sequence[Message]) -> Sequence[Stored | WindowClosed | 
 
 @runs_last
 def answer_many(answers: Sequence[Answer]) -> Sequence[ChatMessage]:
+    """The assistant's is always taken. In its place nothing is said any more after the last word to a message."""
     return [_answer(answer) for answer in answers]
 
 
+@runs_last
+def give_up_many(contents: Sequence[str]) -> Sequence[int]:
+    """Say this to messages that nobody will answer: their process has ended. Tells how many there were.
+
+    Whichever process is first says it; the others find nothing to do.
+    """
+    with change() as changing:
+        due = list(ChatMessage.objects.filter(answer_due_at__lte=changing.now).order_by("pk")[:GIVE_UP_LIMIT_ROWS])
+        for asked in due:
+            _reply(changing, Answer(contents[0], SYSTEM, asked))
+    return [len(due)] + [0] * (len(contents) - 1)
+
+
+def is_any_overdue() -> bool:
+    """Reads the database."""
+    return ChatMessage.objects.filter(answer_due_at__lte=Now()).exists()
+
+
 def answer_to(message_id: uuid.UUID) -> ChatMessage | None:
-    """The assistant's answer if there is one, else what was said in its place. Reads the database."""
+    """The assistant's answer if there is one, else what was last said in its place. Reads the database."""
     answers = list(ChatMessage.objects.filter(in_reply_to=message_id).order_by("pk"))
-    return next((answer for answer in answers if answer.role == ASSISTANT), answers[0] if answers else None)
+    return next((answer for answer in answers if answer.role == ASSISTANT), answers[-1] if answers else None)
 
 
 def position_of(message_id: uuid.UUID, principal_id: str) -> int | None:
@@ -131,6 +161,7 @@ def _store(message: Message) -> Stored | WindowClosed | IdempotencyConflict:
             correlation_id=message.by.correlation_id,
             created_at=changing.now,
             window=window,
+            answer_due_at=changing.now + timedelta(seconds=ANSWER_DUE_SECONDS),
             idempotency_key=message.key,
             fingerprint=message.fingerprint,
         )
@@ -148,23 +179,33 @@ def _stored_before(message: Message) -> ChatMessage | None:
 def _answer(answer: Answer) -> ChatMessage:
     with change() as changing:
         before = ChatMessage.objects.filter(message_id=answer.id).first()
-        if before is not None:
-            return before
-        asked = answer.to
-        row = ChatMessage.objects.create(
-            message_id=answer.id,
-            principal_id=asked.principal_id,
-            principal_name=asked.principal_name,
-            session_id=asked.session_id,
-            role=answer.role,
-            content=answer.content,
-            correlation_id=asked.correlation_id,
-            created_at=changing.now,
-            window_id=asked.window_id,
-            in_reply_to=asked.message_id,
-        )
-        _tell(changing, row, f"{asked.principal_name} was answered in the chat")
-        return row
+        if before is None and answer.role == SYSTEM and not _is_due(answer.to):
+            before = answer_to(answer.to.message_id)
+        return before or _reply(changing, answer)
+
+
+def _is_due(asked: ChatMessage) -> bool:
+    return ChatMessage.objects.filter(message_id=asked.message_id, answer_due_at__isnull=False).exists()
+
+
+def _reply(changing: Change, answer: Answer) -> ChatMessage:
+    asked = answer.to
+    row = ChatMessage.objects.create(
+        message_id=answer.id,
+        principal_id=asked.principal_id,
+        principal_name=asked.principal_name,
+        session_id=asked.session_id,
+        role=answer.role,
+        content=answer.content,
+        correlation_id=asked.correlation_id,
+        created_at=changing.now,
+        window_id=asked.window_id,
+        in_reply_to=asked.message_id,
+    )
+    if answer.final:
+        ChatMessage.objects.filter(message_id=asked.message_id).update(answer_due_at=None)
+    _tell(changing, row, f"{asked.principal_name} was answered in the chat")
+    return row
 
 
 def _tell(changing: Change, row: ChatMessage, summary: str) -> None:

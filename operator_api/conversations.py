@@ -1,18 +1,21 @@
 """A chat message from its arrival to its answer: stored, asked upstream, answered in time or late, or by ourselves."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 
 from events.relay import the_relay
+from gateway.limits import limiter
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from ledger.writer import writer
-from operator_api import chat, responder
-from operator_api.chat import Answer, Message
+from operator_api import chat, metrics, responder
+from operator_api.chat import Answer, Message, WindowClosed
 from operator_api.models import ChatMessage
 from operator_api.status import look
 from operator_api.upstream import Upstream, UpstreamAway, the_upstream
@@ -22,9 +25,11 @@ logger = logging.getLogger(__name__)
 # From one look for another request's answer to the next.
 LOOK_SECONDS = 0.1
 
-# Answers under way, kept so that nobody collects them; each stores itself, however late. Their number is the
-# upstream's to limit.
+# Questions under way, kept so that nobody collects them; each stores what comes of it, however late. Their number is
+# the upstream's to limit.
 _under_way: set["asyncio.Task[ChatMessage]"] = set()
+# Those of them that nobody waits for any more.
+_late: set["asyncio.Task[ChatMessage]"] = set()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,47 +51,94 @@ class Reply:
 async def say(message: Message) -> Reply:
     """Store the message and get it answered.
 
-    Raises WindowClosed, IdempotencyConflict, LedgerUnavailable.
+    Raises LimitExceeded, WindowClosed, IdempotencyConflict, LedgerUnavailable.
     """
+    deadline = asyncio.get_running_loop().time() + settings.CHAT_UPSTREAM_WAIT_MS / 1000
+    await limiter.spend("chat_messages", message.by.principal_id)
     # Without a running relay, other processes would hear of this only by looking at the log.
     await the_relay().start()
-    stored: chat.Stored = await writer.commit(chat.store_many, message, size_bytes=len(message.content) + 512)
+    with _refusals_counted():
+        stored: chat.Stored = await writer.commit(chat.store_many, message, size_bytes=len(message.content) + 512)
     row = stored.row
     if not stored.created:
-        return Reply(row, await _answer_of_another(row))
+        metrics.MESSAGES.labels("repeated").inc()
+        return Reply(row, await _answer_of_another(row, deadline))
     upstream = the_upstream()
     if upstream is None:
+        metrics.MESSAGES.labels("local").inc()
         text = responder.respond(message.content, await look())
         return Reply(row, await _store(Answer(text, chat.ASSISTANT, row)))
-    answer = await _in_time(upstream, row, message)
-    return Reply(row, answer or await _store(Answer(responder.AWAY, chat.SYSTEM, row)))
+    return Reply(row, await _in_time(upstream, row, message, deadline))
 
 
-async def _in_time(upstream: Upstream, row: ChatMessage, message: Message) -> ChatMessage | None:
-    """The upstream's answer; None if it is late, and then it is stored when it comes."""
+async def finish(wait_seconds: float) -> None:
+    """For a process that ends: questions under way have so long. For the rest another process speaks when it is due."""
+    if not _under_way:
+        return
+    logger.info("waiting for the answers to %d chat messages", len(_under_way))
+    await asyncio.wait(_under_way, timeout=wait_seconds)
+    left = list(_under_way)
+    for asking in left:
+        asking.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _refusals_counted() -> Iterator[None]:
+    try:
+        yield
+    except WindowClosed:
+        metrics.MESSAGES.labels("refused").inc()
+        raise
+
+
+async def _in_time(upstream: Upstream, row: ChatMessage, message: Message, deadline: float) -> ChatMessage | None:
+    """What came of asking; while that is not known, the word that it is late. None: it could not be stored."""
     asking = asyncio.create_task(_ask(upstream, row, message.metadata))
     _under_way.add(asking)
+    metrics.AWAITED.set(len(_under_way))
     asking.add_done_callback(_ended)
-    done, _ = await asyncio.wait({asking}, timeout=settings.CHAT_UPSTREAM_WAIT_MS / 1000)
-    return asking.result() if done and asking.exception() is None else None
+    # What storing the message took is no longer there for waiting: the caller's patience is one.
+    done, _ = await asyncio.wait({asking}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+    if not done:
+        _late.add(asking)
+        metrics.MESSAGES.labels("late").inc()
+        return await _store(Answer(responder.LATE, chat.SYSTEM, row, final=False))
+    answer = None if asking.exception() else asking.result()
+    metrics.MESSAGES.labels("away" if answer is None or answer.role == chat.SYSTEM else "answered").inc()
+    return answer
 
 
 async def _ask(upstream: Upstream, row: ChatMessage, metadata: dict[str, Any]) -> ChatMessage:
-    text = await upstream.ask(row, metadata, row.correlation_id)
+    """The last word to this message, stored: the assistant's answer, or that there is none."""
+    try:
+        text = await upstream.ask(row, metadata, row.correlation_id)
+    except UpstreamAway as away:
+        logger.warning("a chat message was not answered: %s", away)
+        return await _store(Answer(responder.AWAY, chat.SYSTEM, row))
     return await _store(Answer(text, chat.ASSISTANT, row))
 
 
 def _ended(asking: "asyncio.Task[ChatMessage]") -> None:
     _under_way.discard(asking)
+    metrics.AWAITED.set(len(_under_way))
+    outcome = _outcome(asking)
+    if asking in _late:
+        _late.discard(asking)
+        metrics.LATE_ANSWERS.labels(outcome).inc()
+
+
+def _outcome(asking: "asyncio.Task[ChatMessage]") -> str:
     if asking.cancelled():
-        return
+        return "lost"
     match asking.exception():
         case None:
-            pass
-        case UpstreamAway() | LedgerUnavailable() as error:
-            logger.warning("a chat message was not answered: %s", error)
+            return "stored" if asking.result().role == chat.ASSISTANT else "none"
+        case LedgerUnavailable() as error:
+            logger.warning("an answer to a chat message was not stored: %s", error)
         case error:
-            logger.error("a chat message was not answered", exc_info=error)
+            logger.error("an answer to a chat message was not stored", exc_info=error)
+    return "lost"
 
 
 async def _store(answer: Answer) -> ChatMessage:
@@ -94,9 +146,8 @@ async def _store(answer: Answer) -> ChatMessage:
     return stored
 
 
-async def _answer_of_another(row: ChatMessage) -> ChatMessage | None:
+async def _answer_of_another(row: ChatMessage, deadline: float) -> ChatMessage | None:
     """The same message is being answered to another request, maybe by another process: wait for that as long."""
-    deadline = asyncio.get_running_loop().time() + settings.CHAT_UPSTREAM_WAIT_MS / 1000
     while True:
         answer = await reader.run(chat.answer_to, row.message_id)
         if answer is not None or asyncio.get_running_loop().time() >= deadline:

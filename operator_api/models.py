@@ -17,11 +17,6 @@ SESSION_ID_LENGTH = 64
 KEY_LENGTH = 128
 
 
-def is_open() -> Q:
-    """The window that operators may act in now. The database's clock says what is over."""
-    return Q(Q(deadline=None) | Q(deadline__gt=Now()), closed_at=None)
-
-
 class Window(models.Model):
     """A time in which operators may act. Without an open one the system runs alone: `solo_madre`."""
 
@@ -75,6 +70,8 @@ class ChatMessage(models.Model):
     window = models.ForeignKey(Window, null=True, on_delete=models.SET_NULL)
     # Answers: the message they answer.
     in_reply_to = models.UUIDField(null=True)
+    # Messages of people: when somebody has to say that no answer came. Empty: the last word to it was said.
+    answer_due_at = models.DateTimeField(null=True, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)  # noqa: DJ001 - NULL leaves the unique index
     # Digest of what was sent under the key.
     fingerprint = models.CharField(max_length=32, blank=True)
@@ -85,6 +82,7 @@ class ChatMessage(models.Model):
             models.Index(fields=["principal_id", "session_id", "id"], name="chat_session"),
             models.Index(fields=["created_at"], name="chat_created"),
             models.Index(fields=["in_reply_to"], name="chat_answers"),
+            models.Index(fields=["answer_due_at"], condition=Q(answer_due_at__isnull=False), name="chat_due"),
         )
         constraints = (
             models.UniqueConstraint(
@@ -149,6 +147,11 @@ class Module(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def forget_probe(self) -> tuple[str, ...]:
+        """It has another address: what came of the old one says nothing of it, and it is due. The fields to save."""
+        self.probed_at, self.probe_problem, self.probe_due_at = None, "", Now()
+        return ("probed_at", "probe_problem", "probe_due_at")
 
 
 class OperatorSettings(models.Model):

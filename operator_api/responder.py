@@ -3,7 +3,10 @@
 from operator_api.status import Look
 
 HELP = "I know three words: status (is everything up?), window (may operators act, until when?), help."
-AWAY = "The assistant is late or away. Your message is stored; if an answer still comes, it will appear here."
+LATE = "The assistant is late. Your message is stored, and what becomes of it will be said here."
+AWAY = "The assistant is away or cannot answer. Your message is stored; send it again later if it still matters."
+# Said in the place of a process that is no more, by one that lives.
+NO_ANSWER = "No answer came. Your message is stored; send it again if it still matters."
 
 
 def respond(message: str, look: Look) -> str:

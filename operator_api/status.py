@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,12 @@ from ledger.reader import reader
 from operator_api import modules, windows
 from operator_api.models import Module
 from operator_api.modules import CORE, DOWN, OPERATOR, OPTIONAL, State, Surroundings, state_of
+
+# A look takes a few milliseconds. One that takes longer hangs at something, and the next does not wait for it: every
+# answer is there within two seconds.
+TURN_SECONDS = 0.25
+# For readiness, which balancers ask for every second or two.
+READY_SECONDS = 1.9
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,8 +64,45 @@ class Look:
         return {name: {"status": state["status"]} for name, state in self._of(category).items()}
 
 
+class SharedLook:
+    """The looks of one process. Whoever asks while one is under way shares the next with all others who ask meanwhile.
+
+    It begins after they asked, so nobody is told what was true before; and a crowd of front ends that poll, which costs
+    a few queries and a word with the cache for each of them otherwise, costs hardly more than one. Belongs to one event
+    loop.
+    """
+
+    def __init__(self, look_alone: Callable[[], Awaitable[Look]]) -> None:
+        self._look_alone = look_alone
+        self._under_way: asyncio.Task[Look] | None = None
+        self._next: asyncio.Task[Look] | None = None
+
+    async def look(self) -> Look:
+        if self._next is None:
+            self._next = asyncio.create_task(self._look_after(self._under_way))
+        # One who leaves takes nothing away from the others.
+        return await asyncio.shield(self._next)
+
+    async def _look_after(self, other: "asyncio.Task[Look] | None") -> Look:
+        if other is not None:
+            await asyncio.wait({other}, timeout=TURN_SECONDS)
+        self._under_way, self._next = self._next, None
+        return await self._look_alone()
+
+
+_shared: tuple[asyncio.AbstractEventLoop, SharedLook] | None = None
+
+
 async def look() -> Look:
     """Window and modules as they are now, or as far as that can be known without the database."""
+    global _shared  # one for the process, and the process knows it only when its loop runs
+    loop = asyncio.get_running_loop()
+    if _shared is None or _shared[0] is not loop:
+        _shared = (loop, SharedLook(_look))
+    return await _shared[1].look()
+
+
+async def _look() -> Look:
     cache_up, read = await asyncio.gather(_cache_up(), _read())
     if read is None:
         window = {**windows.closed(windows.DEGRADED, reason="window_store_unavailable"), "cursor": ""}
@@ -72,16 +115,24 @@ async def look() -> Look:
 
 async def readiness() -> tuple[bool, dict[str, Any]]:
     """Whether this process should get requests, and what is missing."""
-    degraded = [] if await _cache_up() else ["cache"]
     if the_sessions().draining:
-        return False, {"status": "unavailable", "unavailable": ["draining"], "degraded": degraded}
+        return False, {"unavailable": ["draining"]}
+    # Together: with both away, one after the other would take longer than whoever asks waits.
+    cache_up, relaying = await asyncio.gather(_cache_up(), _relaying())
+    if not relaying:
+        return False, {"unavailable": ["database"]}
+    return True, {"status": "ok", "degraded": [] if cache_up else ["cache"]}
+
+
+async def _relaying() -> bool:
+    """Whether the relay runs and the database answers; one that has ended is started again."""
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(READY_SECONDS):
             await the_relay().start()
             await reader.run(windows.snapshot)
     except (LedgerUnavailable, TimeoutError):
-        return False, {"status": "unavailable", "unavailable": ["database"], "degraded": degraded}
-    return True, {"status": "ok", "degraded": degraded}
+        return False
+    return True
 
 
 async def _read() -> tuple[windows.Status, tuple[datetime, Sequence[Module]]] | None:

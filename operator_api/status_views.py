@@ -22,6 +22,7 @@ from operator_api.status import look
 
 class StatusView(OperatorEndpoint):
     kinds = EVERYBODY
+    may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
     @extend_schema(operation_id="status", responses={200: component("SystemStatus")})
@@ -32,6 +33,7 @@ class StatusView(OperatorEndpoint):
 
 class ModulesView(OperatorEndpoint):
     kinds = EVERYBODY
+    may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
     @extend_schema(operation_id="modules", responses={200: component("Modules")})
@@ -42,17 +44,22 @@ class ModulesView(OperatorEndpoint):
 
 class ModuleView(OperatorEndpoint):
     kinds = EVERYBODY
+    may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
     @extend_schema(
         operation_id="module",
         parameters=[schema.MODULE_PARAMETER],
         responses={200: component("NamedModule")},
-        extensions=refuses("not_found"),
+        extensions=refuses("not_found", "dependency_unavailable"),
     )
     async def get(self, request: HttpRequest, name: str) -> HttpResponse:
         """One of them."""
-        state = (await look()).modules.get(name)
+        found = await look()
+        state = found.modules.get(name)
+        if state is None and found.window["mode"] == windows.DEGRADED:
+            # It may be one that was added here; with the database away, only those of every installation are known.
+            raise Refusal("dependency_unavailable")
         if state is None:
             raise Refusal("not_found", title="There is no module of this name.")
         return answer({"name": name, **state})
@@ -75,6 +82,7 @@ class SettingsView(OperatorEndpoint):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Keep this object in place of the one before. Only while a window is open."""
         content = _read_content(json_body(request))
+        await self.count_change()
         try:
             window = await writer.commit(operator_settings.write_many, Kept(self.principal.public_id, content))
         except WindowClosed:

@@ -1,6 +1,7 @@
 """Upkeep: what each serving process does for operators all the time, whether or not anybody asks.
 
-Windows whose time is over are closed; modules that published are noted, and those with an address asked.
+Windows whose time is over are closed; modules that published are noted, and those with an address asked; messages that
+nobody will answer any more are told so.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ from collections.abc import Awaitable, Callable
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from ledger.writer import writer
-from operator_api import probes, windows
+from operator_api import chat, metrics, probes, responder, windows
 from operator_api.sightings import WRITE_SECONDS, listen, sightings
 
 logger = logging.getLogger(__name__)
 
 # A window is over this long after its deadline at the most; to those who ask it is over at once.
 EXPIRY_LOOK_SECONDS = 1.0
+# Nobody waits for it: the message was written a minute and a half ago.
+UNANSWERED_LOOK_SECONDS = 5.0
 
 
 class Upkeep:
@@ -37,6 +40,7 @@ class Upkeep:
             (expire_windows, EXPIRY_LOOK_SECONDS),
             (write_sightings, WRITE_SECONDS),
             (probe_modules, WRITE_SECONDS),
+            (give_up_messages, UNANSWERED_LOOK_SECONDS),
         )
         self._tasks = [asyncio.create_task(_again_and_again(duty, seconds)) for duty, seconds in duties]
 
@@ -61,6 +65,11 @@ async def probe_modules() -> None:
         due = await writer.commit(probes.claim_many, None)
         if due:
             await writer.commit(probes.record_many, await probes.ask_all(due))
+
+
+async def give_up_messages() -> None:
+    if await reader.run(chat.is_any_overdue):
+        metrics.UNANSWERED.inc(await writer.commit(chat.give_up_many, responder.NO_ANSWER))
 
 
 async def _again_and_again(duty: Callable[[], Awaitable[None]], seconds: float) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx
 from django.conf import settings
 
+from operator_api import metrics
 from operator_api.breaker import Breaker
 from operator_api.models import ChatMessage
 
@@ -42,32 +44,43 @@ class Upstream:
     async def ask(self, message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> str:
         """The answer's text. Raises UpstreamAway."""
         if self._asking >= CONCURRENT_QUESTIONS:
+            metrics.NOT_ASKED.labels("busy").inc()
             raise UpstreamAway("too many questions wait for an answer")
         if not self._breaker.allows():
+            metrics.NOT_ASKED.labels("breaker").inc()
             raise UpstreamAway("it failed too often of late")
         self._asking += 1
+        started = time.perf_counter()
+        outcome = "cancelled"
         try:
             async with asyncio.timeout(ANSWER_LIMIT_SECONDS):
                 text = await self._post(_question(message, metadata, correlation_id), correlation_id)
+            self._breaker.succeeded()
+            outcome = "answered"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
             self._breaker.failed()
+            outcome = "failed"
             raise UpstreamAway(f"{type(error).__name__}: {error}"[:200]) from None
         except BaseException:
             self._breaker.gave_up()
             raise
         finally:
             self._asking -= 1
-        self._breaker.succeeded()
+            metrics.UPSTREAM_SECONDS.labels(outcome).observe(time.perf_counter() - started)
+            metrics.BREAKER_OPEN.set(self._breaker.open)
         return text
 
     async def _post(self, question: dict[str, Any], correlation_id: str) -> str:
         """Raises ValueError for an answer that is none."""
-        headers = {"X-Correlation-Id": correlation_id, "Accept": "application/json"}
+        # Unpacked, a few bytes may be any number of them: the limit below is for what comes over the wire.
+        headers = {"X-Correlation-Id": correlation_id, "Accept": "application/json", "Accept-Encoding": "identity"}
         async with self._client.stream("POST", self._url, json=question, headers=headers) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise ValueError(f"it answered {answer.status_code}")
+            if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":
+                raise ValueError(f"its answer is packed ({encoding[:20]})")
             body = bytearray()
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.aiter_raw():
                 body += chunk
                 if len(body) > ANSWER_LIMIT_BYTES:
                     raise ValueError(f"its answer has more than {ANSWER_LIMIT_BYTES} bytes")

@@ -39,6 +39,7 @@ class ReadyView(Endpoint):
 
 
 class MetricsView(Endpoint):
+    may_be_public = True
     kinds = frozenset({"principal", "session", "service"})
     scopes: ClassVar[dict[str, str | None]] = {"GET": "metrics:read"}
 

@@ -35,6 +35,7 @@ _WRITE: dict[str, str | None] = {"POST": "window:write"}
 
 class WindowStatusView(OperatorEndpoint):
     kinds = EVERYBODY
+    may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
     @extend_schema(operation_id="window_status", responses={200: component("WindowStatus")})
@@ -56,6 +57,7 @@ class WindowOpenView(OperatorEndpoint):
         """Open the window, for a time or until somebody closes it. One can be open at a time."""
         opening = _read_opening(json_body(request), self.actor)
         await _refuse_unknown(opening.services)
+        await self.count_change()
         try:
             opened = await _change(windows.open_many, opening)
         except AlreadyOpen as there:
@@ -76,6 +78,7 @@ class WindowExtendView(OperatorEndpoint):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Have the window end so many seconds from now, whatever was left of it."""
         extension = Extension(_read_ttl(Fields(json_body(request))), self.actor)
+        await self.count_change()
         try:
             return answer(await _told(await _change(windows.extend_many, extension)))
         except NoneOpen:

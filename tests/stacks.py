@@ -73,6 +73,8 @@ class Stack:
             "VX11_LOGIN_RATE": "1000000/s",
             "VX11_TOKEN_RATE": "1000000/s",
             "VX11_PUBLISH_RATE": "1000000/s",
+            "VX11_CHAT_RATE": "1000000/s",
+            "VX11_CHANGE_RATE": "1000000/s",
         }
         if self.size == "scaled":
             self._exit.enter_context(self.redis)

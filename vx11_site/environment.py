@@ -56,6 +56,10 @@ VARIABLES = (
     Variable("VX11_CHAT_UPSTREAM_URL", ""),
     Variable("VX11_CHAT_UPSTREAM_TOKEN", "", secret=True),
     Variable("VX11_CHAT_UPSTREAM_WAIT_MS", "2500"),
+    # A whole shift may share one token, and people type two messages a second together at the most.
+    Variable("VX11_CHAT_RATE", "120/m"),
+    Variable("VX11_CHANGE_RATE", "120/m"),
+    Variable("VX11_UI_DIR", ""),
     Variable("VX11_LOG_LEVEL", "INFO"),
     # Read by the commands that talk to a running server, not by the server.
     Variable("VX11_URL", "http://127.0.0.1:8000"),
@@ -131,6 +135,17 @@ class Environment:
             # Not the address itself: people write passwords into them.
             raise BadEnvironment(f"{name} is no address; use http://host:port/path or https://host/path")
         return text
+
+    def folder(self, name: str, *, apart_from: Path) -> Path | None:
+        """A folder whose files are everybody's to read, so nothing of the other one may be among them; or none."""
+        text = self.text(name)
+        if not text:
+            return None
+        folder, other = Path(text).resolve(), apart_from.resolve()
+        if folder == other or folder in other.parents or other in folder.parents:
+            raise BadEnvironment(f"{name} lies in {apart_from} or around it; everybody could read what is kept there")
+        # Not where a link leads now: it may lead to the next build tomorrow.
+        return Path(text).absolute()
 
     def rate(self, name: str) -> Rate | None:
         """Empty is no limit."""

@@ -81,7 +81,7 @@ def complete(result: Json, **kwargs: Any) -> Json:
 
 def _complete_view(operation: Json, method: str, path: str, schemas: dict[str, Json]) -> None:
     view = resolve(path).func.cls  # type: ignore[attr-defined]  # DRF leaves the class there
-    is_public = view.public or path in settings.PUBLIC_ENTRY_POINTS
+    is_public = view.is_public(path, method)
     if body := operation.get("requestBody"):
         body["required"] = not _takes_nothing(body["content"]["application/json"]["schema"], schemas)
     scope = None if is_public else view.scopes.get(method)

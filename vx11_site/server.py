@@ -31,6 +31,7 @@ from events.sessions import the_sessions
 from gateway.audit import refusals
 from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
+from operator_api import conversations
 from operator_api.upkeep import the_upkeep
 from vx11_site.http1 import Channel, Factory, Request
 from vx11_site.logging import redact
@@ -248,6 +249,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             for channel in list(self._channels):
                 channel.loseConnection()
             await asyncio.sleep(SETTLE_SECONDS)
+        # Nobody here hears of them any more, but they are read later, and by others now.
+        await conversations.finish(max(0.0, deadline - time.monotonic()))
 
     def _answering(self) -> "list[asyncio.Future[None]]":
         """What has not been answered yet."""

@@ -148,6 +148,9 @@ CHAT_UPSTREAM_URL = ENVIRONMENT.address("VX11_CHAT_UPSTREAM_URL")
 CHAT_UPSTREAM_TOKEN = ENVIRONMENT.text("VX11_CHAT_UPSTREAM_TOKEN")
 # Front ends give up after five seconds, and the message is stored in these too.
 CHAT_UPSTREAM_WAIT_MS = ENVIRONMENT.number("VX11_CHAT_UPSTREAM_WAIT_MS", least=100, most=4_000)
+CHAT_RATE = ENVIRONMENT.rate("VX11_CHAT_RATE")
+CHANGE_RATE = ENVIRONMENT.rate("VX11_CHANGE_RATE")
+UI_DIR = ENVIRONMENT.folder("VX11_UI_DIR", apart_from=DATA_DIR)
 AUDIT_RETENTION_DAYS = ENVIRONMENT.number("VX11_AUDIT_RETENTION_DAYS", least=1, most=36_500)
 
 INSTALLED_APPS = [
@@ -169,9 +172,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gateway.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "vx11_site.front_end.FrontEndMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "vx11_site.language.LanguageMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -1,11 +1,12 @@
 /** What a tab reads for itself: history, and what lies between its position and the ranges that it is given. */
 
-import { POLL_LIMIT, reachedBy } from "./connection.js";
+import { causeOf, POLL_LIMIT, reachedBy } from "./connection.js";
 import { split } from "./cursors.js";
 import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
 
-/** Ranges kept while the tab reads; beyond that the oldest go, and are read again. */
+/** Ranges kept while the tab reads, and the letters of their JSON; beyond that the oldest go, and are read again. */
 const WAITING_LIMIT = 5_000;
+const WAITING_LIMIT_CHARACTERS = 16 * 1024 * 1024;
 
 export class CatchUp {
   #api;
@@ -14,12 +15,13 @@ export class CatchUp {
   #onreset;
   #onfinal;
   #waiting = [];
+  #waitingCharacters = 0;
   #reading = null;
 
   /**
    * @param {number} history - so many of the newest events are read where the reader has no position
    * @param {(reset: object) => void} onreset - moves the reader, too
-   * @param {(reason: string) => void} onfinal - the server refuses this tab
+   * @param {(cause: object) => void} onfinal - the server refuses this tab: reason, correlationId
    */
   constructor({ api, history, reader, onreset, onfinal }) {
     this.#api = api;
@@ -38,13 +40,20 @@ export class CatchUp {
     this.#reading?.abort();
     this.#reading = null;
     this.#waiting = [];
+    this.#waitingCharacters = 0;
   }
 
   take(range) {
     if (!this.#reading && this.#reader.take(range)) return;
-    this.#waiting.push(range);
-    if (this.#waiting.length > WAITING_LIMIT) this.#waiting.shift();
+    const characters = JSON.stringify(range.events).length;
+    this.#waiting.push({ range, characters });
+    this.#waitingCharacters += characters;
+    while (this.#waiting.length > WAITING_LIMIT || this.#waitingCharacters > WAITING_LIMIT_CHARACTERS) this.#forget();
     if (!this.#reading) this.#read();
+  }
+
+  #forget() {
+    this.#waitingCharacters -= this.#waiting.shift().characters;
   }
 
   async #read() {
@@ -61,7 +70,7 @@ export class CatchUp {
       } catch (interruption) {
         if (signal.aborted) return;
         if (!(interruption instanceof Interruption)) throw interruption;
-        if (interruption.final) return this.#onfinal(interruption.reason);
+        if (interruption.final) return this.#onfinal(causeOf(interruption));
         failures += 1;
         await sleep(waitMs(failures, interruption.floorMs), signal);
       }
@@ -93,11 +102,11 @@ export class CatchUp {
   /** Takes what has waited, now that the end of the log was reached; false when there is still something missing. */
   #drain() {
     while (this.#waiting.length) {
-      const [range] = this.#waiting;
+      const [{ range }] = this.#waiting;
       // The server has just answered from the reader's log, so another one is that of a tab that has slept.
       const foreign = split(range.upto).epoch !== split(this.#reader.cursor).epoch;
       if (!foreign && !this.#reader.take(range)) return false;
-      this.#waiting.shift();
+      this.#forget();
     }
     return true;
   }

@@ -12,9 +12,9 @@ export class Clock {
     if (Number.isFinite(aheadMs)) this.#aheadMs = [...this.#aheadMs, aheadMs].slice(-HEARTBEATS_KEPT);
   }
 
-  /** Milliseconds from `createdAt` to now; before the first heartbeat both clocks are taken for equal. */
+  /** Milliseconds from `createdAt` to now; null before the server has said what time it is. */
   lagMs(createdAt) {
-    const aheadMs = this.#aheadMs.length ? Math.min(...this.#aheadMs) : 0;
-    return Math.max(0, Date.now() - Date.parse(createdAt) - aheadMs);
+    if (!this.#aheadMs.length) return null;
+    return Math.max(0, Date.now() - Date.parse(createdAt) - Math.min(...this.#aheadMs));
   }
 }

@@ -59,20 +59,21 @@ export class Connection {
       } catch (interruption) {
         if (signal.aborted) return;
         if (!(interruption instanceof Interruption)) throw interruption;
-        const { final, planned, stable, buffered, unreachable, ofStream, floorMs, reason } = interruption;
-        if (final) return this.#owner.state({ state: "ended", transport: null, reason });
+        const { final, planned, stable, buffered, unreachable, ofStream, floorMs } = interruption;
+        if (final) return this.#owner.state({ state: "ended", transport: null, ...causeOf(interruption) });
         const worked = stable || (polls && ofStream);
         failures = planned ? 0 : (worked ? 0 : failures) + 1;
         // A poll that fails says that the server is away, not only its streams: begin again with a stream.
         const streamBlocked = ofStream && !planned && !unreachable;
         blocked = streamBlocked ? (stable ? 0 : blocked) + (buffered ? STREAM_FAILURES_BEFORE_POLLING : 1) : 0;
-        if (blocked < STREAM_FAILURES_BEFORE_POLLING) await this.#pause(signal, waitMs(failures, floorMs), reason);
+        if (blocked < STREAM_FAILURES_BEFORE_POLLING) await this.#pause(signal, waitMs(failures, floorMs), interruption);
       }
     }
   }
 
-  async #pause(signal, ms, reason) {
-    this.#owner.state({ state: "reconnecting", transport: null, retryAtMs: Date.now() + ms, reason });
+  async #pause(signal, ms, interruption) {
+    const retryAtMs = Date.now() + ms;
+    this.#owner.state({ state: "reconnecting", transport: null, retryAtMs, ...causeOf(interruption) });
     await sleep(ms, signal);
     if (!signal.aborted) this.#owner.state({ state: "connecting", transport: null });
   }
@@ -188,6 +189,11 @@ export class Connection {
     this.#owner.reset({ reason, oldest, newest }, after);
     return this.#cursor !== null;
   }
+}
+
+/** What of an interruption is for the page; only a refusal of the server has an id. */
+export function causeOf({ reason, correlationId }) {
+  return correlationId === undefined ? { reason } : { reason, correlationId };
 }
 
 /** Up to where an answer to GET /events holds all: its own cursor, or its last event's when there is more to fetch. */

@@ -20,6 +20,8 @@ export interface StateChange {
   seconds?: number;
   /** A code, with "reconnecting" and "ended". */
   reason?: string;
+  /** By which the server's log knows the refusal, where it was one. */
+  correlationId?: string;
 }
 
 export interface OperatorEvent {
@@ -40,7 +42,7 @@ export interface OperatorEvent {
 export interface Arrival {
   /** The position after this event; `since` of another client, or `before` and `since` of GET /events. */
   cursor: string;
-  /** From `created_at` to now, the difference of the clocks taken out; null for what is read after the fact. */
+  /** From `created_at` to now by the server's clock; null before that is known, and for what is read after the fact. */
   lagMs: number | null;
 }
 
@@ -52,10 +54,10 @@ export interface Reset {
 }
 
 export interface Filters {
-  severity?: string | string[];
-  module?: string | string[];
-  event_type?: string | string[];
-  correlation_id?: string | string[];
+  severity?: string | string[] | undefined;
+  module?: string | string[] | undefined;
+  event_type?: string | string[] | undefined;
+  correlation_id?: string | string[] | undefined;
 }
 
 export interface EventClientOptions {
@@ -67,8 +69,8 @@ export interface EventClientOptions {
   headers?: () => Record<string, string> | Promise<Record<string, string>>;
   /** None: all that the caller may see. */
   filters?: Filters;
-  /** Cursor to go on from; none: from now. */
-  since?: string;
+  /** Cursor to go on from, such as another client's `cursor`; none: from now. */
+  since?: string | null | undefined;
   /** So many of the newest events (at most 500) come first without a cursor: at the start and after a reset. */
   history?: number;
   /** Clients of the same origin, `baseUrl` and `share` have one connection between them. Take a key of the session. */

@@ -6,7 +6,7 @@ const SEVERITY_ALIASES = { warning: "warn" };
 
 /** Pairs for a query. */
 export function queryOf(filters) {
-  return Object.entries(filters).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
+  return Object.entries(filters).flatMap(([name, values]) => [values ?? []].flat().map((value) => [name, value]));
 }
 
 /** A function that says whether an event passes. As on the server: a value may be a comma list, none lets all pass. */

@@ -6,34 +6,39 @@ export const ATTEMPT_FLOOR_MS = 1_000;
 const JITTER_LIMIT_MS = 30_000;
 /** A server that asks for more is asked again all the same. */
 const RETRY_AFTER_LIMIT_MS = 3_600_000;
+/** No right to it, or a question that is wrong however often it is asked. */
+const FINAL_STATUS = new Set([401, 403]);
+const FINAL_REASONS = new Set(["bad_cursor", "validation_error"]);
 
 /** Why a step stopped, and what that means for the next one. */
 export class Interruption extends Error {
   /**
    * @param {string} reason - a code, shown to the page
    * @param {{final?: boolean, planned?: boolean, stable?: boolean, buffered?: boolean, unreachable?: boolean,
-   *   floorMs?: number}} meaning
+   *   floorMs?: number, correlationId?: string, cause?: Error}} meaning
    *   `final`: no use in trying again. `planned`: no failure, nothing to count. `stable`: it had worked until now.
    *   `buffered`: a stream was opened and brought nothing at all. `unreachable`: no answer, so polling would fare no
-   *   better. `floorMs`: the server asks to wait so long.
+   *   better. `floorMs`: the server asks to wait so long. `correlationId`: by which its log knows the refusal.
    */
   constructor(reason, meaning = {}) {
-    super(reason);
-    const { final = false, planned = false, stable = false } = meaning;
+    super(reason, { cause: meaning.cause });
+    const { final = false, planned = false, stable = false, correlationId } = meaning;
     const { buffered = false, unreachable = false, floorMs = 0 } = meaning;
-    Object.assign(this, { reason, final, planned, stable, buffered, unreachable, floorMs, ofStream: false });
+    Object.assign(this, { reason, final, planned, stable, correlationId });
+    Object.assign(this, { buffered, unreachable, floorMs, ofStream: false });
   }
 }
 
 /** What an HTTP answer other than 2xx means for the next attempt. */
 export function refusal(response, body) {
   const reason = body.reason ?? `http_${response.status}`;
-  const final = response.status === 401 || response.status === 403;
-  return new Interruption(reason, { final, floorMs: retryAfterMs(response.headers.get("Retry-After")) });
+  const final = FINAL_STATUS.has(response.status) || FINAL_REASONS.has(reason);
+  const correlationId = body.correlation_id ?? response.headers.get("X-Correlation-Id") ?? undefined;
+  return new Interruption(reason, { final, correlationId, floorMs: retryAfterMs(response.headers.get("Retry-After")) });
 }
 
 /** A Retry-After header in milliseconds: it holds seconds or a date, or is missing. */
-function retryAfterMs(text) {
+export function retryAfterMs(text) {
   const ms = /^\d+$/.test(text ?? "") ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Math.min(RETRY_AFTER_LIMIT_MS, Math.max(0, ms || 0));
 }

@@ -7,7 +7,7 @@
  */
 
 import { CatchUp } from "./catch-up.js";
-import { Connection } from "./connection.js";
+import { causeOf, Connection } from "./connection.js";
 import { isMissedBy } from "./cursors.js";
 import { election } from "./election.js";
 import { Presence } from "./presence.js";
@@ -49,7 +49,7 @@ export class SharedConnection {
     this.#reader = reader;
     this.#owner = owner;
     const onreset = (reset) => this.#tellReset(reset);
-    this.#catchUp = new CatchUp({ api: own, history, reader, onreset, onfinal: (reason) => this.#end(reason) });
+    this.#catchUp = new CatchUp({ api: own, history, reader, onreset, onfinal: (cause) => this.#end(cause) });
     this.#election = election(this.#name, () => this.#lead(), () => this.#follow());
     this.#presence = new Presence(() => this.#ask(), () => this.#election.force());
   }
@@ -129,7 +129,7 @@ export class SharedConnection {
   #changeState(change) {
     this.#state = change;
     this.#announce();
-    if (change.state === "ended") return this.#end(change.reason);
+    if (change.state === "ended") return this.#end(change);
     this.#owner.state({ leader: true, ...change });
   }
 
@@ -201,7 +201,7 @@ export class SharedConnection {
 
   #hearState({ change, cursor }) {
     this.#state = change;
-    if (change.state === "ended") return this.#end(change.reason);
+    if (change.state === "ended") return this.#end(change);
     if (cursor !== null) this.#catchUp.take({ after: cursor, upto: cursor, events: [] });
     this.#owner.state({ ...change, leader: false, transport: change.transport && "shared" });
   }
@@ -221,8 +221,8 @@ export class SharedConnection {
     this.#catchUp.start();
   }
 
-  #end(reason) {
+  #end(cause) {
     this.close();
-    this.#owner.state({ state: "ended", transport: null, leader: false, reason });
+    this.#owner.state({ state: "ended", transport: null, leader: false, ...causeOf(cause) });
   }
 }

@@ -1,6 +1,5 @@
 /** One stream from its opening to its end: hands over what it hears, never resolves; the Interruption says why. */
 
-import { cursorOf } from "./cursors.js";
 import { Interruption } from "./retry.js";
 
 /** A stream says "connected" at once; one that says nothing for so long sits behind something that buffers. */
@@ -60,11 +59,12 @@ class Stream {
 
   #message(data, cursor) {
     if (data.type === "event") {
-      return this.#sink.range({ upto: cursor || cursorOf(data, this.#sink.cursor), events: [data], live: this.#live });
+      return this.#sink.range({ upto: cursor, events: [data], live: this.#live });
     }
     if (data.type !== "connected") return;
     this.#connectedAtMs = Date.now();
     this.#silenceMs = data.heartbeat_sec * 1000 * SILENT_HEARTBEATS;
+    if (data.time) this.#sink.heartbeat(data.time);
     this.#watch();
     this.#sink.connected(cursor);
   }

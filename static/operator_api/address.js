@@ -1,5 +1,8 @@
 /** What of the page lives in its address, so that it can be sent to somebody: filters, time zone, position, switches. */
 
+/** The query that the page shows. */
+let shown = location.search;
+
 export function addressParameters() {
   return new URLSearchParams(location.search);
 }
@@ -15,4 +18,14 @@ export function changeAddress(changes, { push = false } = {}) {
   const address = query ? `?${query}` : location.pathname;
   if (push) history.pushState(null, "", address);
   else history.replaceState(null, "", address);
+  shown = location.search;
+}
+
+/** The reader went back or forth. A step to a part of the page, like the link to the events at its top, is none. */
+export function onStep(listener) {
+  addEventListener("popstate", () => {
+    if (location.search === shown) return;
+    shown = location.search;
+    listener();
+  });
 }

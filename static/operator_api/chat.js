@@ -1,6 +1,6 @@
 /** The conversation with the modules behind the window: history, sending, and answers that come late. */
 
-import { ApiError, showRefusal } from "./api.js";
+import { ApiError, newKey, showRefusal } from "./api.js";
 import { shortTime } from "./clock.js";
 import { text } from "./texts.js";
 
@@ -19,7 +19,7 @@ export class Chat {
   #key = newKey();
   #reading = false;
   #stale = false;
-  #shown = "";
+  #awaited = null;
 
   /** @param {() => void} closed */
   constructor(api, closed) {
@@ -84,13 +84,13 @@ export class Chat {
     const [words, key] = [message.value.trim(), this.#key];
     if (!words || this.#form.ariaBusy === "true") return;
     this.#form.ariaBusy = "true";
-    showRefusal(this.#refusal, null);
+    this.#tellAwaited(null);
     try {
       const answer = await this.#api.post("/chat", { message: words, session_id: SESSION_ID }, { "Idempotency-Key": key });
       message.value = "";
       this.#key = newKey();
+      if (answer.degraded) this.#tellAwaited(answer.correlation_id);
       await this.refresh();
-      if (answer.degraded) this.#tellDegraded();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showRefusal(this.#refusal, error);
@@ -99,22 +99,33 @@ export class Chat {
     }
   }
 
-  #tellDegraded() {
+  /** By its correlation id, the answer that may still come late; null: none, and nothing is said about it. */
+  #tellAwaited(correlationId) {
+    this.#awaited = correlationId;
+    showRefusal(this.#refusal, null);
+    if (correlationId === null) return;
     this.#refusal.hidden = false;
     this.#refusal.textContent = text("chat.degraded");
   }
 
+  /** What stands there already stays: the list is announced, and what is put in anew is read out again. */
   #show(messages) {
-    const now = JSON.stringify(messages);
-    if (now === this.#shown) return;
-    this.#shown = now;
-    this.#list.replaceChildren(...messages.map(bubble));
-    this.#list.lastElementChild?.scrollIntoView({ block: "nearest" });
+    const shown = new Map([...this.#list.children].map((item) => [item.dataset.message, item]));
+    const items = messages.map((message) => shown.get(message.message_id) ?? bubble(message));
+    for (const item of shown.values()) if (!items.includes(item)) item.remove();
+    items.forEach((item, at) => {
+      if (this.#list.children[at] !== item) this.#list.insertBefore(item, this.#list.children[at] ?? null);
+    });
+    const isAwaited = ({ role, correlation_id: id }) => role === "assistant" && id === this.#awaited;
+    if (this.#awaited !== null && messages.some(isAwaited)) this.#tellAwaited(null);
+    const last = items.at(-1);
+    if (last && !shown.has(last.dataset.message)) last.scrollIntoView({ block: "nearest" });
   }
 }
 
-function bubble({ role, content, created_at: at }) {
+function bubble({ message_id: id, role, content, created_at: at }) {
   const item = document.createElement("li");
+  item.dataset.message = id;
   item.dataset.role = role;
   const [who, when, words] = ["span", "time", "p"].map((tag) => document.createElement(tag));
   who.textContent = text(`chat.${role}`) ?? role;
@@ -123,9 +134,4 @@ function bubble({ role, content, created_at: at }) {
   words.textContent = content;
   item.append(who, when, words);
   return item;
-}
-
-/** randomUUID is for pages that came over https or from this machine; this is for all. */
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

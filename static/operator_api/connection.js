@@ -2,6 +2,11 @@
 
 import { text } from "./texts.js";
 
+/** After these, what the page shows belongs to a session that is over. */
+const SESSION_OVER = new Set(["revoked", "expired", "missing_token", "main_auth_failed", "replaced"]);
+/** After these, the page itself is of no more use. */
+const PAGE_OVER = new Set(["replaced", "csrf_failed"]);
+
 const COUNT_MS = 250;
 const slot = (name) => document.querySelector(`[data-slot=${name}]`);
 
@@ -10,7 +15,10 @@ export class ConnectionStatus {
   #word = slot("state");
   #detail = slot("state-detail");
   #notice = slot("notice");
+  #signIn = document.querySelector("[data-slot=notice] a");
+  #main = document.querySelector("main");
   #banners;
+  #reason = null;
   #countdown = null;
 
   /**
@@ -19,19 +27,33 @@ export class ConnectionStatus {
    */
   constructor(banners, restart) {
     this.#banners = banners;
-    document.querySelector("[data-action=restart]").addEventListener("click", restart);
+    document.querySelector("[data-action=restart]").addEventListener("click", () => {
+      if (PAGE_OVER.has(this.#reason)) location.reload();
+      else restart();
+    });
   }
 
   /** @param {import("../events/event-client.js").StateChange} change */
-  show({ state, seconds, reason, transport }) {
+  show({ state, seconds, reason, transport, correlationId }) {
     clearInterval(this.#countdown);
+    this.#reason = reason ?? null;
     this.#status.dataset.state = state;
-    this.#word.textContent = text(`state.${state}`);
+    const word = text(`state.${state}`);
+    // Said once: the word is announced.
+    if (this.#word.textContent !== word) this.#word.textContent = word;
     this.#detail.textContent = this.#describe(state, transport);
     this.#notice.hidden = state !== "ended";
+    this.#main.hidden = state === "ended" && SESSION_OVER.has(reason);
     if (state === "reconnecting") this.#countDown(seconds);
-    if (state === "ended") slot("notice-text").textContent = text(`ended.${reason}`) ?? text("ended.other", { reason });
+    if (state === "ended") this.#explain(reason, correlationId);
     this.#warn(state, reason);
+  }
+
+  #explain(reason, correlationId) {
+    const id = correlationId ? [" ", Object.assign(document.createElement("code"), { textContent: correlationId })] : [];
+    slot("notice-text").replaceChildren(text(`ended.${reason}`) ?? text("ended.other", { reason }), ...id);
+    // Back to what was looked at, filters and all.
+    this.#signIn.search = new URLSearchParams({ next: location.pathname + location.search });
   }
 
   #describe(state, transport) {

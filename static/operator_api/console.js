@@ -18,6 +18,7 @@ import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { RateChart } from "./rate-chart.js";
+import { SessionGuard } from "./session-guard.js";
 import { text } from "./texts.js";
 import { WindowBar } from "./window-bar.js";
 import { WindowDialogs } from "./window-dialogs.js";
@@ -39,7 +40,7 @@ const feed = new Feed(pages, {
   failed: (error) => showRefusal(element("[data-slot=feed-refusal]"), error),
   moved: (following) => following && changeAddress({ at: "" }),
 });
-const detail = new Detail({ correlated: (id) => filters.set({ correlation: id }), closed: () => panels.closed() });
+const detail = new Detail({ correlated: (id) => filters.only({ correlation: id }), closed: () => panels.closed() });
 const chat = new Chat(api, () => panels.closed());
 const rate = new RateChart(api);
 const latency = new LatencyLine();
@@ -71,20 +72,29 @@ client.on("reset", ({ reason }) => {
 client.on("state", (change) => {
   connection.show(change);
   if (change.state === "live" || change.state === "polling") begin();
-  if (change.state === "ended") for (const part of [windowBar, modules, rate]) part.stop();
+  if (change.state === "ended") end();
 });
 client.start();
+new SessionGuard(session, () => {
+  client.close();
+  connection.show({ state: "ended", reason: "replaced" });
+  end();
+});
+
+function end() {
+  for (const part of [windowBar, modules, rate]) part.stop();
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+}
 
 function begin() {
-  readWindow();
-  rate.start();
+  for (const part of [windowBar, modules, rate]) part.start();
   if (!connected) showLog();
   connected = true;
 }
 
 function readWindow() {
-  windowBar.refresh();
-  modules.refresh();
+  windowBar.renew();
+  modules.renew();
 }
 
 function showLog() {
@@ -101,7 +111,8 @@ function showDetail(event) {
 }
 
 function showWindow(status) {
-  chat.allow(status?.chat_enabled ?? false);
+  // What is not known is not claimed.
+  chat.allow(status?.chat_enabled ?? true);
   if (status?.mode === "degraded") banners.show("degraded", text("banner.unknown_window"));
   else if (status?.degraded) banners.show("degraded", text("banner.degraded"));
   else banners.hide("degraded");
@@ -124,7 +135,11 @@ const fold = () => document.querySelectorAll(".pictures, .tools").forEach((part)
 narrow.addEventListener("change", fold);
 fold();
 on("[data-action=chat]", "click", toggleChat);
-on("[data-action=clear]", "click", () => filters.clear());
+on("[data-action=clear]", "click", () => {
+  filters.clear();
+  // The button is gone then.
+  element("#feed").focus({ preventScroll: true });
+});
 on(".jump", "submit", (submit) => {
   submit.preventDefault();
   const { value } = element("[name=at]");

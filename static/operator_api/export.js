@@ -1,11 +1,13 @@
 /** The filtered feed as a file: NDJSON for programs, CSV for spreadsheets. The newest events that pass, oldest first. */
 
 import { ApiError, showRefusal } from "./api.js";
+import { sizeOf } from "./entries.js";
 import { text } from "./texts.js";
 import { number } from "./clock.js";
 
-/** A file is made in memory, and a log may hold a million. */
+/** A file is made in memory, and a log may hold a million events of 64 KiB. Of the two, what is reached first. */
 const EXPORT_LIMIT = 10_000;
+const EXPORT_LIMIT_BYTES = 64 * 1024 * 1024;
 const COLUMNS = ["created_at", "occurred_at", "severity", "module", "event_type", "summary", "correlation_id", "event_id"];
 /** What a spreadsheet may take for a formula, also behind what some of them skip. */
 const FORMULA = /^[\s"'\u00a0\ufeff\u200b]*[=+\-@\t\r\n＝＋－＠]/;
@@ -42,10 +44,12 @@ export class Export {
 
   async #collect(pages, filter) {
     let { entries, older } = await pages.newest(filter);
-    while (older && entries.length < EXPORT_LIMIT) {
+    let bytes = sizeOfAll(entries);
+    while (older && entries.length < EXPORT_LIMIT && bytes < EXPORT_LIMIT_BYTES) {
       this.#say(text("export.reading", { n: number(entries.length) }));
       const piece = await pages.before(older, filter);
       entries = [...piece.entries, ...entries];
+      bytes += sizeOfAll(piece.entries);
       older = piece.older;
     }
     const complete = !older && entries.length <= EXPORT_LIMIT;
@@ -56,6 +60,10 @@ export class Export {
     this.#place.hidden = false;
     this.#place.textContent = sentence;
   }
+}
+
+function sizeOfAll(entries) {
+  return entries.reduce((sum, { event }) => sum + sizeOf(event), 0);
 }
 
 function asNdjson(events) {

@@ -1,19 +1,19 @@
 /** The feed: a piece of the log and what comes live behind it, followed or held still. It does not draw rows itself. */
 
 import { ApiError } from "./api.js";
-import { Entries, ENTRY_LIMIT } from "./entries.js";
+import { Entries } from "./entries.js";
 import { admits } from "./filters.js";
 import { number } from "./clock.js";
+import { Pending } from "./pending.js";
 import { RowList } from "./row-list.js";
 import { rowOf } from "./row.js";
 import { text } from "./texts.js";
 
 /** Rows go in together: at 500 events a second the page is drawn ten times, not 500. */
 const FLUSH_MS = 100;
-/** A tab in the background is drawn seldom; beyond this it reads what it missed from the log. */
-const PENDING_LIMIT = 5_000;
-/** A log that cannot be read is asked again at this pace. */
+/** A log that cannot be read is asked again at this pace, or later if the server says so; not by all pages together. */
 const RETRY_MS = 3_000;
+const RETRY_SPREAD = 0.25;
 /** They may all be in sight at once. */
 const FEW_ROWS = 60;
 
@@ -28,7 +28,7 @@ export class Feed {
   #pages;
   #rows;
   #filter;
-  #pending = [];
+  #pending = new Pending();
   #timer = null;
   /** Whether the newest of the log stands at the end; else what is missing there is read when it is scrolled to. */
   #attached = false;
@@ -70,9 +70,7 @@ export class Feed {
 
   /** An event of the stream; `cursor` is its position. */
   add(event, cursor) {
-    this.#pending.push({ event, cursor });
-    if (this.#pending.length > PENDING_LIMIT) {
-      this.#pending = [];
+    if (!this.#pending.add(event, cursor)) {
       // A page that is under way may end before what was let go here.
       if (this.#reading) this.#outrun = true;
       else this.#detach();
@@ -156,10 +154,9 @@ export class Feed {
     this.#timer = null;
     // What is being read may hold these too, so they wait for it.
     if (this.#reading) return;
-    const wanted = this.#pending.splice(0).filter(({ event }) => this.#isWanted(event));
+    const wanted = this.#pending.take().filter(({ event }) => this.#isWanted(event));
     if (!wanted.length) return;
-    const held = this.#entries.length + wanted.length;
-    if (this.#attached && !this.#following && held > ENTRY_LIMIT) this.#detach();
+    if (this.#attached && !this.#following && !this.#entries.hasRoomFor(wanted)) this.#detach();
     if (!this.#following) this.#unread += wanted.length;
     if (this.#attached) this.#append(wanted);
     this.#settle();
@@ -223,7 +220,9 @@ export class Feed {
     // Who may not read is told so, once.
     if (this.#failure?.status === 401 || this.#failure?.status === 403) return;
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#following && !this.#attached && this.toNewest(), this.#failure ? RETRY_MS : 0);
+    const waitMs = this.#failure ? Math.max(RETRY_MS, this.#failure.retryAfterMs) : 0;
+    const spreadMs = waitMs * RETRY_SPREAD * Math.random();
+    this.#retry = setTimeout(() => this.#following && !this.#attached && this.toNewest(), waitMs + spreadMs);
   }
 
   #begin(piece, at) {
@@ -244,7 +243,7 @@ export class Feed {
     if (this.#outrun) this.#newer = piece.entries.at(-1)?.cursor ?? null;
     this.#outrun = false;
     const last = piece.entries.at(-1)?.event.seq ?? 0;
-    if (this.#attached) this.#pending = this.#pending.filter(({ event }) => event.seq > last);
+    if (this.#attached) this.#pending.forgetUpTo(last);
   }
 
   #join(piece) {
@@ -253,9 +252,8 @@ export class Feed {
     this.#settle();
   }
 
-  #scrolled({ atEnd, left, nearStart, nearEnd }) {
-    const following = atEnd && this.#attached && !this.#reading;
-    if (following && !this.#following) this.toNewest();
+  #scrolled({ arrived, left, nearStart, nearEnd }) {
+    if (arrived && !this.#following && this.#attached && !this.#reading) this.toNewest();
     else if (left && this.#attached) this.togglePause();
     if (this.#reading || !this.#entries.length) return;
     if (nearStart && this.#older) this.#readOlder();
@@ -291,15 +289,22 @@ export class Feed {
   #describe() {
     const count = this.#entries.eventCount;
     const more = this.#older || (!this.#attached && this.#newer);
-    slot("count").textContent = text(more ? "count.more" : "count.all", { n: number(count) });
+    const all = count === 1 ? "count.one" : "count.all";
+    slot("count").textContent = text(more ? "count.more" : all, { n: number(count) });
     slot("empty").hidden = this.#entries.length > 0;
     slot("empty").textContent = text(this.#reading ? "empty.reading" : this.#filtered ? "empty.filtered" : "empty.none");
     // What passes is rare: a list too short to be scrolled asks for more by a button.
-    this.#further.hidden = Boolean(this.#reading) || !this.#older || this.#entries.length >= FEW_ROWS;
+    this.#hide(this.#further, Boolean(this.#reading) || !this.#older || this.#entries.length >= FEW_ROWS);
     const unread = { 0: "unread.none", 1: "unread.one" }[this.#unread] ?? "unread.many";
     slot("unread").textContent = text(unread, { n: number(this.#unread) });
-    this.#newest.hidden = this.#following;
+    this.#hide(this.#newest, this.#following);
     this.#pause.setAttribute("aria-pressed", String(!this.#following));
     this.#frame.setAttribute("aria-busy", String(Boolean(this.#reading)));
+  }
+
+  /** Whoever used the button just now is not left nowhere when it goes. */
+  #hide(button, hidden) {
+    if (hidden && document.activeElement === button) this.#frame.focus({ preventScroll: true });
+    button.hidden = hidden;
   }
 }

@@ -1,6 +1,6 @@
 /** What the reader wants to see: as a form, in the page's address, as a query to the log, as a question to an event. */
 
-import { addressParameters, changeAddress } from "./address.js";
+import { addressParameters, changeAddress, onStep } from "./address.js";
 
 export const SEVERITIES = ["info", "warn", "error", "critical"];
 /** What the server takes as one value of a filter. */
@@ -56,7 +56,7 @@ export class FilterForm {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#read(), TYPING_MS);
     });
-    addEventListener("popstate", () => {
+    onStep(() => {
       this.#fillIn();
       this.#changed(this.filter);
     });
@@ -67,8 +67,13 @@ export class FilterForm {
     this.#write({ ...this.filter, ...fields }, { push: true });
   }
 
+  /** Sets some fields and empties the others, as such a step, too. */
+  only(fields) {
+    this.#write({ severity: null, module: "", type: "", correlation: "", text: "", ...fields }, { push: true });
+  }
+
   clear() {
-    this.#write({ severity: null, module: "", type: "", correlation: "", text: "" }, { push: true });
+    this.only({});
   }
 
   /** Whether anything is filtered. */
@@ -123,7 +128,9 @@ export class FilterForm {
     const named = parameters.get("severity")?.split(",");
     const given = (name) => values(parameters.get(name) ?? "").split(",").filter((value) => VALUE.test(value)).join(",");
     const module = given("module").split(",")[0];
-    const severity = named ? SEVERITIES.filter((level) => named.includes(level)) : null;
+    const levels = SEVERITIES.filter((level) => named?.includes(level));
+    // Nothing is hidden because of a word that is no severity.
+    const severity = levels.length || named?.includes("none") ? levels : null;
     const text = (parameters.get("text") ?? "").trim();
     this.filter = { severity, module, type: given("type"), correlation: given("correlation"), text };
     if (module) this.offerModule(module);

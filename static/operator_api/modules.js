@@ -2,6 +2,7 @@
 
 import { ApiError, showRefusal } from "./api.js";
 import { longTime } from "./clock.js";
+import { Pace } from "./pace.js";
 import { text } from "./texts.js";
 
 /** A module that falls silent makes no event. */
@@ -13,7 +14,7 @@ export class Modules {
   #chosen;
   #grid = document.querySelector("[data-slot=modules]");
   #refusal = document.querySelector("[data-slot=modules-refusal]");
-  #timer = null;
+  #pace = new Pace(REFRESH_MS, () => this.refresh());
   #shown = "";
   /** By name, as the server told them; empty before it did. */
   known = {};
@@ -24,9 +25,20 @@ export class Modules {
     this.#chosen = chosen;
   }
 
+  start() {
+    this.#pace.start();
+  }
+
+  stop() {
+    this.#pace.stop();
+  }
+
+  /** Reads again: now, or once the page is looked at. */
+  renew() {
+    this.#pace.soon();
+  }
+
   async refresh() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.refresh(), REFRESH_MS);
     try {
       const { modules } = await this.#api.get("/modules");
       this.known = modules;
@@ -35,11 +47,9 @@ export class Modules {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showRefusal(this.#refusal, error);
+    } finally {
+      this.#pace.next();
     }
-  }
-
-  stop() {
-    clearTimeout(this.#timer);
   }
 
   #show() {

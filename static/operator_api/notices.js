@@ -28,13 +28,25 @@ export class Notices {
   heard(event) {
     if (event.severity !== "critical" || !this.#box.checked || Date.now() < this.#quietUntilMs) return;
     this.#quietUntilMs = Date.now() + QUIET_MS;
-    // The same tag in every tab: the desktop shows one.
-    const notice = new Notification(text("notice.title", { module: event.module }), { body: event.summary, tag: event.event_id });
-    notice.addEventListener("click", () => {
+    const notice = this.#make(event);
+    notice?.addEventListener("click", () => {
       window.focus();
       notice.close();
       this.#opened(event);
     });
+  }
+
+  /** Null where the browser has the permission and no notices all the same, as those of telephones. */
+  #make(event) {
+    try {
+      // The same tag in every tab: the desktop shows one.
+      const options = { body: event.summary, tag: event.event_id };
+      return new Notification(text("notice.title", { module: event.module }), options);
+    } catch {
+      this.#box.checked = false;
+      this.#refused.hidden = false;
+      return null;
+    }
   }
 
   async #choose() {

@@ -4,6 +4,7 @@ export class Panels {
   #frame = document.querySelector("#feed");
   #body = document.body;
   #members = [];
+  #from = null;
 
   /** @param {{isOpen: boolean, close: () => void}[]} members */
   manage(...members) {
@@ -12,8 +13,11 @@ export class Panels {
 
   /** Before `opening` is shown. */
   makeRoomFor(opening) {
+    const focused = document.activeElement;
     for (const member of this.#members) if (member !== opening && member.isOpen) member.close();
     this.#body.classList.add("with-panel");
+    // From one panel to the other, it came from where the first was opened.
+    if (!focused.closest(".panel")) this.#from = focused;
   }
 
   closeAll() {
@@ -24,6 +28,7 @@ export class Panels {
   closed() {
     if (this.#members.some((member) => member.isOpen)) return;
     this.#body.classList.remove("with-panel");
-    this.#frame.focus({ preventScroll: true });
+    const from = this.#from?.matches("button") && this.#from.checkVisibility() ? this.#from : this.#frame;
+    from.focus({ preventScroll: true });
   }
 }

@@ -5,6 +5,8 @@ import { text } from "./texts.js";
 /** So many branches are open at the start, the rest on demand. */
 const OPEN_DEPTH = 2;
 const MEMBERS_LIMIT = 200;
+/** Signs that nobody sees, and that turn around or hide what stands beside them: shown as JSON may write them. */
+const UNSEEN = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
 export function payloadTree(value) {
   const tree = document.createElement("ul");
@@ -22,9 +24,9 @@ function members(value, depth) {
 
 function item(key, value, depth) {
   const line = element("li");
-  const name = element("span", "key", key);
+  const name = element("span", "key", visible(key));
   if (value === null || typeof value !== "object" || !Object.keys(value).length) {
-    line.append(name, " ", element("code", `value ${kind(value)}`, JSON.stringify(value)));
+    line.append(name, " ", element("code", `value ${kind(value)}`, visible(JSON.stringify(value))));
     return line;
   }
   const branch = element("details");
@@ -43,6 +45,10 @@ function item(key, value, depth) {
   fill();
   line.append(branch);
   return line;
+}
+
+function visible(words) {
+  return words.replace(UNSEEN, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function kind(value) {

@@ -17,9 +17,13 @@ export class RowList {
   #rowPx = 0;
   #activeKey = null;
   #endPx = 0;
+  #lastPx = 0;
   /** Whether the end stays in sight, also when the page around it changes its size. */
   pinned = true;
-  /** Told after each scroll: {atEnd, left, nearStart, nearEnd}; `left`: somebody scrolled away from the pinned end. */
+  /**
+   * Told after each scroll: {arrived, left, nearStart, nearEnd}; `arrived`: it went down and the end is there;
+   * `left`: somebody scrolled away from the pinned end.
+   */
   onscroll = () => {};
 
   /**
@@ -42,14 +46,14 @@ export class RowList {
   /** After entries were added or taken away; `shift` is by how many rows those that stayed moved down. */
   update(shift = 0) {
     this.#setHeight();
-    if (shift) this.#frame.scrollTop += shift * this.#rowPx;
+    if (shift) this.#moveTo(this.#frame.scrollTop + shift * this.#rowPx);
     this.#draw();
   }
 
   toEnd() {
     this.#setHeight();
-    this.#frame.scrollTop = this.#frame.scrollHeight;
-    this.#endPx = this.#frame.scrollTop;
+    this.#moveTo(this.#frame.scrollHeight);
+    this.#endPx = this.#lastPx;
     this.#draw();
   }
 
@@ -86,8 +90,14 @@ export class RowList {
     this.#rowPx = rowPx;
     this.#setHeight();
     if (this.pinned) this.toEnd();
-    else if (changed) this.#frame.scrollTop = top * rowPx;
+    else if (changed) this.#moveTo(top * rowPx);
     this.#draw();
+  }
+
+  /** Not a move of the reader. */
+  #moveTo(px) {
+    this.#frame.scrollTop = px;
+    this.#lastPx = this.#frame.scrollTop;
   }
 
   get #atEnd() {
@@ -101,7 +111,10 @@ export class RowList {
     const atEnd = this.#atEnd;
     // A page that grew around the list has moved its end, not the reader.
     const left = this.pinned && !atEnd && this.#frame.scrollTop < this.#endPx - FOLLOW_MARGIN_PX;
-    this.onscroll({ atEnd, left, nearStart, nearEnd: rowsBelow < MARGIN_ROWS });
+    // One step up from the end is still near to it, and no wish to be there.
+    const arrived = atEnd && this.#frame.scrollTop > this.#lastPx;
+    this.#lastPx = this.#frame.scrollTop;
+    this.onscroll({ arrived, left, nearStart, nearEnd: rowsBelow < MARGIN_ROWS });
     this.#draw();
   }
 

@@ -2,6 +2,7 @@
 
 import { ApiError } from "./api.js";
 import { duration, hoursAndMinutes } from "./clock.js";
+import { Pace } from "./pace.js";
 import { text } from "./texts.js";
 
 /** A core module that goes down makes no event, so the state is also read at this pace. */
@@ -14,11 +15,10 @@ export class WindowBar {
   #chip = document.querySelector(".window");
   #words = document.querySelector("[data-slot=window]");
   #left = document.querySelector("[data-slot=window-left]");
-  #timer = null;
+  #pace = new Pace(REFRESH_MS, () => this.refresh());
   #counting = null;
   #reading = false;
   #stale = false;
-  #stopped = false;
   /** As the server told it; null when it did not. */
   status = null;
 
@@ -28,25 +28,34 @@ export class WindowBar {
     this.#changed = changed;
   }
 
+  start() {
+    this.#pace.start();
+  }
+
+  stop() {
+    this.#pace.stop();
+    clearInterval(this.#counting);
+  }
+
+  /** Reads again: now, or once the page is looked at. */
+  renew() {
+    this.#pace.soon();
+  }
+
   /** Reads and shows the state; what is asked for during a read leads to one more read after it. */
   async refresh() {
     this.#stale = true;
-    this.#stopped = false;
     if (this.#reading) return;
     this.#reading = true;
-    while (this.#stale) {
-      this.#stale = false;
-      this.show(await this.#read());
+    try {
+      while (this.#stale) {
+        this.#stale = false;
+        this.show(await this.#read());
+      }
+    } finally {
+      this.#reading = false;
+      this.#pace.next();
     }
-    this.#reading = false;
-    clearTimeout(this.#timer);
-    if (!this.#stopped) this.#timer = setTimeout(() => this.refresh(), REFRESH_MS);
-  }
-
-  /** Until the next refresh(). */
-  stop() {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
   }
 
   /** @param {?object} status - window/status, or what opening and closing answered */
@@ -65,6 +74,11 @@ export class WindowBar {
     if (isOpen && status.ttl_seconds === null) this.#chip.querySelector("[data-window=extend]").hidden = true;
     this.#countDown(isOpen ? status.ttl_seconds : null);
     this.#changed(status);
+  }
+
+  /** The button that opened a dialog may be gone when it closes. */
+  focus() {
+    this.#chip.querySelector("[data-window]:not([hidden])")?.focus();
   }
 
   async #read() {
@@ -88,7 +102,7 @@ export class WindowBar {
       if (left) return;
       clearInterval(this.#counting);
       // The server closes it by its own clock and then says so.
-      setTimeout(() => this.#stopped || this.refresh(), COUNT_MS);
+      setTimeout(() => this.renew(), COUNT_MS);
     };
     tick();
     this.#counting = setInterval(tick, COUNT_MS);

@@ -40,16 +40,19 @@ export class WindowDialogs {
     form.querySelector("[data-action=cancel]").addEventListener("click", () => dialog.close());
     form.addEventListener("submit", async (submit) => {
       submit.preventDefault();
-      const button = form.querySelector("[type=submit]");
-      button.disabled = true;
+      // Not disabled meanwhile: a button that is loses the focus.
+      if (form.ariaBusy === "true") return;
+      form.ariaBusy = "true";
+      showRefusal(refusalOf(form), null);
       try {
         this.#bar.show(await this.#api.post(`/window/${action}`, fields(form)));
         dialog.close();
+        this.#bar.focus();
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         showRefusal(refusalOf(form), error);
       } finally {
-        button.disabled = false;
+        form.ariaBusy = "false";
         // Somebody else may have been quicker, or the answer was lost on its way.
         this.#bar.refresh();
         this.#modules.refresh();

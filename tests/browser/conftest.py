@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from tests.browser.console_page import Account, ConsolePage, add_account
 from tests.browser.scripted import ScriptedServer
@@ -23,7 +23,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 TIMEOUT_MS = 10_000
-DESKTOP = {"width": 1280, "height": 800}
+DESKTOP = ViewportSize(width=1280, height=800)
 
 NewPage = Callable[..., Page]
 

@@ -103,3 +103,37 @@ def test_a_tab_filters_as_the_server_does(page: Page, filters: dict[str, str | l
     )
     admitted = [selection.admits(**event) for event in events]
     assert page.evaluate(ADMITTED, {"filters": filters, "events": events}) == admitted
+
+
+WAIT_WITH = """
+    async ({ ranges, characters }) => {
+        const { CatchUp } = await import("/static/events/catch-up.js");
+        const { Reader } = await import("/static/events/reader.js");
+        const asked = [];
+        const handed = [];
+        let answer;
+        const events = (signal, query) => new Promise((resolve) => { asked.push(query.since); answer = resolve; });
+        const reader = new Reader("e-0", () => true, (event) => handed.push(event.seq) > 0);
+        const tab = new CatchUp({ api: { events }, history: 0, reader, onreset() {}, onfinal() {} });
+        const padding = "x".repeat(characters);
+        for (let seq = 2; seq < 2 + ranges; seq += 1) {
+            tab.take({ after: `e-${seq - 1}`, upto: `e-${seq}`, events: [{ seq, padding }] });
+        }
+        answer({ status: 200, body: { events: [{ seq: 1 }], cursor: "e-1", has_more: false } });
+        await new Promise((resolve) => setTimeout(resolve));
+        tab.stop();
+        return handed;
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("ranges", "characters", "handed"),
+    [
+        pytest.param(3, 10, [1, 2, 3, 4], id="what waits follows what was read"),
+        pytest.param(20, 1024 * 1024, [1], id="too many letters: the oldest are read again"),
+        pytest.param(5_001, 10, [1], id="too many ranges: the oldest are read again"),
+    ],
+)
+def test_what_waits_while_a_tab_reads_is_bounded(page: Page, ranges: int, characters: int, handed: list[int]) -> None:
+    assert page.evaluate(WAIT_WITH, {"ranges": ranges, "characters": characters}) == handed

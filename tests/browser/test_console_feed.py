@@ -167,3 +167,11 @@ def test_what_others_may_not_see_is_not_in_the_page(
     content = console.page.content()
     assert [cookie["name"] for cookie in console.page.context.cookies() if cookie.get("value", "-") in content] == []
     assert viewer.password not in content
+
+
+def test_one_event_is_counted_as_one(console: ConsolePage, service: Client, new_event: NewEvent, marker: str) -> None:
+    console.show(correlation=marker)
+    count = console.page.locator("[data-slot=count]")
+    for words in ("1 event", "2 events"):
+        service.published(new_event())
+        expect(count).to_have_text(words)

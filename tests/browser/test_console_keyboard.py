@@ -98,3 +98,26 @@ def test_times_are_those_of_the_device_or_utc(
     expect(time).to_have_text(stored[11:23])
     console.page.get_by_label("UTC").uncheck()
     expect(console.page).not_to_have_url(re.compile("time="))
+
+
+def test_one_step_up_from_the_end_holds_the_page_still_until_one_goes_down_again(
+    feed: ConsolePage, service: Client, new_event: NewEvent
+) -> None:
+    """So near to the end that a list which only looks at the distance would follow again."""
+    pause = feed.page.get_by_role("button", name="Pause")
+    feed.press_in_feed("p")
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    feed.feed.evaluate("(feed) => (feed.scrollTop -= 5)")
+    service.published(new_event(summary="60"))
+    expect(feed.page.locator("[data-action=newest]")).to_have_text("1 new event ↓")
+    feed.feed.evaluate("(feed) => (feed.scrollTop = feed.scrollHeight)")
+    expect(pause).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_focus_of_a_button_that_goes_goes_to_the_list(feed: ConsolePage) -> None:
+    feed.press_in_feed("Home")
+    newest = feed.page.locator("[data-action=newest]")
+    newest.focus()
+    feed.page.keyboard.press("Enter")
+    expect(newest).to_be_hidden()
+    expect(feed.feed).to_be_focused()

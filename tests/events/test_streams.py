@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -93,7 +93,9 @@ async def test_a_stream_begins_with_retry_and_connected_and_says_when_it_is_live
     connected, caught_up = client.frames
     assert client.received.startswith(b"retry: ")
     assert announcements.RETRY_LEAST_MS <= int(client.received.split()[1]) <= announcements.RETRY_MOST_MS
-    assert connected.json() == {
+    said = connected.json()
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(said.pop("time"))) < timedelta(seconds=10)
+    assert said == {
         "type": "connected",
         "message": "SSE stream established",
         "stream_id": "s-1",

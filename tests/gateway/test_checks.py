@@ -130,6 +130,24 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
         }.items()
     ),
     *(
+        (deploy_checks.chat_upstream, {"CHAT_UPSTREAM_URL": url, "CHAT_UPSTREAM_TOKEN": token}, expected)
+        for url, token, expected in [
+            ("", "", []),
+            ("http://assistant.example.org/ask", "", []),
+            ("http://127.0.0.1:9000/ask", LONG, []),
+            ("http://[::1]:9000/ask", LONG, []),
+            ("http://localhost/ask", LONG, []),
+            ("https://assistant.example.org/ask", LONG, []),
+            ("http://assistant.example.org/ask", LONG, ["vx11.W012"]),
+            ("HTTP://10.0.0.7:9000/ask", LONG, ["vx11.W012"]),
+            ("http://localhost.example.org/ask", LONG, ["vx11.W012"]),
+        ]
+    ),
+    (checks.front_end, {"UI_DIR": None}, []),
+    (checks.front_end, {"UI_DIR": ROOT / "tests/browser/front_end"}, []),
+    (checks.front_end, {"UI_DIR": ROOT / "tests/browser/front_end/assets"}, ["vx11.W011"]),
+    (checks.front_end, {"UI_DIR": ROOT / "gone"}, ["vx11.W011"]),
+    *(
         (deploy_checks.database, {"DATABASE": config}, expected)
         for config, expected in [
             (database(SQLITE, ""), []),

@@ -1,6 +1,7 @@
 """Windows, chat and modules in the admin: who finds what, and what can be changed there."""
 
 import importlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from gateway.models import TokenAudit
+from operator_api import probes
 from operator_api.models import ChatMessage, Module, Window
 from tests.gateway.admin_people import browser_of, staff
 from tests.operator_api.samples import message, opened, stored
@@ -75,6 +79,30 @@ def test_an_administrator_sets_the_address_at_which_a_module_is_asked_and_that_i
     module = Module.objects.get(name="hermes")
     assert (module.probe_url, module.category) == ("http://hermes:8003/health", "optional")
     assert TokenAudit.objects.filter(action="admin_changed", reason__startswith="changed module hermes").count() == 1
+
+
+def test_a_new_address_is_asked_at_once_and_what_came_of_the_old_one_is_forgotten() -> None:
+    now = timezone.now()
+    asked = {"probed_at": now, "probe_problem": "answered 500", "probe_due_at": now + timedelta(seconds=15)}
+    Module.objects.filter(name="hermes").update(probe_url="http://old:1/", **asked)
+    browser = browser_of(somebody("administrator"))
+    browser.post("/admin/operator_api/module/hermes/change/", module_form(probe_url="http://old:1/", port="8003"))
+    module = Module.objects.get(name="hermes")
+    assert (module.port, module.probed_at, module.probe_problem) == (8003, now, "answered 500")
+    assert not probes.any_due()
+    set_address(browser, "http://new:1/")
+    module = Module.objects.get(name="hermes")
+    assert (module.probed_at, module.probe_problem) == (None, "")
+    assert probes.any_due()
+
+
+def test_a_form_that_is_saved_takes_back_no_sign_of_life() -> None:
+    browser = browser_of(somebody("administrator"))
+    with CaptureQueriesContext(connection) as queries:
+        assert set_address(browser, "http://hermes:8003/health") == 302
+    (written,) = [query["sql"] for query in queries if query["sql"].startswith('UPDATE "operator_api_module"')]
+    assert "probe_url" in written
+    assert "last_seen" not in written
 
 
 @pytest.mark.parametrize("url", ["ftp://hermes/", "file:///etc/passwd", "http://me:secret@hermes/", "javascript:1"])

@@ -1,12 +1,14 @@
 """Chat messages: stored with their event while a window is open, once, and read by whom they belong to."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from events.models import Event
 from events.placement import IdempotencyConflict
-from operator_api import chat
+from operator_api import chat, upstream
 from operator_api.chat import Stored, WindowClosed
 from operator_api.models import ChatMessage
 from tests.operator_api.samples import (
@@ -140,3 +142,63 @@ def test_an_answer_of_the_assistant_goes_before_what_was_said_in_its_place() -> 
     assert found is not None
     assert found.content == "here I am"
     assert chat.answer_to(uuid.uuid4()) is None
+
+
+def let_wait(row: ChatMessage) -> None:
+    """Whoever should have answered it had all the time there is."""
+    ChatMessage.objects.filter(pk=row.pk).update(answer_due_at=row.created_at - timedelta(seconds=1))
+
+
+def give_up() -> int:
+    with transaction.atomic():
+        return chat.give_up_many(["no answer"])[0]
+
+
+def test_an_answer_is_waited_for_longer_than_the_assistant_may_take() -> None:
+    opened()
+    row = stored()
+    assert row.answer_due_at is not None
+    assert (row.answer_due_at - row.created_at).total_seconds() > upstream.ANSWER_LIMIT_SECONDS
+    assert not chat.is_any_overdue()
+
+
+def test_a_message_that_nobody_answers_is_told_so_once() -> None:
+    opened()
+    row = stored()
+    let_wait(row)
+    close_window()
+    assert chat.is_any_overdue()
+    assert [give_up(), give_up()] == [1, 0]
+    assert contents() == ["hello", "no answer"]
+    assert told()[-1][1]["in_reply_to"] == str(row.message_id)
+    assert types_told().count("chat.message") == 2
+
+
+def test_that_it_is_late_is_not_the_last_word() -> None:
+    opened()
+    row = stored()
+    with transaction.atomic():
+        chat.answer_many([chat.Answer("late", chat.SYSTEM, row, final=False)])
+    let_wait(row)
+    give_up()
+    assert contents() == ["hello", "late", "no answer"]
+
+
+@pytest.mark.parametrize("role", [chat.ASSISTANT, chat.SYSTEM])
+def test_after_the_last_word_nobody_gives_up_and_only_the_assistant_is_heard(role: str) -> None:
+    opened()
+    row = stored()
+    let_wait(row)
+    last = answered(row, "the last word", role=role)
+    assert give_up() == 0
+    assert answered(row, "it is away", role=chat.SYSTEM) == last
+    answered(row, "here I am")
+    assert contents() == ["hello", "the last word", "here I am"]
+
+
+def test_so_many_messages_are_given_up_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "GIVE_UP_LIMIT_ROWS", 2)
+    opened()
+    for _ in range(3):
+        let_wait(stored())
+    assert [give_up(), give_up(), give_up()] == [2, 1, 0]

@@ -68,12 +68,12 @@ async def test_a_late_answer_is_stored_and_told_when_it_comes(assistant: Assista
     await open_a_window()
     assistant.hold()
     reply = await conversations.say(message())
-    assert (reply.text, reply.degraded) == (responder.AWAY, True)
+    assert (reply.text, reply.degraded) == (responder.LATE, True)
     await sync_to_async(close_window)()
     assistant.release()
 
     await until_said(3)
-    assert await said() == [("user", "hello"), ("system", responder.AWAY), ("assistant", "you said hello")]
+    assert await said() == [("user", "hello"), ("system", responder.LATE), ("assistant", "you said hello")]
     assert (await sync_to_async(types_told)())[-1] == "chat.message"
 
 

@@ -113,6 +113,15 @@ def test_a_module_is_asked_by_whoever_claims_it_first_and_not_before_it_is_due_a
     assert not probes.any_due()
 
 
+def test_what_an_address_that_was_changed_meanwhile_answered_is_not_noted() -> None:
+    Module.objects.filter(name="hermes").update(probe_url="http://127.0.0.1:1/new")
+    old, new = (probes.Probe("hermes", f"http://127.0.0.1:1/{name}") for name in ("old", "new"))
+    for probe, expected in ((old, ""), (new, "answered 500")):
+        with transaction.atomic():
+            probes.record_many([[probes.Result(probe, "answered 500")]])
+        assert Module.objects.get(name="hermes").probe_problem == expected
+
+
 async def test_probes_tell_good_answers_from_bad_ones_and_from_none() -> None:
     with Assistant() as good, Assistant() as bad, Assistant() as elsewhere:
         bad.status = 503
@@ -125,7 +134,7 @@ async def test_probes_tell_good_answers_from_bad_ones_and_from_none() -> None:
             "odd": "http://[::1/",
         }
         results = await probes.ask_all([probes.Probe(name, url) for name, url in urls.items()])
-    assert {result.name: result.problem for result in results} == {
+    assert {result.probe.name: result.problem for result in results} == {
         "good": "",
         "bad": "answered 503",
         "elsewhere": "answered 302",

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from gateway import retention
-from operator_api.models import ChatMessage, Window
+from gateway.models import AccessToken
+from operator_api.models import ChatMessage, OperatorSettings, Window
 from tests.operator_api.samples import answered, close_window, message, opened, stored
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -32,6 +34,18 @@ def test_old_messages_and_windows_go_and_young_ones_stay() -> None:
     assert [row.content for row in ChatMessage.objects.all()] == ["young"]
     assert Window.objects.count() == 1
     assert purge() == {}
+
+
+def test_settings_of_front_ends_stay_as_long_as_somebody_could_use_them() -> None:
+    token, _ = AccessToken.issue("principal", "a front end", scopes=frozenset())
+    user = User.objects.create_user("ana")
+    old = timezone.now() - timedelta(days=91)
+    for principal_id in (token.public_id, f"u-{user.pk}", "p-gone", "u-999"):
+        OperatorSettings.objects.create(pk=principal_id, updated_at=old)
+    OperatorSettings.objects.create(pk="p-gone-lately", updated_at=timezone.now())
+    assert purge() == {"settings of nobody": 2}
+    left = set(OperatorSettings.objects.values_list("pk", flat=True))
+    assert left == {token.public_id, f"u-{user.pk}", "p-gone-lately"}
 
 
 def test_a_window_that_is_open_stays_however_old_it_is() -> None:

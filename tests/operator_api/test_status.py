@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import AsyncClient
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -109,6 +110,16 @@ async def test_when_the_database_is_away_status_and_modules_are_answered_in_time
     }
     assert set(map(str, told["optional_services"].values())) == {"{'status': 'unknown'}"}
     assert found.modules["hermes"]["reason"] == "window_store_unavailable"
+
+
+async def test_a_module_that_was_added_is_not_called_unknown_because_the_database_is_away(settings: Settings) -> None:
+    paths = {name: f"/operator/api/modules/{name}" for name in ("hermes", "shub")}
+    settings.PUBLIC_ENTRY_POINTS = frozenset(paths.values())
+    assert (await AsyncClient().get(paths["shub"])).status_code == 404
+    with database_away():
+        known, added = [await AsyncClient().get(path) for path in paths.values()]
+    assert (known.status_code, known.json()["status"]) == (200, "unknown")
+    assert (added.status_code, added.json()["reason"]) == (503, "dependency_unavailable")
 
 
 async def test_what_operators_may_do_is_shown_with_the_modules_that_their_window_opened() -> None:

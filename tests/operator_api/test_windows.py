@@ -1,12 +1,18 @@
 """Windows: one at a time, each change with its event, each change once."""
 
+import itertools
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
+import orjson
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from events import log
+from events.cursors import Cursor
 from events.models import Event
 from operator_api import windows
 from operator_api.models import Window
@@ -71,6 +77,14 @@ def test_an_opening_that_is_written_twice_is_one_window_and_one_event() -> None:
     first, again = opened(asked), opened(asked)
     assert first["window_id"] == again["window_id"]
     assert types_told() == ["window.opened"]
+
+
+def test_an_opening_that_is_written_again_after_its_window_was_closed_opens_no_other() -> None:
+    asked = opening("switch")
+    opened(asked)
+    close_window()
+    assert opened(asked)["mode"] == "solo_madre"
+    assert types_told() == ["window.opened", "window.closed"]
 
 
 def test_an_extension_counts_from_now_and_gives_a_held_window_a_deadline() -> None:
@@ -149,6 +163,34 @@ def test_a_new_window_opens_though_nobody_has_noticed_that_the_last_one_is_over(
 def test_a_window_past_its_deadline_is_open_for_nobody_who_looks() -> None:
     Window.objects.create(services=[], deadline=timezone.now() - timedelta(seconds=1))
     assert windows.snapshot()["mode"] == "solo_madre"
+
+
+def test_no_change_comes_between_a_window_and_the_position_at_which_it_is_as_shown() -> None:
+    opened()
+    changes: Iterator[Callable[[], object]] = iter([close_window, open_window] * 3)
+
+    def meanwhile(execute: Any, *statement: Any) -> Any:
+        """After each statement of the snapshot, somebody else changes the window."""
+        result = execute(*statement)
+        for change in itertools.islice(changes, 1):
+            in_a_thread(change)
+        return result
+
+    with connection.execute_wrapper(meanwhile):
+        snapshots = [windows.snapshot() for _ in range(3)]
+    for snapshot in snapshots:
+        last = Event.objects.filter(seq__lte=Cursor.parse(snapshot["cursor"]).seq).order_by("-seq")[0]
+        assert snapshot["window_id"] == orjson.loads(last.payload)["window"]["window_id"]
+
+
+def in_a_thread(change: Callable[[], object]) -> None:
+    def run() -> None:
+        change()
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
 
 
 def test_a_change_that_fails_leaves_neither_row_nor_event() -> None:

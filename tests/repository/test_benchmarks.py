@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,17 @@ from benchmarks.peers import catalogue, ours
 from benchmarks.server import Target, serving
 from benchmarks.size import Size
 from benchmarks.wire import UnexpectedAnswer
+from tests.browser.conftest import CHROMIUM
 from tests.repository.tree import ROOT
 
 TINY = Size(
-    ticket_seconds=0.2, fanout_seconds=0.3, publish_seconds=0.2, redemptions=4, warm_up_requests=2, clients=0.002
+    ticket_seconds=0.2,
+    fanout_seconds=0.3,
+    publish_seconds=0.2,
+    redemptions=4,
+    warm_up_requests=2,
+    browser_seconds=1.2,
+    clients=0.002,
 )
 MEASUREMENTS = {
     # What differs on PostgreSQL is the server, not the measurement, and not every machine that runs this has one.
@@ -54,6 +62,14 @@ def test_a_benchmark_that_stops_its_server_loses_nobody(name: str) -> None:
     ways = ("lost", "received twice", "streams without stream-end", "streams broken off")
     assert {way: measured[way] for way in ways if measured.get(way)} == {}
     assert len(measured) > 4
+
+
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"needs {CHROMIUM}")
+def test_the_console_in_a_browser_shows_every_event_once_while_it_is_measured() -> None:
+    ((_, figures),) = suite.SUITE["browser"].run(TINY, lambda text: None).items()
+    measured = values(figures)
+    assert (measured["events shown"], measured["lost"], measured["shown twice"]) == (480, 0, 0)
+    assert min(measured[name] for name in ("main thread busy", "JavaScript heap at the end", "DOM nodes, most")) > 0
 
 
 @pytest.mark.parametrize("name", catalogue.ALL)

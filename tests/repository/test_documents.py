@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from events import metrics as events_metrics
 from gateway import metrics as gateway_metrics
+from operator_api import metrics as chat_metrics
 from tests.repository import tree
 from tests.repository.tree import ROOT
 from vx11_site import __version__, server
@@ -38,7 +39,7 @@ def test_every_setting_a_document_names_exists(path: Path) -> None:
 def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
     exist = {
         f"{metric._name}_total" if isinstance(metric, Counter) else metric._name
-        for module in (gateway_metrics, events_metrics, server)
+        for module in (gateway_metrics, events_metrics, chat_metrics, server)
         for metric in vars(module).values()
         if isinstance(metric, Counter | Gauge | Histogram)
     }

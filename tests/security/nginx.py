@@ -35,6 +35,7 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port};
+        {front_end}
         location / {{
             proxy_pass http://operator;
             proxy_http_version {http_version};
@@ -48,10 +49,18 @@ http {{
     }}
 }}
 """
+# A built front end beside the API, without the server behind knowing of it.
+FRONT_END = """
+        location /operator/ui/ {{
+            include /etc/nginx/mime.types;
+            alias {folder}/;
+            try_files $uri /operator/ui/index.html;
+        }}
+"""
 
 
 class PrivateNginx(PrivateServer):
-    """`caches=True`: keeps what may be kept, for whoever asks for the same URL.
+    """`caches=True`: keeps what may be kept, for whoever asks for the same URL. `front_end`: a folder that it serves.
 
     With HTTP/1.0 to the servers, which is nginx's default, an answer without a length comes in no chunks: nginx gathers
     it until its buffers are full, if nobody asks it not to. Version 1.1 keeps connections, which smugglers need.
@@ -64,6 +73,7 @@ class PrivateNginx(PrivateServer):
         error_level: str = "crit",
         caches: bool = False,
         http_version: str = "1.1",
+        front_end: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -78,6 +88,7 @@ class PrivateNginx(PrivateServer):
             servers=" ".join(f"server {address};" for address in addresses),
             port=self.port,
             cache="shared" if caches else "off",
+            front_end=FRONT_END.format(folder=front_end) if front_end else "",
         )
 
     def start(self) -> None:

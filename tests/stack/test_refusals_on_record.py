@@ -8,6 +8,7 @@ import pytest
 from tests.client import API, Client
 from tests.conftest import OwnStack
 from tests.metrics import metric
+from tests.stack.operators import close_window, operator
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
@@ -101,6 +102,14 @@ def test_what_is_over_a_limit_is_on_record_with_whose_it_was(own_stack: OwnStack
         stream.connected()
         assert client.stream_status(headers={"X-Correlation-Id": f"{marker}-b"}) == 429
     assert rows_of(stack, f"{marker}-b") == [["refused", "too_many_streams: streams", public_id]]
+
+
+def test_what_the_policy_refuses_is_on_record(stack: Stack, principal: Client, marker: str) -> None:
+    close_window(principal)
+    client, public_id = operator(stack)
+    said = client.post(f"{API}/chat", json={"message": "hello"}, headers={"X-Correlation-Id": marker})
+    assert said.status_code == 403
+    assert rows_of(stack, marker) == [["refused", "window_closed", public_id]]
 
 
 def test_what_was_counted_is_written_when_the_server_stops(own_stack: OwnStack, marker: str) -> None:

@@ -1,0 +1,23 @@
+"""The rules of WCAG 2.2, levels A and AA, that axe-core can judge by itself; what it is not sure of is not counted."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
+# Rows of a list that is drawn at the next picture, and the words that are written then.
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def broken_rules(page: Page, *, within: str | None = None) -> list[str]:
+    """One line for each element that breaks a rule: the rule, what it asks for, the element. Empty is what is wanted.
+
+    `within` is a selector: only what is inside counts, such as our part of a page that others have made.
+    """
+    page.evaluate(DRAWN)
+    options = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": list(RULES)}}
+    results = Axe().run(page, context=within, options=options)
+    return [
+        f"{rule['id']} ({rule['help']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
+        for rule in results.response["violations"]
+        for node in rule["nodes"]
+    ]
