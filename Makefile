@@ -16,6 +16,8 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 PYTEST := $(BIN)/python -m pytest
 # Each worker has servers of its own. File by file and in order, so that the browser's tests come last in both.
 TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# The tests of what operators do, which gateways forward.
+FORWARDED := windows chat modules operator_settings sessions errors bodies
 PACKAGES := vx11_site gateway events operator_api ledger
 
 # Settings of a public installation, for `manage.py check --deploy` and for tools that load the settings.
@@ -96,7 +98,7 @@ bandit: $(VENV)/.development
 # --- Test ---
 
 .PHONY: test
-test: test-embedded test-scaled ## the whole suite, on SQLite in one process, then on PostgreSQL and Redis in two
+test: test-embedded test-scaled test-split ## the whole suite: SQLite in one process, PostgreSQL and Redis in two, gateways and backends
 
 .PHONY: test-embedded
 test-embedded: test-machine ## the suite on SQLite, everything in process
@@ -106,6 +108,11 @@ test-embedded: test-machine ## the suite on SQLite, everything in process
 .PHONY: test-scaled
 test-scaled: test-machine ## the suite on a private PostgreSQL and Redis, with two servers
 	$(PYTEST) $(TWO_AT_A_TIME) --stack=scaled --ignore=tests/repository --ignore=tests/browser
+
+# What gateways forward, asked through them; all else is the same code as above.
+.PHONY: test-split
+test-split: test-machine ## the operators' API through two gateways and two backends
+	$(PYTEST) $(TWO_AT_A_TIME) --stack=split tests/roles $(addprefix tests/stack/test_,$(addsuffix .py,$(FORWARDED)))
 
 # Each of these tests breaks what is its own, so any may run beside any; the chaos takes a minute. How one server meets
 # rude clients does not depend on what it keeps its data in.
@@ -117,13 +124,24 @@ test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAO
 	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=scaled -m faults --ignore=tests/server
 
 # All of them, those that kill servers too. The table says which failed, so it is written after a failure as well.
+RECORD_CASES = $(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --catalogue=$(1) \
+	--record-cases=test-results/$(1)-$(2).json --stack=$(2)
+
 .PHONY: security-table
-security-table: RUN_CASES = -$(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --record-cases=test-results/cases
 security-table: test-machine ## docs/security-cases.md from a run of the tests it names, in both sizes
-	@rm -f test-results/cases-*.json
-	$(RUN_CASES)-embedded.json --stack=embedded
-	$(RUN_CASES)-scaled.json --stack=scaled --ignore=tests/browser
-	$(BIN)/python -m tests.security.table test-results/cases-embedded.json test-results/cases-scaled.json
+	@rm -f test-results/security-*.json
+	-$(call RECORD_CASES,security,embedded)
+	-$(call RECORD_CASES,security,scaled) --ignore=tests/browser
+	$(BIN)/python -m tests.cases.table security test-results/security-embedded.json test-results/security-scaled.json
+
+.PHONY: reliability
+reliability: test-machine ## docs/reliability.md from a run of the tests that break things, in both sizes
+	@rm -f test-results/reliability-*.json
+	-$(call RECORD_CASES,reliability,embedded)
+	-$(call RECORD_CASES,reliability,scaled)
+	-$(call RECORD_CASES,reliability,split) tests/roles
+	$(BIN)/python -m tests.cases.table reliability test-results/reliability-embedded.json \
+		test-results/reliability-scaled.json test-results/reliability-split.json
 
 .PHONY: fuzz
 fuzz: export FUZZ_SEED := $(or $(FUZZ_SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
@@ -147,7 +165,8 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 
 .PHONY: test-machine
 test-machine: $(VENV)/.development
-	@.ci/system-packages redis-server postgresql chromium nginx fonts-dejavu-core iproute2
+	@.ci/system-packages redis-server postgresql prometheus chromium nginx systemd openssl curl fonts-dejavu-core iproute2 \
+		pgbouncer faketime
 
 # --- Requirements ---
 

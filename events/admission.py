@@ -157,7 +157,8 @@ async def _ticket_and_holder(text: str, caller: Caller) -> tuple[tickets.Ticket,
     if ticket is None:
         raise await _bad_ticket(Refused("unknown or expired"), caller)
     try:
-        return ticket, await directory.named(ticket.principal_id, session_id=ticket.session_id)
+        holder = await directory.named(ticket.principal_id, session_id=ticket.session_id, ticket_id=ticket.public_id)
+        return ticket, holder
     except Refused as refused:
         raise await _bad_ticket(refused, caller, ticket.public_id) from None
 

@@ -129,6 +129,7 @@ def of_principal_in_time(public_id: str) -> PrincipalLife | None:
 _TITLES = {
     Action.TICKET_ISSUED: "Ticket issued",
     Action.TICKET_REDEEMED: "Ticket used",
+    Action.TICKET_REVOKED: "Ticket revoked",
     Action.REFUSED: "Refused",
     Action.STREAM_DISCONNECTED: "Disconnected by an administrator",
 }

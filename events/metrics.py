@@ -29,9 +29,17 @@ PUBLISH_TO_WRITE_SECONDS = Histogram(
 )
 
 RELAY_LAG_EVENTS = Gauge("vx11_relay_lag_events", "How far the relay was behind the log at its last look.")
+LOOKED_AT = Gauge("vx11_relay_looked_timestamp_seconds", "When the relay last compared itself with the log's head.")
 GAPS_FOUND = Counter("vx11_relay_gaps_found_total", "Times the relay saw that it had not heard of events.", ["by"])
 GAPS_HEALED = Counter("vx11_relay_gaps_healed_total", "Times it read what was missing from the log.")
 RESUBSCRIPTIONS = Counter("vx11_relay_resubscriptions_total", "Times the channel layer was joined anew.")
 TELLING_FAILED = Counter("vx11_relay_untold_total", "Messages to other processes that were dropped or failed.")
 LOG_HEAD = Gauge("vx11_log_head_seq", "Seq of the newest event, as of the last look.")
 LOG_OLDEST = Gauge("vx11_log_oldest_seq", "Seq of the oldest event that is still served, as of the last look.")
+
+# From zero on, so that the first one is an increase for those who watch.
+for _reason in ("expired", "epoch", "unknown"):
+    STREAMS_RESET.labels(_reason)
+for _by in ("message", "look"):
+    GAPS_FOUND.labels(_by)
+STREAMS_ENDED.labels("slow_consumer")

@@ -23,6 +23,7 @@ OUTBOX_LIMIT_ENTRIES = 5_000
 MESSAGE_LIMIT_BYTES = 512 * 1024
 SEND_WAIT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
+RENEW_WAIT_SECONDS = 3.0
 # A subscription that the other side has forgotten looks like silence, so it is made anew when others' events come
 # without a word; but not all the time, for other processes may just be unable to tell.
 RESUBSCRIBE_SECONDS = 10.0
@@ -84,7 +85,9 @@ class Neighbours:
                 self._subscribed_at = time.monotonic()
                 await self._hear(channel)
                 metrics.RESUBSCRIPTIONS.inc()
-                await self._layer.group_discard(GROUP, channel)
+                # With new connections: the old one may lead to a server that hangs, or is not the primary any more.
+                async with asyncio.timeout(RENEW_WAIT_SECONDS):
+                    await self._layer.flush()
             except Exception as error:  # noqa: BLE001 - as above
                 logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
                 # Else the layer would go on filling a queue that nobody empties any more.

@@ -5,7 +5,9 @@ layer (other processes' commits), and a look at the log's head every second, whi
 """
 
 import asyncio
+import contextvars
 import logging
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -75,7 +77,8 @@ class Relay:
             self._others = None if isinstance(layer, InMemoryChannelLayer) else Neighbours(layer, self._heard)
             if self._others is not None:
                 work += self._others.work()
-            self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
+            # In a context of their own: whoever asked first is not who their log lines are about.
+            self._tasks = [asyncio.create_task(coroutine, context=contextvars.Context()) for coroutine in work]
 
     async def stop(self) -> None:
         ending = set(self._tasks)
@@ -170,6 +173,7 @@ class Relay:
         head = await self._head(seen)
         metrics.LOG_HEAD.set(head.last_seq)
         metrics.LOG_OLDEST.set(head.oldest_seq)
+        metrics.LOOKED_AT.set(time.time())
         if head.epoch == self.hub.epoch and head.last_seq > self.hub.seq:
             await asyncio.sleep(LOOK_PATIENCE_SECONDS)
         here = self.hub.cursor

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import copy
 import logging
 import os
@@ -111,7 +112,8 @@ class Sessions:
     def start(self) -> None:
         """From now on say that this process lives, and look after its streams."""
         if self._keeper is None or self._keeper.done():
-            self._keeper = asyncio.create_task(self._keep())
+            # In a context of its own: what it logs is not about the request that opened the first stream.
+            self._keeper = asyncio.create_task(self._keep(), context=contextvars.Context())
 
     def open(self, stream: Stream) -> None:
         self._streams.add(stream)

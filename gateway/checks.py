@@ -10,7 +10,7 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.core import checks
 
-from gateway import deploy_checks, tokens
+from gateway import deploy_checks, role_checks, tokens
 
 # Paths that read or stream events; no setting may open them to the world.
 EVENT_PATHS = ("/operator/api/events", "/operator/api/v1/events")
@@ -23,7 +23,8 @@ def register() -> None:
     checks.register(ticket_lifetime, checks.Tags.security)
     checks.register(unknown_variables)
     checks.register(front_end)
-    for check in deploy_checks.ALL:
+    checks.register(role_checks.roles)
+    for check in (*deploy_checks.ALL, role_checks.backend_url):
         checks.register(check, checks.Tags.security, deploy=True)
 
 

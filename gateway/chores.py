@@ -23,6 +23,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils.module_loading import autodiscover_modules
 
+from gateway import metrics
 from gateway.models import Chore
 from ledger.faults import DATABASE_FAULTS
 
@@ -61,6 +62,9 @@ _registered: dict[str, _Registered] = {}
 def register(name: str, work: Work, *, every_seconds: int = HOUR_SECONDS) -> None:
     """Have it done about so often. The work returns in a few words what came of it."""
     _registered[name] = _Registered(work, every_seconds)
+    for outcome in ("done", "failed", "stopped"):
+        # From zero on, so that the first failure is an increase for those who watch.
+        metrics.CHORES_ENDED.labels(name, outcome)
 
 
 def intervals() -> dict[str, int]:
@@ -165,8 +169,18 @@ class Scheduler:
         except Exception as error:
             outcome = f"failed: {type(error).__name__}"
             logger.exception("chore failed name=%s", name)
+        _count(name, outcome)
         claim.end(outcome, due_in_seconds=due_in_seconds)
         logger.info("chore ended name=%s outcome=%s", name, outcome)
+
+
+def _count(name: str, outcome: str) -> None:
+    kind = outcome.partition(":")[0]
+    if kind in ("stopped", "failed"):
+        metrics.CHORES_ENDED.labels(name, kind).inc()
+        return
+    metrics.CHORES_ENDED.labels(name, "done").inc()
+    metrics.CHORE_DONE_AT.labels(name).set_to_current_time()
 
 
 def _in(seconds: int) -> CombinedExpression:

@@ -41,11 +41,15 @@ def age(text: str) -> timedelta:
 
 
 class Progress:
-    """Counts what is deleted and says so: a line that is rewritten on a terminal, else a plain one now and then."""
+    """Counts what is deleted and says so: a line that is rewritten on a terminal, else a plain one now and then.
 
-    def __init__(self, out: OutputWrapper, planned: Counts) -> None:
+    `done` says what became of it, if it was not deleted.
+    """
+
+    def __init__(self, out: OutputWrapper, planned: Counts, *, done: str = "deleted") -> None:
+        self._done = done
         self._out = out
-        self._planned = planned
+        self.planned = planned
         self._live = out.isatty()
         self._pause_seconds = REDRAW_SECONDS if self._live else PLAIN_LINE_SECONDS
         self._drawn_at = time.monotonic()
@@ -57,7 +61,7 @@ class Progress:
         if now - self._drawn_at < self._pause_seconds:
             return
         self._drawn_at = now
-        line = f"{name}: {self.deleted[name]} of {max(self._planned.get(name, 0), self.deleted[name])} deleted"
+        line = f"{name}: {self.deleted[name]} of {max(self.planned.get(name, 0), self.deleted[name])} {self._done}"
         if self._live:
             # A line that wraps could not be drawn over.
             self._out.write(CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1], ending="")

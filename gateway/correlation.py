@@ -2,4 +2,6 @@
 
 import contextvars
 
-current: contextvars.ContextVar[str] = contextvars.ContextVar("correlation_id", default="-")
+# What stands in lines that belong to no request.
+NONE = "-"
+current: contextvars.ContextVar[str] = contextvars.ContextVar("correlation_id", default=NONE)

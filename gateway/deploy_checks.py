@@ -142,7 +142,8 @@ def _plain(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ipaddress.
 
 def redis(app_configs: Apps, **kwargs: Any) -> Messages:
     parts = urlsplit(settings.REDIS_URL)
-    if not settings.REDIS_URL or parts.scheme == "unix" or is_here(parts.hostname):
+    sentinels: list[str | None] = [host for host, _ in settings.REDIS.sentinels] if settings.REDIS else []
+    if not settings.REDIS_URL or parts.scheme == "unix" or all(map(is_here, sentinels or [parts.hostname])):
         return []
     if not parts.password:
         message = "VX11_REDIS_URL names another host and no password: whoever reaches it makes tickets of anybody."

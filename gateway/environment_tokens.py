@@ -15,7 +15,10 @@ def register() -> None:
     """Make the database agree with VX11_PRINCIPAL_TOKEN and VX11_SERVICE_TOKEN.
 
     A token that an administrator revoked stays revoked: only one that had left the environment comes back.
+    A backend leaves that to its gateways: what it is not given would be disabled for them too.
     """
+    if settings.ROLE == "backend":
+        return
     given = {"principal": settings.PRINCIPAL_TOKENS, "service": settings.SERVICE_TOKENS}
     kinds = {tokens.digest(text): kind for kind, texts in given.items() for text in texts}
     with transaction.atomic():

@@ -70,6 +70,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "internal_error": (500, "Something went wrong here. Tell the operators the correlation id."),
     "dependency_unavailable": (503, "Something this needs is away; try again shortly."),
     "draining": (503, "This server is about to stop and opens no more streams; try again, another one will answer."),
+    "backend_unavailable": (503, "The part of this server that does this is away; try again shortly."),
     "at_capacity": (503, "The server is full; try again shortly."),
 }
 # Where the front ends in the field expect another word in `detail` than in `reason`.

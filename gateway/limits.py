@@ -246,8 +246,9 @@ def _shared() -> FixedWindowRateLimiter | None:
 
 @functools.lru_cache(maxsize=1)
 def _windows_in(client: "redis.Redis") -> FixedWindowRateLimiter:
+    # The pool knows where Redis is; the URL is only read for its kind.
     pool = client.connection_pool
-    return FixedWindowRateLimiter(RedisWindows(settings.REDIS_URL, connection_pool=pool, key_prefix=REDIS_PREFIX))
+    return FixedWindowRateLimiter(RedisWindows("redis://", connection_pool=pool, key_prefix=REDIS_PREFIX))
 
 
 limiter = Limiter()

@@ -18,6 +18,8 @@ from gateway.errors import Refusal, refusal_for, respond
 ANY_HOST_PATHS = frozenset({"/health", "/ready"})
 PAGE_METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 DOCUMENTS_PREFIX = "/operator/api/docs/"
+# Where a backend serves its gateways.
+BACKEND_PREFIX = "/api/"
 CACHEABLE_PREFIX = "/static/"
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -64,7 +66,7 @@ class EdgeMiddleware:
 
 def _is_page(path: str) -> bool:
     """Endpoints of the API know better which methods they take."""
-    return path.startswith(DOCUMENTS_PREFIX) or not path.startswith(cors.API_PREFIX)
+    return path.startswith(DOCUMENTS_PREFIX) or not path.startswith((cors.API_PREFIX, BACKEND_PREFIX))
 
 
 def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:

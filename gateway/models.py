@@ -1,6 +1,6 @@
 """Tables of rights and their audit, and of what is done now and then.
 
-RightsVersion (one row), AccessToken, EndedSession, EndedStream, TokenAudit (append-only), Chore.
+RightsVersion (one row), AccessToken, EndedSession, EndedStream, EndedTicket, TokenAudit (append-only), Chore.
 """
 
 import uuid
@@ -164,6 +164,16 @@ class EndedStream(models.Model):
             )
 
 
+class EndedTicket(models.Model):
+    """A ticket that was revoked before anybody used it: no process opens a stream for it any more."""
+
+    ticket_id = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.ticket_id
+
+
 class AuditIsFinal(Exception):
     """Somebody tried to change or delete an audit row."""
 
@@ -197,6 +207,7 @@ class TokenAudit(models.Model):
         TOKEN_DELETED = "token_deleted"  # noqa: S105 - as above
         TICKET_ISSUED = "ticket_issued"
         TICKET_REDEEMED = "ticket_redeemed"
+        TICKET_REVOKED = "ticket_revoked"
         REFUSED = "refused"
         STREAM_DISCONNECTED = "stream_disconnected"
         SIGNED_IN = "signed_in"

@@ -96,15 +96,18 @@ class Snapshot:
     ended_sessions: frozenset[str] = frozenset()
     # Ended by an administrator.
     ended_streams: frozenset[str] = frozenset()
+    ended_tickets: frozenset[str] = frozenset()
 
     def with_token(self, text: str) -> Principal:
         """The principal of a token text. Raises Refused."""
         return _admitted(self.by_digest.get(tokens.digest(text)))
 
-    def with_public_id(self, public_id: str, *, session_id: str = "") -> Principal:
+    def with_public_id(self, public_id: str, *, session_id: str = "", ticket_id: str = "") -> Principal:
         """The principal with this public id, in this session if it is a console user's. Raises Refused."""
         if session_id in self.ended_sessions:
             raise Refused("signed out", public_id)
+        if ticket_id in self.ended_tickets:
+            raise Refused("ticket revoked", public_id)
         principal = _admitted(self.by_public_id.get(public_id))
         return dataclasses.replace(principal, session_id=session_id) if session_id else principal
 
@@ -128,12 +131,12 @@ class Directory:
         """The principal of a console user. Raises Refused, LedgerUnavailable."""
         return await self.named(sessions.principal_id(user_id), session_id=sessions.session_id(session_key))
 
-    async def named(self, public_id: str, *, session_id: str = "") -> Principal:
+    async def named(self, public_id: str, *, session_id: str = "", ticket_id: str = "") -> Principal:
         """As Snapshot.with_public_id, for a principal that another process may have met first."""
         snapshot = await self.current()
         if public_id not in snapshot.by_public_id:
             snapshot = await self._after_miss()
-        return snapshot.with_public_id(public_id, session_id=session_id)
+        return snapshot.with_public_id(public_id, session_id=session_id, ticket_id=ticket_id)
 
     async def current(self) -> Snapshot:
         """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
@@ -221,7 +224,8 @@ def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
             generation=sessions.generation(user),
         )
         by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
-    snapshot = Snapshot(version, by_digest, by_public_id, sessions.ended(), sessions.ended_streams())
+    ended = (sessions.ended(), sessions.ended_streams(), sessions.ended_tickets())
+    snapshot = Snapshot(version, by_digest, by_public_id, *ended)
     return known if known == snapshot else snapshot
 
 

@@ -55,16 +55,16 @@ class Endpoint(APIView):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         self.args, self.kwargs, self.headers = args, kwargs, {}
+        self.caller = caller_of(request)
         try:
             handler = self._handler_of(request.method or "")
-            self.caller = caller_of(request)
             # A browser's preflight brings no credential.
             if not self.is_public(request.path, request.method or "") and request.method != "OPTIONS":
                 await self._admit(request)
             # DRF's Request would parse and authenticate a second time; handlers get Django's.
             response: HttpResponseBase = await handler(request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
-            note_refusal(error, caller_of(request), principal_id=self.principal.public_id if self.principal else "")
+            note_refusal(error, self.caller, principal_id=self.principal.public_id if self.principal else "")
             return respond(refusal_for(error), correlation_id_of(request))
         return response
 
@@ -80,11 +80,14 @@ class Endpoint(APIView):
         return HttpResponse(status=204, headers={"Allow": self._allow()})
 
     async def _admit(self, request: HttpRequest) -> None:
-        self.principal = await principal_of(request, self.caller)
+        self.principal = await self._identify(request)
         if self.principal.kind not in self.kinds:
             raise Refusal("insufficient_scope", title=f"A {self.principal.kind} token may not do this.")
         method = "GET" if request.method == "HEAD" else request.method or ""
         require(self.principal, self.scopes.get(method))
+
+    async def _identify(self, request: HttpRequest) -> Principal:
+        return await principal_of(request, self.caller)
 
     def _handler_of(self, method: str) -> Callable[..., Awaitable[HttpResponseBase]]:
         name = "get" if method == "HEAD" else method.lower()
@@ -94,7 +97,7 @@ class Endpoint(APIView):
         return handler
 
     def _allow(self) -> str:
-        allowed = [name.upper() for name in self.http_method_names if hasattr(self, name)]
+        allowed = [name.upper() for name in self.http_method_names if hasattr(self, name) and name != "head"]
         return ", ".join(allowed + ["HEAD"] * ("GET" in allowed))
 
 

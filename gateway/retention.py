@@ -31,6 +31,7 @@ from gateway.models import (
     AccessToken,
     EndedSession,
     EndedStream,
+    EndedTicket,
     RightsVersion,
     TokenAudit,
     TokenAuditQuerySet,
@@ -162,7 +163,7 @@ def _delete_tokens(rows: Rows) -> int:
     return rows.delete()[1].get(AccessToken._meta.label, 0)
 
 
-def _past_use(model: type[EndedSession] | type[EndedStream]) -> Callable[[datetime], Rows]:
+def _past_use(model: type[EndedSession | EndedStream | EndedTicket]) -> Callable[[datetime], Rows]:
     """Whatever the retention: nothing outlives them by more than the life of a ticket and of a stream."""
 
     def rows(_before: datetime) -> Rows:
@@ -186,5 +187,6 @@ keep_no_longer("audit rows", _old_audit, order="at", delete=_delete_audit)
 keep_no_longer("dead tokens", _dead_tokens, order="created_at", delete=_delete_tokens)
 keep_no_longer("signed-out sessions", _past_use(EndedSession), order="at")
 keep_no_longer("disconnected streams", _past_use(EndedStream), order="at")
+keep_no_longer("revoked tickets", _past_use(EndedTicket), order="at")
 keep_no_longer("expired sign-ins", _expired_sign_ins, order="expire_date")
 chores.register("purge_tokens", _purge_as_chore)

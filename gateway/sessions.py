@@ -1,4 +1,4 @@
-"""Console sessions as principals: how they are named, and what was ended of them and of streams."""
+"""Console sessions as principals: how they are named; and what was ended of sessions, streams and tickets."""
 
 from datetime import datetime, timedelta
 
@@ -8,9 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from gateway.models import EndedSession, EndedStream, RightsVersion
+from gateway.models import EndedSession, EndedStream, EndedTicket, RightsVersion
 
 ID_LENGTH = 20
+# Clocks of several machines may differ by so much.
+TICKET_MEMORY_LEAST = timedelta(minutes=5)
 
 
 def principal_id(user_id: int) -> str:
@@ -36,6 +38,12 @@ def ended() -> frozenset[str]:
 def ended_streams() -> frozenset[str]:
     """The streams that an administrator ended and that may still be open somewhere."""
     return frozenset(EndedStream.objects.filter(at__gte=memory_begins()).values_list("stream_id", flat=True))
+
+
+def ended_tickets() -> frozenset[str]:
+    """The tickets that were revoked and whose time may not be over yet."""
+    begins = timezone.now() - TICKET_MEMORY_LEAST - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
+    return frozenset(EndedTicket.objects.filter(at__gte=begins).values_list("ticket_id", flat=True))
 
 
 def end(session_key: str) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import itertools
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from gateway import tokens
 from gateway.filters import Selection
 from gateway.limits import address_group, limiter
 from gateway.principals import Principal
-from gateway.store import FAULTS, ask, the_store
+from gateway.store import FAULTS, ask, the_redis, the_store
 from gateway.ticket_cache import TicketLocMemCache
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ KEY_PREFIX = "vx11:sse_token:"
 USED_PREFIX = "vx11:used_ticket:"
 # How far valid tickets are counted.
 COUNT_LIMIT = 100_000
+# Read at a time when tickets are taken out of the store.
+REMOVE_KEYS = 500
 # Written to find out whether the store takes anything.
 PROBE_KEY = "vx11:probe"
 PROBE_SECONDS = 5
@@ -123,6 +126,23 @@ async def check() -> None:
 async def count() -> int:
     """How many tickets are valid now, counted to COUNT_LIMIT. Raises StoreUnavailable."""
     return await ask(_count)
+
+
+def remove(public_ids: Collection[str]) -> int:
+    """Take these out of the shared store; how many were there. Raises what the store raises; synchronous.
+
+    Without Redis they are in another process's memory, which this one cannot reach.
+    """
+    store, client, removed = the_store(), the_redis(), 0
+    if client is None:
+        return removed
+    keys = (key.decode() for key in client.scan_iter(f"{KEY_PREFIX}*", count=REMOVE_KEYS))
+    while batch := list(itertools.islice(keys, REMOVE_KEYS)):
+        found = store.get_many(batch)
+        ours = [key for key, value in found.items() if isinstance(value, dict) and value.get("id") in public_ids]
+        # One by one: only what a key's deletion says tells that nobody else was quicker.
+        removed += sum(1 for key in ours if store.delete(key))
+    return removed
 
 
 def _count() -> int:

@@ -5,6 +5,7 @@ saves the handshake.
 """
 
 import asyncio
+import contextvars
 import functools
 import threading
 from collections.abc import Callable
@@ -40,7 +41,9 @@ class Reader:
             raise LedgerUnavailable("too many reads are waiting")
         if self._pool is None:
             self._pool = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="ledger-reader")
-        call = functools.partial(_read_twice, functools.partial(function, *args, **kwargs))
+        read = functools.partial(function, *args, **kwargs)
+        # With the caller's context: what is logged in the thread carries the request's id.
+        call = functools.partial(contextvars.copy_context().run, _read_twice, read)
         self._waiting += 1
         try:
             async with asyncio.timeout(READ_WAIT_SECONDS):

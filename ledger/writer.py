@@ -6,6 +6,7 @@ with the list of its units, and commits. So a commit (an fsync) is paid once for
 
 import asyncio
 import atexit
+import contextvars
 import dataclasses
 import logging
 import random
@@ -17,6 +18,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from ledger import metrics
 from ledger.faults import DATABASE_FAULTS, LedgerUnavailable
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ class _Waiting:
     size_bytes: int
     future: "asyncio.Future[Any] | None"
     loop: asyncio.AbstractEventLoop | None
+    # Of the request that brought it: what is logged while it is written carries that request's id.
+    context: contextvars.Context
 
     @property
     def abandoned(self) -> bool:
@@ -81,7 +85,7 @@ class Writer:
             raise RuntimeError("writer.commit() inside a transaction would wait for itself")
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._enqueue(_Waiting(function, unit, rows, size_bytes, future, loop))
+        self._enqueue(_Waiting(function, unit, rows, size_bytes, future, loop, contextvars.copy_context()))
         try:
             async with asyncio.timeout(COMMIT_WAIT_SECONDS):
                 return await future
@@ -91,8 +95,9 @@ class Writer:
     def write_behind(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> bool:
         """Hand a unit over without waiting; False if the queue is full and it was dropped (and logged)."""
         try:
-            self._enqueue(_Waiting(function, unit, rows, size_bytes, None, None))
+            self._enqueue(_Waiting(function, unit, rows, size_bytes, None, None, contextvars.copy_context()))
         except LedgerUnavailable:
+            metrics.LOST_ROWS.inc(rows)
             logger.error("dropped a row written behind: the write queue is full")
             return False
         return True
@@ -113,6 +118,7 @@ class Writer:
             self._queue.append(waiting)
             self._queued_rows += waiting.rows
             self._queued_bytes += waiting.size_bytes
+            metrics.WAITING_ROWS.set(self._queued_rows)
             if self._thread is None:
                 self._closing = False
                 self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -153,6 +159,7 @@ class Writer:
                 self._queued_bytes -= waiting.size_bytes
                 rows += waiting.rows
                 batch.append(waiting)
+            metrics.WAITING_ROWS.set(self._queued_rows)
             return batch
 
     def _write_batch(self, batch: list[_Waiting]) -> None:
@@ -160,6 +167,7 @@ class Writer:
         try:
             outcomes = self._write_twice(groups)
         except DATABASE_FAULTS as error:
+            metrics.FAILED_WRITES.inc(len(batch))
             logger.error("the database did not take %d writes: %s", len(batch), error)
             outcomes = [
                 (waiting, LedgerUnavailable("the database did not take the write"))
@@ -178,7 +186,7 @@ class Writer:
 
     def _write(self, groups: _Groups) -> list[tuple[_Waiting, Any]]:
         try:
-            with transaction.atomic(self._using, durable=True):
+            with metrics.BATCH_SECONDS.time(), transaction.atomic(self._using, durable=True):
                 return [pair for function, group in groups for pair in _call(function, group)]
         except DATABASE_FAULTS:
             raise
@@ -190,7 +198,7 @@ class Writer:
         """One bad unit fails alone: its error is its own outcome."""
         try:
             with transaction.atomic(self._using, durable=True):
-                return _call(function, [waiting])[0]
+                return waiting.context.run(_call, function, [waiting])[0]
         except DATABASE_FAULTS:
             raise
         except Exception as error:  # noqa: BLE001 - not swallowed: the caller that brought the unit gets it
@@ -218,6 +226,7 @@ def _settle(outcomes: list[tuple[_Waiting, Any]]) -> None:
         elif isinstance(outcome, Exception):
             lost.append((waiting.rows, outcome))
     if lost:
+        metrics.LOST_ROWS.inc(sum(rows for rows, _ in lost))
         logger.error("%d rows written behind were lost, the first by: %s", sum(rows for rows, _ in lost), lost[0][1])
     for loop, pairs in by_loop.items():
         if not loop.is_closed():

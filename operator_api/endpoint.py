@@ -1,14 +1,27 @@
-"""The ground of the views here: the process's upkeep runs from the first request on, whichever server serves it."""
+"""The ground of the views here: in one process, or in a backend with a gateway before it (docs/roles.md).
 
+All roles have the same views, so methods, kinds of caller and scopes are checked by the same lines at both.
+The process's upkeep runs from the first request on, whichever server serves it.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from gateway.authentication import note_refusal
+from gateway import delegation
+from gateway.authentication import Caller, note_refusal, refused_credential, require, with_header
+from gateway.delegation import Delegation
 from gateway.errors import Refusal
 from gateway.limits import limiter
+from gateway.module_names import is_module_name
+from gateway.principals import Principal, Refused, directory
 from gateway.rest import Endpoint, answer
 from gateway.schema import Json, component
+from gateway.upstream import BackendUnavailable, Question, the_backend
 from operator_api.modules import BACKEND, OFF_BY_POLICY
 from operator_api.upkeep import the_upkeep
 from operator_api.windows import Actor
@@ -19,12 +32,67 @@ EVERYBODY = frozenset({"principal", "session", "service"})
 BY_POLICY: dict[Any, Json] = {(403, "application/json"): component("OffByPolicy")}
 
 
+# Where the gateway has these endpoints; a backend has them under /api/ alone. The longest first.
+PREFIXES = ("/operator/api/v1/", "/operator/api/")
+# The headers of a request that these endpoints read, besides those that the gateway itself has read.
+FORWARDED_HEADERS = ("Content-Type", "Content-Encoding", "Idempotency-Key")
+# How a request says that a gateway has forwarded it. A VX11_BACKEND_URL that leads back to a gateway would else make
+# one request go round until its time is over.
+FORWARDED = "1.1 vx11-gateway"
+
+
 class OperatorEndpoint(Endpoint):
+    # At a backend, once the gateway's own token is accepted: for whom it asks.
+    _answers = ""
+
     async def dispatch(  # type: ignore[override]  # as in Endpoint
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         the_upkeep().start()
-        return await super().dispatch(request, *args, **kwargs)
+        response = await super().dispatch(request, *args, **kwargs)
+        if self._answers:
+            response.headers[delegation.OPERATOR] = self._answers
+        return response
+
+    async def without_backend(self) -> HttpResponse:
+        """What a gateway answers while its backend is away. Raises Refusal."""
+        raise Refusal("backend_unavailable")
+
+    def _handler_of(self, method: str) -> Callable[..., Awaitable[HttpResponseBase]]:
+        handler = super()._handler_of(method)
+        return self._forward if settings.ROLE == "gateway" and method != "OPTIONS" else handler
+
+    async def _forward(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """The backend's answer. The caller is known and may call; whether he may do this, it looks at once more."""
+        if FORWARDED in request.headers.get("Via", ""):
+            raise Refusal("backend_unavailable", title="VX11_BACKEND_URL leads to a gateway.")
+        question = _question(request, self.principal, self.caller)
+        try:
+            reply = await the_backend().ask(question)
+        except BackendUnavailable:
+            return await self.without_backend()
+        return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
+
+    async def _identify(self, request: HttpRequest) -> Principal:
+        if settings.ROLE != "backend":
+            return await super()._identify(request)
+        raw = request.scope["headers"] if isinstance(request, ASGIRequest) else ()
+        service = await with_header(raw, self.caller)
+        if service is None:
+            raise Refusal("missing_token")
+        require(service, delegation.FORWARD)
+        delegated = delegation.read(raw)
+        self._answers = delegation.NOBODY if delegated is None else delegated.public_id
+        return service if delegated is None else await self._operator(delegated)
+
+    async def _operator(self, delegated: Delegation) -> Principal:
+        """Whom the gateway asks for, with the rights that both know of. Raises Refusal, LedgerUnavailable."""
+        self.caller = dataclasses.replace(self.caller, address=delegated.address)
+        try:
+            principal = await directory.named(delegated.public_id, session_id=delegated.session_id)
+        except Refused as refused:
+            raise await refused_credential("main_auth_failed", refused, self.caller) from None
+        return dataclasses.replace(principal, scopes=principal.scopes & delegated.scopes)
 
     @property
     def actor(self) -> Actor:
@@ -52,3 +120,20 @@ class OperatorEndpoint(Endpoint):
             "reason": refusal.reason,
         }
         return answer(body, refusal.status)
+
+
+def _question(request: HttpRequest, principal: Principal | None, caller: Caller) -> Question:
+    """Nothing of the request but what these endpoints read. Raises Refusal for a path that another could be made of."""
+    prefix = next(prefix for prefix in PREFIXES if request.path.startswith(prefix))
+    path = request.path.removeprefix(prefix)
+    if not all(is_module_name(part) and part.strip(".") for part in path.split("/")):
+        raise Refusal("not_found")
+    headers = {name: request.headers[name] for name in FORWARDED_HEADERS if name in request.headers}
+    headers |= {"X-Correlation-Id": caller.correlation_id, "Via": FORWARDED}
+    asked_by = delegation.NOBODY
+    if principal is not None:
+        delegated = Delegation.of(principal, caller.address)
+        headers |= delegated.headers()
+        asked_by = delegated.public_id
+    method = "GET" if request.method == "HEAD" else request.method or ""
+    return Question(method, path, request.META["QUERY_STRING"], headers, request.body, asked_by)

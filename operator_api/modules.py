@@ -25,6 +25,7 @@ BUILT_IN = {
     **dict.fromkeys(("switch", "hermes", "hormiguero", "manifestator", "spawner"), OPTIONAL),
     BACKEND: OPERATOR,
 }
+STORE_UNAVAILABLE, BACKEND_UNAVAILABLE = "window_store_unavailable", "backend_unavailable"
 # Modules publish when something happens, which may be seldom; probes come every few seconds.
 PUBLISHED_FRESH_SECONDS = 300
 PROBED_FRESH_SECONDS = 60
@@ -40,6 +41,8 @@ class Surroundings:
     store_up: bool
     cache_up: bool
     opened: Collection[str] | None
+    # Why the window store cannot be asked, if it is not up.
+    away: str = STORE_UNAVAILABLE
 
 
 def read() -> tuple[datetime, Sequence[Module]]:
@@ -74,7 +77,9 @@ def state_of(module: Module, around: Surroundings) -> State:
 def _own_state(name: str, around: Surroundings) -> tuple[str, str | None] | None:
     """Of what this process is or asks in every request anyway."""
     if name == WINDOW_STORE and not around.store_up:
-        return DOWN, "window_store_unavailable"
+        return DOWN, around.away
+    if name == BACKEND and around.away == BACKEND_UNAVAILABLE:
+        return DOWN, around.away
     if name == CACHE and not around.cache_up:
         return DOWN, "cache_unavailable"
     return (UP, None) if name in (WINDOW_STORE, CACHE, GATEWAY, BACKEND) else None
@@ -82,7 +87,7 @@ def _own_state(name: str, around: Surroundings) -> tuple[str, str | None] | None
 
 def _state(module: Module, around: Surroundings) -> tuple[str, str | None]:
     if not around.store_up:
-        return UNKNOWN, "window_store_unavailable"
+        return UNKNOWN, around.away
     if module.category == OPTIONAL and module.name not in (around.opened or ()):
         return OFF_BY_POLICY, "outside_window"
     probed = _is_fresh(module.probed_at, around.now, PROBED_FRESH_SECONDS)

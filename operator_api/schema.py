@@ -167,7 +167,7 @@ SCHEMAS: dict[str, Json] = {
     "Health": exactly(status={"const": "ok"}, module={"type": "string"}, version={"type": "string"}),
     "Ready": exactly(
         status={"const": "ok"},
-        degraded={"type": "array", "items": {"const": "cache"}, "description": "What is away and can be done without."},
+        degraded={"type": "array", "items": {"enum": ["cache", "backend"]}, "description": "Away, and not needed."},
     ),
 }
 

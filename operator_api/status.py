@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from events.entries import timestamp
@@ -13,11 +14,12 @@ from events.relay import the_relay
 from events.sessions import the_sessions
 from gateway import metrics, tickets
 from gateway.store import StoreUnavailable
+from gateway.upstream import the_backend
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from operator_api import modules, windows
 from operator_api.models import Module
-from operator_api.modules import CORE, DOWN, OPERATOR, OPTIONAL, State, Surroundings, state_of
+from operator_api.modules import BACKEND_UNAVAILABLE, CORE, DOWN, OPERATOR, OPTIONAL, State, Surroundings, state_of
 
 # A look takes a few milliseconds. One that takes longer hangs at something, and the next does not wait for it: every
 # answer is there within two seconds.
@@ -113,6 +115,15 @@ async def _look() -> Look:
     return Look(window, {row.name: state_of(row, around) for row in rows})
 
 
+async def look_without_backend() -> Look:
+    """What a gateway can say by itself. It could read the window's row, but not whether anything acts on it."""
+    window = {**windows.closed(windows.DEGRADED, reason=BACKEND_UNAVAILABLE), "cursor": ""}
+    around = Surroundings(
+        timezone.now(), store_up=False, cache_up=await _cache_up(), opened=None, away=BACKEND_UNAVAILABLE
+    )
+    return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
+
+
 async def readiness() -> tuple[bool, dict[str, Any]]:
     """Whether this process should get requests, and what is missing."""
     if the_sessions().draining:
@@ -121,7 +132,11 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
     cache_up, relaying = await asyncio.gather(_cache_up(), _relaying())
     if not relaying:
         return False, {"unavailable": ["database"]}
-    return True, {"status": "ok", "degraded": [] if cache_up else ["cache"]}
+    degraded = [] if cache_up else ["cache"]
+    if settings.ROLE == "gateway" and the_backend().is_away:
+        # Streams and publishing go on, so this process should still get them.
+        degraded.append("backend")
+    return True, {"status": "ok", "degraded": degraded}
 
 
 async def _relaying() -> bool:

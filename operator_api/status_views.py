@@ -17,7 +17,7 @@ from operator_api.chat import WindowClosed
 from operator_api.endpoint import BY_POLICY, EVERYBODY, OperatorEndpoint
 from operator_api.fields import Fields
 from operator_api.operator_settings import Kept
-from operator_api.status import look
+from operator_api.status import look, look_without_backend
 
 
 class StatusView(OperatorEndpoint):
@@ -29,6 +29,9 @@ class StatusView(OperatorEndpoint):
     async def get(self, request: HttpRequest) -> HttpResponse:
         """The window and every module in a word. Answers also when the database is away, and says so."""
         return answer((await look()).status())
+
+    async def without_backend(self) -> HttpResponse:
+        return answer((await look_without_backend()).status())
 
 
 class ModulesView(OperatorEndpoint):

@@ -9,6 +9,8 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from django.conf import settings
+
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from ledger.writer import writer
@@ -21,6 +23,9 @@ logger = logging.getLogger(__name__)
 EXPIRY_LOOK_SECONDS = 1.0
 # Nobody waits for it: the message was written a minute and a half ago.
 UNANSWERED_LOOK_SECONDS = 5.0
+
+
+Duty = Callable[[], Awaitable[None]]
 
 
 class Upkeep:
@@ -36,12 +41,14 @@ class Upkeep:
         for task in self._tasks:
             task.cancel()
         listen()
-        duties = (
+        duties: tuple[tuple[Duty, float], ...] = (
             (expire_windows, EXPIRY_LOOK_SECONDS),
             (write_sightings, WRITE_SECONDS),
-            (probe_modules, WRITE_SECONDS),
             (give_up_messages, UNANSWERED_LOOK_SECONDS),
         )
+        if settings.ROLE != "gateway":
+            # Modules are in the backend's network; what the world can reach must not reach them.
+            duties += ((probe_modules, WRITE_SECONDS),)
         self._tasks = [asyncio.create_task(_again_and_again(duty, seconds)) for duty, seconds in duties]
 
     async def stop(self) -> None:
@@ -72,7 +79,7 @@ async def give_up_messages() -> None:
         metrics.UNANSWERED.inc(await writer.commit(chat.give_up_many, responder.NO_ANSWER))
 
 
-async def _again_and_again(duty: Callable[[], Awaitable[None]], seconds: float) -> None:
+async def _again_and_again(duty: Duty, seconds: float) -> None:
     while True:
         # Processes that were started together must not all look at once.
         await asyncio.sleep(seconds * random.uniform(0.8, 1.0))

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from gateway.breaker import Breaker
+from gateway.upstream import no_cookies
 from operator_api import metrics
-from operator_api.breaker import Breaker
 from operator_api.models import ChatMessage
 
 CONNECT_SECONDS = 2.0
@@ -39,6 +40,8 @@ class Upstream:
             # The token is for this address alone, and so is what operators write.
             follow_redirects=False,
             trust_env=False,
+            # Whoever asks next is somebody else.
+            cookies=no_cookies(),
         )
 
     async def ask(self, message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> str:
@@ -46,7 +49,8 @@ class Upstream:
         if self._asking >= CONCURRENT_QUESTIONS:
             metrics.NOT_ASKED.labels("busy").inc()
             raise UpstreamAway("too many questions wait for an answer")
-        if not self._breaker.allows():
+        turn = self._breaker.turn()
+        if turn is None:
             metrics.NOT_ASKED.labels("breaker").inc()
             raise UpstreamAway("it failed too often of late")
         self._asking += 1
@@ -55,19 +59,19 @@ class Upstream:
         try:
             async with asyncio.timeout(ANSWER_LIMIT_SECONDS):
                 text = await self._post(_question(message, metadata, correlation_id), correlation_id)
-            self._breaker.succeeded()
+            turn.succeeded()
             outcome = "answered"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
-            self._breaker.failed()
+            turn.failed()
             outcome = "failed"
             raise UpstreamAway(f"{type(error).__name__}: {error}"[:200]) from None
         except BaseException:
-            self._breaker.gave_up()
+            turn.gave_up()
             raise
         finally:
             self._asking -= 1
             metrics.UPSTREAM_SECONDS.labels(outcome).observe(time.perf_counter() - started)
-            metrics.BREAKER_OPEN.set(self._breaker.open)
+            metrics.BREAKER_OPEN.set(self._breaker.is_open)
         return text
 
     async def _post(self, question: dict[str, Any], correlation_id: str) -> str:

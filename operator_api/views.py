@@ -10,9 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from gateway.errors import Refusal
 from gateway.rest import Endpoint, answer
 from gateway.schema import component, refuses
-from operator_api.status import count_tickets, readiness
+from operator_api import gauges
+from operator_api.modules import BACKEND, GATEWAY
+from operator_api.status import readiness
 
-ROLE_MODULE = "tentaculo_link"
+# By which module each role is known.
+MODULE_OF_ROLE = {"all": GATEWAY, "gateway": GATEWAY, "backend": BACKEND}
 
 
 class HealthView(Endpoint):
@@ -21,7 +24,7 @@ class HealthView(Endpoint):
     @extend_schema(operation_id="health", responses={200: component("Health")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """The process answers. Touches nothing else."""
-        return answer({"status": "ok", "module": ROLE_MODULE, "version": settings.VERSION})
+        return answer({"status": "ok", "module": MODULE_OF_ROLE[settings.ROLE], "version": settings.VERSION})
 
 
 class ReadyView(Endpoint):
@@ -46,5 +49,5 @@ class MetricsView(Endpoint):
     @extend_schema(operation_id="metrics", responses={(200, "text/plain"): {"type": "string"}})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """What Prometheus reads."""
-        await count_tickets()
+        await gauges.refresh()
         return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

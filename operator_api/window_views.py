@@ -15,7 +15,7 @@ from ledger.writer import WriteMany, writer
 from operator_api import modules, windows
 from operator_api.endpoint import EVERYBODY, OperatorEndpoint
 from operator_api.fields import Fields
-from operator_api.status import look
+from operator_api.status import look, look_without_backend
 from operator_api.windows import (
     MODES,
     REASON_LIMIT,
@@ -42,6 +42,9 @@ class WindowStatusView(OperatorEndpoint):
     async def get(self, request: HttpRequest) -> HttpResponse:
         """May operators act, until when, and is a core module down?"""
         return answer((await look()).window_status())
+
+    async def without_backend(self) -> HttpResponse:
+        return answer((await look_without_backend()).window_status())
 
 
 class WindowOpenView(OperatorEndpoint):

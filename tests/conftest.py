@@ -11,8 +11,8 @@ from pathlib import Path
 import django
 import pytest
 
+from tests.cases import recording
 from tests.client import Client, Event
-from tests.security import recording
 from tests.servers import PrivatePostgres, PrivateRedis
 from tests.stacks import Size, Stack
 
@@ -27,14 +27,16 @@ POSTGRES = pytest.StashKey[PrivatePostgres | None]()
 MACHINE = pytest.StashKey[ExitStack]()
 
 OwnStack = Callable[..., Stack]
+recovery = recording.recovery
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stack",
-        choices=["embedded", "scaled"],
+        choices=["embedded", "scaled", "split"],
         default="embedded",
-        help="what to test: one process on SQLite, or two servers on a private PostgreSQL and Redis",
+        help="what to test: one process on SQLite, two servers on a private PostgreSQL and Redis, or two gateways "
+        "there, each with a backend",
     )
     recording.add_option(parser)
 
@@ -45,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     machine = config.stash[MACHINE] = ExitStack()
     machine.callback(shutil.rmtree, FOLDER, ignore_errors=True)
     config.stash[POSTGRES] = None
-    if config.getoption("--stack") == "scaled" and not config.getoption("collectonly") and not _only_directs(config):
+    if config.getoption("--stack") != "embedded" and not config.getoption("collectonly") and not _only_directs(config):
         postgres = config.stash[POSTGRES] = machine.enter_context(PrivatePostgres())
         # Not the Redis of the stack: its servers would hear of events that are not in their log.
         redis = machine.enter_context(PrivateRedis())

@@ -104,11 +104,13 @@ class PrivatePostgres(PrivateServer):
     `durable=False` leaves out fsync: fine for everything but tests that pull the plug of the machine.
     """
 
-    def __init__(self, *, durable: bool = False, max_connections: int = 100, port: int | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, max_connections: int = 100, port: int | None = None, place: Path | None = None
+    ) -> None:
         self.durable = durable
         self.max_connections = max_connections
         self.port = port or free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="vx11-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vx11-postgres-", dir=place))
         self.process = OwnProcess(self.folder / "postgres.log")
         # initdb refuses root.
         self._user = "postgres" if os.geteuid() == 0 else None

@@ -1,6 +1,7 @@
-"""A stack: everything one installation consists of, in one of its two sizes, with tokens that tests know.
+"""A stack: everything one installation consists of, in one of its sizes, with tokens that tests know.
 
-Embedded is one server on SQLite with everything in process; scaled is two servers that share PostgreSQL and Redis.
+Embedded is one server on SQLite with everything in process; scaled is two servers that share PostgreSQL and Redis;
+split is scaled with two gateways as servers, each with a backend of its own.
 """
 
 import json
@@ -16,14 +17,15 @@ from tests.client import API, Client
 from tests.servers import PrivatePostgres, PrivateRedis, RunningServer
 from tests.waiting import wait_until
 
-Size = Literal["embedded", "scaled"]
+Size = Literal["embedded", "scaled", "split"]
 TRACEBACK = "Traceback (most recent call last)"
 # Heartbeats come often, so that a test that waits for one need not wait for long.
 HEARTBEAT_SECONDS = 1
+TOKENS = ("VX11_PRINCIPAL_TOKEN", "VX11_SERVICE_TOKEN")
 
 
 class Stack:
-    """`a` and `b` are its servers: two when scaled, the same one twice when embedded."""
+    """`a` and `b` are its servers: the same one twice when embedded, else two. `backends` are theirs, when split."""
 
     def __init__(
         self,
@@ -40,10 +42,11 @@ class Stack:
         # Every credential that exists; none may turn up in a log.
         self.credentials = {self.principal_token, self.service_token}
         self._postgres = postgres
-        self._redis = PrivateRedis() if size == "scaled" else None
+        self._redis = PrivateRedis() if size != "embedded" else None
         self._extra = dict(environment or {})
         self._exit = ExitStack()
         self.servers: list[RunningServer] = []
+        self.backends: list[RunningServer] = []
 
     @property
     def a(self) -> RunningServer:
@@ -76,7 +79,7 @@ class Stack:
             "VX11_CHAT_RATE": "1000000/s",
             "VX11_CHANGE_RATE": "1000000/s",
         }
-        if self.size == "scaled":
+        if self.size != "embedded":
             self._exit.enter_context(self.redis)
             environment |= {
                 "VX11_DATABASE_URL": self.postgres.create_database(f"stack_{secrets.token_hex(4)}"),
@@ -84,11 +87,43 @@ class Stack:
                 "VX11_SECRET_KEY": secrets.token_urlsafe(64),
             }
         environment |= self._extra
-        names = ["a", "b"] if self.size == "scaled" else ["a"]
-        self.servers = [RunningServer(self.folder / name, environment) for name in names]
+        if self.size == "split":
+            self.backends = [self._backend(name, environment) for name in ("backend-a", "backend-b")]
+            self.servers = [
+                self._gateway(name, environment, backend.url)
+                for name, backend in zip(("a", "b"), self.backends, strict=True)
+            ]
+        else:
+            names = ["a", "b"] if self.size == "scaled" else ["a"]
+            self.servers = [RunningServer(self.folder / name, environment) for name in names]
         self.a.manage("migrate", "--no-input")
-        for server in self.servers:
+        for server in self.processes:
             server.start()
+
+    @property
+    def processes(self) -> list[RunningServer]:
+        return [*self.backends, *self.servers]
+
+    @property
+    def token_file(self) -> Path:
+        """From which the gateways of a split stack know by which token they call their backends."""
+        return self.folder / "service_token"
+
+    def _backend(self, name: str, environment: Mapping[str, str]) -> RunningServer:
+        # It is given none of the gateways' tokens.
+        own = {name: value for name, value in environment.items() if name not in TOKENS}
+        return RunningServer(self.folder / name, own | {"VX11_ROLE": "backend"})
+
+    def _gateway(self, name: str, environment: Mapping[str, str], backend_url: str) -> RunningServer:
+        own = dict(environment)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.token_file.write_text(own.pop("VX11_SERVICE_TOKEN"))
+        role = {
+            "VX11_ROLE": "gateway",
+            "VX11_BACKEND_URL": backend_url,
+            "VX11_SERVICE_TOKEN_FILE": str(self.token_file),
+        }
+        return RunningServer(self.folder / name, role | own)
 
     def client(self, token: str | None, *, server: RunningServer | None = None) -> Client:
         """Speaks to server `a` unless told otherwise; `token=None` sends no credential."""
@@ -130,7 +165,7 @@ class Stack:
 
     def assert_clean_logs(self) -> None:
         """No exception and no credential in what the servers wrote since the last call."""
-        for server in self.servers:
+        for server in self.processes:
             log = server.new_log()
             assert TRACEBACK not in log, (
                 f"a server logged an exception:\n{log[max(0, log.find(TRACEBACK) - 1000) :][:6000]}"
@@ -145,7 +180,7 @@ class Stack:
         return re.sub("|".join(map(re.escape, self.credentials)), "<credential>", line)
 
     def stop(self) -> None:
-        for server in self.servers:
+        for server in self.processes[::-1]:
             if server.running:
                 server.stop()
         self._exit.close()

@@ -8,6 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vx11_site.settings")
 django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - needs the apps to be loaded
+from django.conf import settings  # noqa: E402 - as above
 
 from events.routing import STREAM_PATHS, stream_application  # noqa: E402 - as above
 from gateway.asgi import Receive, Scope, Send  # noqa: E402 - as above
@@ -38,7 +39,10 @@ def _is_token(name: bytes, value: bytes) -> bool:
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["path"] in STREAM_PATHS:
+    if settings.ROLE == "backend":
+        # Neither streams nor sessions: whoever calls here is a program with a token.
+        await _lean(scope, receive, send)
+    elif scope["path"] in STREAM_PATHS:
         await stream_application(scope, receive, send)
     elif is_lean(scope):
         await _lean(scope, receive, send)

@@ -6,7 +6,7 @@ A secret may come as `NAME_FILE` (a path) instead, so that it needs not stand in
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -28,6 +28,9 @@ class Variable:
 VARIABLES = (
     Variable("VX11_DATABASE_URL", "", secret=True),
     Variable("VX11_REDIS_URL", "", secret=True),
+    Variable("VX11_REDIS_SENTINELS", ""),
+    Variable("VX11_REDIS_SENTINEL_SERVICE", "mymaster"),
+    Variable("VX11_REDIS_SENTINEL_PASSWORD", "", secret=True),
     Variable("VX11_SECRET_KEY", "", secret=True),
     Variable("VX11_DATA_DIR", ""),
     Variable("VX11_DEBUG", "false"),
@@ -38,6 +41,8 @@ VARIABLES = (
     Variable("VX11_PUBLIC_ENTRY_POINTS", ""),
     Variable("VX11_PRINCIPAL_TOKEN", "", secret=True),
     Variable("VX11_SERVICE_TOKEN", "", secret=True),
+    Variable("VX11_ROLE", "all"),
+    Variable("VX11_BACKEND_URL", ""),
     Variable("VX11_SSE_TOKEN_TTL_SECONDS", "60"),
     Variable("VX11_SSE_TOKEN_SINGLE_USE", "true"),
     Variable("VX11_TOKEN_RATE", "100/s"),
@@ -61,6 +66,7 @@ VARIABLES = (
     Variable("VX11_CHANGE_RATE", "120/m"),
     Variable("VX11_UI_DIR", ""),
     Variable("VX11_LOG_LEVEL", "INFO"),
+    Variable("VX11_LOG_FORMAT", "text"),
     # Read by the commands that talk to a running server, not by the server.
     Variable("VX11_URL", "http://127.0.0.1:8000"),
 )
@@ -106,6 +112,33 @@ class Environment:
     def items(self, name: str) -> list[str]:
         """A comma list; empty items count for nothing."""
         return [item.strip() for item in self.text(name).split(",") if item.strip()]
+
+    def hosts(self, name: str) -> list[tuple[str, int]]:
+        """A comma list of host:port; the host of an IPv6 address stands in brackets."""
+        return [self._host(name, item) for item in self.items(name)]
+
+    def _host(self, name: str, item: str) -> tuple[str, int]:
+        try:
+            parts = urlsplit(f"//{item}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or not port or parts.path or parts.query or parts.username is not None:
+            raise BadEnvironment(f"{name} is no list of servers; use host:port,host:port")
+        return host, port
+
+    def items_now(self, name: str, before: Sequence[str]) -> Sequence[str]:
+        """As items(); `before` while the file cannot be read, or holds nothing because it is just being written."""
+        try:
+            return self.items(name) or before
+        except BadEnvironment:
+            return before
+
+    def choice(self, name: str, words: Sequence[str]) -> str:
+        word = self.text(name).lower()
+        if word not in words:
+            raise BadEnvironment(f"{name} is {word!r}; use {', '.join(words[:-1])} or {words[-1]}")
+        return word
 
     def flag(self, name: str) -> bool:
         word = self.text(name).lower()

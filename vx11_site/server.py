@@ -9,7 +9,6 @@
 import asyncio
 import contextlib
 import gc
-import logging
 import resource
 import signal
 import sys
@@ -33,10 +32,8 @@ from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
 from operator_api import conversations
 from operator_api.upkeep import the_upkeep
+from vx11_site import access_log
 from vx11_site.http1 import Channel, Factory, Request
-from vx11_site.logging import redact
-
-logger = logging.getLogger("vx11.access")
 
 # Bodies that are being received, of all connections together.
 BODIES_LIMIT_BYTES = 64 * 1024 * 1024
@@ -133,15 +130,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self._body_bytes -= _shared(kept_bytes)
 
     def log_access(self, request: Request, *, whole: bool) -> None:
-        logger.info(
-            "%s %s %s %.3fs %s bytes%s",
-            request.method.decode("ascii", "replace"),
-            redact(request.uri.decode("ascii", "backslashreplace")),
-            request.code,
-            request.duration(),
-            request.body_bytes,
-            "" if whole else " (the client hung up)",
-        )
+        access_log.note(request, whole=whole)
 
     # What Daphne asks
 

@@ -11,15 +11,19 @@ import environ
 
 from vx11_site import __version__
 from vx11_site.environment import BadEnvironment, Environment
+from vx11_site.redis_access import RedisAccess
 
 ENVIRONMENT = Environment()
 VERSION = __version__
+LOG_FORMATS = ("text", "json")
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
 # It holds the database and the secret key: nobody else's business.
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
-REDIS_URL = ENVIRONMENT.text("VX11_REDIS_URL")
+REDIS = RedisAccess.from_environment(ENVIRONMENT)
+# Empty: there is none.
+REDIS_URL = REDIS.url if REDIS else ""
 
 
 def _kept_secret_key() -> str:
@@ -67,7 +71,7 @@ def _database() -> dict[str, Any]:
 
 
 def _caches() -> dict[str, Any]:
-    if not REDIS_URL:
+    if REDIS is None:
         return {
             "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
             "tickets": {
@@ -78,16 +82,7 @@ def _caches() -> dict[str, Any]:
                 "OPTIONS": {"MAX_ENTRIES": 100_000},
             },
         }
-    redis = {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {
-            # django-redis pickles unless told otherwise; what Redis holds must never be run here.
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 1,
-        },
-    }
+    redis = REDIS.cache()
     return {
         "default": {**redis, "KEY_PREFIX": "vx11"},
         "tickets": {**redis, "KEY_FUNCTION": "gateway.ticket_cache.literal_key"},
@@ -95,11 +90,10 @@ def _caches() -> dict[str, Any]:
 
 
 def _channel_layers() -> dict[str, Any]:
-    if not REDIS_URL:
+    if REDIS is None:
         return {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    host = {"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
-    return {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host], "prefix": "vx11"}}}
+    return {"default": {"BACKEND": backend, "CONFIG": {"hosts": [REDIS.channel_layer_host()], "prefix": "vx11"}}}
 
 
 def _public_entry_points() -> frozenset[str]:
@@ -119,6 +113,13 @@ def _trusted_proxies() -> list[Any]:
     return [name if name == "unix" else ipaddress.ip_network(name, strict=False) for name in names]
 
 
+def _log_format() -> str:
+    word = ENVIRONMENT.text("VX11_LOG_FORMAT").lower()
+    if word not in LOG_FORMATS:
+        raise BadEnvironment(f"VX11_LOG_FORMAT is {word!r}; use {' or '.join(LOG_FORMATS)}")
+    return word
+
+
 SECRET_KEY = ENVIRONMENT.text("VX11_SECRET_KEY") or _kept_secret_key()
 ALLOWED_HOSTS = ENVIRONMENT.items("VX11_ALLOWED_HOSTS")
 PUBLIC_URL = ENVIRONMENT.text("VX11_PUBLIC_URL").rstrip("/")
@@ -127,6 +128,8 @@ TRUSTED_PROXIES = _trusted_proxies()
 PUBLIC_ENTRY_POINTS = _public_entry_points()
 PRINCIPAL_TOKENS = ENVIRONMENT.items("VX11_PRINCIPAL_TOKEN")
 SERVICE_TOKENS = ENVIRONMENT.items("VX11_SERVICE_TOKEN")
+ROLE = ENVIRONMENT.choice("VX11_ROLE", ("all", "gateway", "backend"))
+BACKEND_URL = ENVIRONMENT.address("VX11_BACKEND_URL")
 # More than a minute defeats the purpose; only somebody who debugs may want it.
 SSE_TOKEN_TTL_SECONDS = ENVIRONMENT.number("VX11_SSE_TOKEN_TTL_SECONDS", least=1, most=86_400)
 SSE_TOKEN_SINGLE_USE = ENVIRONMENT.flag("VX11_SSE_TOKEN_SINGLE_USE")
@@ -181,7 +184,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-ROOT_URLCONF = "vx11_site.urls"
+ROOT_URLCONF = "vx11_site.backend_urls" if ROLE == "backend" else "vx11_site.urls"
 ASGI_APPLICATION = "vx11_site.asgi.application"
 APPEND_SLASH = False
 TEMPLATES = [
@@ -280,9 +283,12 @@ SPECTACULAR_SETTINGS = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "vx11_site.logging.RedactingFormatter"}},
+    "formatters": {
+        "text": {"()": "vx11_site.logging.RedactingFormatter"},
+        "json": {"()": "vx11_site.json_log.JsonFormatter"},
+    },
     "filters": {"expected": {"()": "vx11_site.logging.ExpectedFaults"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "vx11_site.log_output.LogOutput", "formatter": _log_format()}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.text("VX11_LOG_LEVEL").upper()},
     "loggers": {
         # Refusals are in our own access log and audit; Django would log each a second time.

@@ -6,6 +6,7 @@ import signal
 import psycopg
 import pytest
 
+from tests.cases.recording import Recovery
 from tests.conftest import OwnStack
 from tests.faults.traffic import Traffic
 from tests.faults.waiting import until
@@ -47,18 +48,19 @@ append_events(1, prefix="{marker}")
 
 
 def test_f12_what_a_process_committed_that_died_before_it_told_anybody_is_delivered(
-    own_stack: OwnStack, marker: str
+    own_stack: OwnStack, marker: str, recovery: Recovery
 ) -> None:
     stack = own_stack()
     with stack.client(stack.principal_token).stream() as stream:
         stream.connected()
         done = stack.a.run_manage("shell", "-c", APPEND_AND_DIE.format(marker=marker))
         assert done.returncode == -signal.SIGKILL, done.stderr
-        assert stream.event(timeout_seconds=FOUND_SECONDS)["event_id"] == f"{marker}0"
+        with recovery("an event that its process told nobody of is delivered"):
+            assert stream.event(timeout_seconds=FOUND_SECONDS)["event_id"] == f"{marker}0"
 
 
 async def test_f13_readers_of_a_server_that_was_killed_go_on_at_the_other_and_their_slots_are_freed(
-    scaled_only: None, own_stack: OwnStack
+    scaled_only: None, own_stack: OwnStack, recovery: Recovery
 ) -> None:
     stack = own_stack()
     both = [stack.a.url, stack.b.url]
@@ -67,10 +69,12 @@ async def test_f13_readers_of_a_server_that_was_killed_go_on_at_the_other_and_th
         await until(lambda: sum(open_streams(stack).values()) == READERS, "the streams are entered")
         (of_the_dead,) = open_streams(stack)
         stack.a.kill()
-        await asyncio.gather(
-            traffic.all_read_on(),
-            until(lambda: of_the_dead not in open_streams(stack), "slots are freed", timeout_seconds=FREED_SECONDS),
-        )
+        with recovery("the slots of a killed process are free"):
+            with recovery("readers of a killed process read on at another"):
+                await traffic.all_read_on()
+            await until(
+                lambda: of_the_dead not in open_streams(stack), "slots are freed", timeout_seconds=FREED_SECONDS
+            )
         await asyncio.to_thread(stack.a.start)
         await traffic.settle()
         assert sum(open_streams(stack).values()) == READERS

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.answers import assert_problem
+from tests.cases.recording import Recovery
 from tests.client import Json
 from tests.conftest import OwnStack
 from tests.faults.conftest import PostgresStack
@@ -104,7 +105,10 @@ def took_the_last(postgres: PrivatePostgres, held: ExitStack) -> bool:
 
 @pytest.mark.parametrize("fault", [PrivatePostgres.hung, taken])
 def test_f08_a_database_that_hangs_or_has_no_connection_left_is_a_dependency_that_is_away(
-    postgres_stack: PostgresStack, new_event: Callable[..., Json], fault: Callable[[PrivatePostgres], Iterator[None]]
+    postgres_stack: PostgresStack,
+    new_event: Callable[..., Json],
+    fault: Callable[[PrivatePostgres], Iterator[None]],
+    recovery: Recovery,
 ) -> None:
     stack = postgres_stack(max_connections=MAX_CONNECTIONS)
     with stack.client(stack.principal_token).stream() as stream:
@@ -113,7 +117,8 @@ def test_f08_a_database_that_hangs_or_has_no_connection_left_is_a_dependency_tha
             assert_says_that_the_database_is_away(stack, new_event)
             # Who is connected stays connected.
             stream.named("heartbeat")
-        published = assert_recovers(stack, new_event)
+        with recovery("publishing, tickets and readiness are back after the database is"):
+            published = assert_recovers(stack, new_event)
         assert stream.next(lambda frame: frame.is_event and frame.data["seq"] == published["seq"], "the event")
 
 

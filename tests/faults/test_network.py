@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.cases.recording import Recovery
 from tests.client import API, Client, Json
 from tests.conftest import OwnStack
 from tests.faults.far_networks import FarNetwork
@@ -116,7 +117,7 @@ def read_until(connection: socket.socket, what: bytes) -> bytes:
 
 
 def test_f17_both_ends_notice_that_the_network_between_them_is_gone_and_nothing_is_lost(
-    far_network: FarNetwork, near_server: RunningServer
+    far_network: FarNetwork, near_server: RunningServer, recovery: Recovery
 ) -> None:
     environment = near_server.environment
     reader = Client(near_server.url, token=environment["VX11_PRINCIPAL_TOKEN"], credentials=set())
@@ -129,12 +130,13 @@ def test_f17_both_ends_notice_that_the_network_between_them_is_gone_and_nothing_
         lost = service.published({"event_type": "a", "summary": "said into the void"})["event_id"]
         with pytest.raises(TimeoutError):
             read_until(connection, lost.encode())
-        wait_until(
-            lambda: metric(reader, "vx11_streams_active") == 0,
-            "the server gives the stream up",
-            timeout_seconds=VANISHED_SECONDS,
-            pause_seconds=0.5,
-        )
+        with recovery("the server gives up a stream whose client is cut off"):
+            wait_until(
+                lambda: metric(reader, "vx11_streams_active") == 0,
+                "the server gives the stream up",
+                timeout_seconds=VANISHED_SECONDS,
+                pause_seconds=0.5,
+            )
     far_network.plug()
     with open_stream(far_network, near_server, cursor=start) as connection:
         assert lost.encode() in read_until(connection, b"caught-up")

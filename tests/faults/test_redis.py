@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.answers import assert_problem
+from tests.cases.recording import Recovery
 from tests.client import API, Client, Json
 from tests.faults.traffic import Traffic
 from tests.metrics import metric
@@ -55,7 +56,7 @@ def wait_for_tickets(client: Client) -> None:
 
 
 def test_f01_without_redis_streams_and_publishing_go_on_and_tickets_are_refused_as_unavailable(
-    redis_stack: Stack, new_event: Callable[..., Json]
+    redis_stack: Stack, new_event: Callable[..., Json], recovery: Recovery
 ) -> None:
     stack = redis_stack
     reader = stack.client(stack.principal_token)
@@ -74,7 +75,8 @@ def test_f01_without_redis_streams_and_publishing_go_on_and_tickets_are_refused_
         stream.events(EVENTS)
 
         stack.redis.start()
-        wait_for_tickets(reader)
+        with recovery("tickets are issued again after Redis is back"):
+            wait_for_tickets(reader)
         after = service.published(new_event())["event_id"]
         assert stream.event()["event_id"] == after
     # Redis came back empty, so nobody knows that ticket any more.
@@ -83,7 +85,7 @@ def test_f01_without_redis_streams_and_publishing_go_on_and_tickets_are_refused_
 
 
 def test_f02_while_redis_hangs_tickets_are_refused_in_time_and_all_else_goes_on(
-    redis_stack: Stack, new_event: Callable[..., Json]
+    redis_stack: Stack, new_event: Callable[..., Json], recovery: Recovery
 ) -> None:
     stack = redis_stack
     reader = stack.client(stack.principal_token)
@@ -96,7 +98,8 @@ def test_f02_while_redis_hangs_tickets_are_refused_in_time_and_all_else_goes_on(
             assert_problem(stack.client(None).get(f"{API}/events/stream?token={ticket}"), 503, "dependency_unavailable")
             assert_goes_on_without_cache(stack, new_event)
             stream.events(EVENTS)
-        wait_for_tickets(reader)
+        with recovery("tickets are issued again after Redis goes on"):
+            wait_for_tickets(reader)
         after = stack.client(stack.service_token, server=stack.b).published(new_event())["event_id"]
         assert stream.event()["event_id"] == after
     # The refusal while Redis hung has not used the ticket up.

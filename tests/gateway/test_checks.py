@@ -2,8 +2,6 @@
 
 import os
 import re
-from collections.abc import Callable
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,175 +9,10 @@ import pytest
 from django.core import checks as django_checks
 from pytest_django import Settings
 
-from gateway import checks, deploy_checks
+from gateway import checks, deploy_checks, role_checks
+from tests.gateway.check_cases import CASES, KEY, POSTGRES, SQLITE, UUID, Check, database
 from tests.servers import ROOT
 from vx11_site.environment import Environment
-
-LONG = "a-token-of-more-than-sixteen-characters"
-UUID = "550e8400-e29b-41d4-a716-446655440000"
-KEY = "kJ3vQ9xT2mB7nW5cR8zL1pY6dF4gH0sAeUiOaXqZwSxEdCrFvTgByHnUjM"
-Check = Callable[..., list[django_checks.CheckMessage]]
-POSTGRES = {"ENGINE": "django.db.backends.postgresql"}
-SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
-
-
-def database(config: dict[str, Any], host: str, **options: str) -> dict[str, Any]:
-    return {**config, "HOST": host, "OPTIONS": options}
-
-
-# The check, settings that are not those of _safe, and the ids that come of them.
-CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
-    (checks.environment_tokens, {}, []),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG + "2"]}, []),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": ["short"]}, ["vx11.E001"]),
-    (checks.environment_tokens, {"SERVICE_TOKENS": [LONG, "short"]}, ["vx11.E001"]),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": ["short"], "DEBUG": True}, []),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [UUID]}, ["vx11.E002"]),
-    (checks.environment_tokens, {"SERVICE_TOKENS": [UUID.upper()], "DEBUG": True}, ["vx11.E002"]),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG]}, ["vx11.E003"]),
-    *(
-        (checks.public_entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
-        for path, expected in {
-            "/operator/api/status": [],
-            "/metrics": [],
-            "/operator/api/window/status": [],
-            "/operator/api/events": ["vx11.E004"],
-            "/operator/api/v1/events/stream": ["vx11.E004"],
-            "/operator/api/events/stats": ["vx11.E004"],
-            "/operator/api/events/sse-token": ["vx11.E004"],
-        }.items()
-    ),
-    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 60}, []),
-    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61}, ["vx11.E005"]),
-    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61, "DEBUG": True}, []),
-    *(
-        (checks.unknown_variables, {"ENVIRONMENT": Environment(variables)}, expected)
-        for variables, expected in [
-            ({"VX11_LOG_LEVEL": "INFO", "PATH": "x", "VX11_SECRET_KEY_FILE": "/x"}, []),
-            ({"VX11_REDIS_UR": "x"}, ["vx11.W001"]),
-            ({"REDIS_URL": "x"}, ["vx11.W001"]),
-            ({"REDIS_URL": "x", "VX11_REDIS_URL": "x"}, []),
-            ({"VX11_LOG_LEVEL_FILE": "x"}, ["vx11.W001"]),
-        ]
-    ),
-    (deploy_checks.debug, {"DEBUG": True}, ["vx11.E006"]),
-    (deploy_checks.secret_key, {"SECRET_KEY": "short-but-Various-1"}, ["vx11.E007"]),
-    (deploy_checks.secret_key, {"SECRET_KEY": "a" * 80}, ["vx11.E007"]),
-    (deploy_checks.secret_key, {"SECRET_KEY": f"django-insecure-{KEY}"}, ["vx11.E007"]),
-    (deploy_checks.secret_key, {"SERVICE_TOKENS": [KEY]}, ["vx11.E008"]),
-    *(
-        (deploy_checks.guessable_tokens, {"PRINCIPAL_TOKENS": [LONG, text]}, ["vx11.E009"])
-        for text in (
-            "changeme-changeme", "Change_Me_please_1", "vx11-local-token", "my-test-token-of-old", "aaaaaaaaaaaaaaaa",
-            "abababababababab", "abcdefghabcdefgh", "secret-of-operators", "PASSWORD-for-console", "1234567890123456",
-        )
-    ),  # fmt: skip
-    (deploy_checks.guessable_tokens, {"SERVICE_TOKENS": ["changeme-changeme"]}, ["vx11.E009"]),
-    (deploy_checks.guessable_tokens, {"SERVICE_TOKENS": [LONG, "9f86d081884c7d65", f"vx11s_{KEY}"]}, []),
-    (deploy_checks.public_url, {"PUBLIC_URL": ""}, ["vx11.E010"]),
-    (deploy_checks.public_url, {"PUBLIC_URL": "http://operator.example.org"}, ["vx11.E010"]),
-    (deploy_checks.public_url, {"PUBLIC_URL": "https://"}, ["vx11.E010"]),
-    (deploy_checks.public_url, {"ALLOWED_HOSTS": ["localhost"]}, ["vx11.W010"]),
-    (deploy_checks.public_url, {"ALLOWED_HOSTS": [".example.org"]}, []),
-    (deploy_checks.any_host, {"ALLOWED_HOSTS": ["operator.example.org", "*"]}, ["vx11.E011"]),
-    *(
-        (deploy_checks.origins, {"ALLOWED_ORIGINS": frozenset({origin}), "DEBUG": debug}, expected)
-        for origin, debug, expected in [
-            ("https://console.example.org", False, []),
-            ("https://console.example.org:8443", False, []),
-            ("http://localhost:3000", True, []),
-            ("http://127.0.0.1:3000", True, []),
-            *(
-                (bad, False, ["vx11.E012"])
-                for bad in (
-                    "*", "null", "https://*.example.org", "https://console.example.org/", "https://example.org/path",
-                    "console.example.org", "http://console.example.org", "http://localhost:3000", "https://",
-                    "https://user@example.org", "https://Console.example.org", "https://example.org:99999",
-                    "https://[::1", "ftp://x.org",
-                )
-            ),
-            ("http://console.example.org", True, ["vx11.E012"]),
-        ]
-    ),  # fmt: skip
-    *(
-        (deploy_checks.proxies, {"TRUSTED_PROXIES": [ip_network(text) for text in networks]}, expected)
-        for networks, expected in [
-            (["10.0.0.0/8", "192.168.0.1/32", "fd00::/8"], []),
-            (["0.0.0.0/0"], ["vx11.E013"]),
-            (["::/0"], ["vx11.E013"]),
-            (["::ffff:0:0/96"], ["vx11.E013"]),
-            (["::ffff:10.0.0.5/128"], []),
-            (["0.0.0.0/1", "128.0.0.0/1"], ["vx11.E013"]),
-            (["10.0.0.5/32", "::/0", "0.0.0.0/0"], ["vx11.E013", "vx11.E013"]),
-        ]
-    ),
-    (deploy_checks.proxies, {"TRUSTED_PROXIES": ["unix"]}, []),
-    *(
-        (deploy_checks.redis, {"REDIS_URL": url}, expected)
-        for url, expected in {
-            "": [],
-            "redis://localhost:6379/0": [],
-            "redis://127.0.0.1/0": [],
-            "redis://[::1]:6379/0": [],
-            "unix:///run/redis.sock": [],
-            "rediss://:pw@redis.example.org/0": [],
-            "redis://redis.example.org:6379/0": ["vx11.E014"],
-            "rediss://redis.example.org:6379/0": ["vx11.E014"],
-            "redis://10.0.0.7/0": ["vx11.E014"],
-            "redis://:pw@redis.example.org/0": ["vx11.W006"],
-        }.items()
-    ),
-    *(
-        (deploy_checks.chat_upstream, {"CHAT_UPSTREAM_URL": url, "CHAT_UPSTREAM_TOKEN": token}, expected)
-        for url, token, expected in [
-            ("", "", []),
-            ("http://assistant.example.org/ask", "", []),
-            ("http://127.0.0.1:9000/ask", LONG, []),
-            ("http://[::1]:9000/ask", LONG, []),
-            ("http://localhost/ask", LONG, []),
-            ("https://assistant.example.org/ask", LONG, []),
-            ("http://assistant.example.org/ask", LONG, ["vx11.W012"]),
-            ("HTTP://10.0.0.7:9000/ask", LONG, ["vx11.W012"]),
-            ("http://localhost.example.org/ask", LONG, ["vx11.W012"]),
-        ]
-    ),
-    (checks.front_end, {"UI_DIR": None}, []),
-    (checks.front_end, {"UI_DIR": ROOT / "tests/browser/front_end"}, []),
-    (checks.front_end, {"UI_DIR": ROOT / "tests/browser/front_end/assets"}, ["vx11.W011"]),
-    (checks.front_end, {"UI_DIR": ROOT / "gone"}, ["vx11.W011"]),
-    *(
-        (deploy_checks.database, {"DATABASE": config}, expected)
-        for config, expected in [
-            (database(SQLITE, ""), []),
-            (database(POSTGRES, ""), []),
-            (database(POSTGRES, "/run/postgresql"), []),
-            (database(POSTGRES, "127.0.0.1"), []),
-            (database(POSTGRES, "db.example.org", sslmode="verify-full"), []),
-            (database(POSTGRES, "db.example.org", sslmode="require"), []),
-            (database(POSTGRES, "db.example.org"), ["vx11.W007"]),
-            (database(POSTGRES, "db.example.org", sslmode="prefer"), ["vx11.W007"]),
-        ]
-    ),
-    *(
-        (deploy_checks.entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
-        for path, expected in {
-            "/operator/api/status": [],
-            "/operator/api/v1/window/status": [],
-            "/operator/api/chat/window/status": [],
-            "/operator/api/modules/switch": [],
-            "/metrics": ["vx11.W002"],
-            "/operator/api/window/open": ["vx11.E016"],
-            "/operator/api/status/": ["vx11.E016"],
-            "/operator/api/chat": ["vx11.E016"],
-        }.items()
-    ),
-    (deploy_checks.reusable_tickets, {"SSE_TOKEN_SINGLE_USE": False}, ["vx11.W003"]),
-    *((deploy_checks.limits, {name: None}, ["vx11.W004"]) for name in deploy_checks.RATES),
-    (deploy_checks.limits, {"MAX_STREAMS_PER_PRINCIPAL": 0}, ["vx11.W005"]),
-    (deploy_checks.log_level, {"ENVIRONMENT": Environment({"VX11_LOG_LEVEL": "debug"})}, ["vx11.W008"]),
-    (deploy_checks.audit_retention, {"AUDIT_RETENTION_DAYS": 6}, ["vx11.W009"]),
-    (deploy_checks.audit_retention, {"AUDIT_RETENTION_DAYS": 7}, []),
-]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -267,10 +100,14 @@ def test_all_checks_are_among_those_that_django_runs() -> None:
     always = {id(check) for check in registry.get_checks()}
     deployed = {id(check) for check in registry.get_checks(include_deployment_checks=True)}
     early = (checks.environment_tokens, checks.public_entry_points, checks.ticket_lifetime, checks.unknown_variables)
-    assert {id(check) for check in early} <= always
-    late = {id(check) for check in deploy_checks.ALL}
+    assert {id(check) for check in (*early, role_checks.roles)} <= always
+    late = {id(check) for check in (*deploy_checks.ALL, role_checks.backend_url)}
     assert late <= deployed
     assert not late & always
+
+
+def code_of_checks() -> str:
+    return "".join((ROOT / "gateway" / f"{name}.py").read_text() for name in ("checks", "deploy_checks", "role_checks"))
 
 
 def ids_in(text: str) -> set[str]:
@@ -278,14 +115,14 @@ def ids_in(text: str) -> set[str]:
 
 
 def test_every_check_stands_in_the_documents_and_is_provoked_here() -> None:
-    code = "".join((ROOT / "gateway" / name).read_text() for name in ("checks.py", "deploy_checks.py"))
+    code = code_of_checks()
     rows = [line for line in (ROOT / "docs/operations.md").read_text().splitlines() if line.startswith("| `vx11.")]
     provoked = {name for _, _, expected in CASES for name in expected} | {"vx11.E015"}
     assert ids_in("\n".join(rows)) == ids_in(code) == provoked
 
 
 def test_every_check_says_what_to_do() -> None:
-    code = "".join((ROOT / "gateway" / name).read_text() for name in ("checks.py", "deploy_checks.py"))
+    code = code_of_checks()
     made = re.findall(r"checks\.(?:Error|Warning)\([^\n]*", code)
     assert made
     assert [line for line in made if "hint=" not in line] == []

@@ -111,3 +111,10 @@ def test_a_start_that_changes_nothing_makes_no_other_process_read_rights_again(s
     before = RightsVersion.current()
     start(settings, principal=(ONE,), service=(SERVICE,))
     assert RightsVersion.current() == before
+
+
+def test_a_backend_disables_none_that_its_gateways_were_given(settings: Settings) -> None:
+    start(settings, principal=(ONE,), service=(SERVICE,))
+    settings.ROLE = "backend"
+    start(settings, principal=(TWO,))
+    assert (is_valid(ONE), is_valid(SERVICE), is_valid(TWO)) == (True, True, False)

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from events.models import StreamSession
 from gateway import environment_tokens, retention
-from gateway.models import AccessToken, EndedSession, EndedStream, RightsVersion, TokenAudit
+from gateway.models import AccessToken, EndedSession, EndedStream, EndedTicket, RightsVersion, TokenAudit
 from tests.gateway.samples import issue
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -103,13 +103,14 @@ def test_a_token_of_the_environment_that_was_revoked_does_not_come_back_by_a_pur
     assert [token.state for token in AccessToken.objects.all()] == ["revoked"]
 
 
-def test_what_ends_sessions_and_streams_goes_when_nothing_can_be_left_of_them(settings: Settings) -> None:
+def test_what_ends_sessions_streams_and_tickets_goes_when_nothing_can_be_left_of_them(settings: Settings) -> None:
     settings.STREAM_MAX_AGE_SECONDS = 3600
     for hours in (1, 3):
         at = timezone.now() - timedelta(hours=hours)
         EndedSession.objects.create(session_id=f"s{hours}", at=at)
         EndedStream.objects.create(stream_id=f"s{hours}", at=at)
-    assert purge() == {"signed-out sessions": 1, "disconnected streams": 1}
+        EndedTicket.objects.create(ticket_id=f"t-{hours}", at=at)
+    assert purge() == {"signed-out sessions": 1, "disconnected streams": 1, "revoked tickets": 1}
     assert (EndedSession.objects.get().pk, EndedStream.objects.get().pk) == ("s1", "s1")
 
 

@@ -8,9 +8,9 @@ from asgiref.sync import sync_to_async
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
+from gateway.breaker import FAILURES_LIMIT
 from gateway.limits import LimitExceeded
 from operator_api import conversations, responder, upstream
-from operator_api.breaker import FAILURES_LIMIT
 from operator_api.models import ChatMessage
 from operator_api.upkeep import give_up_messages
 from tests.events.waiting import until

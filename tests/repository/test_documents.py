@@ -7,13 +7,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 from events import metrics as events_metrics
 from gateway import metrics as gateway_metrics
-from operator_api import metrics as chat_metrics
+from operator_api import gauges
 from tests.repository import tree
 from tests.repository.tree import ROOT
+from tests.runbook_pages import anchors
 from vx11_site import __version__, server
 from vx11_site.environment import VARIABLES
 
@@ -37,12 +38,14 @@ def test_every_setting_a_document_names_exists(path: Path) -> None:
 
 
 def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
+    collectors = set(REGISTRY._collector_to_names)
     exist = {
         f"{metric._name}_total" if isinstance(metric, Counter) else metric._name
-        for module in (gateway_metrics, events_metrics, chat_metrics, server)
-        for metric in vars(module).values()
-        if isinstance(metric, Counter | Gauge | Histogram)
+        for metric in collectors
+        if isinstance(metric, Counter | Gauge | Histogram) and metric._name.startswith("vx11_")
     }
+    # Whether the modules are loaded that have them.
+    assert {events_metrics.LOG_HEAD, gateway_metrics.LIMITED, gauges.BUILD, server.CONNECTIONS} <= collectors
     rows = [line for line in (ROOT / "docs/metrics.md").read_text().splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(vx11_[a-z0-9_]+)`", row.split("|")[1])} == exist
     whole = (ROOT / "docs/metrics.md").read_text()
@@ -86,3 +89,10 @@ def code_of(markdown: str) -> list[str]:
 def test_every_link_of_a_document_to_a_file_leads_somewhere(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", (ROOT / path).read_text())
     assert [link for link in links if not (ROOT / path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", [path for path in tree.files() if path.suffix == ".md"], ids=str)
+def test_every_link_of_a_document_to_a_heading_leads_to_one(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)", (ROOT / path).read_text())
+    wanted = [(ROOT / path.parent / page if page else ROOT / path, anchor) for page, anchor in links]
+    assert [f"{page}#{anchor}" for page, anchor in wanted if anchor not in anchors(page.read_text())] == []

@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 
+from tests.cases.recording import Recovery
 from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.server.crowd import Crowd, Reader
@@ -49,7 +50,9 @@ def test_r11_two_hundred_streams_get_fifty_events_a_second_in_order(
         print(f" spread over readers: p99 {spreads[len(spreads) * 99 // 100] * 1000:.0f} ms ", end="")  # noqa: T201
 
 
-def test_r07_three_hundred_clients_come_back_after_a_crash_and_miss_nothing(own_stack: OwnStack) -> None:
+def test_r07_three_hundred_clients_come_back_after_a_crash_and_miss_nothing(
+    own_stack: OwnStack, recovery: Recovery
+) -> None:
     stack = own_stack()
     with Crowd() as crowd:
         readers = crowd.open(stack.a.url, stack.principal_token, 300, returns=True)
@@ -59,11 +62,12 @@ def test_r07_three_hundred_clients_come_back_after_a_crash_and_miss_nothing(own_
         stack.a.kill()
         stack.a.start()
         started_at = time.monotonic()
-        wait_until(
-            lambda: all(reader.live and reader.times_opened > 1 for reader in readers),
-            "all are back",
-            timeout_seconds=20,
-        )
+        with recovery("300 clients are back after a crash"):
+            wait_until(
+                lambda: all(reader.live and reader.times_opened > 1 for reader in readers),
+                "all are back",
+                timeout_seconds=20,
+            )
         came_back = time.monotonic() - started_at
         durable = publisher.stop()
         assert_complete(readers, durable)

@@ -87,3 +87,20 @@ def test_another_address_is_refused_by_name_and_not_shown(text: str) -> None:
     with pytest.raises(BadEnvironment, match="VX11_CHAT_UPSTREAM_URL") as refused:
         Environment({"VX11_CHAT_UPSTREAM_URL": text}).address("VX11_CHAT_UPSTREAM_URL")
     assert "secret" not in str(refused.value)
+
+
+def test_a_choice_is_one_of_its_words_and_any_other_is_refused_by_name() -> None:
+    assert Environment({}).choice("VX11_ROLE", ("all", "gateway", "backend")) == "all"
+    assert Environment({"VX11_ROLE": " Gateway"}).choice("VX11_ROLE", ("all", "gateway", "backend")) == "gateway"
+    with pytest.raises(BadEnvironment, match="VX11_ROLE is 'edge'; use all, gateway or backend"):
+        Environment({"VX11_ROLE": "edge"}).choice("VX11_ROLE", ("all", "gateway", "backend"))
+
+
+def test_a_list_in_a_file_is_read_anew_and_holds_while_the_file_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    environment = Environment({"VX11_SERVICE_TOKEN_FILE": str(path)})
+    assert environment.items_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
+    path.write_text("")
+    assert environment.items_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
+    path.write_text("one, two\n")
+    assert environment.items_now("VX11_SERVICE_TOKEN", ["before"]) == ["one", "two"]

@@ -94,6 +94,7 @@ def masked(text: str) -> str:
 def _secrets() -> list[str]:
     """Longest first: one may be part of another."""
     passwords = [settings.DATABASES["default"].get("PASSWORD") or "", urlsplit(settings.REDIS_URL).password or ""]
+    passwords += settings.REDIS.passwords if settings.REDIS else []
     whole = [settings.SECRET_KEY, *settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS]
     written = {form for password in passwords for form in (password, quote(password, safe=""), unquote(password))}
     return sorted((text for text in {*whole, *written} if len(text) >= LEAST_LENGTH), key=len, reverse=True)

@@ -11,6 +11,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.cache import caches
 from django_redis import get_redis_connection
+from redis.exceptions import AuthenticationError, AuthenticationWrongNumberOfArgsError, NoPermissionError, RedisError
+from redis.sentinel import MasterNotFoundError
 
 from vx11_site.diagnosis.findings import Finding, fail, ok, warn
 
@@ -29,17 +31,45 @@ def probe() -> Iterator[Finding]:
         yield ok("not used: tickets, limits and messages are within the one serving process")
         return
     client = get_redis_connection("tickets")
-    info: dict[str, Any] = client.info()
+    try:
+        info: dict[str, Any] = client.info()
+    except (RedisError, OSError) as error:
+        if not (repair := _known_repair(error)):
+            raise
+        yield fail(f"{type(error).__name__}: {' '.join(str(error).split())}", repair)
+        return
     latency_seconds = statistics.median(_ping(client) for _ in range(PINGS))
     said = f"Redis {info['redis_version']} answers in {latency_seconds * 1000:.1f} ms"
     if latency_seconds < SLOW_SECONDS:
         yield ok(said)
     else:
         yield warn(f"{said}; every ticket waits for that", "Put it nearer, or see what keeps it busy: SLOWLOG GET.")
+    if info.get("redis_mode") == "cluster":
+        yield fail("it is a node of a cluster, which cannot be used", "Take one server, or a primary with Sentinel.")
     if info.get("role") == "slave":
         yield fail("it is a replica, which takes no writes", "Point VX11_REDIS_URL at the primary.")
     yield from _memory(info)
     yield _persistence(info)
+
+
+def _known_repair(error: Exception) -> str:
+    """What to do about errors that say more than that it is away; "" for others."""
+    text = str(error).lower()
+    if isinstance(error, NoPermissionError):
+        return "Its ACL user may not do all that is needed: docs/scaling.md has the line; ACL LOG says what was denied."
+    wanted = isinstance(error, AuthenticationError | AuthenticationWrongNumberOfArgsError) or "noauth" in text
+    if wanted or "authentication required" in text:
+        return "Correct user and password in VX11_REDIS_URL (or _FILE): redis://user:password@host:6379/0."
+    if isinstance(error, MasterNotFoundError):
+        return (
+            "Ask them: redis-cli -p 26379 SENTINEL MASTERS. Correct VX11_REDIS_SENTINELS, "
+            "VX11_REDIS_SENTINEL_SERVICE or VX11_REDIS_SENTINEL_PASSWORD; during a failover, wait."
+        )
+    if "certificate" in text or "ssl" in text:
+        return (
+            "Correct ssl_ca_certs, ssl_certfile and ssl_keyfile in VX11_REDIS_URL; the host must be in its certificate."
+        )
+    return ""
 
 
 def _ping(client: Any) -> float:

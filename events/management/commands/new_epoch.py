@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from events import log
+from events.restoring import begin_new_epoch
 
 
 class Command(BaseCommand):
@@ -15,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = log.head()
-        after = log.start_new_epoch()
+        after = begin_new_epoch()
         self.stdout.write(
             f"The log's epoch was {before.epoch} and is now {after.epoch}; it goes on after {after.newest}."
         )

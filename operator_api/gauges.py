@@ -1,0 +1,79 @@
+"""Gauges that somebody has to look for: what this process stands on, the window, the modules. Looked at when asked."""
+
+import asyncio
+import itertools
+import os
+from collections import Counter
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import timezone
+from prometheus_client import Gauge
+
+from ledger.faults import LedgerUnavailable
+from ledger.reader import reader
+from operator_api import modules, windows
+from operator_api.status import Look, count_tickets, look
+
+BUILD = Gauge("vx11_build_info", "1; which version this process runs.", ["version"])
+DEPENDENCY_UP = Gauge("vx11_dependency_up", "1 while this process reaches it: database, cache.", ["dependency"])
+MODULES = Gauge("vx11_modules", "Modules by category and status.", ["category", "status"])
+WINDOW_OPEN_SECONDS = Gauge("vx11_window_open_seconds", "How long the window has been open; 0 while none is.")
+WINDOW_OVERDUE = Gauge("vx11_window_overdue", "1 while a window's time is over and nobody has closed it.")
+DATA_FREE_BYTES = Gauge("vx11_data_free_bytes", "Free on the disk of the data folder.")
+DATA_SIZE_BYTES = Gauge("vx11_data_size_bytes", "Size of the disk of the data folder.")
+
+STATUSES = (modules.UP, modules.DOWN, modules.OFF_BY_POLICY, modules.UNKNOWN)
+CATEGORIES = (modules.CORE, modules.OPTIONAL, modules.OPERATOR)
+UNKNOWN = float("nan")
+DISK_WAIT_SECONDS = 1.0
+
+
+async def refresh() -> None:
+    """Bring them up to date. What cannot be known now is NaN; takes as long as two reads at the most."""
+    BUILD.labels(settings.VERSION).set(1)
+    found, _ = await asyncio.gather(look(), count_tickets())
+    _tell_dependencies(found)
+    _tell_modules(found)
+    await _tell_window(found)
+    await _tell_disk()
+
+
+def _tell_dependencies(found: Look) -> None:
+    DEPENDENCY_UP.labels("database").set(found.window["mode"] != windows.DEGRADED)
+    # Only somebody who has deleted its row has it unknown.
+    cache = found.modules.get(modules.CACHE)
+    DEPENDENCY_UP.labels("cache").set(cache["status"] == modules.UP if cache else UNKNOWN)
+
+
+def _tell_modules(found: Look) -> None:
+    counts = Counter((state["category"], state["status"]) for state in found.modules.values())
+    for labels in itertools.product(CATEGORIES, STATUSES):
+        MODULES.labels(*labels).set(counts[labels])
+
+
+async def _tell_window(found: Look) -> None:
+    if found.window["mode"] == windows.DEGRADED:
+        WINDOW_OPEN_SECONDS.set(UNKNOWN)
+        WINDOW_OVERDUE.set(UNKNOWN)
+        return
+    since = found.window["created_at"]
+    age = timezone.now() - datetime.fromisoformat(since) if since else None
+    WINDOW_OPEN_SECONDS.set(max(0.0, age.total_seconds()) if age else 0)
+    try:
+        WINDOW_OVERDUE.set(await reader.run(windows.is_due))
+    except LedgerUnavailable:
+        WINDOW_OVERDUE.set(UNKNOWN)
+
+
+async def _tell_disk() -> None:
+    """In a thread: the folder may be on a network, which may hang."""
+    try:
+        async with asyncio.timeout(DISK_WAIT_SECONDS):
+            disk = await asyncio.to_thread(os.statvfs, settings.DATA_DIR)
+    except (TimeoutError, OSError):
+        DATA_FREE_BYTES.set(UNKNOWN)
+        DATA_SIZE_BYTES.set(UNKNOWN)
+        return
+    DATA_FREE_BYTES.set(disk.f_bavail * disk.f_frsize)
+    DATA_SIZE_BYTES.set(disk.f_blocks * disk.f_frsize)

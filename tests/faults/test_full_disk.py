@@ -1,0 +1,112 @@
+"""A disk without room: nothing can be stored, everything else goes on, and room is all it takes to recover."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.answers import assert_problem
+from tests.cases.recording import Recovery
+from tests.client import Json
+from tests.servers import PrivatePostgres
+from tests.stacks import Size, Stack
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+
+# Room for an installation and a while of it; PostgreSQL writes its journal in files of 16 MiB and keeps several.
+DISK_BYTES = {"embedded": 16 * 1024**2, "scaled": 192 * 1024**2}
+PIECE_BYTES = 64 * 1024
+EVENT_BYTES = 32 * 1024
+
+
+class SmallDisk:
+    """A file system in memory, of a size."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self) -> None:
+        """To the last byte, or nearly."""
+        with (self.folder / "filler").open("ab", buffering=0) as filler:
+            for size in (PIECE_BYTES, 512):
+                try:
+                    while filler.write(b"\0" * size) == size:
+                        pass
+                except OSError:
+                    pass
+
+    def make_room(self) -> None:
+        (self.folder / "filler").unlink()
+
+
+@pytest.fixture
+def disk(stack_size: Size) -> Iterator[SmallDisk]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    # Not below the test's own folder: that is closed to PostgreSQL's user.
+    folder = Path(tempfile.mkdtemp(prefix="vx11-disk-"))
+    folder.chmod(0o755)
+    options = f"size={DISK_BYTES[stack_size]},mode=0755"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=False)
+    if done.returncode:
+        pytest.skip("this machine lets nobody mount a file system")
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
+
+
+@pytest.fixture
+def stack(stack_size: Size, disk: SmallDisk, tmp_path: Path) -> Iterator[Stack]:
+    """Its database is on that disk, and so is what its servers log."""
+    if stack_size == "embedded":
+        with Stack("embedded", disk.folder / "stack") as stack:
+            yield stack
+    else:
+        with (
+            PrivatePostgres(durable=True, place=disk.folder) as postgres,
+            Stack("scaled", tmp_path / "stack", postgres=postgres) as stack,
+        ):
+            yield stack
+
+
+def test_f22_on_a_full_disk_nothing_is_stored_and_all_else_goes_on_until_there_is_room(
+    stack: Stack, disk: SmallDisk, new_event: Callable[..., Json], recovery: Recovery
+) -> None:
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token, server=stack.b)
+    large = new_event(payload={"filling": "x" * EVENT_BYTES})
+    with reader.stream() as stream:
+        start = stream.connected().cursor
+        stored = [service.published(large)["event_id"] for _ in range(3)]
+        disk.fill()
+
+        def is_full() -> bool:
+            answer = service.publish(large)
+            if answer.status_code == 201:
+                # There was room for this one in a file that was there already.
+                stored.append(answer.json()["event_id"])
+                return False
+            assert_problem(answer, 503, "dependency_unavailable")
+            return True
+
+        wait_until(is_full, "there is no room for another event", timeout_seconds=60)
+        assert [event["event_id"] for event in stream.events(len(stored))] == stored
+        assert [reader.get("/health").status_code, reader.poll(limit=1).status_code] == [200, 200]
+        stream.named("heartbeat")
+
+        disk.make_room()
+        with recovery("events are stored again after there is room"):
+            after = wait_until(lambda: published(service.publish(large)), "events are stored again")
+        assert stream.event()["event_id"] == after
+    events = reader.polled(since=start, limit=500)["events"]
+    assert [event["event_id"] for event in events] == [*stored, after]
+
+
+def published(answer: httpx.Response) -> str:
+    return str(answer.json()["event_id"]) if answer.status_code == 201 else ""

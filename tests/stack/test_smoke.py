@@ -1,0 +1,145 @@
+"""manage.py smoke against running servers: it says what works, and it fails when something does not."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.conftest import OwnStack
+from tests.processes import free_port
+from tests.stacks import Stack
+
+TRIALS = ["health", "ready", "refusals", "ticket", "stream", "main token", "polling", "publishing", "operating"]
+
+
+def smoke(url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VX11_")}
+    command = [sys.executable, "manage.py", "smoke", "--url", url, *words]
+    return subprocess.run(
+        command, env=environment | variables, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def tokens(stack: Stack, folder: Path) -> dict[str, str]:
+    return {
+        "VX11_PRINCIPAL_TOKEN": stack.principal_token,
+        "VX11_SERVICE_TOKEN": stack.service_token,
+        "VX11_DATA_DIR": str(folder),
+    }
+
+
+def levels(done: subprocess.CompletedProcess[str]) -> Mapping[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        found.setdefault(finding["trial"], set()).add(finding["level"])
+    return found
+
+
+def test_everything_works_on_a_running_server(stack: Stack, tmp_path: Path) -> None:
+    for server in {stack.a.url, stack.b.url}:
+        done = smoke(server, "--json", **tokens(stack, tmp_path))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert list(levels(done)) == TRIALS
+        assert all(found == {"OK"} for found in levels(done).values()), done.stdout
+
+
+def test_in_full_it_waits_for_heartbeats_and_for_a_ticket_to_expire(own_stack: OwnStack, tmp_path: Path) -> None:
+    stack = own_stack(VX11_SSE_TOKEN_TTL_SECONDS="1")
+    done = smoke(stack.a.url, "--json", "--full", **tokens(stack, tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert levels(done)["expiry"] == {"OK"}
+    assert "a ticket that nobody used is 401 after its time" in done.stdout
+
+
+def test_for_people_every_line_names_what_was_tried(stack: Stack, tmp_path: Path) -> None:
+    done = smoke(stack.a.url, **tokens(stack, tmp_path))
+    told = [line[6:].split("  ")[0] for line in done.stdout.splitlines() if line.startswith("OK")]
+    assert list(dict.fromkeys(told)) == TRIALS
+    assert "the same ticket a second time is 401" in done.stdout
+    assert stack.principal_token not in done.stdout + done.stderr
+
+
+def test_without_a_service_token_publishing_is_said_to_be_untried(stack: Stack, tmp_path: Path) -> None:
+    done = smoke(stack.a.url, "--json", VX11_PRINCIPAL_TOKEN=stack.principal_token, VX11_DATA_DIR=str(tmp_path))
+    assert done.returncode == 0
+    assert levels(done)["publishing"] == {"WARN"}
+
+
+def test_a_token_that_is_not_valid_fails_and_says_where_to_read_on(stack: Stack, tmp_path: Path) -> None:
+    done = smoke(stack.a.url, **(tokens(stack, tmp_path) | {"VX11_PRINCIPAL_TOKEN": "not-a-token-of-this-server"}))
+    assert done.returncode == 1
+    assert "main_auth_failed" in done.stdout
+    assert "docs/runbooks/stream-401-403.md" in done.stdout
+
+
+def test_no_server_fails_once_and_not_in_every_trial(tmp_path: Path) -> None:
+    done = smoke(
+        f"http://127.0.0.1:{free_port()}", VX11_PRINCIPAL_TOKEN="of-some-principal", VX11_DATA_DIR=str(tmp_path)
+    )
+    assert done.returncode == 1
+    assert done.stdout.count("FAIL") == 1
+
+
+def test_without_a_token_the_use_is_wrong(tmp_path: Path) -> None:
+    done = smoke("http://127.0.0.1:1", VX11_DATA_DIR=str(tmp_path))
+    assert done.returncode == 2
+    assert "VX11_PRINCIPAL_TOKEN" in done.stderr
+
+
+class Lenient(BaseHTTPRequestHandler):
+    """A server that lets everybody in, and knows nothing of tickets that are used up."""
+
+    TICKET: dict[str, Any] = {"sse_token": "550e8400-e29b-41d4-a716-446655440000", "ttl_sec": 60}
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path.endswith("/stream"):
+            self._answer('data: {"type": "connected", "cursor": "aaaa-1"}\n\n', "text/event-stream")
+        elif path == "/health":
+            self._answer(json.dumps({"status": "ok", "module": "tentaculo_link", "version": "0"}))
+        else:
+            self._answer(json.dumps({"status": "ok", "cursor": "aaaa-1", "total": 0}))
+
+    def do_POST(self) -> None:
+        self._answer(json.dumps(self.TICKET))
+
+    def _answer(self, body: str, kind: str = "application/json") -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def lenient() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Lenient)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_lets_everybody_in_fails_where_it_does(lenient: str, tmp_path: Path) -> None:
+    done = smoke(lenient, "--json", VX11_PRINCIPAL_TOKEN="of-some-principal", VX11_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    found = levels(done)
+    assert [name for name in TRIALS if "FAIL" in found[name]] == [
+        "refusals",
+        "ticket",
+        "stream",
+        "main token",
+        "operating",
+    ]
+    assert "one ticket opened two streams" in done.stdout
+    assert "may be kept by caches" in done.stdout

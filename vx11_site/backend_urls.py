@@ -1,0 +1,17 @@
+"""Every URL of a backend: what its gateways forward, and what those ask who watch over it. Nothing for people."""
+
+from django.urls import include, path
+
+from operator_api import urls
+from operator_api.views import HealthView, MetricsView, ReadyView
+
+urlpatterns = [
+    path("api/", include([*urls.urlpatterns, *urls.aliases])),
+    path("health", HealthView.as_view()),
+    path("ready", ReadyView.as_view()),
+    path("metrics", MetricsView.as_view()),
+]
+handler400 = "gateway.errors.bad_request"
+handler403 = "gateway.errors.permission_denied"
+handler404 = "gateway.errors.not_found"
+handler500 = "gateway.errors.server_error"

@@ -1,0 +1,71 @@
+"""manage.py backup: a copy of the SQLite database, made while servers go on."""
+
+import sqlite3
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from gateway.cleaning import INTERRUPTED, Progress
+from vx11_site import sqlite_copy
+
+POSTGRESQL = (
+    'The database is PostgreSQL, whose own tools do this: pg_dump -Fc --no-owner -f FILE "$VX11_DATABASE_URL". '
+    "docs/operations.md has the steps."
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy the SQLite database to a file, look through it, and say where it is. Servers go on meanwhile. "
+        "It holds digests of tokens and what was said: keep it as safe as the database. The secret key is not in it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", nargs="?", type=Path, help="Default: backup-DATE.sqlite3 in the data folder.")
+        parser.add_argument("--force", action="store_true", help="Replace a file that is there.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source = sqlite_database()
+        target = options["file"] or Path(settings.DATA_DIR) / f"backup-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3"
+        if target.exists() and (not options["force"] or target.samefile(source)):
+            raise CommandError(f"{target} exists. Say --force to replace it, or take another name.")
+        copy_with_progress(self, source, target)
+        epoch, last_seq = sqlite_copy.log_head(target)
+        size_mib = target.stat().st_size / 2**20
+        self.stdout.write(f"{target} holds the log of epoch {epoch} up to {last_seq}: {size_mib:.1f} MiB, undamaged.")
+
+
+def sqlite_database() -> Path:
+    """Raises CommandError where it is another one, or was never made."""
+    config = settings.DATABASES["default"]
+    if not config["ENGINE"].endswith("sqlite3"):
+        raise CommandError(POSTGRESQL)
+    path = Path(config["NAME"])
+    if not path.exists():
+        raise CommandError(f"{path} does not exist: there is nothing to copy.")
+    return path
+
+
+def copy_with_progress(command: BaseCommand, source: Path, target: Path) -> None:
+    """Raises CommandError; then there is no half of a file."""
+    told = 0
+
+    def after_step(pages: int, all_pages: int) -> None:
+        nonlocal told
+        progress.planned["pages"] = all_pages
+        progress.add("pages", pages - told)
+        told = pages
+
+    progress = Progress(command.stdout, {}, done="copied")
+    try:
+        sqlite_copy.copy(source, target, after_step)
+    except KeyboardInterrupt:
+        raise CommandError("Interrupted. Nothing was written.", returncode=INTERRUPTED) from None
+    except (sqlite_copy.BadCopy, sqlite3.Error, OSError) as error:
+        raise CommandError(f"{error}. Nothing was written.") from None
+    finally:
+        progress.end()

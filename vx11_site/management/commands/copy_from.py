@@ -1,0 +1,81 @@
+"""manage.py copy_from: everything that an SQLite installation holds, into the (empty) PostgreSQL of the settings."""
+
+import fcntl
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from gateway.cleaning import INTERRUPTED, Progress
+from ledger.faults import DATABASE_FAULTS
+from vx11_site import moving, sqlite_copy
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy all rows of an SQLite installation into the database of VX11_DATABASE_URL, after manage.py migrate and "
+        "before anything uses it. The old installation must be stopped, and stay so: the new one goes on with its log, "
+        "and the cursors of clients stay good."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="operator.sqlite3 in the old data folder.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source: Path = options["file"]
+        if connection.vendor != "postgresql":
+            raise CommandError("VX11_DATABASE_URL names no PostgreSQL: there is nothing to copy into.")
+        if not source.is_file():
+            raise CommandError(f"{source} is no file.")
+        with _stopped(source):
+            self._refuse_other_versions(source)
+            moving.name_source(source)
+            self._move()
+
+    def _refuse_other_versions(self, source: Path) -> None:
+        try:
+            sqlite_copy.verify(source)
+        except sqlite_copy.BadCopy as error:
+            raise CommandError(str(error)) from None
+        with connection.cursor() as cursor:
+            if "django_migrations" not in connection.introspection.table_names(cursor):
+                raise CommandError("The new database has no tables. Run: manage.py migrate")
+            cursor.execute("SELECT app, name FROM django_migrations")
+            here = {(app, name) for app, name in cursor.fetchall()}
+        if here != sqlite_copy.migrations(source):
+            raise CommandError("The two are of different versions. Run manage.py migrate in both, with this version.")
+
+    def _move(self) -> None:
+        progress = Progress(self.stdout, moving.count(), done="copied")
+        try:
+            copied = moving.move(progress.add)
+        except moving.NotEmpty as error:
+            raise CommandError(f"The new database is in use: {error.table} has rows. Take an empty one.") from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Nothing was copied.", returncode=INTERRUPTED) from None
+        except (moving.Differs, *DATABASE_FAULTS) as error:
+            raise CommandError(f"{error}. Nothing was copied.") from None
+        finally:
+            progress.end()
+        for name, rows in copied.items():
+            if rows:
+                self.stdout.write(f"{rows:>10}  {name}")
+        self.stdout.write(
+            "All is copied, and counted in both. The log keeps its epoch: do not serve the old one again."
+        )
+
+
+@contextmanager
+def _stopped(source: Path) -> Iterator[None]:
+    """Keep any server of that folder from starting meanwhile. Raises CommandError if one serves."""
+    with (source.parent / "serving.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            sqlite_copy.fold_in(source)
+        except (BlockingIOError, sqlite_copy.InUse):
+            raise CommandError(f"A server or another process has {source} open. Stop it first.") from None
+        yield

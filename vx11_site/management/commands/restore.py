@@ -1,0 +1,79 @@
+"""manage.py restore: put a backup in the place of the SQLite database, as the log of a new epoch."""
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+from events.restoring import begin_new_epoch
+from vx11_site import sqlite_copy
+from vx11_site.management.commands.backup import copy_with_progress
+
+POSTGRESQL = "The database is PostgreSQL, whose own tools do this: pg_restore. docs/operations.md has the steps."
+STOP_FIRST = "A server or another process has {} open. Stop it first."
+
+
+class Command(BaseCommand):
+    help = (
+        "Put a file that manage.py backup made in the place of the SQLite database. Servers must be stopped. The file "
+        "that was there is kept beside it. The log gets a new epoch: clients fetch their state anew (stream-reset)."
+    )
+    # The database that is there may be what is to be replaced for being damaged.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="What manage.py backup made.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config = settings.DATABASES["default"]
+        if not config["ENGINE"].endswith("sqlite3"):
+            raise CommandError(POSTGRESQL)
+        backup, database = options["file"], Path(config["NAME"])
+        if not backup.is_file() or (database.exists() and backup.samefile(database)):
+            raise CommandError(f"{backup} is no backup.")
+        self._refuse_foreign(backup)
+        connections.close_all()
+        new = database.with_name(f"{database.name}.restored")
+        copy_with_progress(self, backup, new)
+        kept = self._put_aside(database)
+        new.replace(database)
+        head = begin_new_epoch()
+        self.stdout.write(f"Restored. The log's epoch is now {head.epoch}; it goes on after {head.last_seq}.")
+        if kept:
+            self.stdout.write(f"What was there before is {kept}.")
+
+    def _refuse_foreign(self, backup: Path) -> None:
+        try:
+            sqlite_copy.verify(backup)
+        except sqlite_copy.BadCopy as error:
+            raise CommandError(str(error)) from None
+        ours = set(MigrationLoader(None).graph.nodes)
+        applied = sqlite_copy.migrations(backup)
+        if strange := sorted(applied - ours):
+            raise CommandError(f"{backup} is of a newer version: migration {'.'.join(strange[0])} is not known here.")
+        if missing := ours - applied:
+            self.stdout.write(
+                f"It is of an older version: run manage.py migrate before you serve ({len(missing)} steps)."
+            )
+
+    def _put_aside(self, database: Path) -> Path | None:
+        """Where the old one is now."""
+        if not database.exists():
+            return None
+        try:
+            sqlite_copy.fold_in(database)
+        except sqlite_copy.InUse:
+            database.with_name(f"{database.name}.restored").unlink()
+            raise CommandError(STOP_FIRST.format(database)) from None
+        kept = database.with_name(f"{database.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+        # The others are there only if it was damaged; beside the new one they would damage that.
+        for suffix in ("-wal", "-shm", ""):
+            file = database.with_name(database.name + suffix)
+            if file.exists():
+                file.rename(kept.with_name(kept.name + suffix))
+        return kept

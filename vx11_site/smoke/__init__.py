@@ -1,0 +1,1 @@
+"""What `manage.py smoke` tries against a running server, over HTTP only, as a client would."""

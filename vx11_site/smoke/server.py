@@ -1,0 +1,110 @@
+"""The server that is tried: how it is asked, with which tokens, and how long is waited."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from events.terminal.http_answers import DIRECT_MOUNTS, ServerRefused
+from events.terminal.sse_parser import EventStreamParser, Message
+
+API = "/operator/api"
+EVENTS = f"{API}/events"
+MINT = f"{EVENTS}/sse-token"
+STREAM = f"{EVENTS}/stream"
+# What a server does within 2 s at the worst, with room for the way there.
+ANSWER_SECONDS = 5.0
+# A heartbeat comes every 10 s: whoever is silent for longer is gone, or a proxy keeps what it sends.
+SILENCE_SECONDS = 15.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """`service` is empty where publishing is not tried."""
+
+    principal: str
+    service: str = ""
+
+
+class Server:
+    """A running server at `url`. Use as a context; every method raises httpx.HTTPError when nothing answers."""
+
+    def __init__(self, url: str, tokens: Tokens) -> None:
+        self.url = url
+        self.tokens = tokens
+        self._client = httpx.Client(
+            base_url=url, timeout=ANSWER_SECONDS, mounts=DIRECT_MOUNTS, headers={"User-Agent": "vx11-smoke"}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+    def get(self, path: str, *, token: str = "", **query: Any) -> httpx.Response:
+        return self._client.get(path, params=query, headers=_credential(token))
+
+    def post(
+        self, path: str, *, token: str = "", body: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        return self._client.post(path, json=body, headers=_credential(token) | (headers or {}))
+
+    def ticket(self) -> str:
+        """A new ticket. Raises ServerRefused."""
+        return str(expected(self.post(MINT, token=self.tokens.principal), 200)["sse_token"])
+
+    def open_stream(self, *, token: str = "", ticket: str = "", **query: Any) -> "OpenStream":
+        """A stream, by a token in the header, or by a ticket in the URL as a browser has to. Raises ServerRefused."""
+        request = self._client.build_request(
+            "GET",
+            STREAM,
+            params=query | ({"token": ticket} if ticket else {}),
+            headers={"Accept": "text/event-stream"} | _credential(token),
+            timeout=httpx.Timeout(ANSWER_SECONDS, read=SILENCE_SECONDS),
+        )
+        answer = self._client.send(request, stream=True)
+        if answer.status_code != 200:
+            answer.read()
+            answer.close()
+            raise ServerRefused(answer)
+        return OpenStream(answer)
+
+
+class OpenStream:
+    """A stream that is being read; SILENCE_SECONDS without a byte are an httpx.HTTPError. Use as a context."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._parser = EventStreamParser()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.answer.close()
+
+    def messages(self, *, seconds: float) -> Iterator[Message]:
+        """Messages as they come, until the stream ends; TimeoutError after `seconds`. May be called once."""
+        deadline = time.monotonic() + seconds
+        for chunk in self.answer.iter_raw():
+            yield from self._parser.feed(chunk)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"what was waited for did not come within {seconds:.0f} s")
+
+
+def expected(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
+    """The JSON object of an answer. Raises ServerRefused for any other status, ValueError for any other body."""
+    if answer.status_code not in statuses:
+        raise ServerRefused(answer)
+    body = answer.json()
+    if not isinstance(body, dict):
+        raise ValueError("the answer is JSON, but no object")
+    return body
+
+
+def _credential(token: str) -> dict[str, str]:
+    return {"X-VX11-Token": token} if token else {}

@@ -1,0 +1,234 @@
+"""Trials: one thing each that must work, tried from outside. Each yields findings, or raises what the server did."""
+
+import dataclasses
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from events.terminal.http_answers import ServerRefused, problem_text
+from events.terminal.sse_parser import Message
+from vx11_site.diagnosis.findings import Finding, fail, ok, warn
+from vx11_site.smoke.server import API, EVENTS, MINT, SILENCE_SECONDS, OpenStream, Server, expected
+
+PRESENCE_SECONDS = 20.0
+LATE_SECONDS = 1.0
+TICKET_SECONDS_AT_MOST = 60
+# A ticket is gone at the latest this long after its time: the store looks once a second.
+EXPIRY_MARGIN_SECONDS = 2.0
+EVENT_TYPE = "smoke.test"
+# Like no token of anybody: long enough to be looked up.
+NOBODYS_TOKEN = "smoke-test-that-nobody-has-00000000"  # noqa: S105 - on purpose
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """`repair` is what to do when it fails in a way that the trial itself does not explain."""
+
+    name: str
+    run: Callable[[Server], Iterator[Finding]]
+    repair: str
+    takes_a_minute: bool = False
+
+
+def health(server: Server) -> Iterator[Finding]:
+    started = time.monotonic()
+    answer = expected(server.get("/health"), 200)
+    yield ok(f"{answer['module']} {answer['version']} answers in {_ms(time.monotonic() - started)}")
+
+
+def readiness(server: Server) -> Iterator[Finding]:
+    answer = server.get("/ready")
+    if answer.status_code != 200:
+        yield fail(f"not ready: {problem_text(answer)}", "docs/runbooks/service-recovery.md")
+    elif degraded := expected(answer, 200).get("degraded"):
+        yield warn(f"ready, without {', '.join(degraded)}", "docs/runbooks/redis-away.md")
+    else:
+        yield ok("database, log and store answer")
+
+
+def refusals(server: Server) -> Iterator[Finding]:
+    for what, token, reason in (
+        ("no token", "", "missing_token"),
+        ("a token that nobody has", NOBODYS_TOKEN, "main_auth_failed"),
+    ):
+        answer = server.post(MINT, token=token)
+        found = problem_text(answer)
+        if answer.status_code == 401 and reason in found:
+            yield ok(f"{what} is 401 {reason}")
+        else:
+            yield fail(f"{what} should be 401 {reason}, and is {found}", "docs/runbooks/stream-401-403.md")
+
+
+def ticket(server: Server) -> Iterator[Finding]:
+    answer = server.post(MINT, token=server.tokens.principal)
+    body = expected(answer, 200)
+    uuid.UUID(body["sse_token"])
+    if not 0 < body["ttl_sec"] <= TICKET_SECONDS_AT_MOST:
+        yield fail(f"a ticket lives for {body['ttl_sec']} s", "VX11_SSE_TOKEN_TTL_SECONDS=60")
+    elif "no-store" not in answer.headers.get("Cache-Control", ""):
+        yield fail("the answer with the ticket may be kept by caches", "let the proxy pass Cache-Control on unchanged")
+    else:
+        yield ok(f"issued in {_ms(answer.elapsed.total_seconds())}, lives for {body['ttl_sec']} s")
+
+
+def stream(server: Server) -> Iterator[Finding]:
+    secret = server.ticket()
+    started = time.monotonic()
+    with server.open_stream(ticket=secret) as opened:
+        first = _connected(opened)
+        took = time.monotonic() - started
+    if took > LATE_SECONDS:
+        yield warn(f"the first message took {_ms(took)}", "docs/runbooks/slow.md")
+    else:
+        yield ok(f"opened by the ticket, first message after {_ms(took)}, at {first['cursor']}")
+    try:
+        server.open_stream(ticket=secret).answer.close()
+    except ServerRefused as refused:
+        if refused.status == 401:
+            yield ok("the same ticket a second time is 401")
+            return
+        yield fail(f"the same ticket a second time should be 401, and is {refused}", "docs/runbooks/token-abuse.md")
+        return
+    yield fail("one ticket opened two streams", "VX11_SSE_TOKEN_SINGLE_USE=true; docs/runbooks/token-abuse.md")
+
+
+def main_token(server: Server) -> Iterator[Finding]:
+    with server.open_stream(token=server.tokens.principal, event_type=EVENT_TYPE) as opened:
+        _connected(opened)
+    yield ok("a client that can send headers opens the stream with the main token")
+    answer = server.get(EVENTS, token=server.ticket())
+    if answer.status_code == 401:
+        yield ok("a ticket opens nothing but the stream")
+    else:
+        yield fail(f"a ticket read events: {answer.status_code}", "docs/runbooks/token-abuse.md")
+
+
+def polling(server: Server) -> Iterator[Finding]:
+    body = expected(server.get(EVENTS, token=server.tokens.principal, limit=1), 200)
+    yield ok(f"the log is at {body['cursor']}; {body['total']} events for this token")
+
+
+def publishing(server: Server) -> Iterator[Finding]:
+    if not server.tokens.service:
+        yield warn("not tried: no service token", "VX11_SERVICE_TOKEN or --service-token-file, to try publishing too")
+        return
+    with server.open_stream(token=server.tokens.principal, event_type=EVENT_TYPE) as opened:
+        messages = opened.messages(seconds=PRESENCE_SECONDS)
+        begin = _first(messages)["cursor"]
+        key = str(uuid.uuid4())
+        started = time.monotonic()
+        first = expected(_publish(server, key), 201)["event_id"]
+        seen = _until(messages, first)
+        took = time.monotonic() - started
+        again = expected(_publish(server, key), 200)["event_id"]
+        last = expected(_publish(server, str(uuid.uuid4())), 201)["event_id"]
+        seen += _until(messages, last)
+    if took > LATE_SECONDS:
+        yield warn(f"an event took {_ms(took)} from publisher to reader", "docs/runbooks/lag.md")
+    else:
+        yield ok(f"published, committed and on the stream after {_ms(took)}")
+    if again == first and seen.count(first) == 1:
+        yield ok("published again under the same key: the same event, and once on the stream")
+    else:
+        yield fail("published again under the same key: it came twice", "docs/runbooks/lag.md")
+    yield _resumed(server, begin, [first, last])
+
+
+def operating(server: Server) -> Iterator[Finding]:
+    token = server.tokens.principal
+    window = expected(server.get(f"{API}/window/status", token=token), 200)
+    status = expected(server.get(f"{API}/status", token=token), 200)
+    if window["mode"] == "degraded":
+        yield fail(f"nobody knows whether a window is open: {window['reason']}", "docs/runbooks/service-recovery.md")
+    elif status["degraded"]:
+        down = [name for name, module in status["core_services"].items() if module["status"] != "UP"]
+        yield warn(
+            f"{window['mode']}, without {', '.join(down) or 'a core module'}", "docs/runbooks/service-recovery.md"
+        )
+    else:
+        yield ok(f"{window['mode']}; all core modules are up")
+
+
+def expiry(server: Server) -> Iterator[Finding]:
+    body = expected(server.post(MINT, token=server.tokens.principal), 200)
+    waited_seconds = body["ttl_sec"] + EXPIRY_MARGIN_SECONDS
+    expires = time.monotonic() + waited_seconds
+    beats = 0
+    # What is waited for is time itself; the open stream shows meanwhile that it is kept alive.
+    with server.open_stream(token=server.tokens.principal, event_type=EVENT_TYPE) as opened:
+        for message in opened.messages(seconds=waited_seconds + SILENCE_SECONDS):
+            beats += message.event == "heartbeat"
+            if time.monotonic() > expires:
+                break
+    yield ok(f"a quiet stream got {beats} heartbeats in {waited_seconds:.0f} s")
+    try:
+        server.open_stream(ticket=body["sse_token"]).answer.close()
+    except ServerRefused as refused:
+        if refused.status != 401:
+            raise
+        yield ok("a ticket that nobody used is 401 after its time")
+        return
+    yield fail("a ticket opened a stream after its time", "docs/runbooks/token-cache-growing.md")
+
+
+TRIALS = (
+    Trial("health", health, "is it the address of a server? docs/runbooks/service-recovery.md"),
+    Trial("ready", readiness, "docs/runbooks/service-recovery.md"),
+    Trial("refusals", refusals, "docs/runbooks/stream-401-403.md"),
+    Trial("ticket", ticket, "docs/runbooks/stream-401-403.md"),
+    Trial("stream", stream, "docs/runbooks/stream-401-403.md; a proxy must not buffer the stream"),
+    Trial("main token", main_token, "docs/runbooks/stream-401-403.md"),
+    Trial("polling", polling, "docs/runbooks/database-away.md"),
+    Trial(
+        "publishing", publishing, "does the principal token see what the service token publishes? docs/runbooks/lag.md"
+    ),
+    Trial("operating", operating, "docs/runbooks/service-recovery.md"),
+    Trial("expiry", expiry, "docs/runbooks/token-cache-growing.md", takes_a_minute=True),
+)
+
+
+def _connected(opened: OpenStream) -> dict[str, Any]:
+    return _first(opened.messages(seconds=PRESENCE_SECONDS))
+
+
+def _first(messages: Iterator[Message]) -> dict[str, Any]:
+    """The body of the message that every stream begins with."""
+    message = next(messages, None)
+    body = json.loads(message.data) if message else {}
+    if body.get("type") != "connected":
+        raise ValueError("the stream did not begin with connected")
+    return dict(body)
+
+
+def _publish(server: Server, key: str) -> httpx.Response:
+    event = {"event_type": EVENT_TYPE, "summary": "manage.py smoke was here"}
+    return server.post(EVENTS, token=server.tokens.service, body=event, headers={"Idempotency-Key": key})
+
+
+def _until(messages: Iterator[Message], event_id: str) -> list[str]:
+    """The ids of the events up to this one."""
+    seen: list[str] = []
+    for message in messages:
+        if message.event == "message":
+            seen.append(str(json.loads(message.data).get("event_id")))
+            if seen[-1] == event_id:
+                return seen
+    raise ValueError("the stream ended before the event came")
+
+
+def _resumed(server: Server, cursor: str, wanted: list[str]) -> Finding:
+    token = server.tokens.principal
+    with server.open_stream(token=token, event_type=EVENT_TYPE, last_event_id=cursor, follow="false") as opened:
+        bodies = [json.loads(message.data) for message in opened.messages(seconds=PRESENCE_SECONDS)]
+    came = [body["event_id"] for body in bodies if body.get("event_id") in wanted]
+    if came == wanted:
+        return ok("a reader that comes back gets both once, in order")
+    return fail(f"a reader that comes back got {len(came)} of 2 events", "docs/runbooks/lag.md")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

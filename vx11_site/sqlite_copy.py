@@ -1,0 +1,116 @@
+"""Copies of SQLite databases: made while others write, looked through afterwards, complete or not there at all."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# 4 MiB of pages of the usual size: then progress is told, and Ctrl-C is heard.
+STEP_PAGES = 1_000
+# How long a reader waits for a writer that is just committing.
+LOCK_WAIT_SECONDS = 20.0
+# The tables without which it is no database of this program.
+OURS = frozenset({"django_migrations", "events_event", "events_loghead", "gateway_accesstoken"})
+
+# Told after each step: pages copied, pages in all.
+AfterStep = Callable[[int, int], None]
+
+
+class BadCopy(Exception):
+    """The file is damaged, or is no database of this program."""
+
+
+class InUse(Exception):
+    """Another process has the database open."""
+
+
+def copy(source: Path, target: Path, after_step: AfterStep) -> None:
+    """What the source holds now, as a new file that only its owner can read. Raises BadCopy, OSError, sqlite3.Error.
+
+    Writers go on meanwhile, and what they write is not in it. Until it is whole and looked through, it has another
+    name; the earlier file of that name is replaced.
+    """
+    half_done = target.with_name(f"{target.name}.part")
+    with contextlib.suppress(FileNotFoundError):
+        half_done.unlink()
+    try:
+        os.close(os.open(half_done, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with _opened(source, writable=False) as reading, _opened(half_done, writable=True) as writing:
+            # One view for all steps: else every commit of a server would make it begin anew, for ever.
+            reading.execute("BEGIN")
+            reading.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            reading.backup(writing, pages=STEP_PAGES, progress=lambda _code, left, all_: after_step(all_ - left, all_))
+            # One file and no others beside it.
+            writing.execute("PRAGMA journal_mode=DELETE")
+        verify(half_done)
+        _to_disk(half_done)
+        half_done.replace(target)
+        _to_disk(target.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            half_done.unlink()
+
+
+def verify(path: Path) -> None:
+    """Read all of it. Raises BadCopy."""
+    try:
+        with _opened(path, writable=False) as database:
+            said = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        raise BadCopy(f"{path} cannot be read: {error}") from None
+    if said != "ok":
+        raise BadCopy(f"{path} is damaged: {said}")
+    if missing := sorted(OURS - names):
+        raise BadCopy(f"{path} is no database of this program: it has no table {missing[0]}")
+
+
+def migrations(path: Path) -> set[tuple[str, str]]:
+    """Those that were applied to it, as (app, name)."""
+    with _opened(path, writable=False) as database:
+        return set(database.execute("SELECT app, name FROM django_migrations"))
+
+
+def log_head(path: Path) -> tuple[str, int]:
+    """The epoch, and the last seq of its log; ("", 0) before the first event."""
+    with _opened(path, writable=False) as database:
+        row: tuple[str, int] | None = database.execute("SELECT epoch, last_seq FROM events_loghead").fetchone()
+        return row or ("", 0)
+
+
+def fold_in(path: Path) -> None:
+    """Bring what stands in files beside it into the file itself, if it is not damaged.
+
+    Raises InUse if any other process has it open.
+    """
+    with _opened(path, writable=True, wait_seconds=0) as database:
+        try:
+            # To leave the write-ahead log takes being the only one there.
+            database.execute("PRAGMA journal_mode=DELETE").fetchone()
+        except sqlite3.OperationalError:
+            raise InUse(str(path)) from None
+        except sqlite3.DatabaseError:
+            return
+
+
+@contextlib.contextmanager
+def _opened(path: Path, *, writable: bool, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[sqlite3.Connection]:
+    # Not mode=ro, which cannot read a write-ahead log that nobody has open.
+    database = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=wait_seconds, isolation_level=None
+    )
+    try:
+        if not writable:
+            database.execute("PRAGMA query_only=ON")
+        yield database
+    finally:
+        database.close()
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
