@@ -24,6 +24,9 @@ from operator_api.modules import BACKEND
 MESSAGE_LIMIT = 8_000
 METADATA_LIMIT_BYTES = 8 * 1024
 PAGE_DEFAULT, PAGE_MOST = 50, 200
+# Of a page's messages together; one alone may have more.
+PAGE_LIMIT_CHARACTERS = 1024 * 1024
+READ_AT_ONCE = 20
 # By then whoever asked the assistant has said what came of it (upstream.ANSWER_LIMIT_SECONDS and a slow commit), or is
 # no more.
 ANSWER_DUE_SECONDS = 90
@@ -117,15 +120,22 @@ def position_of(message_id: uuid.UUID, principal_id: str) -> int | None:
 def history(principal_id: str, session_id: str, *, limit: int, before: int | None) -> tuple[list[ChatMessage], bool]:
     """The last messages of a principal, oldest first, and whether there are more before them. Reads the database.
 
-    Without a session id those of all sessions.
+    Without a session id those of all sessions. Fewer than `limit` when they are long: PAGE_LIMIT_CHARACTERS.
     """
     rows = ChatMessage.objects.filter(principal_id=principal_id).order_by("-pk")
     if session_id:
         rows = rows.filter(session_id=session_id)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    newest = list(rows[: limit + 1])
-    return newest[:limit][::-1], len(newest) > limit
+    newest: list[ChatMessage] = []
+    characters = 0
+    # A few at a time: a page of the longest messages would be 50 MB.
+    for row in rows[: limit + 1].iterator(chunk_size=READ_AT_ONCE):
+        characters += len(row.content)
+        if newest and (len(newest) == limit or characters > PAGE_LIMIT_CHARACTERS):
+            return newest[::-1], True
+        newest.append(row)
+    return newest[::-1], False
 
 
 def as_json(row: ChatMessage) -> dict[str, Any]:

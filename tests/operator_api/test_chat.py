@@ -121,6 +121,19 @@ def test_history_is_of_one_principal_and_one_session_in_order() -> None:
     assert contents("p-bob", "a") == ["of bob"]
 
 
+def test_a_page_of_history_is_bounded_by_its_characters_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "PAGE_LIMIT_CHARACTERS", 250)
+    opened()
+    for number in range(5):
+        stored(message(f"{number}" * 100))
+    newest, more = chat.history("p-alice", "", limit=50, before=None)
+    assert ([row.content[0] for row in newest], more) == (["3", "4"], True)
+    older, more = chat.history("p-alice", "", limit=50, before=newest[0].pk)
+    assert ([row.content[0] for row in older], more) == (["1", "2"], True)
+    oldest, more = chat.history("p-alice", "", limit=50, before=older[0].pk)
+    assert ([row.content[0] for row in oldest], more) == (["0"], False)
+
+
 def test_history_is_paged_backwards() -> None:
     opened()
     rows = [stored(message(str(number))) for number in range(5)]
