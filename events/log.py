@@ -157,12 +157,15 @@ def count(selection: Selection) -> int:
     return rows.order_by().values("seq")[:COUNT_LIMIT].count()
 
 
-def count_by_time(selection: Selection, *, since: datetime, bucket_seconds: int) -> dict[tuple[int, str], int]:
-    """Counts by (bucket number since `since`, a whole second; severity)."""
-    rows = _matching(selection).filter(created_at__gte=since, seq__gte=head().oldest_seq).order_by()
+def count_by_time(
+    selection: Selection, *, since: datetime, bucket_seconds: int
+) -> tuple[dict[tuple[int, str], int], Cursor]:
+    """Counts by (bucket number since `since`, a whole second; severity), and up to where they count."""
+    now = head()
+    rows = _matching(selection).filter(created_at__gte=since, seq__gte=now.oldest_seq, seq__lte=now.last_seq).order_by()
     bucket = (UnixSeconds("created_at") - int(since.timestamp())) / bucket_seconds
     counted = rows.annotate(bucket=bucket).values_list("bucket", "severity").annotate(models.Count("seq"))
-    return {(number, severity): events for number, severity, events in counted}
+    return {(number, severity): events for number, severity, events in counted}, now.newest
 
 
 def prune(*, keep_days: float, keep_rows: int, after_batch: Callable[[int], None] = lambda _rows: None) -> int:

@@ -111,6 +111,7 @@ SCHEMAS: dict[str, Json] = {
             "description": "Oldest first, without holes.",
             "items": exactly(start=MOMENT, **dict.fromkeys(SEVERITIES, _COUNT)),
         },
+        cursor={**CURSOR, "description": "What comes after it is not counted yet."},
     ),
     "Connected": exactly(
         type={"const": "connected"},

@@ -117,7 +117,7 @@ class StatsView(Endpoint):
         # Buckets begin at whole multiples, so that two readers see the same ones.
         first = int(time.time() - seconds) // bucket_seconds * bucket_seconds
         since = datetime.fromtimestamp(first, UTC)
-        counts = await reader.run(log.count_by_time, selection, since=since, bucket_seconds=bucket_seconds)
+        counts, cursor = await reader.run(log.count_by_time, selection, since=since, bucket_seconds=bucket_seconds)
         last = int((timezone.now() - since).total_seconds() // bucket_seconds)
         buckets = [
             {
@@ -126,7 +126,7 @@ class StatsView(Endpoint):
             }
             for index in range(last + 1)
         ]
-        return answer({"seconds": seconds, "bucket": bucket_seconds, "buckets": buckets})
+        return answer({"seconds": seconds, "bucket": bucket_seconds, "buckets": buckets, "cursor": str(cursor)})
 
 
 def _published(appended: Appended, *, batch: bool) -> dict[str, Any]:

@@ -58,7 +58,7 @@ let connected = false;
 client.on("event", (event, arrival) => {
   feed.add(event, arrival.cursor);
   filters.offerModule(event.module);
-  rate.count(event);
+  rate.count(event, arrival.cursor);
   latency.note(arrival.lagMs);
   notices.heard(event);
   if (event.event_type.startsWith("window.")) readWindow();

@@ -1,6 +1,7 @@
 /** Events per second by severity over the last 15 minutes, live: stacked areas, and the same in words. */
 
 import { hoursAndMinutes, number } from "./clock.js";
+import { split } from "../events/cursors.js";
 import { SEVERITIES } from "./filters.js";
 import { text } from "./texts.js";
 
@@ -20,6 +21,10 @@ export class RateChart {
   #figure = document.querySelector("[data-picture=rate]");
   #svg = this.#figure.querySelector("svg");
   #buckets = new Map();
+  /** Up to where the log had counted when it was asked last. */
+  #counted = { epoch: null, seq: 0 };
+  /** What comes while the log is asked; null while it is not. */
+  #meanwhile = null;
   #aheadMs = 0;
   #timer = null;
   #refreshAtMs = 0;
@@ -30,8 +35,10 @@ export class RateChart {
     this.#svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   }
 
-  /** One event of the stream. */
-  count(event) {
+  /** One event of the stream, at its cursor. After a break it may be one that the log has counted meanwhile. */
+  count(event, cursor) {
+    this.#meanwhile?.push({ event, cursor });
+    if (split(cursor).epoch === this.#counted.epoch && event.seq <= this.#counted.seq) return;
     const bucket = this.#bucket(Math.floor(Date.parse(event.created_at) / 1000 / BUCKET_SECONDS));
     bucket[event.severity] += 1;
   }
@@ -55,6 +62,7 @@ export class RateChart {
 
   async #refresh() {
     this.#refreshAtMs = Date.now() + REFRESH_MS;
+    this.#meanwhile = [];
     try {
       const query = { seconds: SPAN_SECONDS, bucket: BUCKET_SECONDS };
       const { body, aheadMs } = await this.#api.getWithClock("/events/stats", query);
@@ -62,8 +70,13 @@ export class RateChart {
       for (const { start, ...counts } of body.buckets) {
         this.#buckets.set(Math.round(Date.parse(start) / 1000 / BUCKET_SECONDS), counts);
       }
+      this.#counted = split(body.cursor);
+      const meanwhile = this.#meanwhile;
+      this.#meanwhile = null;
+      for (const { event, cursor } of meanwhile) this.count(event, cursor);
     } catch {
       // The state of the connection says it already; the picture goes on with what the page has counted.
+      this.#meanwhile = null;
     }
     this.#draw();
   }

@@ -46,6 +46,29 @@ def test_the_rate_counts_by_severity_what_came_before_and_what_comes(
     assert console.problems == []
 
 
+COUNT_TWICE = """
+    async () => {
+        const { RateChart } = await import("/static/operator_api/rate-chart.js");
+        const created_at = new Date().toISOString();
+        const start = new Date(Math.floor(Date.now() / 5000) * 5000).toISOString();
+        let answer;
+        const chart = new RateChart({ getWithClock: () => new Promise((resolve) => { answer = resolve; }) });
+        const started = chart.start();
+        const come = (seqs) => seqs.forEach((seq) => chart.count({ seq, created_at, severity: "error" }, `e-${seq}`));
+        come([3, 4, 5, 6, 7]);
+        const counts = { info: 0, warn: 0, error: 5, critical: 0 };
+        answer({ aheadMs: 0, body: { cursor: "e-5", buckets: [{ start, ...counts }] } });
+        await started;
+        chart.stop();
+        return document.querySelector("[data-picture=rate] svg").getAttribute("aria-label");
+    }
+"""
+
+
+def test_what_the_log_has_counted_is_not_counted_again_when_it_comes(console: ConsolePage) -> None:
+    assert ", error 7," in f"{console.page.evaluate(COUNT_TWICE)},"
+
+
 def test_the_latency_is_measured_from_publication_to_screen(
     console: ConsolePage, service: Client, new_event: NewEvent, marker: str
 ) -> None:

@@ -156,5 +156,5 @@ def test_counts_by_time_are_by_bucket_and_severity() -> None:
     append_events(3, prefix="w", severity="warn")
     since = timezone.now() - timedelta(seconds=59)
     grow_older(1, timedelta(seconds=45))
-    counts = log.count_by_time(EVERYTHING, since=since, bucket_seconds=30)
+    counts, _ = log.count_by_time(EVERYTHING, since=since, bucket_seconds=30)
     assert counts == {(0, "info"): 1, (1, "info"): 1, (1, "warn"): 3}
