@@ -8,13 +8,21 @@ export class Clock {
 
   /** @param {string} serverTime - when a message that has just arrived was sent */
   note(serverTime) {
-    const aheadMs = Date.now() - Date.parse(serverTime);
+    this.take(Date.now() - Date.parse(serverTime));
+  }
+
+  /** How far this browser's clock is ahead of the server's; null before that is known. Its tabs have one clock. */
+  get aheadMs() {
+    return this.#aheadMs.length ? Math.min(...this.#aheadMs) : null;
+  }
+
+  /** @param {?number} aheadMs - as another tab knows it */
+  take(aheadMs) {
     if (Number.isFinite(aheadMs)) this.#aheadMs = [...this.#aheadMs, aheadMs].slice(-HEARTBEATS_KEPT);
   }
 
   /** Milliseconds from `createdAt` to now; null before the server has said what time it is. */
   lagMs(createdAt) {
-    if (!this.#aheadMs.length) return null;
-    return Math.max(0, Date.now() - Date.parse(createdAt) - Math.min(...this.#aheadMs));
+    return this.aheadMs === null ? null : Math.max(0, Date.now() - Date.parse(createdAt) - this.aheadMs);
   }
 }

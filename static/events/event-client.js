@@ -88,6 +88,7 @@ export class EventClient {
       history,
       reader: this.#reader,
       owner: {
+        clock: this.#clock,
         heartbeat: (time) => this.#clock.note(time),
         reset: (reset) => this.#reset(reset),
         state: (change) => this.#setStatus(change),

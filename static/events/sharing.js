@@ -134,7 +134,7 @@ export class SharedConnection {
   }
 
   #announce() {
-    this.#post({ kind: "state", change: this.#state, cursor: this.#reader.cursor });
+    this.#post({ kind: "state", change: this.#state, cursor: this.#reader.cursor, aheadMs: this.#owner.clock.aheadMs });
   }
 
   #answer({ term, hidden }) {
@@ -199,8 +199,9 @@ export class SharedConnection {
     return true;
   }
 
-  #hearState({ change, cursor }) {
+  #hearState({ change, cursor, aheadMs }) {
     this.#state = change;
+    this.#owner.clock.take(aheadMs);
     if (change.state === "ended") return this.#end(change);
     if (cursor !== null) this.#catchUp.take({ after: cursor, upto: cursor, events: [] });
     this.#owner.state({ ...change, leader: false, transport: change.transport && "shared" });

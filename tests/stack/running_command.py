@@ -16,13 +16,16 @@ END_TIMEOUT_SECONDS = 20
 
 
 class RunningCommand:
-    """`manage.py ...` as a child of the test. `out` and `err` are what it has written so far."""
+    """`manage.py ...` as a child of the test. `out` and `err` are what it has written so far.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
+    `yields` to the test that watches it, which must not miss what happens on a machine that is busy.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str, yields: bool = False) -> None:
         self._out, self._err = (folder / f"{arguments[0]}.{name}" for name in ("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._child = subprocess.Popen(
-                [sys.executable, "manage.py", *arguments],
+                [*(["nice", "-n", "19"] if yields else []), sys.executable, "manage.py", *arguments],
                 cwd=ROOT,
                 env=dict(environment),
                 stdin=subprocess.PIPE,

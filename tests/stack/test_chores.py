@@ -157,7 +157,7 @@ def test_publishing_and_tickets_go_on_while_many_rows_are_purged(
 def test_ctrl_c_ends_a_purge_in_order(own_stack: OwnStack, tmp_path: Path) -> None:
     stack = own_stack()
     add_old_audit_rows(stack.a, OLD_ROWS)
-    with RunningCommand(tmp_path, stack.a.environment, "purge_tokens") as command:
+    with RunningCommand(tmp_path, stack.a.environment, "purge_tokens", yields=True) as command:
         wait_until(lambda: old_rows(stack.a) < OLD_ROWS, "something is deleted")
         command.signal(signal.SIGINT)
         assert command.end() == 130
