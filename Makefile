@@ -74,6 +74,7 @@ imports: $(VENV)/.development
 .PHONY: migrations
 migrations: $(VENV)/.development
 	@$(IN_PRODUCTION) $(MANAGE) makemigrations --check --dry-run
+	@$(IN_PRODUCTION) VX11_LOG_LEVEL=WARNING $(BIN)/python .ci/lint-migrations
 
 .PHONY: deploy-check
 deploy-check: $(VENV)/.development
@@ -87,9 +88,10 @@ templates: $(VENV)/.development
 repository: $(VENV)/.development
 	@$(PYTEST) --quiet tests/repository
 
+# That lock file holds all of requirements.lock.
 .PHONY: audit
 audit: $(VENV)/.development ## known vulnerabilities of what is installed; says so where it cannot ask
-	@$(BIN)/python .ci/audit-requirements $(BIN)/pip-audit requirements.lock
+	@$(BIN)/python .ci/audit-requirements $(BIN)/pip-audit requirements-tracing.lock
 
 .PHONY: bandit
 bandit: $(VENV)/.development
@@ -126,6 +128,16 @@ test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAO
 # All of them, those that kill servers too. The table says which failed, so it is written after a failure as well.
 RECORD_CASES = $(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --catalogue=$(1) \
 	--record-cases=test-results/$(1)-$(2).json --stack=$(2)
+
+.PHONY: tables
+tables: test-machine ## both tables of cases, from one run of everything that is tested (an hour)
+	@rm -f test-results/all-*.json
+	-$(call RECORD_CASES,all,embedded) --ignore=tests/repository
+	-$(call RECORD_CASES,all,scaled) --ignore=tests/repository --ignore=tests/browser
+	-$(call RECORD_CASES,all,split) tests/roles
+	$(BIN)/python -m tests.cases.table security test-results/all-embedded.json test-results/all-scaled.json
+	$(BIN)/python -m tests.cases.table reliability test-results/all-embedded.json test-results/all-scaled.json \
+		test-results/all-split.json
 
 .PHONY: security-table
 security-table: test-machine ## docs/security-cases.md from a run of the tests it names, in both sizes
@@ -173,6 +185,7 @@ test-machine: $(VENV)/.development
 .PHONY: lock
 lock: $(VENV)/.development ## write the lock files after a change of requirements*.txt
 	@$(UV_COMPILE) requirements.txt --output-file requirements.lock >/dev/null
+	@$(UV_COMPILE) requirements-tracing.txt --constraint requirements.lock --output-file requirements-tracing.lock >/dev/null
 	@$(UV_COMPILE) requirements-dev.txt --output-file requirements-dev.lock >/dev/null
 	@$(UV_COMPILE) requirements-bench.txt --output-file requirements-bench.lock >/dev/null
 

@@ -1,6 +1,6 @@
 """A pytest plugin that notes how the tests of cases ended, and how long it took until all was well again.
 
-`--record-cases FILE --catalogue NAME` runs the tests of one catalogue and no others.
+`--record-cases FILE --catalogue NAME` runs the tests of one catalogue and no others; `all` runs every test there is.
 """
 
 import json
@@ -25,16 +25,18 @@ Recovery = Callable[[str], AbstractContextManager[None]]
 class Recording:
     """Outcomes and times by file and function; of several parameters the worst counts, and skipped only if all are."""
 
-    def __init__(self, path: Path, size: str, catalogue: Catalogue) -> None:
+    def __init__(self, path: Path, size: str, catalogue: Catalogue | None) -> None:
         self._path = path
         self._size = size
-        self._known = set(catalogue.case_ids())
+        self._known = set(catalogue.case_ids()) if catalogue else None
         self.outcomes: Outcomes = {}
         self.times: Times = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
         yield
+        if self._known is None:
+            return
         others = [item for item in items if not self._known & set(ids_of(_function_of(item.nodeid)))]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]
@@ -84,12 +86,12 @@ def _function_of(node_id: str) -> str:
 
 def add_option(parser: pytest.Parser) -> None:
     parser.addoption("--record-cases", metavar="FILE", help="run the tests of cases only, and write how they ended")
-    parser.addoption("--catalogue", choices=[*CATALOGUES], default="security", help="whose cases those are")
+    parser.addoption("--catalogue", choices=[*CATALOGUES, "all"], default="security", help="whose cases those are")
 
 
 def activate(config: pytest.Config) -> None:
     path = config.getoption("record_cases")
     if path:
-        catalogue = CATALOGUES[config.getoption("catalogue")]
+        catalogue = CATALOGUES.get(config.getoption("catalogue"))
         recording = Recording(Path(path), config.getoption("--stack"), catalogue)
         config.pluginmanager.register(recording, "record-cases")
