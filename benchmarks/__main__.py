@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, report, suite
+from benchmarks import machine, report, scaling_page, suite
 from benchmarks.peers.python import PROGRAMS
 from benchmarks.server import postgres_program
 from benchmarks.size import FULL, QUICK
 from tests.servers import ROOT
 
+SCALING_PAGE = ROOT / "docs" / "scaling.md"
 RESULTS = Path(__file__).parent / "results"
 PYTHON = PROGRAMS / "python"
 HEADING = """# Results of the last full run
@@ -54,10 +55,20 @@ def main() -> None:
     figures = report.as_json(described, results)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if not options.quick:
+        _write_scaling_page(described, results)
     if not options.only and not options.quick:
         (RESULTS / "latest.md").write_text(HEADING + table)
         _plot(figures)
         announce(f"written to {RESULTS}")
+
+
+def _write_scaling_page(described: dict[str, str], results: report.Results) -> None:
+    """Into the documentation, if it was measured."""
+    title = suite.SUITE["scaling"].title
+    if measured := [figures for name, figures in results.items() if name.startswith(f"{title}, ")]:
+        SCALING_PAGE.write_text(scaling_page.written(SCALING_PAGE.read_text(), described, measured))
+        announce(f"written to {SCALING_PAGE}")
 
 
 def _plot(figures: dict[str, Any]) -> None:

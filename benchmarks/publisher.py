@@ -1,5 +1,6 @@
-"""The publisher: events on a timetable, over a few kept-alive connections."""
+"""The publisher: events on a timetable, over a few kept-alive connections to all processes."""
 
+import itertools
 import socket
 import time
 from collections import deque
@@ -29,6 +30,7 @@ class Publisher:
         self._idle: deque[socket.socket] = deque()
         self._answers: dict[socket.socket, AnswerReader] = {}
         self._poll = poll
+        self._ports = itertools.cycle(peer.ports)
         for _ in range(CONNECTIONS):
             self._connect()
         self._began = time.perf_counter()
@@ -54,7 +56,7 @@ class Publisher:
             connection.close()
 
     def _connect(self) -> None:
-        connection = socket.create_connection((HOST, self._peer.port))
+        connection = socket.create_connection((HOST, next(self._ports)))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._poll.watch(connection, lambda: self._read(connection))
         self._idle.append(connection)

@@ -1,5 +1,7 @@
 """How many events a second the log takes, each committed to disk before its publisher hears of it."""
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from benchmarks.client import on_a_loop
@@ -34,8 +36,8 @@ BATCH = Kind(events=BATCH_EVENTS, connections=BATCH_CONNECTIONS)
 
 def measure(target: Target, size: Size) -> list[Figure]:
     """Single events, then batches. A database server's own processes are not in the server's CPU."""
-    single = on_a_loop(publish, target, size, SINGLE)
-    batch = on_a_loop(publish, target, size, BATCH)
+    single = on_a_loop(publish, [target], size, SINGLE)
+    batch = on_a_loop(publish, [target], size, BATCH)
     return [
         rate(f"single, {SINGLE_CONNECTIONS} connections", single, at_least=800),
         *latency("single", single.latencies_seconds),
@@ -51,10 +53,13 @@ def measure(target: Target, size: Size) -> list[Figure]:
     ]
 
 
-async def publish(target: Target, size: Size, kind: Kind) -> Load:
+async def publish(targets: Sequence[Target], size: Size, kind: Kind) -> Load:
+    """As many as all processes take together; the connections are spread over them."""
+    target = targets[0]
     body = EVENT if kind.events == 1 else {"events": [EVENT] * kind.events}
     bytes_of_request = request("POST", PUBLISH_PATH, token=target.service_token, body=body)
-    with closing([await Connection.open(target.port) for _ in range(kind.connections)]) as connections:
+    ports = itertools.islice(itertools.cycle(target.port for target in targets), kind.connections)
+    with closing([await Connection.open(port) for port in ports]) as connections:
         await warm_up(connections, lambda: bytes_of_request, requests=size.warm_up_requests)
         before = await _log_length(connections[0], target)
         load = await closed_loop(
@@ -62,7 +67,7 @@ async def publish(target: Target, size: Size, kind: Kind) -> Load:
             lambda: bytes_of_request,
             seconds=size.publish_seconds,
             expected_status=201,
-            server_pids=[target.pid],
+            server_pids=[target.pid for target in targets],
         )
         added = await _log_length(connections[0], target) - before
     if added != len(load.latencies_seconds) * kind.events:

@@ -13,9 +13,9 @@ Results = Mapping[str, Sequence[Figure]]
 def as_markdown(machine: Mapping[str, str], results: Results) -> str:
     return "\n".join(
         [
-            *_table(("machine", ""), [[name, value] for name, value in machine.items()]),
+            *as_table(("machine", ""), [[name, value] for name, value in machine.items()]),
             "",
-            *_table(
+            *as_table(
                 ("measurement", "figure", "measured", "target", "met"),
                 [[title, *_cells(figure)] for title, figures in results.items() for figure in figures],
             ),
@@ -36,22 +36,22 @@ def as_json(machine: Mapping[str, str], results: Results) -> dict[str, Any]:
 
 def _cells(figure: Figure) -> list[str]:
     met = {None: "", True: "yes", False: "NO"}[figure.met]
-    return [figure.name, _number(figure.value, figure.unit), _target(figure), met]
+    return [figure.name, number(figure.value, figure.unit), _target(figure), met]
 
 
 def _target(figure: Figure) -> str:
     if figure.at_most is not None:
-        return f"<= {_number(figure.at_most, figure.unit)}"
-    return "" if figure.at_least is None else f">= {_number(figure.at_least, figure.unit)}"
+        return f"<= {number(figure.at_most, figure.unit)}"
+    return "" if figure.at_least is None else f">= {number(figure.at_least, figure.unit)}"
 
 
-def _number(value: float, unit: str) -> str:
+def number(value: float, unit: str) -> str:
     """Three digits are more than a second run would confirm."""
     text = f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
     return f"{text} {unit}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned, so that it reads well on a terminal too."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 

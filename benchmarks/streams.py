@@ -110,7 +110,7 @@ class Streams:
 def open_all(
     peer: Peer, *, count: int, before_connect: Callable[[socket.socket], None] | None = None
 ) -> list[socket.socket]:
-    """Live streams, not blocking from now on. Raises UnexpectedAnswer."""
+    """Live streams, spread over the processes, not blocking from now on. Raises UnexpectedAnswer."""
     connections: list[socket.socket] = []
     while len(connections) < count:
         batch = []
@@ -119,7 +119,7 @@ def open_all(
             connection.settimeout(OPEN_TIMEOUT_SECONDS)
             if before_connect:
                 before_connect(connection)
-            connection.connect((HOST, peer.port))
+            connection.connect((HOST, peer.port_for(number, of=count)))
             connection.sendall(peer.openings[number % len(peer.openings)])
             batch.append(connection)
         for connection in batch:

@@ -11,6 +11,7 @@ from benchmarks.figures import Figure
 from benchmarks.filters import FilterCost
 from benchmarks.memory import IdleMemory
 from benchmarks.peers.catalogue import ALL, EVENTSTREAM_DAPHNE, NCHAN, OURS, TEXTBOOK
+from benchmarks.scaling import Scaling
 from benchmarks.server import Target, postgres_database, serving
 from benchmarks.size import Size
 from benchmarks.wire import UnexpectedAnswer
@@ -66,6 +67,7 @@ NOTHING_LOST = {"lost": 0.0, "received twice": 0.0}
 SUITE: dict[str, Entry] = {
     "tickets": Measurement("ticket issue", tickets.measure_issue),
     "tickets-scaled": WithOwnServer("ticket issue, two processes on PostgreSQL and Redis", layers.measure),
+    "scaling": Scaling("scaling"),
     "redeem": Measurement("ticket to stream", tickets.measure_redeem),
     "publish-sqlite": Measurement("publish, SQLite", publishing.measure),
     "publish-postgres": Measurement("publish, PostgreSQL", publishing.measure, on_postgres=True),
@@ -114,12 +116,13 @@ SUITE: dict[str, Entry] = {
     "drain": WithOwnServer("drain", drain.measure),
     "browser": WithOwnServer("console, 200/s", browser.measure),
 }
+SEVERAL_PROCESSES = ("tickets-scaled", "scaling")
 
 
 def needs_postgres(names: Sequence[str]) -> bool:
-    """Of which `tickets-scaled` needs Redis too."""
+    """Of which those with several processes need Redis too."""
     return any(
-        name == "tickets-scaled" or (isinstance(entry := SUITE[name], Measurement) and entry.on_postgres)
+        name in SEVERAL_PROCESSES or (isinstance(entry := SUITE[name], Measurement) and entry.on_postgres)
         for name in names
     )
 

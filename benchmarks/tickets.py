@@ -51,9 +51,9 @@ async def issue_steadily(target: Target, size: Size) -> Load:
         )
 
 
-async def issue_most(targets: Sequence[Target], size: Size) -> Load:
+async def issue_most(targets: Sequence[Target], size: Size, *, count: int = CONNECTIONS) -> Load:
     issue = request("POST", ISSUE_PATH, token=targets[0].principal_token)
-    ports = itertools.islice(itertools.cycle(target.port for target in targets), CONNECTIONS)
+    ports = itertools.islice(itertools.cycle(target.port for target in targets), count)
     with closing([await Connection.open(port) for port in ports]) as connections:
         await warm_up(connections, lambda: issue, requests=size.warm_up_requests)
         return await closed_loop(

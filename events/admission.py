@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from events.cursors import BadCursor, Cursor
-from gateway import headers, metrics, tickets
+from gateway import headers, metrics, tickets, tracing
 from gateway.audit import record_behind
 from gateway.authentication import Caller, narrowed, refused_credential, require, with_header
 from gateway.errors import Refusal
@@ -95,8 +95,9 @@ async def redeem(request: Request, admitted: Admitted, caller: Caller) -> str:
     redeeming = asyncio.ensure_future(_use_up(request.ticket, admitted.ticket, admitted.principal, caller, stream_id))
     _redeeming.add(redeeming)
     redeeming.add_done_callback(_redeemed)
-    if not await asyncio.shield(redeeming):
-        raise await _bad_ticket(_used(admitted.principal.public_id), caller, admitted.ticket.public_id)
+    with tracing.span("redeem ticket", caller.correlation_id):
+        if not await asyncio.shield(redeeming):
+            raise await _bad_ticket(_used(admitted.principal.public_id), caller, admitted.ticket.public_id)
     return stream_id
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from events import metrics, sse
 from events.cursors import Cursor, Head
 from events.entries import Entry
+from gateway import tracing
 from gateway.filters import Selection
 
 # What a reader who comes back is given at once. Each such chunk is a copy of its own, so many readers must not hold
@@ -111,16 +112,18 @@ class Group:
         self.events = 0
         self.bytes = 0
 
-    def write(self, chunk: bytes, *, events: int, cursor: Cursor) -> None:
-        """To every member. One that cannot take more steps back, so that it neither holds memory nor delays others."""
+    def write(self, chunk: bytes, *, events: int, cursor: Cursor) -> int:
+        """To every member; to how many. Who cannot take more steps back, and neither holds memory nor delays others."""
         self.cursor = cursor
         if not chunk:
-            return
+            return 0
+        streams = len(self.members)
         self.events += events
         self.bytes += len(chunk)
         full = [member for member in self.members if not member.write(chunk)]
         for member in full:
             member.step_back()
+        return streams
 
 
 def _unbroken(entries: Sequence[Entry], last_seq: int) -> Sequence[Entry]:
@@ -244,13 +247,20 @@ class Hub:
         due, self._due = self._due, []
         began = self._clock()
         cursor = Cursor(self.epoch, due[-1].seq)
+        streams = size_bytes = 0
         for group in list(self._groups.values()):
             matching = [entry for entry in due if entry.passes(group.selection)]
-            group.write(sse.events(self.epoch, matching) if matching else b"", events=len(matching), cursor=cursor)
+            chunk = sse.events(self.epoch, matching) if matching else b""
+            written = group.write(chunk, events=len(matching), cursor=cursor)
+            streams += written
+            size_bytes += written * len(chunk)
         now = self._clock()
         pause = min((now - began) * (1 / WRITING_SHARE - 1), LONGEST_TICK_SECONDS)
         self._quiet_until = now + max(TICK_SECONDS, pause)
         metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, time.time() - due[0].created_at))
+        if tracing.tracer is not None:
+            span = {"first_seq": due[0].seq, "last_seq": cursor.seq, "streams": streams, "size_bytes": size_bytes}
+            tracing.tracer.wrote(self.epoch, **span, seconds=now - began)
 
     def _schedule(self, entries: list[Entry]) -> None:
         waiting = bool(self._due)

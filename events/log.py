@@ -5,6 +5,7 @@ a reader that has seen seq 7 can never be surprised by a later 5. Functions here
 reaches them through the ledger.
 """
 
+import logging
 import secrets
 import string
 from collections.abc import Callable, Sequence
@@ -21,9 +22,12 @@ from events.insertion import Row, insert, lock_head, move_head
 from events.models import Event, LogHead
 from events.placement import Appended, Known, place
 from events.submissions import Submission
+from gateway import tracing
 from gateway.filters import Selection
 from gateway.retention import delete_in_batches
 from ledger.writer import runs_last
+
+logger = logging.getLogger(__name__)
 
 EPOCH_LENGTH = 6
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
@@ -62,12 +66,21 @@ class Page(NamedTuple):
 # Told after each commit, in the thread that committed: (epoch, entries in seq order).
 Listener = Callable[[str, list[Entry]], None]
 _listeners: list[Listener] = []
+# Asked before each append, in the thread that appends: how far the log has been seen to go.
+Witness = Callable[[], Cursor]
+_witnesses: list[Witness] = []
 
 
 def on_append(listener: Listener) -> None:
     """Call the listener after every commit of this process that appended."""
     if listener not in _listeners:
         _listeners.append(listener)
+
+
+def ask_before_append(witness: Witness) -> None:
+    """Never append where the witness has seen other events already: the log went back, so a new epoch begins."""
+    if witness not in _witnesses:
+        _witnesses.append(witness)
 
 
 def head() -> Head:
@@ -82,7 +95,11 @@ def head() -> Head:
 @runs_last
 def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]:
     """Append in the caller's transaction, for the ledger's writer; a conflict fails its own submission only."""
+    commit = None if tracing.tracer is None else tracing.tracer.commit(s.span for s in submissions)
     row = _locked_head()
+    for witness in _witnesses:
+        # A standby that lacked the last events took over a moment ago, and nobody has looked at the log since.
+        _renew_if_behind(row, witness())
     known = Known(submissions)
     now = timezone.now()
     fresh: list[Row] = []
@@ -95,7 +112,7 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
         move_head(row.last_seq)
         entries = [encode(new.record) for new in fresh]
         # A function and not a partial: when it fails, Django asks for its __qualname__, and would fail instead.
-        transaction.on_commit(lambda: _tell(row.epoch, entries), robust=True)
+        transaction.on_commit(lambda: _tell(row.epoch, entries, commit), robust=True)
     return outcomes
 
 
@@ -212,12 +229,22 @@ def start_new_epoch(*, if_behind: Cursor | None = None) -> Head:
     """
     with transaction.atomic():
         row = _locked_head()
-        if if_behind is not None and (row.epoch != if_behind.epoch or row.last_seq >= if_behind.seq):
-            return _as_head(row)
-        row.epoch = _new_epoch(row.epoch)
-        row.last_seq = max(row.last_seq, 0 if if_behind is None else if_behind.seq)
-        row.save()
+        if if_behind is None:
+            _renew(row, last_seq=row.last_seq)
+        else:
+            _renew_if_behind(row, if_behind)
         return _as_head(row)
+
+
+def _renew_if_behind(row: LogHead, seen: Cursor) -> None:
+    if row.epoch == seen.epoch and row.last_seq < seen.seq:
+        _renew(row, last_seq=seen.seq)
+        logger.error("the log went back to an older state; it now has the epoch %s", row.epoch)
+
+
+def _renew(row: LogHead, *, last_seq: int) -> None:
+    row.epoch, row.last_seq = _new_epoch(row.epoch), last_seq
+    row.save()
 
 
 def _locked_head() -> LogHead:
@@ -279,6 +306,10 @@ def _read(
     return entries, True
 
 
-def _tell(epoch: str, entries: list[Entry]) -> None:
+def _tell(epoch: str, entries: list[Entry], commit: tracing.Commit | None) -> None:
+    if commit is not None:
+        # Before anybody can write them to a stream.
+        size_bytes = sum(len(entry.body) for entry in entries)
+        commit.done(epoch, first_seq=entries[0].seq, last_seq=entries[-1].seq, size_bytes=size_bytes)
     for listener in _listeners:
         listener(epoch, entries)

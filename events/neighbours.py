@@ -9,10 +9,11 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from events import metrics
 from events.entries import Entry
+from gateway import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Neighbours:
             message = {"type": "events.appended", "from": self._id, "epoch": epoch, "seq": entries[-1].seq}
             if sum(len(entry.body) for entry in entries) <= MESSAGE_LIMIT_BYTES:
                 message["entries"] = [list(entry) for entry in entries]
+            if tracing.tracer is not None and (parent := tracing.tracer.traceparent(epoch, entries[-1].seq)):
+                message["traceparent"] = parent
             try:
                 async with asyncio.timeout(SEND_WAIT_SECONDS):
                     await self._layer.group_send(GROUP, message)
@@ -100,20 +103,22 @@ class Neighbours:
         self._renew.clear()
         renewal = asyncio.create_task(self._renew.wait())
         # A task of its own, never cancelled by a timeout: the layer unsubscribes a receive() that is.
-        receiving = asyncio.create_task(self._layer.receive(channel))
+        taking = asyncio.create_task(self._take_all(channel))
         try:
-            while True:
-                await asyncio.wait([receiving, renewal], return_when=asyncio.FIRST_COMPLETED)
-                if receiving.done():
-                    self.take(receiving.result())
-                if renewal.done():
-                    return
-                if receiving.done():
-                    receiving = asyncio.create_task(self._layer.receive(channel))
+            await asyncio.wait([taking, renewal], return_when=asyncio.FIRST_COMPLETED)
+            if taking.done():
+                taking.result()
         finally:
-            for task in (receiving, renewal):
+            for task in (taking, renewal):
                 task.cancel()
-            await asyncio.gather(receiving, renewal, return_exceptions=True)
+            await asyncio.gather(taking, renewal, return_exceptions=True)
+
+    async def _take_all(self, channel: str) -> NoReturn:
+        # Without a task and a wait for each: all that other processes commit comes this way.
+        while True:
+            self.take(await self._layer.receive(channel))
+            # receive() does not wait while messages do; streams must not wait for all of them.
+            await asyncio.sleep(0)
 
     def take(self, message: dict[str, Any]) -> None:
         """A message of the group, which our own process's are too."""
@@ -122,6 +127,8 @@ class Neighbours:
         try:
             given = message.get("entries")
             entries = None if given is None else [Entry(*fields) for fields in given]
+            if tracing.tracer is not None and "traceparent" in message:
+                tracing.tracer.heard(message["epoch"], message["seq"], message["traceparent"])
             self._heard(message["epoch"], entries)
         except (KeyError, TypeError):
             # Of another version of this program, as in a rolling deploy.

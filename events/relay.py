@@ -71,6 +71,7 @@ class Relay:
             self.hub.reset(page.head, page.entries)
             self._loop = asyncio.get_running_loop()
             log.on_append(self.committed)
+            log.ask_before_append(self._seen)
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
             layer = get_channel_layer()
             # In-process there is nobody else.
@@ -88,6 +89,10 @@ class Relay:
                 task.cancel()
             # A cancellation can get lost in the Redis client while it connects: then it is said again.
             _, ending = await asyncio.wait(ending, timeout=STOP_WAIT_SECONDS)
+
+    def _seen(self) -> Cursor:
+        """Called in the thread that appends."""
+        return self.hub.cursor
 
     def nudge(self) -> None:
         """Somebody has seen more of the log than the hub: read it."""
@@ -197,10 +202,7 @@ class Relay:
         head = await reader.run(log.head)
         if seen is None or head.epoch != seen.epoch or head.last_seq >= seen.seq:
             return head
-        head = await reader.run(log.start_new_epoch, if_behind=seen)
-        if head.epoch != seen.epoch:
-            logger.error("the log went back to an older state; it now has the epoch %s", head.epoch)
-        return head
+        return await reader.run(log.start_new_epoch, if_behind=seen)
 
     async def _heal(self) -> None:
         """Whenever something is missing, wait a moment, then read it from the log, once for all streams."""

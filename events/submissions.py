@@ -15,6 +15,7 @@ import orjson
 
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.module_names import FORM as MODULE_FORM
+from gateway.tracing import Span
 
 BATCH_LIMIT_EVENTS = 500
 EVENT_LIMIT_BYTES = 64 * 1024
@@ -64,6 +65,8 @@ class Submission:
     idempotency_key: str | None = None
     # Set by the log when it has tried once: then even ids made here may be in the table already.
     tried: bool = False
+    # Of the request that brought it, if that is looked at.
+    span: Span | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

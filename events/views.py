@@ -17,7 +17,7 @@ from events.entries import timestamp
 from events.placement import Appended, IdempotencyConflict
 from events.polling import page_for, read_limit, read_number
 from events.publishing import publish, read_submission
-from gateway import headers
+from gateway import headers, tracing
 from gateway.authentication import narrowed, refused_credential, require
 from gateway.errors import Refusal
 from gateway.filters import SEVERITIES, BadFilter, Selection
@@ -44,14 +44,25 @@ class EventsView(Endpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Publish one event, or up to 500 in `events`. 201 means durable; the same again is 200 with the same ids."""
+        # Who calls is known by now: no stranger can name a trace.
+        parent = request.headers.get("traceparent", "")
+        with tracing.span("publish", self.caller.correlation_id, parent=parent) as span:
+            return await self._publish(request, span)
+
+    async def _publish(self, request: HttpRequest, span: tracing.Span | None) -> HttpResponse:
         body = json_body(request)
         key = request.headers.get("Idempotency-Key")
         submission = read_submission(body, self.principal, correlation_id=self.caller.correlation_id, key=key)
+        submission.span = span
+        if span is not None:
+            span.note(count=len(submission.events), bytes=len(request.body))
         try:
             appended = await publish(submission)
         except IdempotencyConflict:
             raise Refusal("idempotency_conflict") from None
         metrics.EVENTS_PUBLISHED.inc(appended.fresh)
+        if span is not None:
+            span.note(first_seq=min(seq for _, seq in appended.ids))
         return answer(_published(appended, batch="events" in body), 201 if appended.created else 200)
 
     @extend_schema(

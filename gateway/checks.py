@@ -10,7 +10,7 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.core import checks
 
-from gateway import deploy_checks, role_checks, tokens
+from gateway import deploy_checks, role_checks, tokens, tracing
 
 # Paths that read or stream events; no setting may open them to the world.
 EVENT_PATHS = ("/operator/api/events", "/operator/api/v1/events")
@@ -23,6 +23,7 @@ def register() -> None:
     checks.register(ticket_lifetime, checks.Tags.security)
     checks.register(unknown_variables)
     checks.register(front_end)
+    checks.register(traces)
     checks.register(role_checks.roles)
     for check in (*deploy_checks.ALL, role_checks.backend_url):
         checks.register(check, checks.Tags.security, deploy=True)
@@ -70,3 +71,9 @@ def front_end(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[ch
     message = f"VX11_UI_DIR names {settings.UI_DIR}, where no index.html can be read: /operator/ui/ answers 404."
     hint = "Name the folder that the front end's build has written (dist, build), or leave the variable out."
     return [checks.Warning(message, hint=hint, id="vx11.W011")]
+
+
+def traces(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    if not settings.TRACES_URL or tracing.can_be_sent():
+        return []
+    return [checks.Error(tracing.MISSING, hint=tracing.ADVICE, id="vx11.E023")]

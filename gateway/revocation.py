@@ -20,11 +20,15 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Live(NamedTuple):
-    """A ticket that may still open a stream."""
+    """A ticket that may still open a stream.
+
+    One that was used may not, unless a Redis that failed over has forgotten the use.
+    """
 
     ticket_id: str
     principal_id: str
     principal_name: str
+    used: bool = False
 
 
 def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None) -> list[Live]:
@@ -35,16 +39,15 @@ def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None)
     begins = timezone.now() - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS) - CLOCKS_DIFFER
     issued = TokenAudit.objects.filter(wanted, action=Action.TICKET_ISSUED, at__gte=begins)
     issued = issued.exclude(Exists(EndedTicket.objects.filter(ticket_id=OuterRef("ticket_id"))))
-    if settings.SSE_TOKEN_SINGLE_USE:
-        same = TokenAudit.objects.filter(ticket_id=OuterRef("ticket_id"), action=Action.TICKET_REDEEMED)
-        issued = issued.exclude(Exists(same))
+    same = TokenAudit.objects.filter(ticket_id=OuterRef("ticket_id"), action=Action.TICKET_REDEEMED)
+    issued = issued.annotate(used=Exists(same if settings.SSE_TOKEN_SINGLE_USE else same.none()))
     return [Live(*row) for row in issued.order_by("at").values_list(*Live._fields)]
 
 
 def revoke(tickets: list[Live], *, because: str) -> Iterator[int]:
-    """Revoke them batch by batch, with an audit row for each; yields how many were revoked so far.
+    """Revoke them batch by batch, with an audit row for each that was not used; yields how many were revoked so far.
 
-    Every process knows within two seconds. Streams that are open stay: their tickets are used up.
+    Every process knows within two seconds. Streams that are open stay: nobody asks for their tickets again.
     """
     for begin in range(0, len(tickets), BATCH_ROWS):
         batch = tickets[begin : begin + BATCH_ROWS]
@@ -53,10 +56,16 @@ def revoke(tickets: list[Live], *, because: str) -> Iterator[int]:
             EndedTicket.objects.bulk_create(
                 [EndedTicket(ticket_id=one.ticket_id) for one in batch], ignore_conflicts=True
             )
-            TokenAudit.objects.bulk_create([_row(one, because) for one in batch])
+            TokenAudit.objects.bulk_create([_row(one, because) for one in batch if not one.used])
         yield begin + len(batch)
 
 
 def _row(ticket: Live, because: str) -> TokenAudit:
-    actor = current.get().name
-    return TokenAudit(action=Action.TICKET_REVOKED, actor=actor, reason=because, **ticket._asdict())
+    return TokenAudit(
+        action=Action.TICKET_REVOKED,
+        actor=current.get().name,
+        reason=because,
+        ticket_id=ticket.ticket_id,
+        principal_id=ticket.principal_id,
+        principal_name=ticket.principal_name,
+    )

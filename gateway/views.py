@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
 
-from gateway import audit, metrics, schema, tickets, tokens
+from gateway import audit, metrics, schema, tickets, tokens, tracing
 from gateway.authentication import narrowed
 from gateway.bodies import json_object
 from gateway.errors import REASONS, Refusal
@@ -38,7 +38,8 @@ class SseTokenView(Endpoint):
         started = time.perf_counter()
         body = json_body(request)
         try:
-            text = await self._issue(read_selection(body))
+            with tracing.span("issue ticket", self.caller.correlation_id):
+                text = await self._issue(read_selection(body))
         except Exception:
             metrics.TICKET_ERRORS.inc()
             raise

@@ -1,6 +1,7 @@
 """Is everything there? The modules' state, the window's, and readiness; answered also when the database is away."""
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -24,6 +25,8 @@ from operator_api.modules import BACKEND_UNAVAILABLE, CORE, DOWN, OPERATOR, OPTI
 # A look takes a few milliseconds. One that takes longer hangs at something, and the next does not wait for it: every
 # answer is there within two seconds.
 TURN_SECONDS = 0.25
+# A gateway has waited three seconds for its backend by then, and front ends give up after five.
+CACHE_SECONDS = 0.5
 # For readiness, which balancers ask for every second or two.
 READY_SECONDS = 1.9
 
@@ -118,9 +121,11 @@ async def _look() -> Look:
 async def look_without_backend() -> Look:
     """What a gateway can say by itself. It could read the window's row, but not whether anything acts on it."""
     window = {**windows.closed(windows.DEGRADED, reason=BACKEND_UNAVAILABLE), "cursor": ""}
-    around = Surroundings(
-        timezone.now(), store_up=False, cache_up=await _cache_up(), opened=None, away=BACKEND_UNAVAILABLE
-    )
+    cache_up = False
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CACHE_SECONDS):
+            cache_up = await _cache_up()
+    around = Surroundings(timezone.now(), store_up=False, cache_up=cache_up, opened=None, away=BACKEND_UNAVAILABLE)
     return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
 
 

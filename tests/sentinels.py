@@ -48,6 +48,10 @@ class SentinelGroup:
     def ask(self, server: PrivateRedis, *words: str | int) -> Any:
         return server.ask(*words, password=self.password)
 
+    def fail_over(self) -> None:
+        """As somebody does who wants to restart the primary."""
+        self._ask_sentinel("SENTINEL", "FAILOVER", SERVICE)
+
     def kill_sentinel(self, number: int) -> None:
         self._sentinels[number].end()
 

@@ -234,7 +234,8 @@ class PrivatePostgres(PrivateServer):
 class RunningServer:
     """`manage.py serve` on a free port, of 127.0.0.1 unless told otherwise, which it keeps over restarts.
 
-    `environment` holds the VX11_ variables; those of the test run itself do not reach the server.
+    `environment` holds the VX11_ variables; those of the test run itself do not reach the server. `checkout` is what it
+    runs, from its next start on.
     """
 
     def __init__(
@@ -252,6 +253,7 @@ class RunningServer:
             **environment,
         }
         self.process = OwnProcess(folder / f"serve-{self.port}.log")
+        self.checkout = ROOT
         self._log_read = 0
 
     @property
@@ -264,7 +266,7 @@ class RunningServer:
 
     def start(self) -> None:
         command = [sys.executable, "manage.py", "serve", "--host", self.host, "--port", str(self.port)]
-        self.process.start(command, folder=ROOT, environment=self.environment)
+        self.process.start(command, folder=self.checkout, environment=self.environment)
         wait_until(self._is_healthy, f"{self.url}/health answers 200", timeout_seconds=START_TIMEOUT_SECONDS)
 
     def stop(self) -> int:
@@ -290,7 +292,7 @@ class RunningServer:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             check=False,
-            cwd=ROOT,
+            cwd=self.checkout,
             env=self.environment,
             input=stdin or "",
             capture_output=True,

@@ -1,6 +1,7 @@
 """The ASGI application: streams to the consumer, requests with a token to the lean handler, browsers to Django."""
 
 import os
+import sys
 
 import django
 
@@ -11,6 +12,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402 - needs the apps t
 from django.conf import settings  # noqa: E402 - as above
 
 from events.routing import STREAM_PATHS, stream_application  # noqa: E402 - as above
+from gateway import tracing  # noqa: E402 - as above
 from gateway.asgi import Receive, Scope, Send  # noqa: E402 - as above
 from gateway.rest import LeanHandler, OrdinaryHandler  # noqa: E402 - as above
 from vx11_site import single_process  # noqa: E402 - as above
@@ -56,5 +58,17 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close"})
 
 
+def send_traces() -> None:
+    """If somebody wants them; nobody else pays for the import. Exits with advice where the packages are missing."""
+    if not settings.TRACES_URL:
+        return
+    if not tracing.can_be_sent():
+        sys.exit(f"{tracing.MISSING}\n{tracing.ADVICE}")
+    from vx11_site import telemetry
+
+    telemetry.begin()
+
+
 single_process.claim()
+send_traces()
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -67,6 +67,8 @@ VARIABLES = (
     Variable("VX11_UI_DIR", ""),
     Variable("VX11_LOG_LEVEL", "INFO"),
     Variable("VX11_LOG_FORMAT", "text"),
+    Variable("VX11_TRACES_URL", ""),
+    Variable("VX11_TRACES_RATIO", "0.01"),
     # Read by the commands that talk to a running server, not by the server.
     Variable("VX11_URL", "http://127.0.0.1:8000"),
 )
@@ -154,6 +156,17 @@ class Environment:
             raise BadEnvironment(f"{name} is {text!r}; use a whole number from {least} to {most}") from None
         if not least <= value <= most:
             raise BadEnvironment(f"{name} is {value}; use a whole number from {least} to {most}")
+        return value
+
+    def share(self, name: str) -> float:
+        """From 0, none, to 1, all."""
+        text = self.text(name)
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            raise BadEnvironment(f"{name} is {text!r}; use a number from 0 to 1")
         return value
 
     def address(self, name: str) -> str:

@@ -3,19 +3,20 @@
 Rows keep their keys and the log its epoch and seqs: a cursor that a client holds is good in the new place.
 """
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.core.management.color import no_style
-from django.db import connections, models, transaction
+from django.db import DataError, connections, models, transaction
 
 from gateway.models import RightsVersion
 
-# Rows that are in memory at a time. The largest event is 64 KiB.
-BATCH_ROWS = 1_000
+# What is sent at a time: whichever is reached first. The largest event is 64 KiB.
+BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
+# Rows that are read at a time.
+READ_ROWS = 100
 SOURCE, TARGET = "moving_from", "default"
 # What a new database has after its migrations, and what is no history: these may be there, and are replaced.
 MADE_BY_MIGRATIONS = frozenset(
@@ -41,6 +42,10 @@ class NotEmpty(Exception):
     def __init__(self, table: str) -> None:
         super().__init__(table)
         self.table = table
+
+
+class Unfit(Exception):
+    """A row that SQLite kept is none that PostgreSQL takes: a text with a NUL, or longer than it may be."""
 
 
 class Differs(Exception):
@@ -81,7 +86,7 @@ def count() -> dict[str, int]:
 
 
 def move(after_batch: AfterBatch) -> dict[str, int]:
-    """Copy all; how many rows of each table. Raises NotEmpty, Differs; then the target is as it was."""
+    """Copy all; how many rows of each table. Raises NotEmpty, Unfit, Differs; then the target is as it was."""
     with transaction.atomic(SOURCE), transaction.atomic(TARGET):
         _refuse_used()
         for model in reversed(tables()):
@@ -112,12 +117,28 @@ def _rows(model: type[models.Model], alias: str) -> "models.QuerySet[Any]":
 
 
 def _copy(model: type[models.Model], after_batch: AfterBatch) -> None:
-    rows: Iterator[models.Model] = iter(_rows(model, SOURCE).order_by("pk").iterator(chunk_size=BATCH_ROWS))
     fields = model._meta.concrete_fields
-    while batch := list(itertools.islice(rows, BATCH_ROWS)):
-        # raw: times that are set when a row is made stay as they were.
-        _rows(model, TARGET)._insert(batch, fields=fields, using=TARGET, raw=True)  # type: ignore[attr-defined]
+    for batch in _batches(_rows(model, SOURCE).order_by("pk").iterator(chunk_size=READ_ROWS)):
+        try:
+            # raw: times that are set when a row is made stay as they were.
+            _rows(model, TARGET)._insert(batch, fields=fields, using=TARGET, raw=True)  # type: ignore[attr-defined]
+        except DataError as error:
+            first, last = batch[0].pk, batch[-1].pk
+            raise Unfit(f"{model._meta.label}, between the keys {first} and {last}: {error}") from None
         after_batch(model._meta.label, len(batch))
+
+
+def _batches(rows: Iterable[models.Model]) -> Iterator[list[models.Model]]:
+    batch: list[models.Model] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += sum(len(value) for value in vars(row).values() if isinstance(value, str))
+        if len(batch) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 def _go_on_after_keys() -> None:

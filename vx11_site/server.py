@@ -32,7 +32,7 @@ from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
 from operator_api import conversations
 from operator_api.upkeep import the_upkeep
-from vx11_site import access_log
+from vx11_site import access_log, pending_migrations
 from vx11_site.http1 import Channel, Factory, Request
 
 # Bodies that are being received, of all connections together.
@@ -251,6 +251,12 @@ class OperatorCommandLine(CommandLineInterface):  # type: ignore[misc]  # as abo
     """Daphne's command line, with this server and for this application."""
 
     server_class = OperatorServer
+
+    def load_asgi_app(self, path: str) -> Any:
+        why_not = pending_migrations.refusal()
+        if why_not:
+            sys.exit(why_not)
+        return super().load_asgi_app(path)
 
 
 def serve(*, host: str, port: int) -> None:

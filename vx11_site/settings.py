@@ -154,6 +154,8 @@ CHAT_UPSTREAM_WAIT_MS = ENVIRONMENT.number("VX11_CHAT_UPSTREAM_WAIT_MS", least=1
 CHAT_RATE = ENVIRONMENT.rate("VX11_CHAT_RATE")
 CHANGE_RATE = ENVIRONMENT.rate("VX11_CHANGE_RATE")
 UI_DIR = ENVIRONMENT.folder("VX11_UI_DIR", apart_from=DATA_DIR)
+TRACES_URL = ENVIRONMENT.address("VX11_TRACES_URL")
+TRACES_RATIO = ENVIRONMENT.share("VX11_TRACES_RATIO")
 AUDIT_RETENTION_DAYS = ENVIRONMENT.number("VX11_AUDIT_RETENTION_DAYS", least=1, most=36_500)
 
 INSTALLED_APPS = [
@@ -297,5 +299,8 @@ LOGGING: dict[str, Any] = {
         "httpx": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "channels_redis.pubsub": {"filters": ["expected"]},
+        # A line for each batch that is lost is enough; every try would be one more.
+        "opentelemetry": {"level": "WARNING"},
+        "opentelemetry.exporter": {"level": "ERROR"},
     },
 }

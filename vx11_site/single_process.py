@@ -4,13 +4,19 @@ The claim is a lock that dies with its process, so a restart is never in the way
 """
 
 import fcntl
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connections
 
 from ledger.faults import DATABASE_FAULTS
 
+# In the data folder of whoever serves from SQLite.
+LOCK_FILE = "serving.lock"
 # Any number will do, as long as it is always the same; this one spells vx11.
 ADVISORY_LOCK = 0x76783131
 ADVICE = (
@@ -27,7 +33,7 @@ def claim() -> None:
     if settings.REDIS_URL or _claims:
         return
     if connections["default"].vendor == "sqlite":
-        file = (settings.DATA_DIR / "serving.lock").open("w")
+        file = (settings.DATA_DIR / LOCK_FILE).open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -40,6 +46,29 @@ def claim() -> None:
             sys.exit(f"The database cannot be asked whether another process serves it: {error}")
         if not claimed:
             sys.exit(ADVICE)
+
+
+class Serving(Exception):
+    """A server of this folder runs."""
+
+
+@contextmanager
+def nobody_serves(folder: Path) -> Iterator[None]:
+    """Keep any server of this folder from starting meanwhile, if Redis does not let it. Raises Serving if one runs."""
+    with (folder / LOCK_FILE).open("a") as file:
+        give_to_owner_of(folder, folder / LOCK_FILE)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Serving(str(folder)) from None
+        yield
+
+
+def give_to_owner_of(known: Path, new: Path) -> None:
+    """What root makes for a server that runs as somebody else must be that one's."""
+    if os.geteuid() == 0:
+        owner = known.stat()
+        os.chown(new, owner.st_uid, owner.st_gid)
 
 
 def _claim_postgresql() -> bool:

@@ -20,3 +20,14 @@ class Peer:
     publish: bytes
     # Statuses of an answer to `publish` that say it was taken.
     published: tuple[int, ...] = (200,)
+    # Of further processes that serve the same.
+    more_ports: tuple[int, ...] = ()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.port, *self.more_ports)
+
+    def port_for(self, number: int, *, of: int) -> int:
+        """Where one of so many streams is opened: the first part of them here, the next there."""
+        # Not in turn: every tenth is timed, and with two processes those would all be in one.
+        return self.ports[number * len(self.ports) // of]

@@ -44,8 +44,10 @@ def add_account(stack: Stack, *, group: str | None, name: str | None = None) -> 
     """A new user of the console, in one group or in none."""
     account = Account(name=name or f"user-{secrets.token_hex(4)}", password=secrets.token_urlsafe(16))
     values = json.dumps({"username": account.name, "password": account.password})
-    lines = ["from django.contrib.auth.models import Group, User", f"user = User.objects.create_user(**{values})"]
-    lines += [f"user.groups.add(Group.objects.get(name={group!r}))"] if group else []
+    # At once: a server must not come to know of the account and not of its role.
+    lines = ["from django.contrib.auth.models import Group, User", "from django.db import transaction"]
+    lines += ["with transaction.atomic():", f"    user = User.objects.create_user(**{values})"]
+    lines += [f"    user.groups.add(Group.objects.get(name={group!r}))"] if group else []
     stack.a.manage("shell", "-c", "\n".join(lines))
     stack.credentials.add(account.password)
     return account

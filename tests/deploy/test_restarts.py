@@ -2,9 +2,12 @@
 
 import asyncio
 import secrets
+import signal
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -27,6 +30,8 @@ RETRY_SECONDS = 7
 ASK_PAUSE_SECONDS = 0.05
 EVENTS = 20
 REFUSALS = 10
+# A request in two goes to the one that hangs, and costs its client the time that it has patience for.
+HANG_SECONDS = 90
 STREAM = f"{API}/events/stream"
 
 
@@ -61,6 +66,15 @@ async def come_back(traffic: Traffic) -> float:
     return time.monotonic() - began
 
 
+async def all_reach(traffic: Traffic, seq: int) -> None:
+    """While one of two gateways hangs."""
+    await until(
+        lambda: all(reader.seq >= seq for reader in traffic.readers),
+        "every reader reads on at the other gateway",
+        timeout_seconds=HANG_SECONDS,
+    )
+
+
 def answers_through(url: str, server: RunningServer) -> bool:
     """Whether a request that comes through nginx reaches this server: it is up, and nginx does not shun it any more."""
     correlation_id = f"probe-{secrets.token_hex(8)}"
@@ -78,6 +92,16 @@ def wait_until_used(topology: Topology, server: RunningServer) -> None:
     nginx = topology.nginx
     url = f"{nginx.url}{API}/modules" if server in topology.servers else f"{nginx.backend_url}/api/modules"
     wait_until(lambda: answers_through(url, server), "nginx uses the server again", timeout_seconds=WAIT_SECONDS)
+
+
+@contextmanager
+def hung(server: RunningServer) -> Iterator[None]:
+    """While this lasts, it takes connections and bytes and answers nothing."""
+    server.process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.process.send(signal.SIGCONT)
 
 
 async def test_f31_a_rolling_restart_of_every_process_loses_nothing_and_nobody_is_refused(
@@ -121,6 +145,21 @@ async def test_f13_a_gateway_that_is_killed_costs_no_event_and_its_readers_go_on
     # nginx answers in any case. What it cannot know (was it stored?) it does not claim.
     assert set(traffic.refused) <= {503}
     assert traffic.unanswered == set()
+
+
+async def test_f13_a_gateway_that_hangs_costs_no_event_and_its_readers_go_on_at_the_other(
+    own_topology: OwnTopology, recovery: Recovery
+) -> None:
+    topology = own_topology()
+    async with through_nginx(topology) as traffic:
+        for gateway in topology.servers:
+            await traffic.stores(EVENTS)
+            with hung(gateway), recovery("readers of a gateway that hangs are back through nginx"):
+                await traffic.stores(EVENTS)
+                await all_reach(traffic, max(traffic.stored.values()))
+            await asyncio.to_thread(wait_until_used, topology, gateway)
+        await traffic.settle()
+    assert set(traffic.refused) <= {503}
 
 
 def test_without_any_gateway_there_is_an_honest_answer_and_tickets_stay_good(own_topology: OwnTopology) -> None:

@@ -86,7 +86,7 @@ def test_a_client_that_claims_another_address_is_known_by_its_own(topology: Topo
 def test_one_correlation_id_is_in_the_answer_and_in_every_log(topology: Topology, proxied: Client, marker: str) -> None:
     answer = proxied.get(f"{API}/modules", headers={"X-Correlation-Id": marker})
     assert answer.headers["x-correlation-id"] == marker
-    assert len(lines_of(topology, marker)) == 1
+    wait_until(lambda: len(lines_of(topology, marker)) == 1, "the id is in nginx's log")
     for servers in (topology.servers, topology.backends):
         wait_until(
             lambda servers=servers: any(marker in server.process.log() for server in servers),  # type: ignore[misc]
@@ -100,7 +100,9 @@ def test_an_id_that_is_none_is_replaced_by_a_uuid(topology: Topology, proxied: C
     for path in (f"{API}/window/status", "/metrics"):
         answer = proxied.get(path, headers={"X-Correlation-Id": given})
         assert uuid.UUID(answer.headers["x-correlation-id"]).version == 4
-        assert len(lines_of(topology, answer.headers["x-correlation-id"])) == 1
+        correlation_id = answer.headers["x-correlation-id"]
+        # nginx writes the line when the answer has gone.
+        wait_until(lambda found=correlation_id: len(lines_of(topology, found)) == 1, "the id is in nginx's log")  # type: ignore[misc]
 
 
 def test_the_access_log_has_the_address_and_never_the_query(topology: Topology, proxied: Client, marker: str) -> None:

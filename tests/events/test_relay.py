@@ -178,6 +178,24 @@ async def test_f23_a_log_that_went_back_gets_a_new_epoch(relay: Relay, caplog: p
     assert "went back" in caplog.text
 
 
+async def test_f23_events_that_come_at_once_after_the_log_went_back_are_not_taken_for_those_that_were_lost(
+    relay: Relay,
+) -> None:
+    # Nobody looks at the log meanwhile.
+    relay._tasks[1].cancel()
+    await append(10)
+    await reached(relay, await newest())
+    before = relay.hub.cursor
+
+    await sync_to_async(_restore_to)(4)
+    told = await append(8, prefix="n")
+
+    assert [seq for _, seq in told.ids] == list(range(11, 19))
+    assert told.epoch != before.epoch
+    await reached(relay, await newest())
+    assert relay.hub.cursor == Cursor(told.epoch, 18)
+
+
 def _restore_to(seq: int) -> None:
     LogHead.objects.update(last_seq=seq)
     Event.objects.filter(seq__gt=seq).delete()

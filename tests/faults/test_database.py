@@ -1,9 +1,13 @@
 """The database is the truth: while it is away, nobody is told anything else."""
 
 import asyncio
+import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -11,11 +15,11 @@ import pytest
 
 from tests.answers import assert_problem
 from tests.cases.recording import Recovery
-from tests.client import Json
+from tests.client import API, Json
 from tests.conftest import OwnStack
 from tests.faults.conftest import PostgresStack
 from tests.faults.traffic import Traffic
-from tests.servers import BREAK_CONNECTIONS, SERVERS_BACKENDS, PrivatePostgres
+from tests.servers import BREAK_CONNECTIONS, SERVERS_BACKENDS, PrivatePostgres, PrivateRedis
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
@@ -25,6 +29,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 REFUSAL_SECONDS = 3
 # Enough for two servers at rest.
 MAX_CONNECTIONS = 30
+# docs/scaling.md
+ONE_SERVERS_CONNECTIONS = 10
+ASKED_AT_ONCE = 20
 
 
 async def test_f07_over_immediate_restarts_of_the_database_every_answer_stays_true(
@@ -120,6 +127,41 @@ def test_f08_a_database_that_hangs_or_has_no_connection_left_is_a_dependency_tha
         with recovery("publishing, tickets and readiness are back after the database is"):
             published = assert_recovers(stack, new_event)
         assert stream.next(lambda frame: frame.is_event and frame.data["seq"] == published["seq"], "the event")
+
+
+@pytest.fixture
+def one_server(scaled_only: None, tmp_path: Path) -> Iterator[Stack]:
+    """On a PostgreSQL that grants no more connections than the documents say that one server holds."""
+    with PrivateRedis() as redis, PrivatePostgres(durable=True, max_connections=ONE_SERVERS_CONNECTIONS) as postgres:
+        environment = {
+            "VX11_DATABASE_URL": postgres.create_database("alone"),
+            "VX11_REDIS_URL": redis.url,
+            "VX11_SECRET_KEY": secrets.token_urlsafe(64),
+        }
+        with Stack("embedded", tmp_path / "stack", postgres=postgres, environment=environment) as stack:
+            yield stack
+            stack.assert_clean_logs()
+
+
+async def test_f08_ten_connections_do_for_one_server_and_when_they_are_taken_it_says_so(
+    one_server: Stack, new_event: Callable[..., Json], recovery: Recovery
+) -> None:
+    stack = one_server
+    reader = stack.client(stack.principal_token)
+    asked = [lambda: reader.poll(limit=1), reader.issue_ticket, lambda: reader.get(f"{API}/modules")] * ASKED_AT_ONCE
+    async with Traffic(stack) as traffic:
+        with ThreadPoolExecutor(len(asked)) as clients:
+            answers = await asyncio.gather(*map(partial(asyncio.get_running_loop().run_in_executor, clients), asked))
+        statuses = Counter(answer.status_code for answer in answers)
+        # On a machine that is busy with other things some may wait too long for their turn.
+        assert set(statuses) <= {200, 503}
+        assert statuses[200] > len(asked) / 2
+        await traffic.settle()
+        assert set(traffic.refused) <= {503}
+    with taken(stack.postgres):
+        assert_says_that_the_database_is_away(stack, new_event)
+    with recovery("publishing, tickets and readiness are back after ten connections were taken from one server"):
+        assert_recovers(stack, new_event)
 
 
 POISON = "poison"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tests.metrics import metric
 from tests.sentinels import SentinelGroup
 from tests.servers import PrivateRedis
 from tests.stacks import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -99,3 +101,31 @@ async def messages_cross(stack: Stack, traffic: Traffic) -> None:
             healed = now
             await traffic.stores(50)
             await traffic.all_read_on()
+
+
+async def test_after_a_planned_failover_nobody_goes_on_with_the_old_primary(
+    sentinels: SentinelGroup, own_stack: OwnStack
+) -> None:
+    """It is alive, takes connections, and answers reads: as a replica, behind the one that is the primary now."""
+    stack = own_stack(**sentinels.environment)
+    async with Traffic(stack) as traffic:
+        await traffic.stores(50)
+        before = a_ticket(stack)
+        sentinels.fail_over()
+        taken_over = functools.partial(
+            wait_until,
+            lambda: sentinels.primary_port() == sentinels.replica.port,
+            "the replica is the primary",
+            timeout_seconds=TAKEN_OVER_SECONDS,
+        )
+        await asyncio.to_thread(taken_over)
+        for server in stack.servers:
+            await refusals_until_tickets_are_good_again(stack.client(stack.principal_token, server=server))
+        anybody = [stack.client(None, server=server) for server in stack.servers]
+        # One that the old primary issued, and a new one: each of them once, on whichever server.
+        for ticket in (before, a_ticket(stack)):
+            statuses = [await asyncio.to_thread(client.stream_status, token=ticket) for client in anybody * 2]
+            assert statuses == [200, 401, 401, 401]
+        await messages_cross(stack, traffic)
+        await traffic.settle()
+        assert set(traffic.refused) <= {503}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,18 @@ def test_all_checks_are_among_those_that_django_runs() -> None:
     assert not late & always
 
 
+def test_traces_need_their_packages_only_where_they_are_sent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TRACES_URL = "http://localhost:4318/v1/traces"
+    assert ids(checks.traces) == []
+    # As if it were not installed.
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    assert ids(checks.traces) == ["vx11.E023"]
+    settings.TRACES_URL = ""
+    assert ids(checks.traces) == []
+
+
 def code_of_checks() -> str:
     return "".join((ROOT / "gateway" / f"{name}.py").read_text() for name in ("checks", "deploy_checks", "role_checks"))
 
@@ -117,7 +130,7 @@ def ids_in(text: str) -> set[str]:
 def test_every_check_stands_in_the_documents_and_is_provoked_here() -> None:
     code = code_of_checks()
     rows = [line for line in (ROOT / "docs/operations.md").read_text().splitlines() if line.startswith("| `vx11.")]
-    provoked = {name for _, _, expected in CASES for name in expected} | {"vx11.E015"}
+    provoked = {name for _, _, expected in CASES for name in expected} | {"vx11.E015", "vx11.E023"}
     assert ids_in("\n".join(rows)) == ids_in(code) == provoked
 
 

@@ -136,6 +136,16 @@ async def test_an_assistant_that_fails_is_seen_in_the_metrics(assistant: Assista
     assert counted("vx11_chat_breaker_open") == 0
 
 
+async def test_a_cookie_of_the_assistant_does_not_reach_it_with_the_words_of_somebody_else(
+    assistant: Assistant, settings: Settings
+) -> None:
+    settings.CHAT_UPSTREAM_WAIT_MS = 5_000
+    assistant.headers = {"Set-Cookie": "conversation=of-one; Path=/"}
+    await conversations.say(message())
+    await conversations.say(message(by=BOB))
+    assert ["Cookie" in question.headers for question in assistant.questions] == [False, False]
+
+
 async def test_who_writes_too_often_is_refused_before_anything_is_stored(
     assistant: Assistant, settings: Settings
 ) -> None:

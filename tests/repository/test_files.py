@@ -11,6 +11,7 @@ LINE_LIMIT = 320
 # Longer ones, each with its reason.
 LONG_FILES = {
     Path("requirements.lock"): "written by a machine",
+    Path("requirements-tracing.lock"): "written by a machine",
     Path("requirements-dev.lock"): "written by a machine",
     Path("requirements-bench.lock"): "written by a machine",
     Path("benchmarks/results/latest.md"): "one line for each figure of a run",

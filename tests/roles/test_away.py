@@ -97,6 +97,24 @@ def test_f30_a_backend_that_crashed_or_hangs_is_missed_in_time_and_found_again(
     assert log.count("the backend answers again") >= 2
 
 
+@pytest.mark.timeout(TEST_SECONDS)
+def test_with_a_backend_and_a_redis_that_hang_status_still_comes_before_front_ends_give_up(own_stack: OwnStack) -> None:
+    stack = own_stack()
+    principal = stack.client(stack.principal_token)
+    assert_well(principal)
+    backend = stack.backends[0].process
+    backend.send(signal.SIGSTOP)
+    try:
+        with stack.redis.hung():
+            started = time.monotonic()
+            status = principal.get(f"{API}/status").json()
+            assert time.monotonic() - started < IN_TIME_SECONDS
+    finally:
+        backend.send(signal.SIGCONT)
+    assert (status["policy"], status["core_services"]["redis"]) == ("degraded", {"status": "DOWN"})
+    assert_well(principal)
+
+
 @pytest.fixture
 def lost(own_stack: OwnStack) -> Iterator[tuple[Stack, Assistant]]:
     """Gateways at whose backend's address there is something else."""

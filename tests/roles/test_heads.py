@@ -75,9 +75,7 @@ def test_a_backend_takes_no_name_that_stands_twice_or_with_underscores(stack: St
     assert (two_tokens.status, two_tokens.json()["reason"]) == (400, "ambiguous_credentials")
 
 
-def test_bodies_of_two_lengths_are_refused_and_chunks_and_old_clients_are_read(
-    stack: Stack, principal: Client
-) -> None:
+def test_bodies_of_two_lengths_are_refused_and_chunks_and_old_clients_are_read(stack: Stack, principal: Client) -> None:
     token = f"X-VX11-Token: {principal.token}\r\nContent-Type: application/json\r\n"
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
     start = f"POST {API}/chat HTTP/1.%d\r\nHost: localhost\r\n{token}"
@@ -105,5 +103,5 @@ def test_a_gateway_whose_backend_is_a_gateway_says_so_and_nothing_goes_round(own
         assert client.get(f"{API}/status").json()["policy"] == "degraded"
     wait_until(lambda: "/operator/api/status" in stack.a.process.log(), "the access log is written")
     lines = [line for line in stack.a.process.log().splitlines() if "vx11.access" in line and "/api/status" in line]
-    assert len(lines) <= 2 * 3
+    assert len(lines) <= 4, "each request went to the gateway itself once"
     close_window(stack.client(stack.principal_token, server=stack.b))

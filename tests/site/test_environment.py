@@ -42,6 +42,17 @@ def test_a_number_out_of_bounds_is_refused_by_name(text: str) -> None:
         Environment({"VX11_HEARTBEAT_SECONDS": text}).number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
 
 
+@pytest.mark.parametrize("text", ["", "-0.1", "1.1", "nan", "some"])
+def test_a_share_out_of_bounds_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadEnvironment, match="VX11_TRACES_RATIO"):
+        Environment({"VX11_TRACES_RATIO": text}).share("VX11_TRACES_RATIO")
+
+
+@pytest.mark.parametrize(("text", "share"), [("0", 0), ("0.25", 0.25), (" 1 ", 1)])
+def test_a_share_is_a_number_from_0_to_1(text: str, share: float) -> None:
+    assert Environment({"VX11_TRACES_RATIO": text}).share("VX11_TRACES_RATIO") == share
+
+
 def test_a_list_leaves_out_what_is_empty() -> None:
     assert Environment({"VX11_ALLOWED_HOSTS": " a, ,b,"}).items("VX11_ALLOWED_HOSTS") == ["a", "b"]
 

@@ -158,7 +158,7 @@ def test_ctrl_c_ends_a_purge_in_order(own_stack: OwnStack, tmp_path: Path) -> No
     stack = own_stack()
     add_old_audit_rows(stack.a, OLD_ROWS)
     with RunningCommand(tmp_path, stack.a.environment, "purge_tokens", yields=True) as command:
-        wait_until(lambda: old_rows(stack.a) < OLD_ROWS, "something is deleted")
+        wait_until(lambda: old_rows(stack.a) < OLD_ROWS, "something is deleted", timeout_seconds=40)
         command.signal(signal.SIGINT)
         assert command.end() == 130
         assert "Interrupted after deleting" in command.err

@@ -1,6 +1,7 @@
 """manage.py copy_from: an installation grows out of SQLite, and its clients notice a restart and nothing else."""
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from events.models import Event as EventRow
 from tests.client import API, Event
 from tests.servers import PrivatePostgres, RunningServer
 from tests.stacks import Stack
+from vx11_site import moving
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -103,6 +106,39 @@ def test_everything_moves_and_cursors_tokens_and_keys_stay_good(
         assert new.run_manage("doctor").returncode == 0
     finally:
         new.stop()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("UPDATE gateway_accesstoken SET name = 'a' || char(0)", "gateway.AccessToken, between the keys"),
+        ("UPDATE gateway_accesstoken SET name = printf('%.5000c', 'n')", "gateway.AccessToken, between the keys"),
+        ("INSERT INTO auth_user_groups (user_id, group_id) VALUES (999, 1)", "auth_user_groups"),
+    ],
+    ids=["NUL", "too long", "names nobody"],
+)
+def test_a_row_that_only_sqlite_takes_is_named_and_nothing_is_copied(
+    old: Stack, postgres: PrivatePostgres, made: str, words: str, new_event: Callable[..., Event]
+) -> None:
+    with old:
+        old.client(old.service_token).published(new_event())
+    with closing(sqlite3.connect(database_of(old), isolation_level=None)) as database:
+        assert database.execute(made).rowcount > 0
+    new = moved_to(old, postgres, f"unfit_{secrets.token_hex(4)}")
+    done = new.run_manage("copy_from", str(database_of(old)))
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "Nothing was copied" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "events.Event" not in rows(new)
+
+
+def test_large_rows_are_not_all_in_memory_at_a_time() -> None:
+    rows = [EventRow(summary="s" * 500, payload="p" * 60_000) for _ in range(100)] + [EventRow() for _ in range(1_500)]
+    sizes = [len(batch) for batch in moving._batches(rows)]
+    assert sum(sizes) == len(rows)
+    assert max(sizes) == moving.BATCH_ROWS
+    assert sizes[:2] == [34, 34]
 
 
 def test_what_cannot_be_moved_is_refused_and_the_new_database_stays_empty(

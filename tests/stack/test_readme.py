@@ -29,10 +29,9 @@ def block(words: str) -> str:
 
 
 def test_every_block_of_commands_has_a_test_here() -> None:
-    assert [sum(words in text for text in BLOCKS) for words in ("make run", "journalctl", "--file", "sse-token")] == [
-        1
-    ] * 4
-    assert len(BLOCKS) == 4
+    # The last one is for a machine with a container engine; tests/deploy runs what can be run of it without.
+    words = ("make run", "journalctl", "--follow", "sse-token", "deploy/make-secrets")
+    assert [sum(word in text for text in BLOCKS) for word in words] == [1] * len(BLOCKS)
 
 
 def test_the_flow_by_hand(stack: Stack) -> None:
@@ -53,7 +52,7 @@ def test_the_flow_by_hand(stack: Stack) -> None:
     assert '"reason":"invalid_token"' in done.stdout
 
 
-@pytest.mark.parametrize("words", ["journalctl", "--file"])
+@pytest.mark.parametrize("words", ["journalctl", "--follow"])
 def test_feeding_a_log(stack: Stack, principal: Client, tmp_path: Path, marker: str, words: str) -> None:
     log = tmp_path / "dpkg.log"
     log.write_text(f"2026-01-04 01:34:28 status installed {marker}\n")

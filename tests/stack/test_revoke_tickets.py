@@ -1,5 +1,6 @@
 """manage.py revoke_tickets on an installation that serves."""
 
+import hashlib
 import json
 
 from tests.client import Client
@@ -98,3 +99,35 @@ def test_tickets_are_revoked_while_redis_is_away(own_stack: OwnStack) -> None:
     assert done.returncode == 0
     assert "Redis does not answer" in done.stderr
     wait_until_invalid(stack, ticket)
+
+
+def test_a_used_ticket_whose_use_redis_has_forgotten_is_revoked_with_the_others(own_stack: OwnStack) -> None:
+    """As after a failover to a replica that had not heard of the use yet."""
+    stack = own_stack()
+    if stack.size == "embedded":
+        return
+    ticket = stack.client(stack.principal_token).ticket()
+    key = f"vx11:sse_token:{hashlib.sha256(ticket.encode()).hexdigest()}"
+    held, anybody = stack.redis.ask("GET", key), stack.client(None)
+    assert anybody.stream_status(token=ticket) == 200
+    wait_until(lambda: len(audited(stack, "ticket_redeemed")) == 1, "the use is on record")
+    assert not is_valid(anybody, ticket)
+    stack.redis.ask("SET", key, held, "EX", 60)
+    assert is_valid(anybody, ticket)
+
+    said = stack.a.manage("revoke_tickets", "--all", "--yes")
+
+    wait_until_invalid(stack, ticket)
+    # It was used: the audit does not say that somebody took it from its holder.
+    assert said.startswith("0 tickets are revoked.")
+    assert audited(stack, "ticket_revoked") == []
+
+
+def test_a_ticket_that_may_be_used_again_is_revoked_also_after_its_use(own_stack: OwnStack) -> None:
+    stack = own_stack(VX11_SSE_TOKEN_SINGLE_USE="false")
+    ticket, anybody = stack.client(stack.principal_token).ticket(), stack.client(None)
+    assert anybody.stream_status(token=ticket) == 200
+    wait_until(lambda: len(audited(stack, "ticket_redeemed")) == 1, "the use is on record")
+    assert stack.a.manage("revoke_tickets", "--all", "--yes").startswith("1 tickets are revoked.")
+    wait_until_invalid(stack, ticket)
+    assert len(audited(stack, "ticket_revoked")) == 1

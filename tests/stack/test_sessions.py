@@ -27,7 +27,8 @@ class User:
         self.password = secrets.token_urlsafe(16)
         make = f"User.objects.create_user({self.name!r}, password={self.password!r})"
         joins = "".join(f"; user.groups.add(Group.objects.get(name={group!r}))" for group in groups)
-        self._shell(f"user = {make}{joins}")
+        # At once: a server must not come to know of the account and not of its role.
+        self._shell(f"from django.db import transaction\nwith transaction.atomic(): user = {make}{joins}")
         stack.credentials.add(self.password)
 
     def run(self, code: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from ledger.reader import READER_THREADS
+from vx11_site import pending_migrations
 from vx11_site.diagnosis.findings import Finding, fail, ok, warn
 
 REPAIR = "Start it, or correct VX11_DATABASE_URL; see its own log."
@@ -73,14 +73,10 @@ def _ping() -> float:
 
 
 def _migrations() -> Finding:
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    missing = pending_migrations.names()
     if not missing:
         return ok("migrations are up to date")
-    names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:3])
-    return fail(
-        f"{len(missing)} migrations are missing: {names}{', ...' if len(missing) > 3 else ''}", "manage.py migrate"
-    )
+    return fail(pending_migrations.in_words(missing), "manage.py migrate")
 
 
 def _sqlite() -> Iterator[Finding]:

@@ -31,13 +31,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             live = revocation.live_tickets(principal_id=options["principal"] or "", ticket_ids=options["ticket"])
-            if live and not options["yes"]:
-                self._ask(len(live))
+            unused = sum(not one.used for one in live)
+            if unused and not options["yes"]:
+                self._ask(unused)
             with acting(NAME):
                 self._revoke(live, options["reason"][:REASON_LENGTH])
         except DATABASE_FAULTS as error:
             raise CommandError(f"The database failed ({type(error).__name__}). Run this again to go on.") from None
-        self.stdout.write(f"{len(live)} tickets are revoked. Streams that are open stay open.")
+        self.stdout.write(f"{unused} tickets are revoked. Streams that are open stay open.")
         if live:
             self._clear_store({one.ticket_id for one in live})
 

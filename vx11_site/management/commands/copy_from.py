@@ -1,6 +1,5 @@
 """manage.py copy_from: everything that an SQLite installation holds, into the (empty) PostgreSQL of the settings."""
 
-import fcntl
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from gateway.cleaning import INTERRUPTED, Progress
-from ledger.faults import DATABASE_FAULTS
-from vx11_site import moving, sqlite_copy
+from vx11_site import moving, single_process, sqlite_copy
 
 
 class Command(BaseCommand):
@@ -57,8 +55,9 @@ class Command(BaseCommand):
             raise CommandError(f"The new database is in use: {error.table} has rows. Take an empty one.") from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Nothing was copied.", returncode=INTERRUPTED) from None
-        except (moving.Differs, *DATABASE_FAULTS) as error:
-            raise CommandError(f"{error}. Nothing was copied.") from None
+        # Also what PostgreSQL finds at the commit: a row that names one that is not there.
+        except (moving.Unfit, moving.Differs, DatabaseError) as error:
+            raise CommandError(f"{str(error).strip()}. Nothing was copied.") from None
         finally:
             progress.end()
         for name, rows in copied.items():
@@ -72,10 +71,9 @@ class Command(BaseCommand):
 @contextmanager
 def _stopped(source: Path) -> Iterator[None]:
     """Keep any server of that folder from starting meanwhile. Raises CommandError if one serves."""
-    with (source.parent / "serving.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        with single_process.nobody_serves(source.parent):
             sqlite_copy.fold_in(source)
-        except (BlockingIOError, sqlite_copy.InUse):
-            raise CommandError(f"A server or another process has {source} open. Stop it first.") from None
-        yield
+            yield
+    except (single_process.Serving, sqlite_copy.InUse):
+        raise CommandError(f"A server or another process has {source} open. Stop it first.") from None

@@ -1,5 +1,6 @@
 """manage.py restore: put a backup in the place of the SQLite database, as the log of a new epoch."""
 
+import os
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,11 +12,10 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from events.restoring import begin_new_epoch
-from vx11_site import sqlite_copy
+from vx11_site import single_process, sqlite_copy
 from vx11_site.management.commands.backup import copy_with_progress
 
 POSTGRESQL = "The database is PostgreSQL, whose own tools do this: pg_restore. docs/operations.md has the steps."
-STOP_FIRST = "A server or another process has {} open. Stop it first."
 
 
 class Command(BaseCommand):
@@ -38,11 +38,12 @@ class Command(BaseCommand):
             raise CommandError(f"{backup} is no backup.")
         self._refuse_foreign(backup)
         connections.close_all()
-        new = database.with_name(f"{database.name}.restored")
-        copy_with_progress(self, backup, new)
-        kept = self._put_aside(database)
-        new.replace(database)
-        head = begin_new_epoch()
+        try:
+            with single_process.nobody_serves(database.parent):
+                kept = self._replace(database, backup)
+                head = begin_new_epoch()
+        except (single_process.Serving, sqlite_copy.InUse):
+            raise CommandError(f"A server or another process has {database} open. Stop it first.") from None
         self.stdout.write(f"Restored. The log's epoch is now {head.epoch}; it goes on after {head.last_seq}.")
         if kept:
             self.stdout.write(f"What was there before is {kept}.")
@@ -61,19 +62,32 @@ class Command(BaseCommand):
                 f"It is of an older version: run manage.py migrate before you serve ({len(missing)} steps)."
             )
 
-    def _put_aside(self, database: Path) -> Path | None:
-        """Where the old one is now."""
-        if not database.exists():
-            return None
+    def _replace(self, database: Path, backup: Path) -> Path | None:
+        """Put a copy of the backup there; where the old one is now. At every moment one of the two is there.
+
+        Raises InUse, CommandError.
+        """
+        new = database.with_name(f"{database.name}.restored")
+        copy_with_progress(self, backup, new)
+        there = database.exists()
+        single_process.give_to_owner_of(database if there else database.parent, new)
         try:
-            sqlite_copy.fold_in(database)
+            kept = _keep(database) if there else None
+            new.replace(database)
         except sqlite_copy.InUse:
-            database.with_name(f"{database.name}.restored").unlink()
-            raise CommandError(STOP_FIRST.format(database)) from None
-        kept = database.with_name(f"{database.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
-        # The others are there only if it was damaged; beside the new one they would damage that.
-        for suffix in ("-wal", "-shm", ""):
-            file = database.with_name(database.name + suffix)
-            if file.exists():
-                file.rename(kept.with_name(kept.name + suffix))
+            new.unlink()
+            raise
         return kept
+
+
+def _keep(database: Path) -> Path:
+    """A second name of the file that is there. Raises InUse."""
+    sqlite_copy.fold_in(database)
+    kept = database.with_name(f"{database.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+    # These are there only if it was damaged; beside the new one they would damage that.
+    for suffix in ("-wal", "-shm"):
+        file = database.with_name(database.name + suffix)
+        if file.exists():
+            file.rename(kept.with_name(kept.name + suffix))
+    os.link(database, kept)
+    return kept

@@ -5,10 +5,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
-from django.db.migrations.executor import MigrationExecutor
 
-from ledger.faults import DATABASE_FAULTS
+from vx11_site import pending_migrations
 from vx11_site.server import serve
 
 
@@ -20,12 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", default=os.environ.get("PORT", "8000"), type=int, help="Port to listen on.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            executor = MigrationExecutor(connections["default"])
-            missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        except DATABASE_FAULTS as error:
-            raise CommandError(f"The database cannot be asked: {error}") from None
-        if missing:
-            raise CommandError("The database is not up to date. Run: manage.py migrate")
-        connections.close_all()
+        why_not = pending_migrations.refusal()
+        if why_not:
+            raise CommandError(why_not)
         serve(host=options["host"], port=options["port"])
