@@ -32,7 +32,7 @@ from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
 from operator_api import conversations
 from operator_api.upkeep import the_upkeep
-from vx11_site import access_log, pending_migrations
+from vx11_site import access_log, pending_migrations, systemd
 from vx11_site.http1 import Channel, Factory, Request
 
 # Bodies that are being received, of all connections together.
@@ -167,6 +167,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
         super().listen_success(port)
+        if len(self._ports) == len(self.endpoints):
+            reactor.callWhenRunning(reactor.callLater, 0, systemd.tell_ready)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """As Daphne's, with the writer among the extensions, and a mailbox that is small."""
@@ -219,6 +221,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             self._ending.cancel()
 
     async def _end(self) -> None:
+        systemd.tell(systemd.ENDING)
         self.draining = True
         deadline = time.monotonic() + settings.DRAIN_SECONDS
         await the_sessions().drain(settings.DRAIN_SECONDS * GOODBYES_SHARE)
