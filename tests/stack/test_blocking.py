@@ -8,11 +8,12 @@ import pytest
 
 from tests.client import API, Event
 from tests.conftest import OwnStack
-from tests.server.loop_guard.sitecustomize import MARK
 from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
 
 GUARD = ROOT / "tests/server/loop_guard"
+# What it writes first. It is not imported here, for it would begin to watch this process.
+MARK = "blocks the event loop:"
 READS = ("window/status", "status", "modules", "settings", "chat?session_id=s", "events", "events/stats")
 # Lines of the log go to standard error at once, so that a crash loses none; /proc is memory; the Redis client looks up
 # its own version whenever it makes a connection.
