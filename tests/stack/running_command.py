@@ -13,6 +13,8 @@ from tests.servers import ROOT
 from tests.waiting import wait_until
 
 END_TIMEOUT_SECONDS = 20
+# A test run in the background of a shell ignores Ctrl-C, and what it starts would too.
+DEAF_NO_MORE = ("env", "--default-signal=INT")
 
 
 class RunningCommand:
@@ -25,7 +27,7 @@ class RunningCommand:
         self._out, self._err = (folder / f"{arguments[0]}.{name}" for name in ("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._child = subprocess.Popen(
-                [*(["nice", "-n", "19"] if yields else []), sys.executable, "manage.py", *arguments],
+                [*DEAF_NO_MORE, *(["nice", "-n", "19"] if yields else []), sys.executable, "manage.py", *arguments],
                 cwd=ROOT,
                 env=dict(environment),
                 stdin=subprocess.PIPE,

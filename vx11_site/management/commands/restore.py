@@ -80,10 +80,19 @@ class Command(BaseCommand):
         return kept
 
 
+def _name_for(database: Path) -> Path:
+    """One that nothing has: a restore that was killed has left a name of this second, maybe."""
+    now = time.strftime("%Y%m%d-%H%M%S")
+    names = (
+        database.with_name(f"{database.name}.before-{now}{more}") for more in ("", *map("-{}".format, range(2, 99)))
+    )
+    return next(name for name in names if not name.exists())
+
+
 def _keep(database: Path) -> Path:
     """A second name of the file that is there. Raises InUse."""
     sqlite_copy.fold_in(database)
-    kept = database.with_name(f"{database.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+    kept = _name_for(database)
     # These are there only if it was damaged; beside the new one they would damage that.
     for suffix in ("-wal", "-shm"):
         file = database.with_name(database.name + suffix)
