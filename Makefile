@@ -132,7 +132,7 @@ RECORD_CASES = $(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --catalogue=
 .PHONY: tables
 tables: test-machine ## both tables of cases, from one run of everything that is tested (an hour)
 	@rm -f test-results/all-*.json
-	-$(call RECORD_CASES,all,embedded) --ignore=tests/repository
+	-$(call RECORD_CASES,all,embedded)
 	-$(call RECORD_CASES,all,scaled) --ignore=tests/repository --ignore=tests/browser
 	-$(call RECORD_CASES,all,split) tests/roles
 	$(BIN)/python -m tests.cases.table security test-results/all-embedded.json test-results/all-scaled.json

@@ -114,8 +114,12 @@ async def test_after_a_planned_failover_nobody_goes_on_with_the_old_primary(
         sentinels.fail_over()
         taken_over = functools.partial(
             wait_until,
-            lambda: sentinels.primary_port() == sentinels.replica.port,
-            "the replica is the primary",
+            # Until Sentinel has told it, the old primary still takes itself for one, and so does whoever asks it.
+            lambda: (
+                sentinels.primary_port() == sentinels.replica.port
+                and sentinels.ask(sentinels.primary, "ROLE")[0] == b"slave"
+            ),
+            "the replica is the primary, and the primary a replica",
             timeout_seconds=TAKEN_OVER_SECONDS,
         )
         await asyncio.to_thread(taken_over)
