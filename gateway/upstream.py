@@ -238,11 +238,19 @@ async def _body_of(response: httpx.Response) -> bytes:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in CONTENT_TYPES or "Content-Encoding" in response.headers:
         raise BackendUnavailable("unfit", f"an answer of the type {kind[:50]!r}")
+    try:
+        return await read_raw(response, most_bytes=ANSWER_LIMIT_BYTES)
+    except ValueError as error:
+        raise BackendUnavailable("unfit", str(error)) from None
+
+
+async def read_raw(response: httpx.Response, *, most_bytes: int) -> bytes:
+    """The body as it comes over the wire. Raises ValueError as soon as it is longer."""
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) > ANSWER_LIMIT_BYTES:
-            raise BackendUnavailable("unfit", f"an answer of more than {ANSWER_LIMIT_BYTES} bytes")
+        if len(body) > most_bytes:
+            raise ValueError(f"an answer of more than {most_bytes} bytes")
     return bytes(body)
 
 

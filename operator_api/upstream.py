@@ -9,7 +9,7 @@ import httpx
 from django.conf import settings
 
 from gateway.breaker import Breaker
-from gateway.upstream import no_cookies
+from gateway.upstream import no_cookies, read_raw
 from operator_api import metrics
 from operator_api.models import ChatMessage
 
@@ -83,12 +83,8 @@ class Upstream:
                 raise ValueError(f"it answered {answer.status_code}")
             if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":
                 raise ValueError(f"its answer is packed ({encoding[:20]})")
-            body = bytearray()
-            async for chunk in answer.aiter_raw():
-                body += chunk
-                if len(body) > ANSWER_LIMIT_BYTES:
-                    raise ValueError(f"its answer has more than {ANSWER_LIMIT_BYTES} bytes")
-        return _text_of(bytes(body))
+            body = await read_raw(answer, most_bytes=ANSWER_LIMIT_BYTES)
+        return _text_of(body)
 
     async def close(self) -> None:
         await self._client.aclose()

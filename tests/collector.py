@@ -1,13 +1,12 @@
 """A collector of traces: takes OTLP over HTTP as OpenTelemetry's own does, keeps the spans, or hangs when told to."""
 
 import dataclasses
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.http_stand_in import HttpStandIn
 from tests.waiting import wait_until
 
 HOLD_LIMIT_SECONDS = 60
@@ -31,7 +30,7 @@ class CollectedSpan:
     failed: bool
 
 
-class Collector:
+class Collector(HttpStandIn):
     """Listens on a free port of 127.0.0.1 for the length of a `with` block."""
 
     def __init__(self) -> None:
@@ -39,41 +38,29 @@ class Collector:
         self.bodies: list[bytes] = []
         self.requests = 0
         self._spans: list[CollectedSpan] = []
-        self._free = threading.Event()
-        self._free.set()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 collector.requests += 1
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if not collector._free.is_set():
-                    collector._free.wait(HOLD_LIMIT_SECONDS)
+                if not collector.free.is_set():
+                    collector.free.wait(HOLD_LIMIT_SECONDS)
                     return
                 collector.take(self.path, body)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """Whoever has hung up meanwhile is part of the tests."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        super().__init__(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1/traces"
+        return f"{self.address}/v1/traces"
 
     def hang(self) -> None:
         """Requests from now on are taken and never answered."""
-        self._free.clear()
+        self.free.clear()
 
     def take(self, path: str, body: bytes) -> None:
         assert path == "/v1/traces"
@@ -95,18 +82,6 @@ class Collector:
             f"a span {name} with {attributes} has come",
             timeout_seconds=SPANS_WAIT_SECONDS,
         )[0]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._free.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def _span_of(span: Any, process: str) -> CollectedSpan:

@@ -5,11 +5,11 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.http_stand_in import HttpStandIn
 from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
 
@@ -106,15 +106,8 @@ def _services(servers: Sequence[RunningServer]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with HttpStandIn(Handler) as services:
+        yield services.address
 
 
 def _serve(program: str, words: list[str], servers: Sequence[RunningServer]) -> None:

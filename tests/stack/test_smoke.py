@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.conftest import OwnStack
+from tests.http_stand_in import HttpStandIn
 from tests.processes import free_port
 from tests.stacks import Stack
 
@@ -117,17 +117,11 @@ class Lenient(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def lenient() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Lenient)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with HttpStandIn(Lenient) as server:
+        yield server.address
 
 
 def test_a_server_that_lets_everybody_in_fails_where_it_does(lenient: str, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""What stands in for somebody else's HTTP server: real HTTP on a free port, for the length of a `with` block."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+
+class _Quiet:
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever has hung up meanwhile is part of the tests."""
+
+
+class HttpStandIn:
+    """Handlers that wait for `free` hold their answers while it is cleared, until the block ends."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.free = threading.Event()
+        self.free.set()
+        quiet = type(handler.__name__, (_Quiet, handler), {})
+        self._server = _Server(("127.0.0.1", 0), quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.free.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
