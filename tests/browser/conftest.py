@@ -10,6 +10,8 @@ from tests.browser.console_page import Account, ConsolePage, add_account
 from tests.browser.scripted import ScriptedServer
 from tests.browser.tabs import NO_LOCKS, NewTabs, Tabs
 from tests.browser.watched_client import WAIT_FLOOR_MS, Start, WatchedClient
+from tests.client import Client
+from tests.stack.operators import close_window
 from tests.stacks import Stack
 
 CHROMIUM = "/usr/bin/chromium"
@@ -112,6 +114,14 @@ def start_polling(start: Start, script: ScriptedServer) -> Start:
 def viewer(shared_stack: Stack) -> Account:
     """Somebody who may read events and nothing else."""
     return add_account(shared_stack, group="viewer")
+
+
+@pytest.fixture
+def no_window(principal: Client) -> Iterator[None]:
+    """None is open, whoever was here before, and none is left open."""
+    close_window(principal)
+    yield
+    close_window(principal)
 
 
 @pytest.fixture

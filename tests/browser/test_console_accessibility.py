@@ -1,6 +1,6 @@
 """The console breaks no rule of WCAG 2.2 A and AA that a machine can judge, in any of its states and looks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +10,9 @@ from tests.browser.accessibility import broken_rules
 from tests.browser.console_page import Account, ConsolePage, add_account
 from tests.browser.sample_events import sample_events
 from tests.browser.test_console_pictures import LAME_MODULE
-from tests.client import API, Client
+from tests.client import Client
 from tests.conftest import OwnStack
+from tests.stack.operators import open_window
 from tests.stacks import Stack
 
 PHONE = ViewportSize(width=375, height=667)
@@ -42,6 +43,7 @@ def console(
     stack: Stack,
     operator: Account,
     service: Client,
+    no_window: None,
 ) -> ConsolePage:
     """With some realistic events. Nothing is looked for by its words from here on: they are in any language."""
     options, language = look
@@ -54,14 +56,6 @@ def console(
         expect_live(console)
     expect(console.rows.last).to_contain_text(NEWEST)
     return console
-
-
-@pytest.fixture
-def window(principal: Client) -> Iterator[None]:
-    """Open, with an end."""
-    assert principal.post(f"{API}/window/open", json={"ttl_sec": 600}).status_code == 200
-    yield
-    principal.post(f"{API}/window/close")
 
 
 def expect_live(console: ConsolePage) -> None:
@@ -141,8 +135,8 @@ def test_a_closed_window_its_dialog_and_the_chat_that_is_refused(console: Consol
     assert broken_rules(console.page) == []
 
 
-@pytest.mark.usefixtures("window")
-def test_an_open_window_its_countdown_its_dialogs_and_the_chat(console: ConsolePage) -> None:
+def test_an_open_window_its_countdown_its_dialogs_and_the_chat(console: ConsolePage, principal: Client) -> None:
+    open_window(principal, ttl_sec=600)
     expect(console.page.locator("[data-slot=window-left]")).to_contain_text(":")
     assert broken_rules(console.page) == []
     for name in ("extend", "close"):
@@ -158,13 +152,10 @@ def test_an_open_window_its_countdown_its_dialogs_and_the_chat(console: ConsoleP
 
 def test_a_refusal_in_a_dialog(console: ConsolePage, principal: Client) -> None:
     opened = dialog(console, "open")
-    assert principal.post(f"{API}/window/open", json={}).status_code == 200
-    try:
-        opened.locator("[type=submit]").click()
-        expect(opened.get_by_role("alert").locator("code")).to_be_visible()
-        assert broken_rules(console.page) == []
-    finally:
-        principal.post(f"{API}/window/close")
+    open_window(principal)
+    opened.locator("[type=submit]").click()
+    expect(opened.get_by_role("alert").locator("code")).to_be_visible()
+    assert broken_rules(console.page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

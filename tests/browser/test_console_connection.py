@@ -115,7 +115,7 @@ def test_a_second_tab_has_its_events_from_the_first_one_s_stream(
     assert opened == []
 
 
-def test_the_state_of_the_window_is_shown_in_words(console: ConsolePage) -> None:
+def test_the_state_of_the_window_is_shown_in_words(console: ConsolePage, no_window: None) -> None:
     expect(console.page.locator(".window")).to_contain_text("closed (solo madre)")
 
 

@@ -51,7 +51,9 @@ def test_the_compiled_catalogue_is_that_of_the_source() -> None:
     assert [text for text, words in pairs if spanish.gettext(text) != words] == []
 
 
-def test_a_browser_that_asks_for_spanish_gets_it(new_page: Callable[..., Page], stack: Stack, viewer: Account) -> None:
+def test_a_browser_that_asks_for_spanish_gets_it(
+    new_page: Callable[..., Page], stack: Stack, viewer: Account, no_window: None
+) -> None:
     page = new_page(locale="es-ES")
     console = ConsolePage(page, stack.a.url)
     page.goto(f"{stack.a.url}/operator/")

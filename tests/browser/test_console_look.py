@@ -76,7 +76,7 @@ def open_console(new_page: Callable[..., Page], stack: Stack, viewer: Account, s
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP, WIDE], ids=["375px", "1280px", "1600px"])
-def test_the_page_fits_its_window(open_console: Open, viewport: ViewportSize, tmp_path: Path) -> None:
+def test_the_page_fits_its_window(open_console: Open, viewport: ViewportSize, tmp_path: Path, no_window: None) -> None:
     console = open_console(viewport=viewport)
     picture = tmp_path / f"console-{viewport['width']}.png"
     console.page.screenshot(path=picture)

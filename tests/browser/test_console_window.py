@@ -1,7 +1,7 @@
 """The operator window: opened, extended and closed from the page, by those who may, and told as it is."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -16,13 +16,6 @@ OpenWindow = Callable[..., None]
 @pytest.fixture(scope="module")
 def operator(shared_stack: Stack) -> Account:
     return add_account(shared_stack, group="operator")
-
-
-@pytest.fixture
-def no_window(principal: Client) -> Iterator[None]:
-    """Others expect it closed, so it is closed again."""
-    yield
-    assert principal.post(f"{API}/window/close").status_code in (200, 409)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_a_refused_probe_is_not_repeated_before_its_retry_after(start_polling: S
     asked = len(script.asked("/events/sse-token"))
     client.run_until(lambda: len(script.asked("/events/sse-token")) > asked, "the probe that is refused")
     for _ in range(58):
-        client.run(1000)
+        client.run_a_second()
     assert len(script.asked("/events/sse-token")) == asked + 1
     client.run_until(lambda: len(script.asked("/events/sse-token")) > asked + 1, "another probe")
 

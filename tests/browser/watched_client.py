@@ -14,8 +14,12 @@ HOUR_MS = 3_600_000
 # Requests are counted where they are made: then "not yet" is a fact and not a race.
 COUNT_REQUESTS = """
     window.asked = 0;
+    window.answered = 0;
     const original = window.fetch;
-    window.fetch = (...request) => { window.asked += 1; return original(...request); };
+    window.fetch = (...request) => {
+        window.asked += 1;
+        return original(...request).finally(() => { window.answered += 1; });
+    };
 """
 START = """
     async (options) => {
@@ -79,11 +83,16 @@ class WatchedClient:
     def run(self, milliseconds: int) -> None:
         self.page.clock.run_for(milliseconds)
 
+    def run_a_second(self) -> None:
+        """When all that was asked is answered: a request takes its own time, which this clock would not grant it."""
+        self.page.wait_for_function("window.asked === window.answered")
+        self.run(1000)
+
     def run_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Lets a second pass after the other; requests take their own time, which this clock does not hold up."""
+        """Lets a second pass after the other."""
 
         def after_a_second() -> bool:
-            self.run(1000)
+            self.run_a_second()
             return condition()
 
         wait_until(after_a_second, what)
