@@ -19,16 +19,20 @@ const KINDS = {
 export class Export {
   #place = document.querySelector("[data-slot=export]");
   #buttons = document.querySelectorAll("[data-export]");
+  #stop = document.querySelector("[data-action=stop-export]");
+  #reading = new AbortController();
 
   /** @param {import("./log-pages.js").LogPages} pages  @param {() => object} filter */
   constructor(pages, filter) {
     for (const button of this.#buttons) {
       button.addEventListener("click", () => this.#save(pages, filter(), button.dataset.export));
     }
+    this.#stop.addEventListener("click", () => this.#reading.abort());
   }
 
   async #save(pages, filter, kind) {
-    for (const button of this.#buttons) button.disabled = true;
+    this.#reading = new AbortController();
+    this.#be("reading");
     try {
       const { events, complete } = await this.#collect(pages, filter);
       const { type, encode } = KINDS[kind];
@@ -38,27 +42,50 @@ export class Export {
       if (!(error instanceof ApiError)) throw error;
       showRefusal(this.#place, error);
     } finally {
-      for (const button of this.#buttons) button.disabled = false;
+      this.#be("done");
     }
   }
 
+  /** A text that is rare may be looked for in the whole log: whoever has waited long enough saves what was found. */
   async #collect(pages, filter) {
-    let { entries, older } = await pages.newest(filter);
-    let bytes = sizeOfAll(entries);
-    while (older && entries.length < EXPORT_LIMIT && bytes < EXPORT_LIMIT_BYTES) {
+    const { signal } = this.#reading;
+    let entries = [];
+    let older = null;
+    let bytes = 0;
+    let ask = () => pages.newest(filter, signal);
+    do {
       this.#say(text("export.reading", { n: number(entries.length) }));
-      const piece = await pages.before(older, filter);
+      const piece = await unlessStopped(ask, signal);
+      if (!piece) return { events: entries.map(({ event }) => event), complete: false };
       entries = [...piece.entries, ...entries];
       bytes += sizeOfAll(piece.entries);
       older = piece.older;
-    }
+      ask = () => pages.before(older, filter, signal);
+    } while (older && entries.length < EXPORT_LIMIT && bytes < EXPORT_LIMIT_BYTES);
     const complete = !older && entries.length <= EXPORT_LIMIT;
     return { events: entries.slice(-EXPORT_LIMIT).map(({ event }) => event), complete };
+  }
+
+  #be(state) {
+    const hadFocus = document.activeElement === this.#stop;
+    for (const button of this.#buttons) button.disabled = state === "reading";
+    this.#stop.hidden = state !== "reading";
+    if (hadFocus) this.#buttons[0].focus();
   }
 
   #say(sentence) {
     this.#place.hidden = false;
     this.#place.textContent = sentence;
+  }
+}
+
+/** What `ask` finds; null when somebody has pressed Stop. */
+async function unlessStopped(ask, signal) {
+  try {
+    return await ask();
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
   }
 }
 

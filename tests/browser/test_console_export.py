@@ -53,3 +53,23 @@ def test_a_text_filters_the_file_too(console: ConsolePage, service: Client, new_
     console.show(correlation=marker, text="odd")
     events = [json.loads(line) for line in saved(console, "NDJSON").splitlines()]
     assert [event["summary"] for event in events] == [f"odd {number}" for number in range(150)]
+
+
+def test_whoever_has_waited_long_enough_saves_what_was_found(
+    console: ConsolePage, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    service.published([new_event(summary=f"needle {number}") for number in range(450)])
+    console.show(correlation=marker, text="needle")
+    stop = console.page.get_by_role("button", name="Save what is there")
+    expect(stop).to_be_hidden()
+    # The log's older pages do not come.
+    console.page.route("**/operator/api/events?*before=*", lambda route: None)
+    console.page.get_by_role("button", name="NDJSON", exact=True).click()
+    expect(console.page.get_by_text("Reading the log, 200 events so far")).to_be_visible()
+    with console.page.expect_download() as download:
+        stop.click()
+    events = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
+    assert [event["summary"] for event in events] == [f"needle {number}" for number in range(250, 450)]
+    expect(console.page.get_by_text("The newest 200 events saved; there are more.")).to_be_visible()
+    expect(stop).to_be_hidden()
+    expect(console.page.get_by_role("button", name="NDJSON", exact=True)).to_be_focused()

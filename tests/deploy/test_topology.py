@@ -129,6 +129,20 @@ def test_limits_of_bodies_are_those_of_the_servers(proxied: Client, proxied_serv
         assert_problem(client.post(path, content=b" " * (limit + 1), headers=headers), 413, "payload_too_large")
 
 
+@pytest.mark.parametrize("path", [EVENTS, f"{API}/v1/events?for=nothing"])
+def test_an_event_is_published_by_each_of_its_addresses_and_polled_from_there(
+    topology: Topology, proxied: Client, proxied_service: Client, new_event: Callable[..., Json], path: str, marker: str
+) -> None:
+    since, event = proxied.cursor(), new_event()
+    answer = proxied_service.post(path, json=event, headers={"X-Correlation-Id": marker})
+    assert answer.status_code == 201
+    address = path.partition("?")[0]
+    polled = proxied.get(address, params={"since": since, "correlation_id": event["correlation_id"]})
+    assert [event["event_id"] for event in polled.json()["events"]] == [answer.json()["event_id"]]
+    (line,) = wait_until(lambda: lines_of(topology, marker), "it is in the log, as it was asked for")
+    assert line["path"].removesuffix("?***") == address
+
+
 def test_a_body_that_does_not_say_its_length_is_measured_too(topology: Topology) -> None:
     head = f"POST {API}/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     chunk = b"%x\r\n%b\r\n" % (64 * KIB, b" " * 64 * KIB)
