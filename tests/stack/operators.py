@@ -8,6 +8,7 @@ import httpx
 
 from tests.client import API, Client, Json
 from tests.stacks import Stack
+from tests.waiting import wait_until
 
 WINDOW_EVENTS = ("window.opened", "window.extended", "window.closed", "window.expired")
 
@@ -19,10 +20,14 @@ def open_window(client: Client, **fields: Any) -> Json:
 
 
 def close_window(client: Client) -> httpx.Response:
-    """None is open afterwards, for those who come next."""
-    answer = client.post(f"{API}/window/close")
-    assert answer.status_code in (200, 409), answer.text
-    return answer
+    """None is open afterwards, for those who come next: on a machine that stalls, 503 asks to try again."""
+
+    def closed() -> httpx.Response | None:
+        answer = client.post(f"{API}/window/close")
+        assert answer.status_code in (200, 409, 503), answer.text
+        return None if answer.status_code == 503 else answer
+
+    return wait_until(closed, "the window is closed")
 
 
 @contextmanager
