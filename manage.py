@@ -4,6 +4,9 @@
 import os
 import sys
 
+# As a shell has it for a command that SIGPIPE ended.
+EXIT_NOBODY_READS = 141
+
 
 def main() -> None:
     if sys.argv[1:] == ["version"]:
@@ -17,12 +20,23 @@ def main() -> None:
 
     try:
         from django.core.management import execute_from_command_line
+        from django.db import OperationalError
+
+        from vx11_site.postgres_access import known_repair
     except ImportError:
         sys.exit("Django is not installed here. Run `make install`, then use `.venv/bin/python manage.py`.")
     try:
         execute_from_command_line(sys.argv)
     except BadEnvironment as error:
         sys.exit(f"{error}. docs/settings.md describes every setting.")
+    except OperationalError as error:
+        if not (repair := known_repair(error)):
+            raise
+        sys.exit(f"The database cannot be asked: {error}\n{repair}")
+    except BrokenPipeError:
+        # `| head` has seen enough. What Python still holds cannot be written either, and must not be tried at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_NOBODY_READS)
 
 
 if __name__ == "__main__":

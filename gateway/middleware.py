@@ -75,7 +75,7 @@ def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, st
     if not path.startswith(CACHEABLE_PREFIX):
         fields["Cache-Control"] = "no-store"
     if settings.SECURE_HSTS_SECONDS:
-        fields["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains"
+        fields["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
     return fields
 
 

@@ -16,6 +16,8 @@ from operator_api.models import Module
 WRITE_SECONDS = 5
 # Publishers may name any module; only known ones are written, so strangers must not fill the memory.
 NAMES_LIMIT = 1_000
+# What this server says in the name of a module, and what somebody tries with its token, says nothing of the module.
+NO_SIGNS_OF_LIFE = (*RESERVED_PREFIXES, "smoke.test")
 
 
 class Sightings:
@@ -28,8 +30,7 @@ class Sightings:
         """For the log, which calls this after each commit, in the thread that did it."""
         names = self._names
         if len(names) < NAMES_LIMIT:
-            # What this server says in the name of a module is no sign of that module's life.
-            names.update([entry.module for entry in entries if not entry.event_type.startswith(RESERVED_PREFIXES)])
+            names.update([entry.module for entry in entries if not entry.event_type.startswith(NO_SIGNS_OF_LIFE)])
 
     def write(self) -> None:
         names, self._names = self._names, set()

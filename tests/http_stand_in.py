@@ -1,5 +1,6 @@
 """What stands in for somebody else's HTTP server: real HTTP on a free port, for the length of a `with` block."""
 
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -21,16 +22,19 @@ class _Server(ThreadingHTTPServer):
 class HttpStandIn:
     """Handlers that wait for `free` hold their answers while it is cleared, until the block ends."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, handler: type[BaseHTTPRequestHandler], *, tls: ssl.SSLContext | None = None) -> None:
         self.free = threading.Event()
         self.free.set()
         quiet = type(handler.__name__, (_Quiet, handler), {})
         self._server = _Server(("127.0.0.1", 0), quiet)
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -52,7 +52,7 @@ def run(page_text: str, environment: Mapping[str, str], *, check: bool = True, f
     """
     begin = section("README.md", "Before you begin")
     commands = "\n".join(commands for commands, _ in blocks(begin) + blocks(page_text))
-    commands = f"trap 'rm -f \"$HEADERS\"' EXIT\n{commands}" if check else f"set +e\n{commands}"
+    commands = commands if check else f"set +e\n{commands}"
     done = subprocess.run(
         [*SHELL, commands],
         check=False,

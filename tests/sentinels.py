@@ -24,10 +24,10 @@ class SentinelGroup:
     """`primary` and `replica` are what they were at the start. All of it wants the password."""
 
     def __init__(self, *, password: str) -> None:
-        self.primary, self.replica = PrivateRedis(), PrivateRedis()
-        self.password = password
-        self.ports = [free_port() for _ in range(SENTINELS)]
         self.folder = Path(tempfile.mkdtemp(prefix="vx11-sentinels-"))
+        self.password = password
+        self.primary, self.replica = self._server(), self._server()
+        self.ports = [free_port() for _ in range(SENTINELS)]
         self._sentinels = [OwnProcess(self.folder / f"{port}.log") for port in self.ports]
 
     @property
@@ -71,7 +71,7 @@ class SentinelGroup:
 
     def _is_complete(self) -> bool:
         for port in self.ports:
-            with redis.Redis(port=port, password=self.password, socket_timeout=5) as sentinel:
+            with self._client(port) as sentinel:
                 state = sentinel.sentinel_masters()[SERVICE]
             if state["num-other-sentinels"] != SENTINELS - 1 or state["num-slaves"] != 1:
                 return False
@@ -79,7 +79,7 @@ class SentinelGroup:
 
     def _configuration(self, port: int) -> str:
         return f"""
-            port {port}
+            {self._listening(port)}
             bind 127.0.0.1
             dir {self.folder}
             requirepass {self.password}
@@ -90,11 +90,22 @@ class SentinelGroup:
             sentinel failover-timeout {SERVICE} 5000
         """
 
+    def _server(self) -> PrivateRedis:
+        return PrivateRedis()
+
+    def _listening(self, port: int) -> str:
+        """The lines of a sentinel's configuration about where and to whom it listens."""
+        return f"port {port}"
+
+    def _client(self, port: int) -> redis.Redis:
+        """Of the sentinel there."""
+        return redis.Redis(port=port, password=self.password, socket_timeout=5)
+
     def _ask_sentinel(self, *words: str) -> Any:
         """The answer of the first that gives one."""
         for port in self.ports:
             try:
-                with redis.Redis(port=port, password=self.password, socket_timeout=5) as sentinel:
+                with self._client(port) as sentinel:
                     return sentinel.execute_command(*words)
             except redis.ConnectionError:
                 continue

@@ -136,9 +136,10 @@ class PrivatePostgres(PrivateServer):
         self.process.start(command, folder=self.folder, environment=self._environment, user=self._user)
         wait_until(lambda: self._is_up(), "PostgreSQL accepts connections", timeout_seconds=30)
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, *, encoding: str = "UTF8") -> str:
         """Makes an empty database and gives its URL."""
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vx11", name)
+        other = [] if encoding == "UTF8" else ["--template=template0", f"--encoding={encoding}", "--locale=C"]
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vx11", *other, name)
         return self.url(name)
 
     def dump(self, url: str) -> bytes:

@@ -30,6 +30,7 @@ VARIABLES = (
     Variable("VX11_REDIS_URL", "", secret=True),
     Variable("VX11_REDIS_SENTINELS", ""),
     Variable("VX11_REDIS_SENTINEL_SERVICE", "mymaster"),
+    Variable("VX11_REDIS_SENTINEL_USER", ""),
     Variable("VX11_REDIS_SENTINEL_PASSWORD", "", secret=True),
     Variable("VX11_SECRET_KEY", "", secret=True),
     Variable("VX11_DATA_DIR", ""),

@@ -4,6 +4,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ledger.faults import DATABASE_FAULTS
+from vx11_site import postgres_access
 
 NAMED = 3
 
@@ -26,7 +27,7 @@ def refusal() -> str:
     try:
         missing = names()
     except DATABASE_FAULTS as error:
-        return f"The database cannot be asked: {error}"
+        return f"The database cannot be asked: {postgres_access.with_repair(error)}"
     finally:
         connections.close_all()
     return f"The database is not up to date, {in_words(missing)}\nRun: manage.py migrate" if missing else ""

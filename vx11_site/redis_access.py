@@ -41,6 +41,7 @@ class RedisAccess:
     url: str
     sentinels: tuple[tuple[str, int], ...] = ()
     service: str = ""
+    sentinel_user: str = ""
     sentinel_password: str = dataclasses.field(default="", repr=False)
 
     @classmethod
@@ -52,8 +53,8 @@ class RedisAccess:
             return None
         service = environment.text("VX11_REDIS_SENTINEL_SERVICE")
         _check(url or "redis://", sentinels=bool(sentinels))
-        password = environment.text("VX11_REDIS_SENTINEL_PASSWORD")
-        return cls(url or f"redis://{service}/0", tuple(sentinels), service, password)
+        user, password = (environment.text(f"VX11_REDIS_SENTINEL_{name}") for name in ("USER", "PASSWORD"))
+        return cls(url or f"redis://{service}/0", tuple(sentinels), service, user, password)
 
     @property
     def passwords(self) -> list[str]:
@@ -71,12 +72,12 @@ class RedisAccess:
         }
         location = self.url
         if self.sentinels:
-            managed = SentinelManagedSSLConnection if self._over_tls else SentinelManagedConnection
+            managed = SentinelManagedSSLConnection if self.over_tls else SentinelManagedConnection
             # The primary answers reads too (so not django-redis' SentinelClient): on a replica that is behind, a
             # ticket that was used is still there.
             options["CONNECTION_FACTORY"] = "django_redis.pool.SentinelConnectionFactory"
             options["SENTINELS"] = list(self.sentinels)
-            options["SENTINEL_KWARGS"] = self._sentinel_connection() | {"retry": Retry(NoBackoff(), 0)}
+            options["SENTINEL_KWARGS"] = self.sentinel_connection() | {"retry": Retry(NoBackoff(), 0)}
             options["CONNECTION_POOL_KWARGS"] |= self._credentials() | {
                 "connection_class": managed,
                 # A host name of a URL is written small; the name of a service is not.
@@ -94,14 +95,14 @@ class RedisAccess:
         return {
             "master_name": self.service,
             "sentinels": list(self.sentinels),
-            "sentinel_kwargs": self._sentinel_connection() | {"retry": AsyncRetry(NoBackoff(), 0)},
-            **({"ssl": True} if self._over_tls else {}),
+            "sentinel_kwargs": self.sentinel_connection() | {"retry": AsyncRetry(NoBackoff(), 0)},
+            **({"ssl": True} if self.over_tls else {}),
             **self._credentials(),
             **common,
         }
 
     @property
-    def _over_tls(self) -> bool:
+    def over_tls(self) -> bool:
         return urlsplit(self.url).scheme == "rediss"
 
     def _connection(self) -> dict[str, Any]:
@@ -114,14 +115,15 @@ class RedisAccess:
         place = ("host", "port", "path", "connection_class")
         return {name: value for name, value in _parsed(self.url).items() if name not in place}
 
-    def _sentinel_connection(self) -> dict[str, Any]:
+    def sentinel_connection(self) -> dict[str, Any]:
         """To the sentinels themselves. With rediss:// they are asked over TLS too, with the same certificates."""
         tls = {name: value for name, value in self._credentials().items() if name.startswith("ssl_")}
         return {
             "socket_timeout": SENTINEL_TIMEOUT_SECONDS,
             "socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS,
+            **({"username": self.sentinel_user} if self.sentinel_user else {}),
             **({"password": self.sentinel_password} if self.sentinel_password else {}),
-            **({"ssl": True, **tls} if self._over_tls else {}),
+            **({"ssl": True, **tls} if self.over_tls else {}),
         }
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
-
 from vx11_site import __version__
 from vx11_site.environment import BadEnvironment, Environment
+from vx11_site.postgres_access import PostgresAccess
 from vx11_site.redis_access import RedisAccess
 
 ENVIRONMENT = Environment()
@@ -21,6 +20,8 @@ DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
 # It holds the database and the secret key: nobody else's business.
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
+# None: SQLite, in the data folder.
+POSTGRES = PostgresAccess.from_environment(ENVIRONMENT)
 REDIS = RedisAccess.from_environment(ENVIRONMENT)
 # Empty: there is none.
 REDIS_URL = REDIS.url if REDIS else ""
@@ -39,35 +40,21 @@ def _kept_secret_key() -> str:
 
 
 def _database() -> dict[str, Any]:
-    url = ENVIRONMENT.text("VX11_DATABASE_URL")
-    if not url:
-        path = DATA_DIR / "operator.sqlite3"
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": path,
-            # Threads share the database in tests as they do in production, so it is a file there too.
-            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
-            "OPTIONS": {
-                # With plain BEGIN most concurrent writers fail with "database is locked".
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                # With synchronous=NORMAL a committed event would not survive a power cut.
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
-            },
-        }
-    config: dict[str, Any] = environ.Env.db_url_config(url)
-    if config["ENGINE"] != "django.db.backends.postgresql":
-        raise BadEnvironment("VX11_DATABASE_URL must begin with postgres://; without it, SQLite is used")
-    # Under ASGI a connection that outlives its request is one for each request; our own threads keep theirs.
-    config["CONN_MAX_AGE"] = 0
-    config["OPTIONS"] = {
-        "connect_timeout": 2,
-        "tcp_user_timeout": 5000,
-        "application_name": "vx11-operator",
-        "options": "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=20000",
-        **config.get("OPTIONS", {}),
+    if POSTGRES is not None:
+        return POSTGRES.database()
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "operator.sqlite3",
+        # Threads share the database in tests as they do in production, so it is a file there too.
+        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+        "OPTIONS": {
+            # With plain BEGIN most concurrent writers fail with "database is locked".
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            # With synchronous=NORMAL a committed event would not survive a power cut.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+        },
     }
-    return config
 
 
 def _caches() -> dict[str, Any]:
@@ -251,7 +238,8 @@ SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 CSRF_FAILURE_VIEW = "gateway.errors.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+# Of this name alone: what is below it may be somebody else's, and a browser that was told so once forgets it in a year.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -259,6 +247,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 SILENCED_SYSTEM_CHECKS = [
     # Redirecting to https is the proxy's task: it ends TLS, and port 80 never reaches this program.
     "security.W008",
+    # HSTS for names below ours, and for lists in browsers, is for whoever owns the domain to decide, in the proxy.
+    "security.W005",
+    "security.W021",
 ]
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 
 from ledger.faults import DATABASE_FAULTS
+from vx11_site import postgres_access
 
 # In the data folder of whoever serves from SQLite.
 LOCK_FILE = "serving.lock"
@@ -43,7 +44,8 @@ def claim() -> None:
         try:
             claimed = _claim_postgresql()
         except DATABASE_FAULTS as error:
-            sys.exit(f"The database cannot be asked whether another process serves it: {error}")
+            why = postgres_access.with_repair(error)
+            sys.exit(f"The database cannot be asked whether another process serves it: {why}")
         if not claimed:
             sys.exit(ADVICE)
 

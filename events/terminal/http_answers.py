@@ -24,6 +24,10 @@ class ServerRefused(Exception):
 
 def problem_text(answer: httpx.Response) -> str:
     """`401 main_auth_failed: The token is not valid.`, safe to print. The body must have been read."""
+    if answer.has_redirect_location:
+        # Without its query, where a ticket may stand.
+        address = httpx.URL(answer.headers["Location"]).copy_with(query=None, fragment=None)
+        return shown(f"{answer.status_code}, a redirect to {address}")
     try:
         problem = answer.json()
         reason, title = str(problem["reason"]), str(problem["title"])

@@ -118,6 +118,7 @@ class ShippedNginx(PrivateServer):
             "/etc/ssl/vx11-operator/": f"{self.folder}/",
             "/var/log/nginx/": f"{self.folder}/",
             "/var/www/vx11-operator": str(self.files),
+            "/var/www/acme": str(self.folder / "acme"),
         }
 
     def _own_ports(self) -> dict[str, str]:

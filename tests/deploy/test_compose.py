@@ -127,7 +127,17 @@ def test_gateways_believe_the_address_that_nginx_has_and_nginx_asks_where_they_a
         assert f"server {SERVICES[name]['networks']['front']['ipv4_address']}:8000 " in upstream
 
 
+def test_nginx_serves_the_site_to_every_name_and_not_the_one_of_its_image() -> None:
+    mounted = dict(volume.split(":")[:2] for volume in SERVICES["nginx"]["volumes"])
+    assert mounted["./nginx/vx11-operator.conf"] == "/etc/nginx/conf.d/default.conf"
+
+
 # --- the program's processes ---
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_server_can_be_tried_from_within_its_container(name: str) -> None:
+    assert "127.0.0.1" in SERVICES[name]["environment"]["VX11_ALLOWED_HOSTS"].split(",")
 
 
 def seconds(text: str) -> int:

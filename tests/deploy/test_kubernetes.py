@@ -4,6 +4,7 @@ import copy
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import kubernetes_validate  # type: ignore[import-untyped]  # it ships none
 import pytest
@@ -98,6 +99,20 @@ def test_every_setting_exists() -> None:
     named |= CONFIGURATION["data"].keys()
     assert {name for name in named if name.startswith("VX11_")} - known == set()
     assert {name for name in named if not name.startswith("VX11_")} == {"POD_IP", "PUBLIC_HOST"}
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_server_can_be_tried_from_within_its_pod(name: str) -> None:
+    (container,) = pod(DEPLOYMENTS[name])["containers"]
+    hosts = next(entry["value"] for entry in container["env"] if entry["name"] == "VX11_ALLOWED_HOSTS")
+    assert "127.0.0.1" in hosts.split(",")
+
+
+def test_whoever_checks_a_certificate_of_the_database_says_by_whom() -> None:
+    (example,) = of_kind("Secret").values()
+    options = parse_qs(urlsplit(example["stringData"]["database_url"]).query)
+    assert options["sslmode"] == ["verify-full"]
+    assert options["sslrootcert"]
 
 
 def test_gateways_and_backends_differ_in_what_they_do_and_in_nothing_else() -> None:

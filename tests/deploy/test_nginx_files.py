@@ -7,6 +7,7 @@ import pytest
 
 from gateway.bodies import BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES
 from gateway.errors import REASONS
+from gateway.upstream import ANSWER_SECONDS
 from tests.deploy.shipped_nginx import SHIPPED, ShippedNginx
 from vx11_site.environment import Environment
 
@@ -64,6 +65,12 @@ def test_nginx_has_more_patience_with_a_stream_than_a_heartbeat_takes() -> None:
     patience = re.search(r"proxy_read_timeout (\d+)s;", block[0])
     assert patience
     assert int(patience[1]) >= 3 * Environment({}).number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
+
+
+def test_a_backend_that_hangs_is_given_up_by_nginx_before_the_gateway_hangs_up() -> None:
+    (text,) = re.findall(r"proxy_read_timeout (\d+)ms;", (SHIPPED / "backends.conf").read_text(encoding="utf-8"))
+    wait_ms = Environment({}).number("VX11_CHAT_UPSTREAM_WAIT_MS", least=100, most=4_000)
+    assert wait_ms < int(text) < ANSWER_SECONDS * 1000
 
 
 def test_what_changes_something_is_never_sent_twice() -> None:

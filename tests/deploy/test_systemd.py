@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +63,18 @@ def test_a_server_is_not_killed_while_it_says_goodbye() -> None:
     assert int(number) * SECONDS[unit] >= drain_seconds + LEAVE_SECONDS
 
 
+def test_a_process_that_hangs_leaves_its_memory_on_no_disk() -> None:
+    assert values("vx11-operator@.service", "WatchdogSec")
+    assert values("vx11-operator@.service", "LimitCORE") == ["0"]
+
+
+def test_commands_by_hand_have_the_settings_and_the_limits_of_servers() -> None:
+    script = (SHIPPED / "vx11-operator-manage").read_text(encoding="utf-8")
+    for key in ("EnvironmentFile", "LimitNOFILE", "UMask"):
+        assert f"--property={key}={values('vx11-operator@.service', key)[0]}" in script
+    assert f"--working-directory={values('vx11-operator@.service', 'WorkingDirectory')[0]}" in script
+
+
 def test_every_setting_of_the_units_and_their_example_exists() -> None:
     known = {v.name for v in VARIABLES} | {f"{v.name}_FILE" for v in VARIABLES if v.secret}
     texts = [path.read_text(encoding="utf-8") for path in SHIPPED.iterdir()]
@@ -95,9 +107,9 @@ class Probed(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def probed(*statuses: int) -> Iterator[int]:
+def probed(*statuses: int, host: str = "127.0.0.1") -> Iterator[int]:
     """A port whose /ready answers so."""
-    with Probed(("127.0.0.1", 0), Ready) as server:
+    with Probed((host, 0), Ready) as server:
         server.statuses = list(statuses)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
@@ -106,8 +118,12 @@ def probed(*statuses: int) -> Iterator[int]:
         thread.join()
 
 
-def rolling_restart(folder: Path, ports: Sequence[int], *, running: Sequence[int] = ()) -> tuple[int, list[str]]:
-    """Exit code of the script, and what it asked of a systemctl that only writes it down."""
+def rolling_restart(
+    folder: Path, ports: Sequence[int], *, running: Sequence[int] = (), settings: Mapping[str, str] | None = None
+) -> tuple[int, list[str]]:
+    """Exit code of the script, and what it asked of a systemctl that only writes it down. `settings`: text by file."""
+    for name, text in (settings or {}).items():
+        (folder / name).write_text(text)
     systemctl, asked = folder / "systemctl", folder / "asked"
     units = "".join(f"vx11-operator@{port}.service loaded active running VX11\\n" for port in running)
     systemctl.write_text(f'#!/bin/sh\necho "$@" >>{asked}\nif [ "$1" = list-units ]; then printf "{units}"; fi\n')
@@ -115,7 +131,7 @@ def rolling_restart(folder: Path, ports: Sequence[int], *, running: Sequence[int
     done = subprocess.run(
         [SHIPPED / "vx11-operator-rolling-restart", *map(str, ports)],
         check=False,
-        env={"PATH": f"{folder}:/usr/bin:/bin", "READY_SECONDS": "1"},
+        env={"PATH": f"{folder}:/usr/bin:/bin", "READY_SECONDS": "1", "SETTINGS": str(folder)},
         capture_output=True,
         text=True,
         timeout=50,
@@ -134,6 +150,21 @@ def test_a_rolling_restart_stops_at_a_process_that_does_not_come_back(tmp_path: 
     with probed(503) as broken, probed(200) as fine:
         code, restarted = rolling_restart(tmp_path, [broken, fine])
     assert (code, restarted) == (1, [f"restart vx11-operator@{broken}.service"])
+
+
+def test_a_rolling_restart_asks_a_process_where_it_listens(tmp_path: Path) -> None:
+    of_all = {"vx11-operator.env": "VX11_ROLE=all\nHOST=127.0.0.2\n"}
+    with probed(200, host="127.0.0.2") as inner, probed(200) as outer:
+        settings = of_all | {f"{outer}.env": 'HOST="127.0.0.1"\n'}
+        code, restarted = rolling_restart(tmp_path, [inner, outer], settings=settings)
+    assert (code, len(restarted)) == (0, 2)
+
+
+def test_a_rolling_restart_takes_backends_before_gateways(tmp_path: Path) -> None:
+    with probed(200) as gateway, probed(200) as backend:
+        settings = {f"{gateway}.env": "VX11_ROLE=gateway\n", f"{backend}.env": "VX11_ROLE=backend\n"}
+        code, restarted = rolling_restart(tmp_path, [], running=[gateway, backend], settings=settings)
+    assert (code, restarted) == (0, [f"restart vx11-operator@{port}.service" for port in (backend, gateway)])
 
 
 def test_a_rolling_restart_of_nothing_is_a_mistake(tmp_path: Path) -> None:

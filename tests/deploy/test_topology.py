@@ -227,6 +227,15 @@ def test_port_80_leads_to_tls_and_forgets_the_query(topology: Topology) -> None:
     assert re.fullmatch(r"https://127\.0\.0\.1/operator/a%0d%0aSet-Cookie:x", answer.headers["location"])
 
 
+def test_port_80_answers_whoever_issues_certificates(topology: Topology) -> None:
+    answers = topology.nginx.folder / "acme/.well-known/acme-challenge"
+    answers.mkdir(parents=True)
+    (answers / "name").write_text("proof")
+    client = Client(topology.nginx.redirect_url, token=None, credentials=set())
+    assert client.get("/.well-known/acme-challenge/name").text == "proof"
+    assert client.get("/.well-known/acme-challenge/other").status_code == 404
+
+
 # --- caches ---
 
 CACHE = """

@@ -54,6 +54,13 @@ def test_what_is_looked_at_first_stands_first() -> None:
     assert [panel["title"] for panel in shipped.panels()][: len(FIRST_LOOK)] == FIRST_LOOK
 
 
+def test_one_process_of_many_that_is_down_is_red() -> None:
+    panel = next(panel for panel in shipped.panels() if panel["title"] == "Processes up")
+    down = next(target for target in panel["targets"] if target["legendFormat"] == "down")
+    assert down["expr"] == 'sum(1 - up{job="$job"})'
+    assert {"color": "red", "value": 1} in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+
+
 def test_every_query_is_of_the_chosen_job() -> None:
     expressions = [target["expr"] for panel in shipped.panels() for target in panel["targets"]]
     assert [expression for expression in expressions if 'job="$job"' not in expression] == []

@@ -87,6 +87,7 @@ def test_who_publishes_is_seen_and_what_the_server_says_itself_is_no_sign(monkey
     append_events(1, prefix="a", module="hormiguero")
     append_events(1, prefix="b", module="switch", event_type="chat.message")
     append_events(1, prefix="c", module="spawner", event_type="window.opened")
+    append_events(1, prefix="d", module="spawner", event_type="smoke.test")
     assert sightings._names == {"hormiguero"}
 
 

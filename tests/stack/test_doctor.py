@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -45,6 +46,17 @@ def test_a_running_installation_has_no_failure_in_any_area(stack: Stack) -> None
     assert failed(found) == set()
 
 
+def test_a_database_that_is_not_utf_8_is_named(stack: Stack, tmp_path: Path) -> None:
+    if stack.size == "embedded":
+        pytest.skip("SQLite has no other")
+    url = stack.postgres.create_database(f"ascii_{secrets.token_hex(4)}", encoding="SQL_ASCII")
+    server = RunningServer(tmp_path, {**stack.a.environment, "VX11_DATABASE_URL": url})
+    server.manage("migrate", "--no-input")
+    done = server.run_manage("doctor")
+    assert done.returncode == 1
+    assert "its encoding is SQL_ASCII" in done.stdout
+
+
 def test_a_person_sees_aligned_lines_without_colours_in_a_file(stack: Stack) -> None:
     lines = stack.a.manage("doctor").splitlines()
     column = min(line.index(line.split()[1]) for line in lines if line.startswith("OK "))
@@ -56,12 +68,12 @@ def test_a_person_sees_aligned_lines_without_colours_in_a_file(stack: Stack) -> 
 
 def test_nothing_that_is_secret_is_shown(stack: Stack) -> None:
     shown = stack.a.manage("doctor") + stack.a.manage("doctor", "--json")
-    secrets = {
+    hidden = {
         stack.principal_token,
         stack.service_token,
         stack.a.environment.get("VX11_SECRET_KEY", stack.service_token),
     }
-    assert [secret for secret in secrets if secret in shown] == []
+    assert [secret for secret in hidden if secret in shown] == []
 
 
 @pytest.fixture

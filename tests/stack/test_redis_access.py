@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.client import Event
 from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.processes import free_port
+from tests.secured import TlsRedis
 from tests.servers import ROOT, PrivateRedis, RunningServer
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -75,38 +75,6 @@ def test_redis_is_reached_through_a_unix_socket(
     stack = own_stack(VX11_REDIS_URL=f"unix://{path}?db=3")
     assert_everything_works(stack, new_event)
     assert "db3" in redis_server.ask("INFO", "keyspace")
-
-
-class TlsRedis(PrivateRedis):
-    """Speaks TLS only, and only to those who show a certificate of the same authority."""
-
-    def start(self, **options: str) -> None:
-        make_certificates(self.folder)
-        tls = {f"tls_{name}_file": str(self.folder / file) for name, file in TLS_FILES.items()}
-        super().start(port="0", tls_port=str(self.port), **tls, **options)
-
-    def secure_url(self, authority: str = "ca.crt") -> str:
-        files = {"ssl_ca_certs": authority, "ssl_certfile": "client.crt", "ssl_keyfile": "client.key"}
-        query = "&".join(f"{name}={self.folder / file}" for name, file in files.items())
-        return f"rediss://localhost:{self.port}/0?{query}"
-
-
-TLS_FILES = {"cert": "server.crt", "key": "server.key", "ca_cert": "ca.crt"}
-
-
-def make_certificates(folder: Path) -> None:
-    for authority in ("ca", "other"):
-        made = f"-keyout {authority}.key -out {authority}.crt"
-        openssl(folder, f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={authority} {made}")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    signed = "-CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names"
-    for name in ("server", "client"):
-        openssl(folder, f"req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr")
-        openssl(folder, f"x509 -req -in {name}.csr -out {name}.crt {signed}")
-
-
-def openssl(folder: Path, words: str) -> None:
-    subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
 
 
 def test_redis_is_reached_over_tls_with_a_certificate_of_ones_own(own_stack: OwnStack, new_event: NewEvent) -> None:

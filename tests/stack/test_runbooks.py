@@ -25,6 +25,19 @@ def test_every_command_of_the_page_works(page: str, stack: Stack, tmp_path: Path
         assert runbook_pages.run(runbook_pages.text(page), environment)
 
 
+def test_settings_that_are_files_are_read_as_the_index_says(stack: Stack, tmp_path: Path) -> None:
+    if stack.size == "embedded":
+        pytest.skip("an embedded installation has no Redis")
+    with runbook_pages.host_of(stack, tmp_path) as environment:
+        for name in ("VX11_PRINCIPAL_TOKEN", "VX11_DATABASE_URL", "VX11_REDIS_URL"):
+            file = tmp_path / name.lower()
+            file.touch(mode=0o600)
+            file.write_text(f"{environment.pop(name)}\n")
+            environment[f"{name}_FILE"] = str(file)
+        assert "PONG" in runbook_pages.run(runbook_pages.text("redis-away.md"), environment)
+        assert "max" in runbook_pages.run(runbook_pages.section("database-away.md", "See"), environment)
+
+
 def test_a_service_is_restarted_as_its_page_says(own_stack: OwnStack, tmp_path: Path) -> None:
     stack = own_stack()
     before = stack.a.pid

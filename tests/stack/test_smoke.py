@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -50,6 +52,23 @@ def test_everything_works_on_a_running_server(stack: Stack, tmp_path: Path) -> N
         assert all(found == {"OK"} for found in levels(done).values()), done.stdout
 
 
+def test_it_ends_without_a_word_when_nobody_reads_on(stack: Stack, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VX11_")}
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "manage.py", "smoke", "--url", stack.a.url]
+    done = subprocess.run(
+        command,
+        env=environment | tokens(stack, tmp_path),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_in_full_it_waits_for_heartbeats_and_for_a_ticket_to_expire(own_stack: OwnStack, tmp_path: Path) -> None:
     stack = own_stack(VX11_SSE_TOKEN_TTL_SECONDS="1")
     done = smoke(stack.a.url, "--json", "--full", **tokens(stack, tmp_path))
@@ -77,6 +96,16 @@ def test_a_token_that_is_not_valid_fails_and_says_where_to_read_on(stack: Stack,
     assert done.returncode == 1
     assert "main_auth_failed" in done.stdout
     assert "docs/runbooks/stream-401-403.md" in done.stdout
+
+
+def test_each_refused_credential_leads_to_the_page_about_credentials(stack: Stack, tmp_path: Path) -> None:
+    wrong = "not-a-token-of-this-server"
+    for variable, tried in (("VX11_PRINCIPAL_TOKEN", TRIALS[3:]), ("VX11_SERVICE_TOKEN", ["publishing"])):
+        done = smoke(stack.a.url, "--json", **(tokens(stack, tmp_path) | {variable: wrong}))
+        failed = [one for one in json.loads(done.stdout)["findings"] if one["level"] == "FAIL"]
+        assert [one["trial"] for one in failed] == tried
+        assert {one["repair"] for one in failed} == {"docs/runbooks/stream-401-403.md#401"}
+    assert "the service token: 401 main_auth_failed" in failed[0]["found"]
 
 
 def test_no_server_fails_once_and_not_in_every_trial(tmp_path: Path) -> None:
@@ -137,3 +166,53 @@ def test_a_server_that_lets_everybody_in_fails_where_it_does(lenient: str, tmp_p
     ]
     assert "one ticket opened two streams" in done.stdout
     assert "may be kept by caches" in done.stdout
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A proxy that wants to be asked by https."""
+
+    def do_GET(self) -> None:
+        self.send_response(301)
+        self.send_header("Location", f"https://operator.example.org{self.path}?token=550e8400")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_a_redirect_is_named_and_not_followed(tmp_path: Path) -> None:
+    with HttpStandIn(Elsewhere) as server:
+        done = smoke(server.address, VX11_PRINCIPAL_TOKEN="of-some-principal", VX11_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "301, a redirect to https://operator.example.org/health\n" in done.stdout
+    assert "--url" in done.stdout
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a server with a certificate that nobody else vouches for, and that certificate."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with HttpStandIn(Lenient, tls=context) as server:
+        yield server.address, certificate
+
+
+def test_a_certificate_of_ones_own_is_refused_until_it_is_named(self_signed: tuple[str, Path], tmp_path: Path) -> None:
+    address, certificate = self_signed
+    known = {"VX11_PRINCIPAL_TOKEN": "of-some-principal", "VX11_DATA_DIR": str(tmp_path)}
+    done = smoke(address, **known)
+    assert done.stdout.count("FAIL  ") == 1
+    assert "-> a certificate of one's own: SSL_CERT_FILE=" in done.stdout
+    done = smoke(address, SSL_CERT_FILE=str(certificate), **known)
+    assert "OK    health" in done.stdout
+
+
+def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        done = smoke(url, VX11_PRINCIPAL_TOKEN="of-some-principal", VX11_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "no answer in time" in done.stdout
+    assert done.stdout.count("FAIL") == 1

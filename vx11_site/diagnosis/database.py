@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from ledger.reader import READER_THREADS
-from vx11_site import pending_migrations
-from vx11_site.diagnosis.findings import Finding, fail, ok, warn
+from vx11_site import pending_migrations, postgres_access
+from vx11_site.diagnosis.findings import Finding, fail, in_words, ok, warn
 
 REPAIR = "Start it, or correct VX11_DATABASE_URL; see its own log."
 PINGS = 5
@@ -35,7 +35,13 @@ def probe() -> Iterator[Finding]:
     if not is_made():
         yield fail(f"{settings.DATABASES['default']['NAME']} does not exist", "manage.py migrate")
         return
-    connection.ensure_connection()
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        if not (repair := postgres_access.known_repair(error)):
+            raise
+        yield fail(in_words(error), repair)
+        return
     yield ok(f"{_version()} at {_place()}")
     latency_seconds = statistics.median(_ping() for _ in range(PINGS))
     said = f"answers in {latency_seconds * 1000:.1f} ms"
@@ -57,7 +63,8 @@ def _place() -> str:
     config = settings.DATABASES["default"]
     if connection.vendor == "sqlite":
         return str(config["NAME"])
-    return f"{config['HOST'] or 'its Unix socket'}:{config['PORT'] or 5432}/{config['NAME']}"
+    over = ", over TLS" if connection.connection.pgconn.ssl_in_use else ""
+    return f"{config['HOST'] or 'its Unix socket'}:{config['PORT'] or 5432}/{config['NAME']}{over}"
 
 
 def _ask(query: str) -> Any:
@@ -111,6 +118,9 @@ def _quick_check() -> Finding:
 def _postgresql() -> Iterator[Finding]:
     if _ask("SELECT pg_is_in_recovery()"):
         yield fail("it is a standby, which takes no writes", "Point VX11_DATABASE_URL at the primary.")
+    if (encoding := _ask("SHOW server_encoding")) != "UTF8":
+        repair = "Dump it and restore it into one of createdb --encoding=UTF8 --template=template0."
+        yield fail(f"its encoding is {encoding}: letters beyond ASCII are refused or stored broken", repair)
     off = [name for name in DURABLE if _ask(f"SHOW {name}") == "off"]
     if off:
         repair = "; ".join(f"ALTER SYSTEM SET {name} = on" for name in off)

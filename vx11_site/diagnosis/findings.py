@@ -60,6 +60,12 @@ def fail(text: str, repair: str) -> Finding:
     return Finding(Level.FAIL, text, repair)
 
 
+def in_words(error: Exception) -> str:
+    """Kind and text of an error, in one line. What a library adds about its own objects helps nobody."""
+    text = " ".join(str(error).partition(" : <redis.")[0].split())
+    return f"{type(error).__name__}: {text}"
+
+
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
     """For machines. "ok" is what the exit code says: nothing has failed."""
     return {
@@ -94,7 +100,8 @@ def masked(text: str) -> str:
 def _secrets() -> list[str]:
     """Longest first: one may be part of another."""
     passwords = [settings.DATABASES["default"].get("PASSWORD") or "", urlsplit(settings.REDIS_URL).password or ""]
-    passwords += settings.REDIS.passwords if settings.REDIS else []
+    for access in (settings.POSTGRES, settings.REDIS):
+        passwords += access.passwords if access else []
     whole = [settings.SECRET_KEY, *settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS]
     written = {form for password in passwords for form in (password, quote(password, safe=""), unquote(password))}
     return sorted((text for text in {*whole, *written} if len(text) >= LEAST_LENGTH), key=len, reverse=True)

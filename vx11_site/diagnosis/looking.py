@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db import connections
 
-from vx11_site.diagnosis.findings import Area, Diagnosis, Finding, fail
+from vx11_site.diagnosis.findings import Area, Diagnosis, Finding, fail, in_words
 
 LIMIT_SECONDS = 2.0
 
@@ -49,6 +49,6 @@ def _probe(area: Area, found: list[Finding]) -> None:
         for finding in area.probe():
             found.append(finding)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-        found.append(fail(f"{type(error).__name__}: {' '.join(str(error).split())}", area.repair))
+        found.append(fail(in_words(error), area.repair))
     finally:
         connections.close_all()

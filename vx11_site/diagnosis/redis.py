@@ -11,10 +11,11 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.cache import caches
 from django_redis import get_redis_connection
-from redis.exceptions import AuthenticationError, AuthenticationWrongNumberOfArgsError, NoPermissionError, RedisError
+from redis.exceptions import RedisError
 from redis.sentinel import MasterNotFoundError
 
-from vx11_site.diagnosis.findings import Finding, fail, ok, warn
+from vx11_site.diagnosis import redis_refusals
+from vx11_site.diagnosis.findings import Finding, fail, in_words, ok, warn
 
 REPAIR = "Start it, or correct VX11_REDIS_URL; see its own log. Until then there are no new tickets."
 TICKETS_REPAIR = "Servers answer 503 for tickets until this works: repair Redis first, see above."
@@ -27,16 +28,20 @@ WAIT_SECONDS = 1.5
 
 
 def probe() -> Iterator[Finding]:
-    if not settings.REDIS_URL:
+    access = settings.REDIS
+    if access is None:
         yield ok("not used: tickets, limits and messages are within the one serving process")
         return
     client = get_redis_connection("tickets")
     try:
         info: dict[str, Any] = client.info()
+    except MasterNotFoundError:
+        yield redis_refusals.of_sentinels(access)
+        return
     except (RedisError, OSError) as error:
-        if not (repair := _known_repair(error)):
+        if not (repair := redis_refusals.known_repair(error, over_tls=access.over_tls)):
             raise
-        yield fail(f"{type(error).__name__}: {' '.join(str(error).split())}", repair)
+        yield fail(in_words(error), repair)
         return
     latency_seconds = statistics.median(_ping(client) for _ in range(PINGS))
     said = f"Redis {info['redis_version']} answers in {latency_seconds * 1000:.1f} ms"
@@ -50,26 +55,6 @@ def probe() -> Iterator[Finding]:
         yield fail("it is a replica, which takes no writes", "Point VX11_REDIS_URL at the primary.")
     yield from _memory(info)
     yield _persistence(info)
-
-
-def _known_repair(error: Exception) -> str:
-    """What to do about errors that say more than that it is away; "" for others."""
-    text = str(error).lower()
-    if isinstance(error, NoPermissionError):
-        return "Its ACL user may not do all that is needed: docs/scaling.md has the line; ACL LOG says what was denied."
-    wanted = isinstance(error, AuthenticationError | AuthenticationWrongNumberOfArgsError) or "noauth" in text
-    if wanted or "authentication required" in text:
-        return "Correct user and password in VX11_REDIS_URL (or _FILE): redis://user:password@host:6379/0."
-    if isinstance(error, MasterNotFoundError):
-        return (
-            "Ask them: redis-cli -p 26379 SENTINEL MASTERS. Correct VX11_REDIS_SENTINELS, "
-            "VX11_REDIS_SENTINEL_SERVICE or VX11_REDIS_SENTINEL_PASSWORD; during a failover, wait."
-        )
-    if "certificate" in text or "ssl" in text:
-        return (
-            "Correct ssl_ca_certs, ssl_certfile and ssl_keyfile in VX11_REDIS_URL; the host must be in its certificate."
-        )
-    return ""
 
 
 def _ping(client: Any) -> float:

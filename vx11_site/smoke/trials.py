@@ -12,6 +12,7 @@ import httpx
 from events.terminal.http_answers import ServerRefused, problem_text
 from events.terminal.sse_parser import Message
 from vx11_site.diagnosis.findings import Finding, fail, ok, warn
+from vx11_site.smoke.faults import REPAIRS
 from vx11_site.smoke.server import API, EVENTS, MINT, SILENCE_SECONDS, OpenStream, Server, expected
 
 PRESENCE_SECONDS = 20.0
@@ -20,6 +21,7 @@ TICKET_SECONDS_AT_MOST = 60
 # A ticket is gone at the latest this long after its time: the store looks once a second.
 EXPIRY_MARGIN_SECONDS = 2.0
 EVENT_TYPE = "smoke.test"
+NOT_BUFFERED = "a proxy must not buffer the stream: docs/runbooks/slow.md#the-network-and-the-readers"
 # Like no token of anybody: long enough to be looked up.
 NOBODYS_TOKEN = "smoke-test-that-nobody-has-00000000"  # noqa: S105 - on purpose
 
@@ -121,7 +123,11 @@ def publishing(server: Server) -> Iterator[Finding]:
         begin = _first(messages)["cursor"]
         key = str(uuid.uuid4())
         started = time.monotonic()
-        first = expected(_publish(server, key), 201)["event_id"]
+        published = _publish(server, key)
+        if published.status_code in (401, 403):
+            yield fail(f"the service token: {problem_text(published)}", REPAIRS[published.status_code])
+            return
+        first = expected(published, 201)["event_id"]
         seen = _until(messages, first)
         took = time.monotonic() - started
         again = expected(_publish(server, key), 200)["event_id"]
@@ -180,8 +186,8 @@ TRIALS = (
     Trial("ready", readiness, "docs/runbooks/service-recovery.md"),
     Trial("refusals", refusals, "docs/runbooks/stream-401-403.md"),
     Trial("ticket", ticket, "docs/runbooks/stream-401-403.md"),
-    Trial("stream", stream, "docs/runbooks/stream-401-403.md; a proxy must not buffer the stream"),
-    Trial("main token", main_token, "docs/runbooks/stream-401-403.md"),
+    Trial("stream", stream, NOT_BUFFERED),
+    Trial("main token", main_token, NOT_BUFFERED),
     Trial("polling", polling, "docs/runbooks/database-away.md"),
     Trial(
         "publishing", publishing, "does the principal token see what the service token publishes? docs/runbooks/lag.md"

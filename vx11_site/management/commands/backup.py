@@ -13,7 +13,7 @@ from gateway.cleaning import INTERRUPTED, Progress
 from vx11_site import sqlite_copy
 
 POSTGRESQL = (
-    'The database is PostgreSQL, whose own tools do this: pg_dump -Fc --no-owner -f FILE "$VX11_DATABASE_URL". '
+    "The database is PostgreSQL, whose own tools do this: manage.py postgresql pg_dump -Fc --no-owner -f FILE. "
     "docs/operations.md has the steps."
 )
 

@@ -15,7 +15,10 @@ from events.restoring import begin_new_epoch
 from vx11_site import single_process, sqlite_copy
 from vx11_site.management.commands.backup import copy_with_progress
 
-POSTGRESQL = "The database is PostgreSQL, whose own tools do this: pg_restore. docs/operations.md has the steps."
+POSTGRESQL = (
+    "The database is PostgreSQL, whose own tools do this: manage.py postgresql pg_restore. "
+    "docs/operations.md has the steps."
+)
 
 
 class Command(BaseCommand):

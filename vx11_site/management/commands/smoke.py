@@ -18,6 +18,7 @@ from events.terminal.server_access import (
     token,
 )
 from vx11_site.diagnosis.findings import Finding, Level, fail
+from vx11_site.smoke.faults import refusal, silence
 from vx11_site.smoke.server import Server, Tokens
 from vx11_site.smoke.trials import TRIALS, Trial
 
@@ -96,9 +97,9 @@ def _try(server: Server, trial: Trial) -> Iterator[Finding]:
     try:
         yield from trial.run(server)
     except ServerRefused as refused:
-        yield fail(str(refused), trial.repair)
+        yield refusal(refused, trial.repair)
     except (httpx.HTTPError, TimeoutError) as error:
-        yield fail(f"{type(error).__name__}: {error}".rstrip(": "), trial.repair)
+        yield silence(error, trial.repair)
     except (ValueError, KeyError, TypeError) as error:
         yield fail(f"not an answer of this program ({type(error).__name__}: {error})", trial.repair)
 

@@ -1,0 +1,71 @@
+"""manage.py migrate: Django's, which on a PostgreSQL in use waits for its turn, and for tables that others use."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from vx11_site import postgres_access
+
+# Two hosts that are updated together both migrate. Django would let them run into each other.
+ADVISORY_LOCK = 0x5658_3131_4D
+TURN_LIMIT_SECONDS = 600
+TRIES = 5
+PAUSE_SECONDS = 1.0
+# A table that somebody reads or writes for longer than lock_timeout. Nobody is kept waiting behind us for long.
+IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+
+
+class Command(migrate.Command):
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        if connection.vendor != "postgresql" or connection.in_atomic_block:
+            super().handle(*args, **options)
+            return
+        # What was opened before, for checks, has our limit on the time of a statement: an index takes what it takes.
+        connection.close()
+        config = connection.settings_dict
+        config["OPTIONS"] = postgres_access.without_statement_limit(config["OPTIONS"])
+        with self._turn(connection):
+            for tries_left in reversed(range(TRIES)):
+                try:
+                    super().handle(*args, **options)
+                    return
+                except DatabaseError as error:
+                    if not tries_left or not isinstance(error.__cause__, IN_USE):
+                        raise
+                    # What failed was undone: each migration is a transaction.
+                    self.stderr.write(f"A table is in use. {tries_left} more {'try' if tries_left == 1 else 'tries'}.")
+                    time.sleep(PAUSE_SECONDS)
+
+    @contextmanager
+    def _turn(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
+        """A lock of a transaction, on a connection of its own: a pooler may stand between."""
+        waited = connection.copy()
+        waited.set_autocommit(False)
+        deadline = time.monotonic() + TURN_LIMIT_SECONDS
+        try:
+            with waited.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                said = False
+                while not _locked(cursor):
+                    if time.monotonic() > deadline:
+                        raise CommandError(f"Somebody else has migrated this database for {TURN_LIMIT_SECONDS} s.")
+                    if not said:
+                        self.stderr.write("Somebody else migrates this database; waiting.")
+                    said = True
+                    time.sleep(PAUSE_SECONDS)
+            yield
+        finally:
+            waited.close()
+
+
+def _locked(cursor: Any) -> bool:
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+    return bool(cursor.fetchone()[0])

@@ -1,0 +1,31 @@
+"""What went wrong in a trial, as a finding that says what to do, whichever trial it was."""
+
+import httpx
+
+from events.terminal.http_answers import ServerRefused
+from vx11_site.diagnosis.findings import Finding, fail
+
+RECOVERY = "docs/runbooks/service-recovery.md"
+REDIRECTED = "give --url the address that it names: no token is sent there by itself"
+# What these say is the same whatever was tried, and the pages tell their reasons apart.
+REPAIRS = {
+    401: "docs/runbooks/stream-401-403.md#401",
+    403: "docs/runbooks/stream-401-403.md#403",
+    429: "docs/runbooks/token-abuse.md#find-out",
+    **dict.fromkeys((301, 302, 303, 307, 308), REDIRECTED),
+    **dict.fromkeys((502, 503, 504), RECOVERY),
+}
+
+
+def refusal(refused: ServerRefused, repair: str) -> Finding:
+    """`repair` is for statuses that mean something else in each trial."""
+    return fail(str(refused), REPAIRS.get(refused.status, repair))
+
+
+def silence(error: httpx.HTTPError | TimeoutError, repair: str) -> Finding:
+    """No answer, or not all of it."""
+    if isinstance(error, httpx.TimeoutException):
+        return fail(f"no answer in time ({type(error).__name__})", repair)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        repair = "a certificate of one's own: SSL_CERT_FILE=/path/to/it.pem; any other: renew it in the proxy"
+    return fail(f"{type(error).__name__}: {error}".rstrip(": "), repair)
