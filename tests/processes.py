@@ -1,11 +1,14 @@
 """Private processes of a test: started on a free port, stopped by the test that started them, nobody else's touched."""
 
+import abc
 import os
 import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 STOP_TIMEOUT_SECONDS = 20
 LOG_TAIL_LINES = 40
@@ -27,6 +30,29 @@ def accepts_connections(port: int) -> bool:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+class Started(abc.ABC):
+    """What runs for the length of a `with` block: stopped after it, and also when not all of it came up."""
+
+    @abc.abstractmethod
+    def start(self) -> None: ...
+
+    @abc.abstractmethod
+    def stop(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 class OwnProcess:

@@ -4,12 +4,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import redis
 
-from tests.processes import OwnProcess, accepts_connections, free_port
+from tests.processes import OwnProcess, Started, accepts_connections, free_port
 from tests.servers import PrivateRedis
 from tests.waiting import wait_until
 
@@ -20,7 +19,7 @@ SENTINELS, QUORUM = 3, 2
 DOWN_AFTER_MS = 1_000
 
 
-class SentinelGroup:
+class SentinelGroup(Started):
     """`primary` and `replica` are what they were at the start. All of it wants the password."""
 
     def __init__(self, *, password: str) -> None:
@@ -119,16 +118,3 @@ class SentinelGroup:
             server.stop()
             shutil.rmtree(server.folder, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

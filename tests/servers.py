@@ -1,6 +1,5 @@
 """Private servers of the tests: Redis, PostgreSQL and VX11 Operator itself."""
 
-import abc
 import os
 import pwd
 import shutil
@@ -12,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString
 
 import httpx
 import psycopg
 import redis
 
-from tests.processes import OwnProcess, accepts_connections, free_port, parent_of
+from tests.processes import OwnProcess, Started, accepts_connections, free_port, parent_of
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,25 +29,15 @@ START_TIMEOUT_SECONDS = 30
 COMMAND_TIMEOUT_SECONDS = 60
 
 
-class PrivateServer(abc.ABC):
+class PrivateServer(Started):
     """A server in a temporary folder, for the length of a `with` block; then it is stopped and the folder removed."""
 
     folder: Path
 
-    @abc.abstractmethod
-    def start(self) -> None: ...
-
-    @abc.abstractmethod
-    def stop(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        super().__exit__(kind, error, trace)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -136,10 +125,9 @@ class PrivatePostgres(PrivateServer):
         self.process.start(command, folder=self.folder, environment=self._environment, user=self._user)
         wait_until(lambda: self._is_up(), "PostgreSQL accepts connections", timeout_seconds=30)
 
-    def create_database(self, name: str, *, encoding: str = "UTF8") -> str:
+    def create_database(self, name: str) -> str:
         """Makes an empty database and gives its URL."""
-        other = [] if encoding == "UTF8" else ["--template=template0", f"--encoding={encoding}", "--locale=C"]
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vx11", *other, name)
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vx11", name)
         return self.url(name)
 
     def dump(self, url: str) -> bytes:

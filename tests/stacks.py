@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from tests.client import API, Client
+from tests.processes import Started
 from tests.servers import PrivatePostgres, PrivateRedis, RunningServer
 from tests.waiting import wait_until
 
@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 1
 TOKENS = ("VX11_PRINCIPAL_TOKEN", "VX11_SERVICE_TOKEN")
 
 
-class Stack:
+class Stack(Started):
     """`a` and `b` are its servers: the same one twice when embedded, else two. `backends` are theirs, when split."""
 
     def __init__(
@@ -184,16 +184,3 @@ class Stack:
             if server.running:
                 server.stop()
         self._exit.close()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

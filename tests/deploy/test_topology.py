@@ -1,11 +1,13 @@
 """nginx as shipped, gateways and backends together: who comes through it sees one server that keeps its promises."""
 
 import re
+import ssl
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import httpx
 import psycopg
 import pytest
 
@@ -188,10 +190,28 @@ def test_static_files_come_from_disk_and_from_the_servers_what_is_not_there(topo
 
 def test_a_front_end_of_ones_own_is_served_from_disk(topology: Topology) -> None:
     folder = topology.nginx.files / "operator/ui"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_text("<p>ours</p>\n")
+    (folder / "app.js").write_text("// ours\n")
+    (folder / ".env.js").write_text("secret\n")
     client = topology.proxied(None)
     assert {client.get(f"/operator/ui/{path}").text for path in ("", "events/today")} == {"<p>ours</p>\n"}
+    assert client.get("/operator/ui/app.js").text == "// ours\n"
+    # Neither a page where a script is wanted, nor what was copied along.
+    for path in ("gone.js", ".env.js", ".git/config"):
+        assert_problem(client.get(f"/operator/ui/{path}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/static/own.css", "/operator/ui/own.css"])
+def test_what_nginx_answers_over_tls_says_that_tls_stays(topology: Topology, path: str) -> None:
+    file = topology.nginx.files / path[1:]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("p {}")
+    named = {"over TLS": topology.nginx.https, "in the clear": topology.nginx.url}
+    trusted = ssl.create_default_context(cafile=topology.nginx.certificate)
+    with httpx.Client(verify=trusted, trust_env=False) as client:
+        found = {name: client.get(url + path).headers.get("strict-transport-security") for name, url in named.items()}
+    assert found == {"over TLS": "max-age=31536000", "in the clear": None}
 
 
 # --- TLS ---

@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from tests.processes import free_port
 from tests.servers import ROOT, PrivateRedis, RunningServer
@@ -19,6 +21,8 @@ from vx11_site.diagnosis.areas import AREAS
 
 WHOLE_LIMIT_SECONDS = 15
 EVERY_AREA = {area.name for area in AREAS}
+# As createdb does it where LANG is not set.
+MADE_WITHOUT_A_LOCALE = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"
 PASSWORD = "hunter-2-and-more"
 
 
@@ -49,8 +53,10 @@ def test_a_running_installation_has_no_failure_in_any_area(stack: Stack) -> None
 def test_a_database_that_is_not_utf_8_is_named(stack: Stack, tmp_path: Path) -> None:
     if stack.size == "embedded":
         pytest.skip("SQLite has no other")
-    url = stack.postgres.create_database(f"ascii_{secrets.token_hex(4)}", encoding="SQL_ASCII")
-    server = RunningServer(tmp_path, {**stack.a.environment, "VX11_DATABASE_URL": url})
+    name = f"ascii_{secrets.token_hex(4)}"
+    with psycopg.connect(stack.postgres.url(), autocommit=True) as owner:
+        owner.execute(sql.SQL(MADE_WITHOUT_A_LOCALE).format(sql.Identifier(name)))
+    server = RunningServer(tmp_path, {**stack.a.environment, "VX11_DATABASE_URL": stack.postgres.url(name)})
     server.manage("migrate", "--no-input")
     done = server.run_manage("doctor")
     assert done.returncode == 1
