@@ -36,6 +36,7 @@ class Command(BaseCommand):
             environment = {**os.environ, "PGSERVICEFILE": f"/dev/fd/{file.fileno()}"}
             command = [options["tool"], f"--dbname=service={SERVICE}", *options["arguments"]]
             try:
-                os.execvpe(command[0], command, environment)  # noqa: S606  # nosec B606 - one of TOOLS, as an operator types it
+                # One of TOOLS, as an operator types it.
+                os.execvpe(command[0], command, environment)  # noqa: S606  # nosec B606
             except FileNotFoundError:
                 raise CommandError(f"{command[0]} is not here. It comes with postgresql-client.") from None
