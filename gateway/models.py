@@ -5,7 +5,7 @@ RightsVersion (one row), AccessToken, EndedSession, EndedStream, EndedTicket, To
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +17,9 @@ from django.utils import timezone
 from gateway import tokens
 from gateway.notices import tokens_updating
 
+# A token that was made to last has somebody who may have forgotten by now that it ends.
+MADE_TO_LAST = timedelta(days=30)
+ENDS_SOON = timedelta(days=7)
 # What the columns named reason or because hold: SQLite would not mind more, PostgreSQL would.
 REASON_LENGTH = 200
 
@@ -50,6 +53,12 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
             RightsVersion.bump()
             tokens_updating.send(AccessToken, queryset=self, values=kwargs)
             return super().update(**kwargs)
+
+    def ending_soon(self) -> "AccessTokenQuerySet":
+        """Valid ones that were made to last, in the order in which they end."""
+        now = timezone.now()
+        ending = self.filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + ENDS_SOON)
+        return ending.filter(created_at__lte=models.F("expires_at") - MADE_TO_LAST).order_by("expires_at")
 
     def revoke(self, *, because: str) -> int:
         """Revoke those not revoked yet; how many that were."""

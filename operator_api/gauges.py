@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 from prometheus_client import Gauge
 
+from gateway.models import AccessToken
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from operator_api import modules, windows
@@ -20,6 +21,7 @@ DEPENDENCY_UP = Gauge("vx11_dependency_up", "1 while this process reaches it: da
 MODULES = Gauge("vx11_modules", "Modules by category and status.", ["category", "status"])
 WINDOW_OPEN_SECONDS = Gauge("vx11_window_open_seconds", "How long the window has been open; 0 while none is.")
 WINDOW_OVERDUE = Gauge("vx11_window_overdue", "1 while a window's time is over and nobody has closed it.")
+TOKENS_ENDING_SOON = Gauge("vx11_tokens_ending_soon", "Tokens of 30 days and more that end within 7 days.")
 DATA_FREE_BYTES = Gauge("vx11_data_free_bytes", "Free on the disk of the data folder.")
 DATA_SIZE_BYTES = Gauge("vx11_data_size_bytes", "Size of the disk of the data folder.")
 
@@ -30,12 +32,13 @@ DISK_WAIT_SECONDS = 1.0
 
 
 async def refresh() -> None:
-    """Bring them up to date. What cannot be known now is NaN; takes as long as two reads at the most."""
+    """Bring them up to date. What cannot be known now is NaN; takes as long as three reads at the most."""
     BUILD.labels(settings.VERSION).set(1)
     found, _ = await asyncio.gather(look(), count_tickets())
     _tell_dependencies(found)
     _tell_modules(found)
     await _tell_window(found)
+    await _tell_tokens()
     await _tell_disk()
 
 
@@ -64,6 +67,13 @@ async def _tell_window(found: Look) -> None:
         WINDOW_OVERDUE.set(await reader.run(windows.is_due))
     except LedgerUnavailable:
         WINDOW_OVERDUE.set(UNKNOWN)
+
+
+async def _tell_tokens() -> None:
+    try:
+        TOKENS_ENDING_SOON.set(await reader.run(AccessToken.objects.ending_soon().count))
+    except LedgerUnavailable:
+        TOKENS_ENDING_SOON.set(UNKNOWN)
 
 
 async def _tell_disk() -> None:

@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from gateway.models import Chore
+from gateway.models import AccessToken, Chore
 from tests.events.samples import append_events, grow_older
-from vx11_site.diagnosis import configuration, database, log, machine, redis
+from vx11_site.diagnosis import access, configuration, database, log, machine, redis
 from vx11_site.diagnosis.findings import Area, Finding, Level, as_json, as_lines, fail, masked, ok, warn
 from vx11_site.diagnosis.looking import look
 
@@ -179,6 +179,32 @@ class TestWithDatabase:
         (finding,) = (finding for finding in log.probe_chores() if finding.text.startswith("prune_events"))
         assert finding.level.value == expected
         assert (outcome in finding.text) == (due_hours_ago < 0)
+
+    @pytest.mark.parametrize(
+        ("made_days_ago", "ends_in_days", "state", "expected"),
+        [
+            (60, 3, "valid", "WARN"),
+            (60, 8, "valid", "OK"),
+            # Somebody has seen to it.
+            (60, 3, "revoked", "OK"),
+            # It is over, or was never meant to last.
+            (60, -1, "expired", "OK"),
+            (1, 1, "valid", "OK"),
+        ],
+    )
+    def test_a_token_that_was_made_to_last_is_named_before_it_ends(
+        self, made_days_ago: int, ends_in_days: int, state: str, expected: str
+    ) -> None:
+        now = timezone.now()
+        ends = now + timedelta(ends_in_days)
+        token, _ = AccessToken.issue("service", "a publisher", scopes=frozenset(), expires_at=ends)
+        revoked = now if state == "revoked" else None
+        AccessToken.objects.update(created_at=now - timedelta(made_days_ago), revoked_at=revoked)
+        token.refresh_from_db()
+        assert token.state == state
+        (finding,) = access.probe_tokens()
+        assert finding.level.value == expected
+        assert (f"{token.public_id} (a publisher)" in finding.text) == (expected == "WARN")
 
     def test_a_database_in_order_has_no_failure(self) -> None:
         found = list(database.probe())

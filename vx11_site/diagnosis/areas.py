@@ -1,6 +1,6 @@
 """All areas, in the order in which they are told: what others depend on comes first."""
 
-from vx11_site.diagnosis import configuration, database, log, machine, redis, role
+from vx11_site.diagnosis import access, configuration, database, log, machine, redis, role
 from vx11_site.diagnosis.findings import Area
 
 AREAS = (
@@ -12,6 +12,7 @@ AREAS = (
     Area("tickets", redis.probe_tickets, redis.TICKETS_REPAIR),
     Area("messages", redis.probe_messages, redis.MESSAGES_REPAIR),
     Area("role", role.probe, role.REPAIR),
+    Area("tokens", access.probe_tokens, access.REPAIR),
     Area("clock", machine.probe_database_clock, machine.CLOCK_REPAIR),
     Area("clock", machine.probe_redis_clock, machine.CLOCK_REPAIR),
     Area("limits", machine.probe_limits, machine.LIMITS_REPAIR),
