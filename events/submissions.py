@@ -22,6 +22,8 @@ EVENT_LIMIT_BYTES = 64 * 1024
 SUMMARY_LIMIT = 500
 RESERVED_TYPES = frozenset({"error", "open", "message", "heartbeat", "connected", "caught-up"})
 RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.")
+# What manage.py smoke publishes, with a token that is some module's.
+SMOKE_EVENT_TYPE = "smoke.test"
 
 TYPE_FORM = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

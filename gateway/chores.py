@@ -7,6 +7,7 @@ runs out when its process dies, so the chore is due again.
 
 import contextlib
 import dataclasses
+import itertools
 import logging
 import os
 import random
@@ -62,9 +63,6 @@ _registered: dict[str, _Registered] = {}
 def register(name: str, work: Work, *, every_seconds: int = HOUR_SECONDS) -> None:
     """Have it done about so often. The work returns in a few words what came of it."""
     _registered[name] = _Registered(work, every_seconds)
-    for outcome in ("done", "failed", "stopped"):
-        # From zero on, so that the first failure is an increase for those who watch.
-        metrics.CHORES_ENDED.labels(name, outcome)
 
 
 def intervals() -> dict[str, int]:
@@ -120,6 +118,9 @@ class Scheduler:
 
     def _run(self) -> None:
         every_seconds = intervals()
+        for name, outcome in itertools.product(every_seconds, ("done", "failed", "stopped")):
+            # From zero on, so that the first failure is an increase for those who watch; not where chores are not done.
+            metrics.CHORES_ENDED.labels(name, outcome)
         while not self._ending.wait(LOOK_SECONDS * random.uniform(0.5, 1.0)):
             try:
                 self._look(every_seconds)

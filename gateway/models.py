@@ -58,7 +58,8 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         """Valid ones that were made to last, in the order in which they end."""
         now = timezone.now()
         ending = self.filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + ENDS_SOON)
-        return ending.filter(created_at__lte=models.F("expires_at") - MADE_TO_LAST).order_by("expires_at")
+        lasting = ending.filter(created_at__lte=models.F("expires_at") - MADE_TO_LAST)
+        return lasting.exclude(user__is_active=False).order_by("expires_at")
 
     def revoke(self, *, because: str) -> int:
         """Revoke those not revoked yet; how many that were."""

@@ -32,13 +32,12 @@ DISK_WAIT_SECONDS = 1.0
 
 
 async def refresh() -> None:
-    """Bring them up to date. What cannot be known now is NaN; takes as long as three reads at the most."""
+    """Bring them up to date. What cannot be known now is NaN; takes as long as two reads at the most."""
     BUILD.labels(settings.VERSION).set(1)
-    found, _ = await asyncio.gather(look(), count_tickets())
+    found, *_ = await asyncio.gather(look(), count_tickets(), _tell_tokens())
     _tell_dependencies(found)
     _tell_modules(found)
     await _tell_window(found)
-    await _tell_tokens()
     await _tell_disk()
 
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from events import log
 from events.entries import Entry
-from events.submissions import RESERVED_PREFIXES
+from events.submissions import RESERVED_PREFIXES, SMOKE_EVENT_TYPE
 from ledger.writer import writer
 from operator_api.models import Module
 
@@ -16,8 +16,6 @@ from operator_api.models import Module
 WRITE_SECONDS = 5
 # Publishers may name any module; only known ones are written, so strangers must not fill the memory.
 NAMES_LIMIT = 1_000
-# What this server says in the name of a module, and what somebody tries with its token, says nothing of the module.
-NO_SIGNS_OF_LIFE = (*RESERVED_PREFIXES, "smoke.test")
 
 
 class Sightings:
@@ -30,12 +28,17 @@ class Sightings:
         """For the log, which calls this after each commit, in the thread that did it."""
         names = self._names
         if len(names) < NAMES_LIMIT:
-            names.update([entry.module for entry in entries if not entry.event_type.startswith(NO_SIGNS_OF_LIFE)])
+            names.update([entry.module for entry in entries if _is_sign_of_life(entry)])
 
     def write(self) -> None:
         names, self._names = self._names, set()
         if names:
             writer.write_behind(mark_seen_many, frozenset(names))
+
+
+def _is_sign_of_life(entry: Entry) -> bool:
+    """Not what this server says in the name of a module, nor what somebody tries with its token."""
+    return entry.event_type != SMOKE_EVENT_TYPE and not entry.event_type.startswith(RESERVED_PREFIXES)
 
 
 def mark_seen_many(sets: Sequence[frozenset[str]]) -> Sequence[None]:

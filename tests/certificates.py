@@ -1,4 +1,4 @@
-"""Certificates of a test: two authorities that know nothing of each other, and what each of them signed."""
+"""Certificates of a test: of two authorities that know nothing of each other, and such as sign themselves."""
 
 import subprocess
 from pathlib import Path
@@ -23,6 +23,12 @@ def make_certificates(folder: Path) -> None:
         _openssl(folder, f"req {_NEW_KEY} -subj /CN={subject} -keyout {name}.key -out {name}.csr")
         signed = f"-CA {authority}.crt -CAkey {authority}.key -CAcreateserial -days 2 -extfile names"
         _openssl(folder, f"x509 -req -in {name}.csr -out {name}.crt {signed}")
+
+
+def make_self_signed(folder: Path) -> None:
+    """`certificate.pem`, for which nobody else vouches, and its `key.pem`: for localhost and 127.0.0.1."""
+    names = "-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
+    _openssl(folder, f"req -x509 {_NEW_KEY} -days 2 {names} -keyout key.pem -out certificate.pem")
 
 
 def _openssl(folder: Path, words: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.certificates import make_self_signed
 from tests.processes import OwnProcess, accepts_connections, free_port
 from tests.servers import ROOT, PrivateServer
 from tests.waiting import wait_until
@@ -99,7 +100,7 @@ class ShippedNginx(PrivateServer):
             path.write_text(text, encoding="utf-8")
         assert used == set(changes), f"no longer in the files: {set(changes) - used}"
         (self.folder / "conf.d/beside.conf").write_text(self._beside, encoding="utf-8")
-        make_certificate(self.folder)
+        make_self_signed(self.folder)
 
     def _own_paths(self) -> dict[str, str]:
         # A worker of root's nginx is somebody else, who may not use this folder.
@@ -141,10 +142,3 @@ class ShippedNginx(PrivateServer):
     def _is_up(self) -> bool:
         assert self.process.running, f"nginx ended:\n{self.process.log_tail()}"
         return all(accepts_connections(port) for port in self.ports.values())
-
-
-def make_certificate(folder: Path) -> None:
-    """certificate.pem and key.pem, for 127.0.0.1."""
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=vx11-operator"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key.pem")]
-    subprocess.run([*command, "-out", str(folder / "certificate.pem")], check=True, capture_output=True)

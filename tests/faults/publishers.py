@@ -9,7 +9,6 @@ import httpx
 
 from tests.client import API, Json
 
-ANSWER_SECONDS = 5
 PAUSE_BEFORE_REPEAT_SECONDS = 0.1
 # What a publisher may be told while something is away: try again.
 TRY_AGAIN = frozenset({429, 503})
@@ -29,8 +28,10 @@ class Publisher:
         event: Json,
         *,
         pause_seconds: float,
+        answer_seconds: float,
         batch: int = 1,
     ) -> None:
+        self._answer_seconds = answer_seconds
         self._http = http
         self._servers = itertools.cycle(servers)
         self._server = next(self._servers)
@@ -71,7 +72,7 @@ class Publisher:
         """Whether this was the last try."""
         url = f"{self._server}{API}/events"
         try:
-            answer = await self._http.post(url, json=body, headers=self._headers, timeout=ANSWER_SECONDS)
+            answer = await self._http.post(url, json=body, headers=self._headers, timeout=self._answer_seconds)
         except httpx.TransportError:
             self.unanswered.update(event_ids)
             self._server = next(self._servers)

@@ -26,6 +26,8 @@ BATCH = 5
 MODULES = ("hormiguero", "switch")
 # How long readers may take to have everything after the last fault is over.
 CATCH_UP_SECONDS = 30
+# After which a publisher asks another server.
+ANSWER_SECONDS = 5
 
 
 class Traffic:
@@ -42,6 +44,7 @@ class Traffic:
         publish_to: Sequence[str] = (),
         read_from: Sequence[str] = (),
         pause_seconds: float = PAUSE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
         spread: bool = False,
     ) -> None:
         self.stack = stack
@@ -53,6 +56,7 @@ class Traffic:
         # Not where they publish, so that events cross from one server to the other.
         self._read_from = read_from or [server.url for server in reversed(stack.servers)]
         self._pause_seconds = pause_seconds
+        self._answer_seconds = answer_seconds
         self._spread = spread
         self._start = ""
         self._publishing: list[asyncio.Task[None]] = []
@@ -155,7 +159,8 @@ class Traffic:
         event["module"] = MODULES[number % len(MODULES)]
         servers = self._turned(self._publish_to, number)
         token, batch = self.stack.service_token, BATCH if number == 0 else 1
-        return Publisher(self._http, servers, token, event, pause_seconds=self._pause_seconds, batch=batch)
+        waits = {"pause_seconds": self._pause_seconds, "answer_seconds": self._answer_seconds}
+        return Publisher(self._http, servers, token, event, batch=batch, **waits)
 
     def _reader(self, number: int) -> Reader:
         module = MODULES[number % len(MODULES)] if number % 3 == 2 else ""

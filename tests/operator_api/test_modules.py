@@ -88,7 +88,8 @@ def test_who_publishes_is_seen_and_what_the_server_says_itself_is_no_sign(monkey
     append_events(1, prefix="b", module="switch", event_type="chat.message")
     append_events(1, prefix="c", module="spawner", event_type="window.opened")
     append_events(1, prefix="d", module="spawner", event_type="smoke.test")
-    assert sightings._names == {"hormiguero"}
+    append_events(1, prefix="e", module="manifestator", event_type="smoke.test.of_its_own")
+    assert sightings._names == {"hormiguero", "manifestator"}
 
 
 def test_sightings_are_written_for_known_modules_and_not_again_at_once() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 import re
+import resource
 import threading
 import time
 from collections.abc import Coroutine
@@ -166,6 +167,9 @@ class Crowd:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     def __enter__(self) -> Self:
+        # Where a shell allows 1024, a thousand readers would not find out why they are refused.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._thread.start()
         return self
 

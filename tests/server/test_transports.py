@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.certificates import make_self_signed
 from tests.conftest import OwnStack
 from tests.processes import free_port
 from tests.server.big_events import BATCH_EVENTS, RECEIVE_BUFFER_BYTES, big_event, publish
@@ -28,12 +28,9 @@ SLOW_SECONDS = 14
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A key and a certificate that signs itself, for localhost, in one file."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    make_self_signed(tmp_path)
     both = tmp_path / "both.pem"
-    both.write_text(key.read_text() + certificate.read_text())
+    both.write_text("".join((tmp_path / name).read_text() for name in ("key.pem", "certificate.pem")))
     return both
 
 

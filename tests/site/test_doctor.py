@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -187,6 +188,7 @@ class TestWithDatabase:
             (60, 8, "valid", "OK"),
             # Somebody has seen to it.
             (60, 3, "revoked", "OK"),
+            (60, 3, "user disabled", "OK"),
             # It is over, or was never meant to last.
             (60, -1, "expired", "OK"),
             (1, 1, "valid", "OK"),
@@ -199,7 +201,8 @@ class TestWithDatabase:
         ends = now + timedelta(ends_in_days)
         token, _ = AccessToken.issue("service", "a publisher", scopes=frozenset(), expires_at=ends)
         revoked = now if state == "revoked" else None
-        AccessToken.objects.update(created_at=now - timedelta(made_days_ago), revoked_at=revoked)
+        owner = User.objects.create_user("ann", is_active=False) if state == "user disabled" else None
+        AccessToken.objects.update(created_at=now - timedelta(made_days_ago), revoked_at=revoked, user=owner)
         token.refresh_from_db()
         assert token.state == state
         (finding,) = access.probe_tokens()

@@ -54,7 +54,7 @@ def test_a_table_that_is_in_use_is_waited_for_and_then_again(server: RunningServ
     with database(server) as reader:
         reader.execute("SELECT count(*) FROM events_event").fetchone()
         process = begun(server, tmp_path)
-        wait_until(lambda: "A table is in use. 4 more tries." in process.log(), "the first try is given up")
+        wait_until(lambda: "A table is in use. 4 more tries." in process.log(), "a try is given up", timeout_seconds=30)
     assert wait_until(lambda: not process.running, "it has ended", timeout_seconds=30)
     assert process.exit_code == 0, process.log()
     assert "[ ]" not in server.manage("showmigrations")

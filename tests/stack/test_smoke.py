@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import make_self_signed
 from tests.conftest import OwnStack
 from tests.http_stand_in import HttpStandIn
 from tests.processes import free_port
@@ -22,10 +23,15 @@ TRIALS = ["health", "ready", "refusals", "ticket", "stream", "main token", "poll
 
 
 def smoke(url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run_smoke([url, *words], variables, stdout=subprocess.PIPE)
+
+
+def run_smoke(words: list[str], variables: Mapping[str, str], *, stdout: int) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VX11_")}
-    command = [sys.executable, "manage.py", "smoke", "--url", url, *words]
+    environment |= variables
+    command = [sys.executable, "manage.py", "smoke", "--url", *words]
     return subprocess.run(
-        command, env=environment | variables, capture_output=True, text=True, timeout=120, check=False
+        command, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False
     )
 
 
@@ -53,18 +59,9 @@ def test_everything_works_on_a_running_server(stack: Stack, tmp_path: Path) -> N
 
 
 def test_it_ends_without_a_word_when_nobody_reads_on(stack: Stack, tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("VX11_")}
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "manage.py", "smoke", "--url", stack.a.url]
-    done = subprocess.run(
-        command,
-        env=environment | tokens(stack, tmp_path),
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = run_smoke([stack.a.url], tokens(stack, tmp_path), stdout=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
 
@@ -189,12 +186,10 @@ def test_a_redirect_is_named_and_not_followed(tmp_path: Path) -> None:
 @pytest.fixture
 def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The address of a server with a certificate that nobody else vouches for, and that certificate."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
+    make_self_signed(tmp_path)
+    certificate = tmp_path / "certificate.pem"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(certificate, tmp_path / "key.pem")
     with HttpStandIn(Lenient, tls=context) as server:
         yield server.address, certificate
 

@@ -8,7 +8,7 @@ from vx11_site.diagnosis.findings import Finding, ok, warn
 
 REPAIR = "Repair the database first, see above."
 RENEW = "manage.py issue_token, hand the new one over, then manage.py revoke_token"
-# Named; the rest is counted.
+# That there are more is said.
 NAMED = 5
 
 

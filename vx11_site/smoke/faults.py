@@ -13,6 +13,8 @@ REPAIRS = {
     403: "docs/runbooks/stream-401-403.md#403",
     429: "docs/runbooks/token-abuse.md#find-out",
     **dict.fromkeys((301, 302, 303, 307, 308), REDIRECTED),
+    404: "is it the address of a server, with the path in front of /operator/?",
+    500: "docs/runbooks/README.md: the log has a traceback",
     **dict.fromkeys((502, 503, 504), RECOVERY),
 }
 

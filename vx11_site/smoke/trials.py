@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from events.submissions import SMOKE_EVENT_TYPE
 from events.terminal.http_answers import ServerRefused, problem_text
 from events.terminal.sse_parser import Message
 from vx11_site.diagnosis.findings import Finding, fail, ok, warn
@@ -20,7 +21,6 @@ LATE_SECONDS = 1.0
 TICKET_SECONDS_AT_MOST = 60
 # A ticket is gone at the latest this long after its time: the store looks once a second.
 EXPIRY_MARGIN_SECONDS = 2.0
-EVENT_TYPE = "smoke.test"
 NOT_BUFFERED = "a proxy must not buffer the stream: docs/runbooks/slow.md#the-network-and-the-readers"
 # Like no token of anybody: long enough to be looked up.
 NOBODYS_TOKEN = "smoke-test-that-nobody-has-00000000"  # noqa: S105 - on purpose
@@ -99,7 +99,7 @@ def stream(server: Server) -> Iterator[Finding]:
 
 
 def main_token(server: Server) -> Iterator[Finding]:
-    with server.open_stream(token=server.tokens.principal, event_type=EVENT_TYPE) as opened:
+    with server.open_stream(token=server.tokens.principal, event_type=SMOKE_EVENT_TYPE) as opened:
         _connected(opened)
     yield ok("a client that can send headers opens the stream with the main token")
     answer = server.get(EVENTS, token=server.ticket())
@@ -118,7 +118,7 @@ def publishing(server: Server) -> Iterator[Finding]:
     if not server.tokens.service:
         yield warn("not tried: no service token", "VX11_SERVICE_TOKEN or --service-token-file, to try publishing too")
         return
-    with server.open_stream(token=server.tokens.principal, event_type=EVENT_TYPE) as opened:
+    with server.open_stream(token=server.tokens.principal, event_type=SMOKE_EVENT_TYPE) as opened:
         messages = opened.messages(seconds=PRESENCE_SECONDS)
         begin = _first(messages)["cursor"]
         key = str(uuid.uuid4())
@@ -165,7 +165,7 @@ def expiry(server: Server) -> Iterator[Finding]:
     expires = time.monotonic() + waited_seconds
     beats = 0
     # What is waited for is time itself; the open stream shows meanwhile that it is kept alive.
-    with server.open_stream(token=server.tokens.principal, event_type=EVENT_TYPE) as opened:
+    with server.open_stream(token=server.tokens.principal, event_type=SMOKE_EVENT_TYPE) as opened:
         for message in opened.messages(seconds=waited_seconds + SILENCE_SECONDS):
             beats += message.event == "heartbeat"
             if time.monotonic() > expires:
@@ -211,7 +211,7 @@ def _first(messages: Iterator[Message]) -> dict[str, Any]:
 
 
 def _publish(server: Server, key: str) -> httpx.Response:
-    event = {"event_type": EVENT_TYPE, "summary": "manage.py smoke was here"}
+    event = {"event_type": SMOKE_EVENT_TYPE, "summary": "manage.py smoke was here"}
     return server.post(EVENTS, token=server.tokens.service, body=event, headers={"Idempotency-Key": key})
 
 
@@ -228,7 +228,7 @@ def _until(messages: Iterator[Message], event_id: str) -> list[str]:
 
 def _resumed(server: Server, cursor: str, wanted: list[str]) -> Finding:
     token = server.tokens.principal
-    with server.open_stream(token=token, event_type=EVENT_TYPE, last_event_id=cursor, follow="false") as opened:
+    with server.open_stream(token=token, event_type=SMOKE_EVENT_TYPE, last_event_id=cursor, follow="false") as opened:
         bodies = [json.loads(message.data) for message in opened.messages(seconds=PRESENCE_SECONDS)]
     came = [body["event_id"] for body in bodies if body.get("event_id") in wanted]
     if came == wanted:

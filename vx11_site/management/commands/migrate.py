@@ -28,11 +28,7 @@ class Command(migrate.Command):
         if connection.vendor != "postgresql" or connection.in_atomic_block:
             super().handle(*args, **options)
             return
-        # What was opened before, for checks, has our limit on the time of a statement: an index takes what it takes.
-        connection.close()
-        config = connection.settings_dict
-        config["OPTIONS"] = postgres_access.without_statement_limit(config["OPTIONS"])
-        with self._turn(connection):
+        with _patient(connection), self._turn(connection):
             for tries_left in reversed(range(TRIES)):
                 try:
                     super().handle(*args, **options)
@@ -64,6 +60,20 @@ class Command(migrate.Command):
             yield
         finally:
             waited.close()
+
+
+@contextmanager
+def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Without our limit on the time of a statement: an index takes what it takes."""
+    config, before = connection.settings_dict, connection.settings_dict["OPTIONS"]
+    # One may be open already, for checks.
+    connection.close()
+    config["OPTIONS"] = postgres_access.without_statement_limit(before)
+    try:
+        yield
+    finally:
+        connection.close()
+        config["OPTIONS"] = before
 
 
 def _locked(cursor: Any) -> bool:
