@@ -41,10 +41,15 @@ def seqs_of(frames: list[Frame]) -> list[int]:
 
 
 def warm_up(stack: Stack, service: Client) -> None:
-    """Publishes until that alone makes the server no larger: it keeps recent events, and its allocator has its ways."""
-    before = 0
+    """Publishes and reads until that alone makes the server no larger: it keeps recent events, and its allocator has
+    its ways.
+    """
+    before, cursor = 0, stack.client(stack.principal_token).cursor()
     for _ in range(WARM_UP_ROUNDS):
-        publish(service, big_event("warm-up"), MUCH_EVENTS)
+        seqs = publish(service, big_event("warm-up"), MUCH_EVENTS)
+        with reader(stack, "warm-up", f"follow=false&last_event_id={cursor}") as again:
+            cursor = [frame.cursor for frame in again.read_to_end() if frame.is_event][-1]
+        assert cursor.endswith(f"-{seqs[-1]}")
         now = resident_bytes(stack.a)
         if now - before < MEBIBYTE / 2:
             return
