@@ -3,8 +3,8 @@
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+
+from tests.processes import Started
 
 
 class _Quiet:
@@ -19,14 +19,16 @@ class _Server(ThreadingHTTPServer):
         """Whoever has hung up meanwhile is part of the tests."""
 
 
-class HttpStandIn:
+class HttpStandIn(Started):
     """Handlers that wait for `free` hold their answers while it is cleared, until the block ends."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler], *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: type[BaseHTTPRequestHandler], *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.free = threading.Event()
         self.free.set()
         quiet = type(handler.__name__, (_Quiet, handler), {})
-        self._server = _Server(("127.0.0.1", 0), quiet)
+        self._server = _Server(("127.0.0.1", port), quiet)
         self._scheme = "https" if tls else "http"
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -34,15 +36,16 @@ class HttpStandIn:
 
     @property
     def address(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self.free.set()
         self._server.shutdown()
         self._thread.join()

@@ -9,11 +9,11 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.http_stand_in import HttpStandIn
 from tests.servers import ROOT
 
 API = "/operator/api"
@@ -72,7 +72,7 @@ class ScriptedStream:
             target.write(chunk)
 
 
-class ScriptedServer:
+class ScriptedServer(HttpStandIn):
     """`tickets` and `pages` hold the next answers to POST sse-token and GET events; both have a default."""
 
     def __init__(self) -> None:
@@ -84,10 +84,11 @@ class ScriptedServer:
         self.requests: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
         self._opened: queue.Queue[ScriptedStream] = queue.Queue()
         self._streams: list[ScriptedStream] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"script": self}))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        super().__init__(type("Handler", (_Handler,), {"script": self}))
+
+    @property
+    def url(self) -> str:
+        return self.address
 
     def next_stream(self) -> ScriptedStream:
         """The next stream that a browser opens, waiting for it."""
@@ -115,19 +116,11 @@ class ScriptedServer:
         self._opened.put(stream)
         return stream
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self.let_go.set()
         for stream in self._streams:
             stream.break_off()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().stop()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -179,9 +172,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: a test shows the requests when it fails."""
 
 
 def refusal(status: int, reason: str, **headers: str) -> Answer:

@@ -3,12 +3,13 @@
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
+
+from tests.http_stand_in import HttpStandIn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,33 +46,25 @@ def problem(status: int, reason: str, *, errors: object = None, headers: Mapping
     return Answer(status, json=body, headers=headers or {})
 
 
-class ScriptedServer:
+class ScriptedServer(HttpStandIn):
     """Answers each request with what `script` says, and keeps the requests."""
 
     def __init__(self, script: Script, *, port: int = 0) -> None:
         self.requests: list[Request] = []
         self.over = threading.Event()
         """Set at the end: what waits in an answer's body must wait for this too."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self, script))
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        super().__init__(_handler(self, script), port=port)
+
+    @property
+    def url(self) -> str:
+        return self.address
 
     def asked(self, path_end: str) -> list[Request]:
         return [request for request in self.requests if request.path.endswith(path_end)]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self.over.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().stop()
 
 
 def _handler(server: ScriptedServer, script: Script) -> type[BaseHTTPRequestHandler]:
@@ -104,8 +97,5 @@ def _handler(server: ScriptedServer, script: Script) -> type[BaseHTTPRequestHand
             except OSError:
                 # The client has heard enough.
                 pass
-
-        def log_message(self, *_arguments: object) -> None:
-            """Tests read `requests`."""
 
     return Handler
