@@ -14,8 +14,15 @@ MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 PYTEST := $(BIN)/python -m pytest
-# Each worker has servers of its own. File by file and in order, so that the browser's tests come last in both.
-TWO_AT_A_TIME := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# Each has servers of its own. One more than there are cores, as tests also wait.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
+# Tests that run in the process of the test, and no server.
+UNITS := ledger events gateway operator_api site
+# What `make test` asks a running installation, and what it shows of the console.
+FLOW := tickets stream replay polling publishing retries credentials errors encoding windows chat modules \
+	publish_events tail_events starting stopping
+MAIN_PATH := access feed filters window
 # The tests of what operators do, which gateways forward.
 FORWARDED := windows chat modules operator_settings sessions errors bodies
 PACKAGES := vx11_site gateway events operator_api ledger
@@ -100,21 +107,33 @@ bandit: $(VENV)/.development
 # --- Test ---
 
 .PHONY: test
-test: test-embedded test-scaled test-split ## the whole suite: SQLite in one process, PostgreSQL and Redis in two, gateways and backends
+test: test-machine ## what tells in five minutes whether a change is good: units, the whole flow on SQLite, the console's main path
+	$(PYTEST) $(IN_PARALLEL) --stack=embedded $(addprefix tests/,$(UNITS)) \
+		$(addprefix tests/stack/test_,$(addsuffix .py,$(FLOW)))
+	$(PYTEST) $(IN_PARALLEL) --stack=embedded $(addprefix tests/browser/test_console_,$(addsuffix .py,$(MAIN_PATH)))
+
+.PHONY: test-all
+test-all: test-embedded test-browser test-scaled test-split ## every test but those of faults, in every size
 
 .PHONY: test-embedded
 test-embedded: test-machine ## the suite on SQLite, everything in process
-	$(PYTEST) $(TWO_AT_A_TIME) --stack=embedded --ignore=tests/repository
+	$(PYTEST) $(IN_PARALLEL) --stack=embedded --ignore=tests/repository --ignore=tests/browser
 
-# Without the browser: the page is the same, and what it asks for is asked for here by tests/stack.
+# Apart, because Playwright's loop stays in the thread that runs the tests. In one size: the page is the same, and what it
+# asks for is asked for by tests/stack in every size.
+.PHONY: test-browser
+test-browser: test-machine ## the console and the admin in Chromium
+	$(PYTEST) $(IN_PARALLEL) --stack=embedded tests/browser
+
+# What needs neither a database nor a second server is proven by the run on SQLite (tests/conftest.py).
 .PHONY: test-scaled
-test-scaled: test-machine ## the suite on a private PostgreSQL and Redis, with two servers
-	$(PYTEST) $(TWO_AT_A_TIME) --stack=scaled --ignore=tests/repository --ignore=tests/browser
+test-scaled: test-machine ## what depends on it, on a private PostgreSQL and Redis, with two servers
+	$(PYTEST) $(IN_PARALLEL) --stack=scaled --ignore=tests/repository --ignore=tests/browser
 
 # What gateways forward, asked through them; all else is the same code as above.
 .PHONY: test-split
 test-split: test-machine ## the operators' API through two gateways and two backends
-	$(PYTEST) $(TWO_AT_A_TIME) --stack=split tests/roles $(addprefix tests/stack/test_,$(addsuffix .py,$(FORWARDED)))
+	$(PYTEST) $(IN_PARALLEL) --stack=split tests/roles $(addprefix tests/stack/test_,$(addsuffix .py,$(FORWARDED)))
 
 # Each of these tests breaks what is its own, so any may run beside any; the chaos takes a minute. How one server meets
 # rude clients does not depend on what it keeps its data in.
@@ -122,11 +141,14 @@ test-split: test-machine ## the operators' API through two gateways and two back
 test-faults: export CHAOS_SEED := $(or $(CHAOS_SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
 test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAOS_SECONDS
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
-	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=embedded -m faults
-	$(PYTEST) --numprocesses=2 --dist=worksteal --stack=scaled -m faults --ignore=tests/server
+	$(PYTEST) $(IN_PARALLEL) --stack=embedded -m faults
+	$(PYTEST) $(IN_PARALLEL) --stack=scaled -m faults --ignore=tests/server
+
+# File by file and in order, so that the browser's tests, which are among them, come last.
+BY_FILE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # All of them, those that kill servers too. The table says which failed, so it is written after a failure as well.
-RECORD_CASES = $(PYTEST) $(TWO_AT_A_TIME) -m "faults or not faults" --catalogue=$(1) \
+RECORD_CASES = $(PYTEST) $(BY_FILE) -m "faults or not faults" --catalogue=$(1) \
 	--record-cases=test-results/$(1)-$(2).json --stack=$(2)
 
 .PHONY: tables
@@ -177,7 +199,7 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 
 .PHONY: test-machine
 test-machine: $(VENV)/.development
-	@.ci/system-packages redis-server postgresql prometheus chromium nginx systemd openssl curl fonts-dejavu-core iproute2 \
+	@.ci/system-packages redis-server postgresql prometheus chromium-headless-shell nginx systemd openssl curl fonts-dejavu-core iproute2 \
 		pgbouncer faketime
 
 # --- Requirements ---

@@ -77,7 +77,7 @@ class Watched:
 
 def measure(size: Size) -> list[Figure]:
     if not Path(CHROMIUM).exists():
-        raise FileNotFoundError(f"{CHROMIUM} is not installed (Debian: apt-get install chromium)")
+        raise FileNotFoundError(f"{CHROMIUM} is not installed (Debian: apt-get install chromium-headless-shell)")
     try:
         return _measure(size)
     except BrowserError as error:

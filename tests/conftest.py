@@ -7,22 +7,32 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 import pytest
+from pytest_django import DjangoDbBlocker
 
+from tests import prepared
 from tests.cases import recording
 from tests.client import Client, Event
-from tests.servers import PrivatePostgres, PrivateRedis
+from tests.processes import FORK_SERVER
+from tests.servers import ROOT, PrivatePostgres, PrivateRedis, prepare_sqlite
 from tests.stacks import Size, Stack
 
+if TYPE_CHECKING:
+    from tests.unit_database import UnitDatabase
+
+os.environ["TMPDIR"] = str(prepared.folder_for_temporary_files())
+tempfile.tempdir = None
 # Before Django reads its settings: unit tests have a data folder of their own, and nothing of the caller's environment.
-FOLDER = Path(tempfile.mkdtemp(prefix="vx11-tests-"))
+FOLDER = Path(tempfile.mkdtemp(prefix="units-", dir=prepared.run_folder()))
 for name in [name for name in os.environ if name.startswith("VX11_")]:
     del os.environ[name]
 os.environ["VX11_DATA_DIR"] = str(FOLDER / "data")
-os.environ["DJANGO_SETTINGS_MODULE"] = "vx11_site.settings"
 
+# Folders whose tests run in the process of the test.
+UNITS = {"events", "gateway", "ledger", "operator_api", "site"}
 POSTGRES = pytest.StashKey[PrivatePostgres | None]()
 MACHINE = pytest.StashKey[ExitStack]()
 
@@ -51,12 +61,15 @@ def pytest_configure(config: pytest.Config) -> None:
         postgres = config.stash[POSTGRES] = machine.enter_context(PrivatePostgres())
         # Not the Redis of the stack: its servers would hear of events that are not in their log.
         redis = machine.enter_context(PrivateRedis())
-        os.environ["VX11_DATABASE_URL"] = postgres.url()
+        os.environ["VX11_DATABASE_URL"] = postgres.create_database("units", migrated=True)
         os.environ["VX11_REDIS_URL"] = redis.url
         os.environ["VX11_SECRET_KEY"] = secrets.token_urlsafe(64)
-    # pytest-django does this only for those who name the settings before it looks for conftest files.
-    django.setup()
     recording.activate(config)
+    if not _only_directs(config):
+        # pytest-django does this only for those who name the settings before it looks for conftest files. Not in the
+        # environment of a process that directs: its workers would read their settings before their database is up.
+        os.environ["DJANGO_SETTINGS_MODULE"] = "vx11_site.settings"
+        django.setup()
 
 
 def _only_directs(config: pytest.Config) -> bool:
@@ -66,17 +79,52 @@ def _only_directs(config: pytest.Config) -> bool:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[MACHINE].close()
+    FORK_SERVER.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests last: the loop of Playwright stays in this thread, and neither Django nor asyncio like that."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+    if config.getoption("--stack") != "embedded":
+        proven = [item for item in items if _is_the_same_in_every_size(item)]
+        config.hook.pytest_deselected(items=proven)
+        items[:] = [item for item in items if item not in set(proven)]
+
+
+def _is_the_same_in_every_size(item: pytest.Item) -> bool:
+    """Whether the run with `--stack=embedded` has proven it for all: no database, no stack, or marked `once`."""
+    if item.get_closest_marker("once"):
+        return True
+    fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+    is_unit_test = item.path.relative_to(ROOT / "tests").parts[0] in UNITS
+    return is_unit_test and not fixtures & {"transactional_db", "shared_stack", "own_stack", "stack_size"}
 
 
 @pytest.fixture(scope="session")
-def django_db_keepdb() -> bool:
-    """The test database goes with its cluster or folder; threads that still hold it need not be waited for."""
-    return True
+def unit_database(django_db_blocker: DjangoDbBlocker, stack_size: Size) -> "UnitDatabase":
+    # Not above: Django is set up by now.
+    from django.db import connection
+
+    from tests.unit_database import PostgresUnitDatabase, SqliteUnitDatabase
+
+    with django_db_blocker.unblock():
+        if stack_size == "embedded":
+            return SqliteUnitDatabase(prepared.sqlite_file(prepare_sqlite))
+        assert connection.vendor == "postgresql", "Django's settings were read before the database of this run was up"
+        return PostgresUnitDatabase()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    raise AssertionError("tests take the fixture `ledger`: Django's own databases are migrated anew by each process")
+
+
+@pytest.fixture
+def transactional_db(unit_database: "UnitDatabase", django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database of a new installation, which threads share. Django's own fixture takes longer than most tests."""
+    with django_db_blocker.unblock():
+        yield
+        unit_database.restore()
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,16 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Protocol, Self
 
+from tests.fork_server import ForkedProcess, ForkServer
+
+# One for each process that runs tests; it begins with the first program.
+FORK_SERVER = ForkServer()
 STOP_TIMEOUT_SECONDS = 20
 LOG_TAIL_LINES = 40
 
@@ -30,6 +35,47 @@ def accepts_connections(port: int) -> bool:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+class HasDescriptor(Protocol):
+    def fileno(self) -> int: ...
+
+
+def run_program(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str, timeout_seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Runs one of our scripts to its end, as `subprocess.run` does."""
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+        given.write(stdin.encode())
+        given.seek(0)
+        files = (given, said, complained)
+        child = start_program(command, folder=folder, environment=environment, files=files)
+        try:
+            code = child.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            raise
+        return subprocess.CompletedProcess(command, code, _text(said), _text(complained))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    # As a text stream has it.
+    return file.read().decode().replace("\r\n", "\n")
+
+
+def start_program(
+    command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], files: Sequence[HasDescriptor]
+) -> "ForkedProcess | subprocess.Popen[bytes]":
+    """A child in a session of its own; `files` are its input, its output and its error output."""
+    descriptors = [file.fileno() for file in files]
+    if FORK_SERVER.can_start(command, environment):
+        return FORK_SERVER.start(command, folder=folder, environment=environment, files=descriptors)
+    stdin, stdout, stderr = descriptors
+    return subprocess.Popen(
+        command, cwd=folder, env=dict(environment), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+    )
 
 
 class Started(abc.ABC):
@@ -60,7 +106,7 @@ class OwnProcess:
 
     def __init__(self, log_path: Path) -> None:
         self.log_path = log_path
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: ForkedProcess | subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -79,18 +125,22 @@ class OwnProcess:
         self, command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], user: str | None = None
     ) -> None:
         assert not self.running, "already running"
-        with self.log_path.open("ab") as log:
+        # Ctrl-C in the terminal is for the test run, which then stops its servers in order: so each has its session.
+        with self.log_path.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            if user is None:
+                files = (nothing, log, log)
+                self._child = start_program(command, folder=folder, environment=environment, files=files)
+                return
             self._child = subprocess.Popen(
                 command,
                 cwd=folder,
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=nothing,
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=log,
                 user=user,
                 group=user,
-                extra_groups=[] if user else None,
-                # Ctrl-C in the terminal is for the test run, which then stops its servers in order.
+                extra_groups=[],
                 start_new_session=True,
             )
 

@@ -16,8 +16,12 @@ from typing import Any, LiteralString
 import httpx
 import psycopg
 import redis
+from psycopg import sql
 
-from tests.processes import OwnProcess, Started, accepts_connections, free_port, parent_of
+from tests import prepared
+from tests.client import LOOPBACK
+from tests.django_shell import DjangoShell
+from tests.processes import OwnProcess, Started, accepts_connections, free_port, parent_of, run_program
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,7 +114,8 @@ class PrivatePostgres(PrivateServer):
 
     def start(self) -> None:
         if not self._data.exists():
-            self._create_cluster()
+            self._give_away(self.folder)
+            prepared.copy_folder(prepared.cluster(_prepare_cluster), self._data)
         settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -125,9 +130,11 @@ class PrivatePostgres(PrivateServer):
         self.process.start(command, folder=self.folder, environment=self._environment, user=self._user)
         wait_until(lambda: self._is_up(), "PostgreSQL accepts connections", timeout_seconds=30)
 
-    def create_database(self, name: str) -> str:
-        """Makes an empty database and gives its URL."""
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vx11", name)
+    def create_database(self, name: str, *, migrated: bool = False) -> str:
+        """Makes a database, empty but for its tables if it is to be `migrated`, and gives its URL."""
+        template = sql.Identifier(prepared.DATABASE if migrated else "template1")
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
         return self.url(name)
 
     def dump(self, url: str) -> bytes:
@@ -173,10 +180,15 @@ class PrivatePostgres(PrivateServer):
     def _data(self) -> Path:
         return self.folder / "data"
 
-    def _create_cluster(self) -> None:
+    def _give_away(self, folder: Path) -> None:
+        """To the user who runs PostgreSQL."""
         if self._user:
             account = pwd.getpwnam(self._user)
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
+            os.chown(folder, account.pw_uid, account.pw_gid)
+
+    def create_cluster(self) -> None:
+        """Makes one from nothing, where others are copied."""
+        self._give_away(self.folder)
         options = ("--auth=trust", "--username=vx11", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
         self._run("initdb", *options, "-D", str(self._data))
 
@@ -220,6 +232,22 @@ class PrivatePostgres(PrivateServer):
         return found
 
 
+def _prepare_cluster(folder: Path) -> None:
+    """Makes the cluster in that folder of which others are copies."""
+    postgres = PrivatePostgres()
+    postgres.create_cluster()
+    with postgres:
+        url = postgres.create_database(prepared.DATABASE)
+        RunningServer(postgres.folder / "server", {"VX11_DATABASE_URL": url}).manage("migrate", "--no-input")
+        postgres.stop()
+        (postgres.folder / "data").rename(folder)
+
+
+def prepare_sqlite(folder: Path) -> None:
+    """Makes a migrated SQLite file in that folder."""
+    RunningServer(folder, {"VX11_DATA_DIR": str(folder)}).manage("migrate", "--no-input")
+
+
 class RunningServer:
     """`manage.py serve` on a free port, of 127.0.0.1 unless told otherwise, which it keeps over restarts.
 
@@ -244,6 +272,7 @@ class RunningServer:
         self.process = OwnProcess(folder / f"serve-{self.port}.log")
         self.checkout = ROOT
         self._log_read = 0
+        self._shell: DjangoShell | None = None
 
     @property
     def pid(self) -> int:
@@ -254,9 +283,20 @@ class RunningServer:
         return self.process.running
 
     def start(self) -> None:
+        self.begin()
+        self.wait_until_healthy()
+
+    def begin(self) -> None:
+        """Starts it and does not wait: others may be started meanwhile."""
         command = [sys.executable, "manage.py", "serve", "--host", self.host, "--port", str(self.port)]
         self.process.start(command, folder=self.checkout, environment=self.environment)
+
+    def wait_until_healthy(self) -> None:
         wait_until(self._is_healthy, f"{self.url}/health answers 200", timeout_seconds=START_TIMEOUT_SECONDS)
+
+    @property
+    def data(self) -> Path:
+        return Path(self.environment["VX11_DATA_DIR"])
 
     def stop(self) -> int:
         """Ends the server in order (SIGTERM) and gives its exit code."""
@@ -278,16 +318,28 @@ class RunningServer:
         return done.stdout
 
     def run_manage(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_program(
             [sys.executable, "manage.py", *arguments],
-            check=False,
-            cwd=self.checkout,
-            env=self.environment,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_SECONDS,
+            folder=self.checkout,
+            environment=self.environment,
+            stdin=stdin or "",
+            timeout_seconds=COMMAND_TIMEOUT_SECONDS,
         )
+
+    def python(self, code: str) -> str:
+        """Runs code beside the server, with Django set up as it has it; gives what that printed.
+
+        For what tests need to be there, or want to know: it takes no process of its own, as a command does.
+        """
+        if self._shell is None or self._shell.environment != self.environment or self._shell.folder != self.checkout:
+            self.close_shell()
+            self._shell = DjangoShell(folder=self.checkout, environment=self.environment)
+        return self._shell.run(code)
+
+    def close_shell(self) -> None:
+        if self._shell is not None:
+            self._shell.close()
+            self._shell = None
 
     def new_log(self) -> str:
         """What the server wrote since the last call."""
@@ -298,6 +350,6 @@ class RunningServer:
     def _is_healthy(self) -> bool:
         assert self.running, f"the server ended with {self.process.exit_code}:\n{self.process.log_tail()}"
         try:
-            return httpx.get(f"{self.url}/health", timeout=2, trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/health", timeout=2, **LOOPBACK).status_code == 200
         except httpx.TransportError:
             return False

@@ -7,20 +7,23 @@ split is scaled with two gateways as servers, each with a backend of its own.
 import json
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
+from tests import prepared
 from tests.client import API, Client
 from tests.processes import Started
-from tests.servers import PrivatePostgres, PrivateRedis, RunningServer
+from tests.servers import PrivatePostgres, PrivateRedis, RunningServer, prepare_sqlite
 from tests.waiting import wait_until
 
 Size = Literal["embedded", "scaled", "split"]
 TRACEBACK = "Traceback (most recent call last)"
 # Heartbeats come often, so that a test that waits for one need not wait for long.
 HEARTBEAT_SECONDS = 1
+CALL_COMMAND = "from django.core.management import call_command; call_command(*{})"
 TOKENS = ("VX11_PRINCIPAL_TOKEN", "VX11_SERVICE_TOKEN")
 
 
@@ -82,7 +85,7 @@ class Stack(Started):
         if self.size != "embedded":
             self._exit.enter_context(self.redis)
             environment |= {
-                "VX11_DATABASE_URL": self.postgres.create_database(f"stack_{secrets.token_hex(4)}"),
+                "VX11_DATABASE_URL": self.postgres.create_database(f"stack_{secrets.token_hex(4)}", migrated=True),
                 "VX11_REDIS_URL": self.redis.url,
                 "VX11_SECRET_KEY": secrets.token_urlsafe(64),
             }
@@ -96,9 +99,19 @@ class Stack(Started):
         else:
             names = ["a", "b"] if self.size == "scaled" else ["a"]
             self.servers = [RunningServer(self.folder / name, environment) for name in names]
-        self.a.manage("migrate", "--no-input")
+        self._migrate()
         for server in self.processes:
-            server.start()
+            server.begin()
+        for server in self.processes:
+            server.wait_until_healthy()
+
+    def _migrate(self) -> None:
+        if self._extra.keys() & {"VX11_DATABASE_URL", "VX11_DATA_DIR"}:
+            # A database of the test's own.
+            self.a.manage("migrate", "--no-input")
+        elif self.size == "embedded":
+            self.a.data.mkdir(mode=0o700)
+            shutil.copy(prepared.sqlite_file(prepare_sqlite), self.a.data)
 
     @property
     def processes(self) -> list[RunningServer]:
@@ -143,15 +156,14 @@ class Stack(Started):
         words += [word for scope in scopes for word in ("--scope", scope)]
         words += [word for module in modules for word in ("--module", module)]
         words += ["--expires-in", expires_in] if expires_in else []
-        issued = json.loads(self.a.manage(*words))
+        issued = json.loads(self.a.python(CALL_COMMAND.format(words)))
         self.credentials.add(issued["token"])
-        if expires_in is None:
-            for server in self.servers:
-                self._wait_until_known(issued["token"], server)
+        for server in self.servers:
+            self._wait_until_known(issued["token"], server)
         return issued["token"], issued["public_id"]
 
     def revoke_token(self, public_id: str) -> None:
-        self.a.manage("revoke_token", public_id)
+        self.a.python(CALL_COMMAND.format(["revoke_token", public_id]))
 
     def _wait_until_known(self, token: str, server: RunningServer) -> None:
         """What a command changes in the database, a server in another process sees within a second."""
@@ -181,6 +193,7 @@ class Stack(Started):
 
     def stop(self) -> None:
         for server in self.processes[::-1]:
+            server.close_shell()
             if server.running:
                 server.stop()
         self._exit.close()

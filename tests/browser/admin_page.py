@@ -2,7 +2,8 @@
 
 from playwright.sync_api import ConsoleMessage, Page
 
-from tests.browser.console_page import WATCH_POLICY, Account, add_account, change_account
+from tests.accounts import Account, add_account, change_account
+from tests.browser.console_page import WATCH_POLICY, enter
 from tests.stacks import Stack
 
 # Runs in a process of its own, as a command would. Rows as a busy hour leaves them, the same in every run.
@@ -39,21 +40,28 @@ StreamSession.objects.bulk_create(streams)
 
 def add_history(stack: Stack) -> None:
     """An hour of tickets, refusals and streams."""
-    stack.a.manage("shell", "-c", _HISTORY)
+    stack.a.python(_HISTORY)
 
 
 def add_staff(stack: Stack, *, group: str | None, superuser: bool = False, name: str | None = None) -> Account:
     """Somebody whom the admin lets in, with a role or as a superuser."""
     account = add_account(stack, group=group, name=name)
-    change_account(stack, account, f"user.is_staff = True; user.is_superuser = {superuser}; user.save()")
+    change_account(account, f"user.is_staff = True; user.is_superuser = {superuser}; user.save()")
     return account
 
 
 def sign_in(page: Page, stack: Stack, account: Account) -> None:
+    """By the form."""
     page.goto(f"{stack.a.url}/admin/")
     page.get_by_label("Username").fill(account.name)
     page.get_by_label("Password").fill(account.password)
     page.get_by_role("button", name="Log in").click()
+
+
+def enter_admin(page: Page, stack: Stack, account: Account) -> None:
+    """As somebody who signed in before."""
+    enter(page.context, stack.a.url, account)
+    page.goto(f"{stack.a.url}/admin/")
 
 
 def watch(page: Page) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import ViewportSize, expect, sync_playwright
 
-from tests.browser.admin_page import add_history, add_staff, sign_in
+from tests.browser.admin_page import add_history, add_staff, enter_admin
 from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.client import Stream
 from tests.servers import ROOT
@@ -32,7 +32,7 @@ def take_picture(stack: Stack, picture: Path) -> None:
             service.published({"event_type": "drift", "summary": f"change {number}"})
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB", timezone_id="UTC")
-        sign_in(page, stack, ana)
+        enter_admin(page, stack, ana)
         expect(page.locator("[data-figure=streams]")).to_have_text(str(STREAMS), timeout=30_000)
         # Until the whole hour is counted.
         expect(page.locator("[data-slot=note]")).not_to_contain_text("being counted", timeout=60_000)

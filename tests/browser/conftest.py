@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.accounts import Account, add_account
+from tests.browser.admin_page import add_history, add_staff
+from tests.browser.console_page import ConsolePage
 from tests.browser.scripted import ScriptedServer
 from tests.browser.tabs import NO_LOCKS, NewTabs, Tabs
 from tests.browser.watched_client import WAIT_FLOOR_MS, Start, WatchedClient
@@ -14,7 +16,7 @@ from tests.client import Client
 from tests.stack.operators import close_window
 from tests.stacks import Stack
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -114,6 +116,17 @@ def start_polling(start: Start, script: ScriptedServer) -> Start:
 def viewer(shared_stack: Stack) -> Account:
     """Somebody who may read events and nothing else."""
     return add_account(shared_stack, group="viewer")
+
+
+@pytest.fixture(scope="session")
+def administrator(shared_stack: Stack) -> Account:
+    return add_staff(shared_stack, group=None, superuser=True)
+
+
+@pytest.fixture(scope="session")
+def history(shared_stack: Stack) -> None:
+    """An hour of tickets, refusals and streams in the audit."""
+    add_history(shared_stack)
 
 
 @pytest.fixture

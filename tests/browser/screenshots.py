@@ -9,8 +9,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.accounts import Account, add_account
 from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.browser.console_page import ConsolePage
 from tests.browser.sample_events import sample_events
 from tests.browser.test_console_pictures import LAME_MODULE
 from tests.client import API
@@ -81,7 +82,7 @@ def take_pictures(stack: Stack, browser: Browser) -> None:
     expect(dark.page.locator("#detail")).to_be_visible()
     camera.save(dark, "console-dark")
     camera.save(narrow, "console-narrow")
-    stack.a.manage("shell", "-c", LAME_MODULE)
+    stack.a.python(LAME_MODULE)
     degraded = camera.open(viewport=WIDE, locale="es-ES")
     expect(degraded.page.locator("[data-banner=degraded]")).to_be_visible()
     camera.save(degraded, "console-degraded")

@@ -8,19 +8,14 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect
 
-from tests.browser.admin_page import add_staff, sign_in, watch
+from tests.accounts import Account, add_account
+from tests.browser.admin_page import enter_admin, sign_in, watch
 from tests.browser.conftest import NewPage
-from tests.browser.console_page import Account, add_account
 from tests.client import Client
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
 PAGES = ("gateway/accesstoken", "gateway/tokenaudit", "events/streamsession", "events/event", "operator_api/window")
-
-
-@pytest.fixture(scope="module")
-def administrator(shared_stack: Stack) -> Account:
-    return add_staff(shared_stack, group=None, superuser=True)
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ def complaints(page: Page) -> Iterator[list[str]]:
 @pytest.fixture
 def admin(page: Page, stack: Stack, administrator: Account, complaints: list[str]) -> Page:
     """The admin's first page, signed in; the test fails if the browser complained about anything."""
-    sign_in(page, stack, administrator)
+    enter_admin(page, stack, administrator)
     return page
 
 
@@ -149,7 +144,8 @@ def test_w09_going_back_or_reloading_does_not_show_the_token_again(
     complaints[:] = [each for each in complaints if "ERR_CACHE_MISS" not in each]
 
 
-def test_a_list_is_exported_as_a_file(admin: Page, stack: Stack) -> None:
+def test_a_list_is_exported_as_a_file(admin: Page, new_page: NewPage, stack: Stack, administrator: Account) -> None:
+    sign_in(new_page(), stack, administrator)
     admin.goto(f"{stack.a.url}/admin/gateway/tokenaudit/?when=1h&action__exact=signed_in")
     with admin.expect_download() as download:
         admin.get_by_role("button", name="Export CSV").click()
@@ -162,7 +158,7 @@ def test_a_list_is_exported_as_a_file(admin: Page, stack: Stack) -> None:
 @pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/operator/login"])
 def test_w08_no_page_lets_itself_be_framed(new_page: NewPage, stack: Stack, administrator: Account, path: str) -> None:
     page = new_page()
-    sign_in(page, stack, administrator)
+    enter_admin(page, stack, administrator)
     # On the same site, where a frame would even get the cookies.
     page.route(f"{stack.a.url}/framing", lambda route: route.fulfill(content_type="text/html", body=FRAMING))
     page.route(f"{stack.a.url}/harmless", lambda route: route.fulfill(content_type="text/html", body="seen"))

@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tests.accounts import Account
 from tests.browser.accessibility import broken_rules
-from tests.browser.admin_page import add_history, add_staff, sign_in
+from tests.browser.admin_page import add_staff, enter_admin
 from tests.browser.conftest import NewPage
-from tests.browser.console_page import Account
 from tests.browser.test_admin import issue
 from tests.client import Client
 from tests.stacks import Stack
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("history")
 
 OURS = "#content"
 PHONE = ViewportSize(width=375, height=667)
@@ -29,14 +31,13 @@ print(StreamSession.objects.filter(principal_id={public_id!r}).values_list("tick
 
 @pytest.fixture(scope="module")
 def administrator(shared_stack: Stack) -> Account:
-    add_history(shared_stack)
     return add_staff(shared_stack, group="administrator")
 
 
 @pytest.fixture(params=LOOKS)
 def admin(request: pytest.FixtureRequest, new_page: NewPage, stack: Stack, administrator: Account) -> Page:
     page = new_page(**LOOKS[request.param])
-    sign_in(page, stack, administrator)
+    enter_admin(page, stack, administrator)
     return page
 
 
@@ -54,7 +55,7 @@ def test_what_a_principal_did_lately_and_the_life_of_its_ticket(admin: Page, sta
     with client.stream(token=client.ticket()) as stream:
         stream.connected()
     script = STREAM_OF.format(public_id=public_id)
-    ticket_id = wait_until(lambda: stack.a.manage("shell", "-v0", "-c", script).strip(), "the stream is on record")
+    ticket_id = wait_until(lambda: stack.a.python(script).strip(), "the stream is on record")
     admin.goto(f"{stack.a.url}/admin/principals/{public_id}")
     expect(admin.get_by_text("Last streams")).to_be_visible()
     assert broken_rules(admin, within=OURS) == []

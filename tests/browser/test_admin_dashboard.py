@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.admin_page import add_history, add_staff, sign_in, watch
+from tests.accounts import Account
+from tests.browser.admin_page import add_staff, enter_admin, watch
 from tests.browser.conftest import NewPage
-from tests.browser.console_page import Account
 from tests.client import Client
 from tests.stacks import Stack
+
+pytestmark = pytest.mark.usefixtures("history")
 
 PHONE = {"width": 360, "height": 740}
 CHARTS = ("tickets", "refusals", "streams", "events")
@@ -18,7 +20,6 @@ CHARTS = ("tickets", "refusals", "streams", "events")
 
 @pytest.fixture(scope="module")
 def administrator(shared_stack: Stack) -> Account:
-    add_history(shared_stack)
     return add_staff(shared_stack, group="administrator")
 
 
@@ -31,7 +32,7 @@ def complaints(page: Page) -> Iterator[list[str]]:
 
 @pytest.fixture
 def dashboard(page: Page, stack: Stack, administrator: Account, complaints: list[str]) -> Page:
-    sign_in(page, stack, administrator)
+    enter_admin(page, stack, administrator)
     expect_live(page)
     return page
 
@@ -93,7 +94,7 @@ def test_who_is_signed_out_meanwhile_is_told_so(dashboard: Page) -> None:
 @pytest.mark.parametrize("path", ["", "gateway/tokenaudit/", "events/streamsession/", "principals/p-1"])
 def test_pages_fit_on_a_phone(new_page: NewPage, stack: Stack, administrator: Account, path: str) -> None:
     page = new_page(viewport=PHONE, is_mobile=True, has_touch=True)
-    sign_in(page, stack, administrator)
+    enter_admin(page, stack, administrator)
     page.goto(f"{stack.a.url}/admin/{path}")
     if not path:
         expect_live(page)
@@ -105,7 +106,7 @@ def test_text_and_series_stand_out_from_their_ground(
     new_page: NewPage, stack: Stack, administrator: Account, scheme: str
 ) -> None:
     page = new_page(color_scheme=scheme)
-    sign_in(page, stack, administrator)
+    enter_admin(page, stack, administrator)
     expect_live(page)
     for selector, least in (("figcaption", 4.5), (".figures dd", 4.5), ("#dashboard .label", 4.5), ("rect.bar", 3)):
         contrast = page.locator(selector).first.evaluate(CONTRAST)

@@ -6,7 +6,7 @@ import secrets
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.admin_page import add_staff, sign_in
+from tests.browser.admin_page import add_staff, enter_admin
 from tests.browser.conftest import NewPage
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -43,7 +43,7 @@ def long_name(shared_stack: Stack) -> LongName:
             "from events.models import StreamSession",
             f"print({model}.objects.filter({query}={public_id!r}).values_list({field!r}, flat=True).first() or '')",
         ]
-        return shared_stack.a.manage("shell", "-v0", "-c", "\n".join(lines)).strip()
+        return shared_stack.a.python("\n".join(lines)).strip()
 
     ticket_id = wait_until(lambda: told("StreamSession", "ticket_id", "principal_id"), "the stream is on record")
     pk = told("AccessToken", "pk", "public_id")
@@ -56,7 +56,7 @@ def test_long_names_neither_widen_a_page_nor_hide_its_tools(
 ) -> None:
     phone = {"is_mobile": True, "has_touch": True} if viewport is PHONE else {}
     page = new_page(viewport=viewport, **phone)
-    sign_in(page, stack, add_staff(stack, group="administrator"))
+    enter_admin(page, stack, add_staff(stack, group="administrator"))
     lists = [f"{path}/?q={long_name.public_id}" for path in ("events/streamsession", "gateway/tokenaudit")]
     for path in (long_name.token, long_name.ticket, f"principals/{long_name.public_id}", *lists):
         page.goto(f"{stack.a.url}/admin/{path}")

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.console_page import ConsolePage, add_account
+from tests.accounts import add_account
+from tests.browser.console_page import ConsolePage
 from tests.client import Client
 from tests.conftest import OwnStack
 from tests.servers import ROOT

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.browser.console_page import Account, ConsolePage, add_account, change_account
+from tests.accounts import Account, add_account, change_account
+from tests.browser.console_page import ConsolePage
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
@@ -52,7 +53,7 @@ def test_the_feed_ends_with_a_reason_when_the_account_loses_its_rights(page: Pag
     console = ConsolePage(page, stack.a.url)
     account = add_account(stack, group="viewer")
     console.open(account)
-    change_account(stack, account, change)
+    change_account(account, change)
     console.expect_state("Ended", timeout_seconds=5)
     expect(console.notice).to_contain_text("Your access was withdrawn")
 
@@ -72,7 +73,6 @@ def test_after_the_end_the_reader_can_try_again(page: Page, stack: Stack) -> Non
     console.sign_in(account)
     console.expect_state("Ended")
     change_account(
-        stack,
         account,
         "from django.contrib.auth.models import Group; user.groups.add(Group.objects.get(name='viewer'))",
     )
@@ -83,7 +83,9 @@ def test_after_the_end_the_reader_can_try_again(page: Page, stack: Stack) -> Non
     expect(console.notice).to_be_hidden()
 
 
-def test_w06_the_browser_keeps_nothing_that_scripts_could_steal(console: ConsolePage, stack: Stack) -> None:
+def test_w06_the_browser_keeps_nothing_that_scripts_could_steal(page: Page, stack: Stack, viewer: Account) -> None:
+    console = ConsolePage(page, stack.a.url)
+    console.open_by_form(viewer)
     assert console.page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
     assert console.page.evaluate("indexedDB.databases()") == []
     assert console.page.evaluate("document.cookie") == ""

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
+from tests.accounts import Account, add_account
 from tests.browser.accessibility import broken_rules
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.browser.console_page import ConsolePage
 from tests.browser.sample_events import sample_events
 from tests.browser.test_console_pictures import LAME_MODULE
 from tests.client import Client
@@ -163,7 +164,7 @@ def test_what_is_said_when_modules_are_down_the_server_stops_and_the_session_end
     new_page: Callable[..., Page], own_stack: OwnStack, scheme: str
 ) -> None:
     stack = own_stack()
-    stack.a.manage("shell", "-c", LAME_MODULE)
+    stack.a.python(LAME_MODULE)
     console = ConsolePage(new_page(color_scheme=scheme), stack.a.url)
     console.open(add_account(stack, group="viewer"))
     expect(console.page.locator("[data-banner=degraded]")).to_be_visible()

@@ -9,9 +9,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console_page import ConsolePage, add_account
+from tests.accounts import add_account
+from tests.browser.console_page import ConsolePage
 from tests.browser.test_console_log import scroll_to, scroll_until, shown
-from tests.client import API, Client
+from tests.client import API, LOOPBACK, Client
 from tests.conftest import OwnStack
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -36,7 +37,7 @@ def long_log(page: Page, own_stack: OwnStack) -> tuple[ConsolePage, Stack]:
     stack = own_stack()
     headers = {"X-VX11-Token": stack.service_token}
     # One connection for all: there are two hundred requests.
-    with httpx.Client(base_url=stack.a.url, headers=headers, trust_env=False, timeout=30) as service:
+    with httpx.Client(base_url=stack.a.url, headers=headers, **LOOPBACK, timeout=30) as service:
         for start in range(0, LONG_LOG_EVENTS, BATCH_EVENTS):
             batch = range(start, start + BATCH_EVENTS)
             events = [{"event_type": "drift", "summary": str(number)} for number in batch]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.console_page import ConsolePage, add_account
+from tests.accounts import add_account
+from tests.browser.console_page import ConsolePage
 from tests.browser.test_console_chat import open_window, said, say
 from tests.conftest import OwnStack
 from tests.operator_api.assistant import Assistant

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.console_page import Account, ConsolePage
+from tests.accounts import Account
+from tests.browser.console_page import ConsolePage
 from tests.client import Client
 
 NewEvent = Callable[..., Mapping[str, object]]

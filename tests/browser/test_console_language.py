@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.console_page import Account, ConsolePage
+from tests.accounts import Account
+from tests.browser.console_page import ConsolePage
 from tests.servers import ROOT
 from tests.stacks import Stack
 
@@ -67,8 +68,9 @@ def test_a_browser_that_asks_for_spanish_gets_it(
     assert console.problems == []
 
 
-def test_the_language_can_be_chosen_and_the_filter_stays(console: ConsolePage) -> None:
-    console.show(text="something", severity="error")
+def test_the_language_can_be_chosen_and_the_filter_stays(page: Page, stack: Stack, viewer: Account) -> None:
+    console = ConsolePage(page, stack.a.url)
+    console.open_by_form(viewer, text="something", severity="error")
     console.page.get_by_role("button", name="Español").click()
     console.expect_state("En vivo")
     expect(console.page).to_have_url(re.compile(r"text=something&severity=error"))

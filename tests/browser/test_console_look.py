@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.console_page import Account, ConsolePage
+from tests.accounts import Account
+from tests.browser.console_page import ConsolePage
 from tests.browser.sample_events import sample_events
 from tests.client import Client
 from tests.stacks import Stack

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.console_page import ConsolePage, add_account
+from tests.accounts import add_account
+from tests.browser.console_page import ConsolePage
 from tests.client import API, Client
 from tests.conftest import OwnStack
 from tests.stacks import Stack

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.accounts import Account, add_account
+from tests.browser.console_page import ConsolePage
 from tests.client import API, Client
 from tests.conftest import OwnStack
 from tests.stacks import Stack
@@ -118,7 +119,7 @@ def test_a_core_module_that_is_down_is_a_banner_until_it_is_up(page: Page, own_s
     console.open(add_account(stack, group="viewer"))
     banner = page.get_by_text("Degraded: a core module is down.")
     expect(banner).to_be_hidden()
-    stack.a.manage("shell", "-c", LAME_MODULE)
+    stack.a.python(LAME_MODULE)
     page.reload()
     expect(banner).to_be_visible()
     expect(page.locator("[data-module=brain]")).to_have_text("braindown")

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.accounts import Account, add_account
+from tests.browser.console_page import ConsolePage
 from tests.client import Client
 from tests.stacks import Stack
 

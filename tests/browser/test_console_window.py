@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.accounts import Account, add_account
+from tests.browser.console_page import ConsolePage
 from tests.client import API, Client
 from tests.stacks import Stack
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from playwright.sync_api import Page, Response
 
-from tests.browser.console_page import Account, ConsolePage
+from tests.accounts import Account
+from tests.browser.console_page import ConsolePage
 from tests.browser.scripted import ScriptedServer
 from tests.client import API, Client
 from tests.stacks import Stack
@@ -99,7 +100,7 @@ def test_w06_no_credential_is_kept_in_the_browser(page: Page, stack: Stack, view
 
     page.on("requestfinished", lambda request: note(answer) if (answer := request.response()) else None)
     console = ConsolePage(page, stack.a.url)
-    console.open(viewer)
+    console.open_by_form(viewer)
     wait_until(lambda: page.evaluate("true") and tickets, "the console's ticket was seen")
     cookies = page.context.cookies()
     secrets = {*tickets, *stack.credentials, viewer.password}

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from tests.browser.console_page import add_account
+from tests.accounts import add_account
 from tests.browser.scripted import ScriptedServer, ScriptedStream, event, page_of
 from tests.browser.tabs import NewTabs, Tab, Tabs
 from tests.browser.test_sharing_handover import assert_others_go_on, first, leader

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.browser.console_page import Account, ConsolePage, add_account
+from tests.accounts import Account, add_account
+from tests.browser.console_page import ConsolePage, enter
 from tests.browser.tabs import NO_LOCKS, NewTabs, Tabs
 from tests.client import Client
 from tests.conftest import OwnStack
@@ -19,13 +20,9 @@ PLAIN_PAGE = "/health"
 
 
 def sign_in(new_tabs: NewTabs, stack: Stack, account: Account, *scripts: str) -> Tabs:
-    """A browser profile in which somebody has signed in; the page where that was done is left."""
+    """A browser profile in which somebody has signed in."""
     tabs = new_tabs(stack.a.url + PLAIN_PAGE, *scripts, console_path=CONSOLE)
-    page = tabs.context.new_page()
-    console = ConsolePage(page, stack.a.url)
-    console.sign_in(account)
-    page.wait_for_url(f"**{CONSOLE}")
-    page.close()
+    enter(tabs.context, stack.a.url, account)
     return tabs
 
 

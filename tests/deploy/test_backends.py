@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.client import API, Client
+from tests.client import API, LOOPBACK, Client
 from tests.deploy.conftest import OwnTopology
 from tests.deploy.test_restarts import restart, wait_until_used
 from tests.faults.waiting import until
@@ -34,7 +34,7 @@ class Operators:
 
     async def __aenter__(self) -> "Operators":
         headers = {"X-VX11-Token": self._client.token or ""}
-        self._http = httpx.AsyncClient(base_url=self._client.url, headers=headers, trust_env=False, timeout=10)
+        self._http = httpx.AsyncClient(base_url=self._client.url, headers=headers, **LOOPBACK, timeout=10)
         work = [self._write] * WRITERS + [self._read] * READERS
         self._tasks = [asyncio.create_task(forever()) for forever in work]
         return self

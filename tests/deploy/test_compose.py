@@ -14,6 +14,8 @@ import yaml
 from tests.servers import ROOT
 from vx11_site.environment import VARIABLES, Environment
 
+pytestmark = pytest.mark.once
+
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -10,11 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.client import LOOPBACK
 from tests.deploy.dockerfile import Dockerfile, Ignored, copy_as_built
 from tests.processes import OwnProcess, free_port
 from tests.repository import tree
 from tests.servers import ROOT
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.once
 
 DOCKERFILE = Dockerfile.read(ROOT / "deploy/Dockerfile")
 IGNORED = Ignored(ROOT / "deploy/Dockerfile.dockerignore")
@@ -118,6 +121,6 @@ def test_its_commands_migrate_and_serve_and_its_health_check_says_so(image: Path
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False, timeout=2).status_code == 200
+        return httpx.get(url, **LOOPBACK, timeout=2).status_code == 200
     except httpx.TransportError:
         return False

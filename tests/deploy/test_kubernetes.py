@@ -14,6 +14,8 @@ from tests.servers import ROOT
 from vx11_site import __version__
 from vx11_site.environment import VARIABLES, Environment
 
+pytestmark = pytest.mark.once
+
 FOLDER = ROOT / "deploy/kubernetes"
 # The oldest that the files are for, and the newest that the checker knows.
 VERSIONS = ("1.27", kubernetes_validate.latest_version())

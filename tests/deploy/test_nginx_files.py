@@ -11,6 +11,8 @@ from gateway.upstream import ANSWER_SECONDS
 from tests.deploy.shipped_nginx import SHIPPED, ShippedNginx
 from vx11_site.environment import Environment
 
+pytestmark = pytest.mark.once
+
 FILES = sorted(path for path in SHIPPED.rglob("*.conf"))
 SITE = (SHIPPED / "vx11-operator/site.conf").read_text(encoding="utf-8")
 SHARED = (SHIPPED / "vx11-operator/shared.conf").read_text(encoding="utf-8")

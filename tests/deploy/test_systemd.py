@@ -14,6 +14,8 @@ import pytest
 from tests.servers import ROOT
 from vx11_site.environment import VARIABLES, Environment
 
+pytestmark = pytest.mark.once
+
 SHIPPED = ROOT / "deploy/systemd"
 UNITS = sorted(path.name for path in SHIPPED.iterdir() if path.suffix in (".service", ".target", ".timer"))
 # systemd-analyze calls up to 2 OK; nothing at all is 10.

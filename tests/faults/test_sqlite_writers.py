@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.client import API
+from tests.client import API, LOOPBACK
 from tests.servers import PrivateRedis, RunningServer
 from tests.stacks import Stack
 
@@ -64,7 +64,7 @@ async def test_f21_four_processes_that_write_and_an_admin_who_saves_wait_for_eac
         pytest.skip("PostgreSQL has no such lock")
     with PrivateRedis() as redis, Crowd(tmp_path, redis) as crowd:
         started = time.monotonic()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(**LOOPBACK) as http:
             saving = asyncio.to_thread(crowd.a.manage, "shell", "--no-imports", "-c", SAVE_AS_THE_ADMIN_DOES)
             publishing = [publish(http, server, crowd.service_token) for server in crowd.servers]
             _, *answered = await asyncio.gather(saving, *publishing)

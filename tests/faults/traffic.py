@@ -13,7 +13,7 @@ from typing import Self
 
 import httpx
 
-from tests.client import Client, Json
+from tests.client import LOOPBACK, Client, Json
 from tests.faults.publishers import Publisher
 from tests.faults.readers import Reader
 from tests.faults.waiting import until
@@ -65,7 +65,7 @@ class Traffic:
     async def __aenter__(self) -> Self:
         self._start = await asyncio.to_thread(self._anybody().cursor)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        self._http = httpx.AsyncClient(trust_env=False, limits=limits)
+        self._http = httpx.AsyncClient(**LOOPBACK, limits=limits)
         publishers, readers = self._counts
         self.publishers = [self._publisher(number) for number in range(publishers)]
         self.readers = [self._reader(number) for number in range(readers)]

@@ -1,29 +1,17 @@
 """People in front of the admin, and what they find there."""
 
-import importlib
 from collections.abc import Iterable
 
-from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
-from django.db import connection
 from django.test import Client
 from django.utils.crypto import get_random_string
 
 from gateway.models import TokenAudit
 from tests.gateway.samples import create_user
 
-ROLES = importlib.import_module("gateway.migrations.0004_roles")
-
-
-def grant_roles() -> None:
-    """What the migration does. A test that empties all tables takes away what it did when the database was made."""
-    with connection.schema_editor() as editor:
-        ROLES.grant(apps, editor)
-
 
 def staff(*roles: str, permissions: Iterable[str] = (), superuser: bool = False, name: str = "") -> User:
     """Somebody whom the admin lets in; `permissions` by codename, besides those of the roles."""
-    grant_roles()
     user = create_user(name or f"staff-{get_random_string(8)}")
     user.is_staff, user.is_superuser = True, superuser
     user.save()

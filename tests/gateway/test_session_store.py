@@ -6,8 +6,9 @@ from django.contrib.sessions.models import Session
 from gateway import sessions
 from gateway.session_store import SessionStore
 
+pytestmark = pytest.mark.usefixtures("ledger")
 
-@pytest.mark.django_db
+
 def test_a30_the_row_of_a_session_cannot_be_used_as_its_cookie() -> None:
     store = SessionStore()
     store["user"] = 7
@@ -19,7 +20,6 @@ def test_a30_the_row_of_a_session_cannot_be_used_as_its_cookie() -> None:
     assert SessionStore(store.session_key).load() == {"user": 7}
 
 
-@pytest.mark.django_db
 def test_a_session_is_changed_and_deleted_by_its_key() -> None:
     store = SessionStore()
     store["user"] = 7
@@ -34,7 +34,6 @@ def test_a_session_is_changed_and_deleted_by_its_key() -> None:
     assert not Session.objects.exists()
 
 
-@pytest.mark.django_db
 def test_signing_in_gives_a_session_a_new_key_and_the_old_one_opens_nothing() -> None:
     store = SessionStore()
     store["user"] = 7
@@ -46,7 +45,6 @@ def test_signing_in_gives_a_session_a_new_key_and_the_old_one_opens_nothing() ->
     assert SessionStore(store.session_key).load() == {"user": 7}
 
 
-@pytest.mark.django_db
 def test_a_key_that_names_no_session_is_not_taken_over() -> None:
     store = SessionStore("a" * 32)
     assert store.load() == {}
@@ -55,7 +53,6 @@ def test_a_key_that_names_no_session_is_not_taken_over() -> None:
     assert store.session_key != "a" * 32
 
 
-@pytest.mark.django_db
 def test_a_session_past_its_time_opens_nothing() -> None:
     store = SessionStore()
     store["user"] = 7
@@ -64,7 +61,6 @@ def test_a_session_past_its_time_opens_nothing() -> None:
     assert SessionStore(store.session_key).load() == {}
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("leave", ["flush", "cycle_key", "delete"])
 def test_whatever_ends_a_session_ends_what_it_opened(leave: str) -> None:
     store = SessionStore()
@@ -76,7 +72,6 @@ def test_whatever_ends_a_session_ends_what_it_opened(leave: str) -> None:
     assert named in sessions.ended()
 
 
-@pytest.mark.django_db(transaction=True)
 async def test_it_is_the_same_for_asynchronous_code() -> None:
     store = SessionStore()
     await store.aset("user", 7)

@@ -15,8 +15,6 @@ from ledger.faults import LedgerUnavailable
 from ledger.writer import COMMIT_WAIT_SECONDS, Writer, runs_last
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("ledger")
-
 
 def insert_groups(names: list[str]) -> Sequence[str]:
     """A function for the writer: one row for each unit; the name "bad" cannot be written."""
@@ -28,6 +26,12 @@ def insert_groups(names: list[str]) -> Sequence[str]:
 
 def names_written() -> list[str]:
     return sorted(Group.objects.values_list("name", flat=True))
+
+
+@pytest.fixture(autouse=True)
+def no_groups(ledger: None) -> None:
+    """The rows of these tests are groups, and a new installation has some."""
+    Group.objects.all().delete()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import yaml
 from tests.monitoring import shipped
 from tests.monitoring.shipped import FOLDER
 
+pytestmark = pytest.mark.once
+
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 GRID_COLUMNS = 24
 # What the person on call looks at first, before any scrolling.

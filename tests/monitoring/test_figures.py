@@ -13,6 +13,8 @@ from tests.monitoring import shipped
 from tests.repository import tree
 from tests.repository.tree import ROOT
 
+pytestmark = pytest.mark.once
+
 MODULES = ("events.metrics", "gateway.metrics", "ledger.metrics", "operator_api.gauges", "vx11_site.server")
 # What Prometheus adds by itself, and what the shipped lists of targets add.
 LABELS_OF_TARGETS = {"job", "instance", "role"}

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.client import LOOPBACK
 from tests.conftest import OwnStack
 from tests.metrics import figures
 from tests.monitoring.shipped import FOLDER
@@ -51,12 +52,12 @@ class Prometheus:
     def _is_ready(self) -> bool:
         assert self.process.running, self.process.log_tail()
         try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False).is_success
+            return httpx.get(f"{self.url}/-/ready", **LOOPBACK).is_success
         except httpx.TransportError:
             return False
 
     def api(self, path: str, **params: str) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, trust_env=False, timeout=10)
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, **LOOPBACK, timeout=10)
         answer.raise_for_status()
         return answer.json()["data"]
 

@@ -13,6 +13,8 @@ from tests.monitoring.shipped import FOLDER
 from tests.runbook_pages import anchors
 from tests.servers import ROOT
 
+pytestmark = pytest.mark.once
+
 # As they are named and set in the field.
 ALERTS_OF_THE_FIELD = {
     "HighEphemeralTokenRequestRate": "job:vx11_sse_token_issued:rate5m > 100",

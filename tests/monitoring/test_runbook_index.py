@@ -2,10 +2,14 @@
 
 import re
 
+import pytest
+
 from gateway.errors import REASONS
 from tests import runbook_pages
 from tests.runbook_pages import anchors
 from tests.servers import ROOT
+
+pytestmark = pytest.mark.once
 
 # What the client itself has done: these go to whoever wrote it, and the row for all others says so.
 OF_THE_REQUEST = frozenset({400, 404, 405, 406, 409, 413, 415, 422})

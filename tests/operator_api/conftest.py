@@ -1,4 +1,4 @@
-"""Ground of the tests of what operators may do: the modules that a new installation has, and tasks that end."""
+"""Ground of the tests of what operators may do: a new installation, and tasks that end."""
 
 from collections.abc import AsyncIterator
 
@@ -7,16 +7,6 @@ import pytest
 from tests.units import ledger
 
 __all__ = ["ledger"]
-
-
-@pytest.fixture
-def modules(ledger: None) -> None:
-    """A test that empties all tables takes away what the migration put there when the database was made."""
-    # Not above: conftest files are read before Django is set up.
-    from operator_api.models import Module
-    from operator_api.modules import built_in_rows
-
-    Module.objects.bulk_create(built_in_rows(), ignore_conflicts=True)
 
 
 @pytest.fixture

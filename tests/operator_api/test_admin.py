@@ -18,7 +18,7 @@ from operator_api.models import ChatMessage, Module, Window
 from tests.gateway.admin_people import browser_of, staff
 from tests.operator_api.samples import message, opened, stored
 
-pytestmark = pytest.mark.usefixtures("modules")
+pytestmark = pytest.mark.usefixtures("ledger")
 
 ROLES = importlib.import_module("operator_api.migrations.0003_roles")
 LISTS = {

@@ -19,7 +19,7 @@ from tests.operator_api.samples import BOB, message, opened
 from tests.processes import free_port
 from vx11_site.environment import Rate
 
-pytestmark = pytest.mark.usefixtures("modules", "ending")
+pytestmark = pytest.mark.usefixtures("ledger", "ending")
 
 HELLO, LATE, AWAY = ("user", "hello"), ("system", responder.LATE), ("system", responder.AWAY)
 ANSWER, NO_ANSWER = ("assistant", "you said hello"), ("system", responder.NO_ANSWER)

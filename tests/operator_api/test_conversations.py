@@ -18,7 +18,7 @@ from tests.operator_api.assistant import Assistant
 from tests.operator_api.samples import a_key, close_window, message, opened, opening, stored, types_told
 from tests.processes import free_port
 
-pytestmark = pytest.mark.usefixtures("modules", "ending")
+pytestmark = pytest.mark.usefixtures("ledger", "ending")
 
 open_a_window = sync_to_async(lambda: opened(opening("switch", "hermes")))
 

@@ -20,7 +20,7 @@ from tests.operator_api.assistant import Assistant
 from tests.operator_api.samples import opened, opening, types_told
 from tests.processes import free_port
 
-pytestmark = pytest.mark.usefixtures("modules")
+pytestmark = pytest.mark.usefixtures("ledger")
 
 NOW = datetime(2026, 1, 4, 12, tzinfo=UTC)
 ALL_WELL = Surroundings(NOW, store_up=True, cache_up=True, opened=("switch",))

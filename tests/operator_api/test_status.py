@@ -21,7 +21,7 @@ from tests.database_faults import database_away
 from tests.events.samples import append_events
 from tests.processes import free_port
 
-pytestmark = pytest.mark.usefixtures("modules")
+pytestmark = pytest.mark.usefixtures("ledger")
 
 CORE = ["madre", "redis", "tentaculo_link"]
 

@@ -108,12 +108,10 @@ def test_who_has_signed_out_is_401(stack: Stack, forwarder: Client) -> None:
     user = User(stack, "operator")
     with user.session() as session:
         key = session.browser.cookies["vx11_session"]
-        named = stack.a.manage(
-            "shell",
-            "-c",
+        named = stack.a.python(
             "from django.contrib.auth.models import User; from gateway import sessions;"
             f"user = User.objects.get(username={user.name!r});"
-            f"print('found', sessions.principal_id(user.pk), sessions.session_id({key!r}))",
+            f"print('found', sessions.principal_id(user.pk), sessions.session_id({key!r}))"
         )
         found = re.search(r"found (\S+) (\S+)", named)
         assert found, named
@@ -185,11 +183,9 @@ def test_what_it_refuses_to_an_operator_is_on_record_with_his_address(
         headers = in_the_name_of(operator_id, *EVERYTHING)
         refused = forwarder.get(f"/api/chat?principal={other}", headers=headers)
         assert_problem(refused, 403, "insufficient_scope")
-    row = stack.a.manage(
-        "shell",
-        "-c",
+    row = stack.a.python(
         "from gateway.models import TokenAudit;"
         f"print(*TokenAudit.objects.filter(principal_id={operator_id!r}, reason='insufficient_scope')"
-        ".values_list('address', flat=True))",
+        ".values_list('address', flat=True))"
     )
     assert "10.0.0.9" in row

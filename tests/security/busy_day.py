@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from events.routing import STREAM_PATHS
-from tests.client import API
+from tests.client import API, LOOPBACK
 from tests.security.addresses import addresses
 from tests.security.bugs import ticket_of_bug, token_of_bug
 from tests.security.nginx import PrivateNginx
@@ -51,7 +51,7 @@ class Day:
         return answer
 
     def client(self, url: str, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=url, trust_env=False, timeout=20, headers=headers)
+        return httpx.Client(base_url=url, **LOOPBACK, timeout=20, headers=headers)
 
     def ticket(self, client: httpx.Client, **kind: Any) -> str:
         answer = self.ask(client, "POST", SSE_TOKEN, keep=False, json={}, **kind)
@@ -132,7 +132,7 @@ def use_session(day: Day) -> None:
     """An administrator: signs in wrongly and rightly, looks at every page, issues a token."""
     name, password = f"canary-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
     day.email = f"{name}@example.org"
-    day.stack.a.manage("shell", "-c", ADD_ADMINISTRATOR.format(name=name, email=day.email, password=password))
+    day.stack.a.python(ADD_ADMINISTRATOR.format(name=name, email=day.email, password=password))
     day.secrets["password"] = password
     with day.client(day.nginx.url) as client:
         for typed in (f"{password}?", password):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.answers import assert_problem
-from tests.client import API
+from tests.client import API, LOOPBACK
 from tests.security.addresses import addresses
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -18,7 +18,7 @@ KEYS = ("token", "access_token", "X-VX11-Token", "api_key", "authorization")
 @pytest.fixture
 def caller(stack: Stack) -> Iterator[httpx.Client]:
     """Keeps its connection, for it asks at many addresses; its token has every right."""
-    with httpx.Client(base_url=stack.a.url, trust_env=False, headers={"X-VX11-Token": stack.principal_token}) as client:
+    with httpx.Client(base_url=stack.a.url, **LOOPBACK, headers={"X-VX11-Token": stack.principal_token}) as client:
         yield client
 
 

@@ -42,7 +42,7 @@ def plant(day: Day) -> None:
     """A word that is no secret, by every way that leads to one of the places."""
     with day.client(day.nginx.url) as client:
         day.ask(client, "GET", f"{API}/events/{PLANTED}", headers={"X-Correlation-Id": PLANTED})
-    day.stack.a.manage("shell", "-c", PLANT_ROW)
+    day.stack.a.python(PLANT_ROW)
     if day.stack.size == "scaled":
         for command in (
             ("SET", "string", PLANTED),
@@ -95,8 +95,8 @@ def test_l01_the_key_that_signs_sessions_is_where_it_belongs_and_nowhere_else(
 ) -> None:
     lived, found = day
     server = lived.stack.a
-    key = server.environment.get("VX11_SECRET_KEY") or server.manage(
-        "shell", "-v0", "-c", "from django.conf import settings; print(settings.SECRET_KEY)"
+    key = server.environment.get("VX11_SECRET_KEY") or server.python(
+        "from django.conf import settings; print(settings.SECRET_KEY)"
     )
     assert places.traces({"key": key.strip()}, found, but_for=["data/secret_key"]) == {}
 

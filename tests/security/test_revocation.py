@@ -71,7 +71,7 @@ class Reader:
 
 def token_readers(stack: Stack, open_streams: contextlib.ExitStack, changes: Sequence[str]) -> Iterator[Reader]:
     """At each server in turn, so that a change made anywhere has to reach all."""
-    issued = json.loads(stack.a.manage("shell", "-v0", "-c", ISSUE.format(count=len(changes))))
+    issued = json.loads(stack.a.python(ISSUE.format(count=len(changes))))
     stack.credentials.update(issued)
     for index, (change, token) in enumerate(zip(changes, issued, strict=True)):
         stream = open_streams.enter_context(stack.client(token, server=stack.servers[index % 2 - 1]).stream())
@@ -83,7 +83,7 @@ def token_readers(stack: Stack, open_streams: contextlib.ExitStack, changes: Seq
 
 def assert_streams_end(stack: Stack, readers: list[Reader], *, within_seconds: float) -> None:
     """All rights are taken at once; each stream ends in time, and says nothing more."""
-    stack.a.manage("shell", "-c", IMPORTS + "\n".join(reader.code for reader in readers))
+    stack.a.python(IMPORTS + "\n".join(reader.code for reader in readers))
     changed_at = time.monotonic()
     for reader in readers:
         end = reader.stream.named("stream-end", timeout_seconds=within_seconds + SLACK_SECONDS)

@@ -5,7 +5,7 @@ import time
 
 import httpx
 
-from tests.client import Client
+from tests.client import LOOPBACK, Client
 
 EVENT = {"event_type": "test.crowd", "summary": "one of many", "payload": {"node": "node-07", "filling": "x" * 60}}
 
@@ -22,7 +22,7 @@ class Publisher(threading.Thread):
 
     def run(self) -> None:
         headers = {"X-VX11-Token": self._client.token or ""}
-        with httpx.Client(base_url=self._client.url, trust_env=False, timeout=5, headers=headers) as http:
+        with httpx.Client(base_url=self._client.url, **LOOPBACK, timeout=5, headers=headers) as http:
             due = time.monotonic()
             while not self._enough.wait(max(0.0, due - time.monotonic())):
                 due += self._pause_seconds

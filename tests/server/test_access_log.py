@@ -11,6 +11,8 @@ from tests.server.watching import wait_for_line
 from tests.server.wire import STREAM, Wire, WireStream, request
 from tests.stacks import Stack
 
+pytestmark = pytest.mark.once
+
 CLOSED = re.compile(
     r"stream closed stream=(?P<stream>[0-9a-f-]{36}) principal=(?P<principal>p-[0-9a-f]+) seconds=(?P<seconds>[\d.]+)"
     r" events=(?P<events>\d+) bytes=(?P<bytes>\d+) reason=(?P<reason>\w+)"

@@ -13,6 +13,8 @@ from tests.server.wire import Answer, Wire, chunked, request
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 EVENTS = f"{API}/events"
 SSE_TOKEN = f"{API}/events/sse-token"
 PIECE_BYTES = 64 * 1024

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.cases.recording import Recovery
+from tests.client import LOOPBACK
 from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.server.crowd import Crowd, Reader
@@ -115,7 +116,7 @@ def test_r15_hundreds_of_requests_at_once_each_get_their_own_answer(stack: Stack
         return mark, answer.headers["x-correlation-id"]
 
     async def ask_all() -> list[tuple[str, str]]:
-        async with httpx.AsyncClient(base_url=stack.a.url, trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=stack.a.url, **LOOPBACK, timeout=30) as client:
             return await asyncio.gather(*(ask(client, number) for number in range(200)))
 
     assert all(mark == given for mark, given in asyncio.run(ask_all()))

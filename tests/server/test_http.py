@@ -10,6 +10,8 @@ from tests.server.watching import MEBIBYTE, resident_bytes, wait_for_metric
 from tests.server.wire import STREAM, Wire, WireStream, request
 from tests.stacks import Stack
 
+pytestmark = pytest.mark.once
+
 EVENTS = f"{API}/events"
 
 

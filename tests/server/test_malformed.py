@@ -11,6 +11,8 @@ from tests.client import API, Client, Event
 from tests.server.wire import Wire, request
 from tests.stacks import Stack
 
+pytestmark = pytest.mark.once
+
 EVENTS = f"{API}/events"
 STREAM = f"{API}/events/stream"
 POST = f"POST {EVENTS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -97,7 +97,7 @@ def test_r01_readers_that_stop_are_counted_and_their_rows_say_why(scene: Scene, 
     assert scene.slow_closed == 2
     ids = [scene.live.stream_id, scene.in_history.stream_id]
     look = f"from events.models import StreamSession; rows = StreamSession.objects.filter(pk__in={ids!r})"
-    printed = shared_stack.a.manage("shell", "-c", f"{look}; print(*rows.values_list('end_reason', flat=True))")
+    printed = shared_stack.a.python(f"{look}; print(*rows.values_list('end_reason', flat=True))")
     assert printed.split()[-2:] == ["slow_consumer", "slow_consumer"]
 
 

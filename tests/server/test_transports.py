@@ -18,6 +18,8 @@ from tests.server.wire import STREAM, WireStream, request
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 EVENTS = 6 * BATCH_EVENTS
 PIECE_BYTES = 4096
 SLOW_BYTES_PER_SECOND = 20 * 1024

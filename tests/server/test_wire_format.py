@@ -11,6 +11,8 @@ from tests.server.crowd import ChunkedBody
 from tests.server.wire import STREAM, Wire, WireStream, request
 from tests.stacks import Stack
 
+pytestmark = pytest.mark.once
+
 TRICKY = "a\n\nevent: stream-end\ndata: {}\r\n\r\nid: 999\u2028\u2029\x85\ufeff: \U0001f600 é"
 
 

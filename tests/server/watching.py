@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import httpx
 
 from benchmarks import usage
-from tests.client import Client
+from tests.client import LOOPBACK, Client
 from tests.metrics import metric
 from tests.servers import ROOT, START_TIMEOUT_SECONDS, RunningServer
 from tests.waiting import wait_until
@@ -55,6 +55,6 @@ def serve_with_files(server: RunningServer, files: int) -> None:
 def is_healthy(server: RunningServer) -> bool:
     assert server.running, f"the server ended:\n{server.process.log_tail()}"
     try:
-        return httpx.get(f"{server.url}/health", timeout=2, trust_env=False).status_code == 200
+        return httpx.get(f"{server.url}/health", timeout=2, **LOOPBACK).status_code == 200
     except httpx.TransportError:
         return False

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.browser.console_page import Account, add_account, change_account
-from tests.client import Client
+from tests.accounts import Account, add_account, change_account
+from tests.client import LOOPBACK, Client
 from tests.servers import RunningServer
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -22,7 +22,7 @@ CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 @pytest.fixture(scope="module")
 def administrator(shared_stack: Stack) -> Account:
     account = add_account(shared_stack, group="administrator")
-    change_account(shared_stack, account, "user.is_staff = True; user.save()")
+    change_account(account, "user.is_staff = True; user.save()")
     return account
 
 
@@ -47,7 +47,7 @@ class Admin:
 
 @contextmanager
 def browser(server: RunningServer) -> Iterator[Admin]:
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=server.url, **LOOPBACK, timeout=20) as client:
         yield Admin(client)
 
 
@@ -66,7 +66,7 @@ def audit_rows(stack: Stack, **wanted: str) -> list[dict[str, str]]:
         f"rows = TokenAudit.objects.filter(**{wanted!r}).order_by('at').values(*{fields.split()!r})",
         "print(json.dumps(list(rows)))",
     ]
-    rows: list[dict[str, str]] = json.loads(stack.a.manage("shell", "-v0", "-c", "\n".join(lines)))
+    rows: list[dict[str, str]] = json.loads(stack.a.python("\n".join(lines)))
     return rows
 
 
@@ -197,7 +197,7 @@ def test_roles_are_granted_on_a_new_database(stack: Stack) -> None:
         "from django.contrib.auth.models import Group",
         "print(json.dumps({g.name: sorted(p.codename for p in g.permissions.all()) for g in Group.objects.all()}))",
     ]
-    roles = json.loads(stack.a.manage("shell", "-v0", "-c", "\n".join(lines)))
+    roles = json.loads(stack.a.python("\n".join(lines)))
     assert roles["viewer"] == []
     assert "disconnect_stream" in roles["administrator"]
     assert "disconnect_stream" not in roles["auditor"]

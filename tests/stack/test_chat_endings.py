@@ -60,7 +60,7 @@ def test_after_a_crash_a_message_is_told_once_that_no_answer_came(own_stack: Own
         with window(client):
             question = ask(client)
             stack.a.kill()
-            stack.a.manage("shell", "-c", LET_WAIT)
+            stack.a.python(LET_WAIT)
             stack.a.start()
             wait_until(lambda: len(roles(client)) == 3, "somebody says that no answer came")
             assert roles(client) == ["user", "system", "system"]

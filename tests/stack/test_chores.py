@@ -34,7 +34,7 @@ old = timezone.now() - timedelta(days=100)
 
 def in_server(server: RunningServer, code: str) -> Any:
     """Runs Python with the server's settings; gives what it printed as JSON, if it did."""
-    printed = server.manage("shell", "--no-imports", "-c", PRELUDE + code)
+    printed = server.python(PRELUDE + code)
     return json.loads(printed) if printed.strip() else None
 
 

@@ -17,6 +17,8 @@ from tests.servers import ROOT
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 PAGE = (ROOT / "docs" / "feeding.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 JOURNAL = ROOT / "tests" / "data" / "journal.ndjson"

@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from tests.answers import assert_problem
-from tests.client import Client, raw_request
+from tests.client import LOOPBACK, Client, raw_request
 from tests.conftest import POSTGRES
 from tests.servers import ROOT
 from tests.stacks import Size, Stack
+
+pytestmark = pytest.mark.once
 
 UI = "/operator/ui/"
 FRONT_END = ROOT / "tests/browser/front_end"
@@ -147,5 +149,5 @@ def test_a_server_does_not_start_with_a_folder_that_shows_its_data(stack: Stack)
 
 
 def test_the_rest_of_the_site_keeps_its_policy(with_ui: Stack) -> None:
-    answer = httpx.get(f"{with_ui.a.url}/operator/login", trust_env=False)
+    answer = httpx.get(f"{with_ui.a.url}/operator/login", **LOOPBACK)
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.browser.console_page import add_account, change_account
+from tests.accounts import add_account, change_account
+from tests.client import LOOPBACK
 from tests.stack.test_admin import Admin
 from tests.stacks import Stack
+
+pytestmark = pytest.mark.once
 
 SPANISH = {"Accept-Language": "es-ES,es;q=0.9", "Cookie": "vx11_language=es"}
 # Words of Django's own pages.
@@ -19,14 +22,14 @@ LINK = re.compile(r'href="(/admin/[^"#?]*)"')
 
 @pytest.fixture
 def visitor(stack: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.a.url, headers=SPANISH, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=stack.a.url, headers=SPANISH, **LOOPBACK, timeout=20) as client:
         yield client
 
 
 @pytest.fixture
 def admin(stack: Stack, visitor: httpx.Client) -> Admin:
     account = add_account(stack, group="administrator")
-    change_account(stack, account, "user.is_staff = user.is_superuser = True; user.save()")
+    change_account(account, "user.is_staff = user.is_superuser = True; user.save()")
     # From here on the jar sends both cookies.
     del visitor.headers["Cookie"]
     visitor.cookies.set("vx11_language", "es", domain="127.0.0.1")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.answers import assert_problem
-from tests.client import API, Client, Event
+from tests.client import API, LOOPBACK, Client, Event
 from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.stack.test_sessions import User
@@ -153,7 +153,7 @@ def test_w09_signing_in_is_slowed_down_for_whoever_guesses(own_stack: OwnStack) 
 
 
 def sign_in(user: User, path: str = "/operator/login") -> httpx.Response:
-    with httpx.Client(base_url=user.stack.a.url, trust_env=False, timeout=10) as browser:
+    with httpx.Client(base_url=user.stack.a.url, **LOOPBACK, timeout=10) as browser:
         browser.get(path)
         cookie = browser.cookies["vx11_csrf"]
         fields = {"username": user.name, "password": user.password, "csrfmiddlewaretoken": cookie, "next": ""}

@@ -101,7 +101,7 @@ def put_address(stack: Stack, name: str, url: str) -> None:
     """What the admin does; from then on the module is due."""
     values = f"probe_url={url!r}, probe_due_at='2020-01-01T00:00:00Z'"
     code = f"from operator_api.models import Module; Module.objects.filter(name={name!r}).update({values})"
-    stack.a.manage("shell", "-c", code)
+    stack.a.python(code)
 
 
 def test_status_modules_and_window_may_be_public(own_stack: OwnStack) -> None:

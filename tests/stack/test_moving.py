@@ -58,7 +58,7 @@ for name in ("events.Event", "events.StreamSession", "gateway.AccessToken", "gat
     for row in apps.get_model(name).objects.order_by("pk").values_list():
         print(name, row)
 """
-    return server.manage("shell", "--no-imports", "-c", code)
+    return server.python(code)
 
 
 def test_everything_moves_and_cursors_tokens_and_keys_stay_good(

@@ -145,6 +145,7 @@ def take_smaller_pages(document: Json) -> None:
     next(each for each in parameters if each["name"] == "limit")["schema"]["maximum"] -= 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("lie", "caller", "operation", "complaint"),
     [

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.client import API, Event
+from tests.client import API, LOOPBACK, Event
 from tests.conftest import OwnStack
 from tests.processes import OwnProcess, accepts_connections, free_port
 from tests.servers import ROOT, PrivatePostgres
@@ -163,7 +163,7 @@ async def test_a_server_holds_no_more_connections_than_is_documented(own_stack: 
         async with turns:
             return (await http.request(method, server.url + path, headers=headers, json=body, timeout=30)).status_code
 
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOOPBACK) as http:
         asking = asyncio.gather(*[ask(http, number) for number in range(REQUESTS)])
         while not asking.done():
             held = await asyncio.to_thread(stack.postgres.ask, HELD, name)

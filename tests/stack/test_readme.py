@@ -19,6 +19,8 @@ from tests.servers import ROOT
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 

@@ -27,7 +27,7 @@ def rows_of(stack: Stack, correlation_id: str) -> list[list[str]]:
     """Action, reason and principal of what is on record under this id, as soon as there is something."""
 
     def rows() -> list[list[str]]:
-        found: list[list[str]] = json.loads(stack.a.manage("shell", "-v0", "-c", ROWS.format(correlation_id)))
+        found: list[list[str]] = json.loads(stack.a.python(ROWS.format(correlation_id)))
         return found
 
     return wait_until(rows, "the refusal is on record", pause_seconds=0.1)
@@ -120,4 +120,4 @@ def test_what_was_counted_is_written_when_the_server_stops(own_stack: OwnStack, 
     assert stack.a.stop() == 0
     rows = "TokenAudit.objects.filter(action='refused')"
     total = f"from gateway.models import TokenAudit; print(sum(row.count for row in {rows}))"
-    assert stack.a.manage("shell", "-v0", "-c", total).strip() == "50"
+    assert stack.a.python(total).strip() == "50"

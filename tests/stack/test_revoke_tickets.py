@@ -33,7 +33,7 @@ from gateway.models import TokenAudit
 rows = TokenAudit.objects.filter(action={action!r}).order_by("at")
 print(json.dumps(list(rows.values("ticket_id", "principal_id", "actor", "reason"))))
 """
-    rows: list[dict[str, str]] = json.loads(stack.a.manage("shell", "--no-imports", "-c", code))
+    rows: list[dict[str, str]] = json.loads(stack.a.python(code))
     return rows
 
 

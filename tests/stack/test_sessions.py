@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.answers import assert_problem
-from tests.client import API, Client, Json
+from tests.client import API, LOOPBACK, Client, Json
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
@@ -35,11 +35,11 @@ class User:
         self._shell(f"user = User.objects.get(username={self.name!r}); {code}")
 
     def _shell(self, code: str) -> None:
-        self.stack.a.manage("shell", "-c", f"from django.contrib.auth.models import Group, User; {code}")
+        self.stack.a.python(f"from django.contrib.auth.models import Group, User; {code}")
 
     @contextmanager
     def session(self) -> Iterator["Session"]:
-        with httpx.Client(base_url=self.stack.a.url, trust_env=False, timeout=10) as browser:
+        with httpx.Client(base_url=self.stack.a.url, **LOOPBACK, timeout=10) as browser:
             form = browser.get("/operator/login")
             token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
             assert token, form.text

@@ -84,6 +84,6 @@ def test_a18_an_administrator_ends_a_stream_in_whichever_process(stack: Stack) -
         stream_id = ended.connected().data["stream_id"]
         other = held.enter_context(stack.client(stack.principal_token, server=stack.b).stream())
         other.connected()
-        stack.a.manage("shell", "-c", f"from gateway.models import EndedStream; EndedStream.end([{stream_id!r}])")
+        stack.a.python(f"from gateway.models import EndedStream; EndedStream.end([{stream_id!r}])")
         assert ended.named("stream-end", timeout_seconds=2).data["reason"] == "disconnected_by_admin"
         assert other.named("heartbeat")

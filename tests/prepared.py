@@ -1,0 +1,66 @@
+"""Databases that are migrated once for each test run, and copied from then on.
+
+All processes of a run share a folder: the first that needs a kind of database makes it there, the others wait for it.
+"""
+
+import atexit
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+# A database of the prepared cluster, and so of each copy of it. New ones are made from it.
+DATABASE = "prepared"
+SQLITE_NAME = "operator.sqlite3"
+FOLDER_VARIABLE = "TESTS_RUN_FOLDER"
+# Room for the databases of all tests at once. Containers often have 64 MiB there.
+MEMORY_NEEDED_BYTES = 4 * 1024**3
+
+
+def folder_for_temporary_files() -> Path:
+    """In memory where there is room: a commit is as durable as the machine, and no test pulls the machine's plug."""
+    memory = Path("/dev/shm")  # noqa: S108 - only folders of our own are made in it
+    if memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_NEEDED_BYTES:
+        return memory
+    return Path(tempfile.gettempdir())
+
+
+def run_folder() -> Path:
+    """Of this test run: workers find it by their environment. Whoever made it removes it."""
+    if FOLDER_VARIABLE not in os.environ:
+        made = tempfile.mkdtemp(prefix="vx11-tests-", dir=folder_for_temporary_files())
+        # PostgreSQL runs as a user of its own.
+        os.chmod(made, 0o755)  # noqa: S103
+        os.environ[FOLDER_VARIABLE] = made
+        owner = os.getpid()
+        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(made, ignore_errors=True))
+    return Path(os.environ[FOLDER_VARIABLE])
+
+
+def sqlite_file(migrate: Callable[[Path], None]) -> Path:
+    """A migrated SQLite file, to be copied. `migrate` makes it in the folder that it is given, if nobody has yet."""
+    return _once("sqlite", migrate) / SQLITE_NAME
+
+
+def cluster(make: Callable[[Path], None]) -> Path:
+    """The data of a PostgreSQL that is not running, with a migrated database in it, to be copied."""
+    return _once("postgres", make)
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """With owners, links and all."""
+    subprocess.run(["cp", "--archive", str(source), str(target)], check=True)
+
+
+def _once(name: str, make: Callable[[Path], None]) -> Path:
+    folder, begun = run_folder() / name, run_folder() / f"{name}.unfinished"
+    with (run_folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(begun, ignore_errors=True)
+            make(begun)
+            begun.rename(folder)
+    return folder
