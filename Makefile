@@ -199,8 +199,8 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 
 .PHONY: test-machine
 test-machine: $(VENV)/.development
-	@.ci/system-packages redis-server postgresql prometheus chromium-headless-shell nginx systemd openssl curl fonts-dejavu-core iproute2 \
-		pgbouncer faketime
+	@.ci/system-packages redis-server postgresql prometheus chromium-headless-shell nginx systemd openssl curl \
+		fonts-dejavu-core iproute2 pgbouncer faketime
 
 # --- Requirements ---
 

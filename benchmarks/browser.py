@@ -25,8 +25,9 @@ from benchmarks.server import running
 from benchmarks.size import Size
 from benchmarks.usage import Window
 from benchmarks.wire import UnexpectedAnswer
+from tests.accounts import Account
 from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DESKTOP
-from tests.browser.console_page import Account, ConsolePage
+from tests.browser.console_page import ConsolePage
 from tests.servers import RunningServer
 
 EVENTS_PER_SECOND = 200
@@ -113,7 +114,7 @@ def _console(server: RunningServer) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page(viewport=DESKTOP, locale="en-GB", timezone_id="UTC")
         console = ConsolePage(page, server.url)
-        console.open(account)
+        console.open_by_form(account)
         yield page
         browser.close()
         if console.problems:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -77,6 +78,12 @@ def _only_directs(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", default=None)) and not hasattr(config, "workerinput")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a run costs besides its tests; a process that only directs knows of all its workers."""
+    started = ", ".join(f"{name} {count}" for name, count in prepared.starts().most_common())
+    terminalreporter.write_line(f"Programs started: {started or 'none'}")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[MACHINE].close()
     FORK_SERVER.close()
@@ -125,6 +132,16 @@ def transactional_db(unit_database: "UnitDatabase", django_db_blocker: DjangoDbB
     with django_db_blocker.unblock():
         yield
         unit_database.restore()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A row that a test without a database hands to the writer is written, and fails, while another test runs."""
+    yield
+    if "transactional_db" not in request.fixturenames and (module := sys.modules.get("ledger.writer")):
+        begun = module.writer._thread is not None
+        module.writer.close()
+        assert not begun, "this test writes: it needs the fixture `ledger`"
 
 
 @pytest.fixture(scope="session")

@@ -171,6 +171,8 @@ def _next_program(channel: socket.socket) -> dict[str, Any]:
 
 def _become(program: dict[str, Any]) -> None:
     os.setsid()
+    # A test run in the background of a shell ignores Ctrl-C, and what it starts would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for target, file in enumerate(program["files"]):
         os.dup2(file, target)
         os.close(file)

@@ -9,11 +9,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # A database of the prepared cluster, and so of each copy of it. New ones are made from it.
 DATABASE = "prepared"
+STARTS_NAME = "starts"
 SQLITE_NAME = "operator.sqlite3"
 FOLDER_VARIABLE = "TESTS_RUN_FOLDER"
 # Room for the databases of all tests at once. Containers often have 64 MiB there.
@@ -36,8 +38,28 @@ def run_folder() -> Path:
         os.chmod(made, 0o755)  # noqa: S103
         os.environ[FOLDER_VARIABLE] = made
         owner = os.getpid()
-        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(made, ignore_errors=True))
+        atexit.register(_remove, made, owner=owner)
     return Path(os.environ[FOLDER_VARIABLE])
+
+
+def note_start(command: Sequence[str | Path]) -> None:
+    """For the count at the end of the run: which of our commands was started."""
+    words = list(map(str, command))
+    name = words[2] if words[1:2] == ["manage.py"] else Path(words[0]).name
+    with (run_folder() / STARTS_NAME).open("a", encoding="utf-8") as file:
+        file.write(f"{name}\n")
+
+
+def starts() -> Counter[str]:
+    """How often what was started by all processes of this run."""
+    path = run_folder() / STARTS_NAME
+    return Counter(path.read_text(encoding="utf-8").split()) if path.exists() else Counter()
+
+
+def _remove(folder: str, *, owner: int) -> None:
+    # A fork of the owner ends too.
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sqlite_file(migrate: Callable[[Path], None]) -> Path:

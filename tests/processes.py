@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
+from tests import prepared
 from tests.fork_server import ForkedProcess, ForkServer
 
 # One for each process that runs tests; it begins with the first program.
@@ -69,6 +70,7 @@ def start_program(
     command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], files: Sequence[HasDescriptor]
 ) -> "ForkedProcess | subprocess.Popen[bytes]":
     """A child in a session of its own; `files` are its input, its output and its error output."""
+    prepared.note_start(command)
     descriptors = [file.fileno() for file in files]
     if FORK_SERVER.can_start(command, environment):
         return FORK_SERVER.start(command, folder=folder, environment=environment, files=descriptors)

@@ -48,10 +48,6 @@ class TlsPostgres(PrivatePostgres):
             cursor = connection.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def create_database(self, name: str) -> str:
-        self.ask(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return self.url(name)
-
     def show_certificate(self, name: str) -> None:
         """From the next connection on; `name` is that of a pair of files."""
         for suffix in ("crt", "key"):

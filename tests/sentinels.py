@@ -63,7 +63,9 @@ class SentinelGroup(Started):
             configuration = self.folder / f"{port}.conf"
             configuration.write_text(self._configuration(port))
             environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-            process.start(["redis-sentinel", configuration], folder=self.folder, environment=environment)
+            # The program is the same; Debian has its other name in a package of its own.
+            command = ["redis-server", str(configuration), "--sentinel"]
+            process.start(command, folder=self.folder, environment=environment)
         for port in self.ports:
             wait_until(lambda port=port: accepts_connections(port), "a sentinel accepts connections")  # type: ignore[misc]
         wait_until(self._is_complete, "the sentinels know each other and the replica")

@@ -114,8 +114,7 @@ class PrivatePostgres(PrivateServer):
 
     def start(self) -> None:
         if not self._data.exists():
-            self._give_away(self.folder)
-            prepared.copy_folder(prepared.cluster(_prepare_cluster), self._data)
+            self._create_cluster()
         settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -133,8 +132,7 @@ class PrivatePostgres(PrivateServer):
     def create_database(self, name: str, *, migrated: bool = False) -> str:
         """Makes a database, empty but for its tables if it is to be `migrated`, and gives its URL."""
         template = sql.Identifier(prepared.DATABASE if migrated else "template1")
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
+        self.ask(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
         return self.url(name)
 
     def dump(self, url: str) -> bytes:
@@ -150,7 +148,7 @@ class PrivatePostgres(PrivateServer):
         """Ends it as `pg_ctl stop -m immediate` does: connections break, nothing is put in order."""
         self.process.end(signal.SIGQUIT)
 
-    def ask(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+    def ask(self, query: LiteralString | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement, asked by an administrator."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             cursor = connection.execute(query, values)
@@ -180,15 +178,18 @@ class PrivatePostgres(PrivateServer):
     def _data(self) -> Path:
         return self.folder / "data"
 
-    def _give_away(self, folder: Path) -> None:
+    def _give_away_folder(self) -> None:
         """To the user who runs PostgreSQL."""
         if self._user:
             account = pwd.getpwnam(self._user)
-            os.chown(folder, account.pw_uid, account.pw_gid)
+            os.chown(self.folder, account.pw_uid, account.pw_gid)
 
-    def create_cluster(self) -> None:
-        """Makes one from nothing, where others are copied."""
-        self._give_away(self.folder)
+    def _create_cluster(self) -> None:
+        self._give_away_folder()
+        prepared.copy_folder(prepared.cluster(_prepare_cluster), self._data)
+
+    def create_cluster_from_nothing(self) -> None:
+        self._give_away_folder()
         options = ("--auth=trust", "--username=vx11", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
         self._run("initdb", *options, "-D", str(self._data))
 
@@ -234,8 +235,8 @@ class PrivatePostgres(PrivateServer):
 
 def _prepare_cluster(folder: Path) -> None:
     """Makes the cluster in that folder of which others are copies."""
-    postgres = PrivatePostgres()
-    postgres.create_cluster()
+    postgres = PrivatePostgres(place=folder.parent)
+    postgres.create_cluster_from_nothing()
     with postgres:
         url = postgres.create_database(prepared.DATABASE)
         RunningServer(postgres.folder / "server", {"VX11_DATABASE_URL": url}).manage("migrate", "--no-input")

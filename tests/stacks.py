@@ -158,15 +158,18 @@ class Stack(Started):
         words += ["--expires-in", expires_in] if expires_in else []
         issued = json.loads(self.a.python(CALL_COMMAND.format(words)))
         self.credentials.add(issued["token"])
-        for server in self.servers:
-            self._wait_until_known(issued["token"], server)
+        self.wait_until_known(issued["token"])
         return issued["token"], issued["public_id"]
 
     def revoke_token(self, public_id: str) -> None:
         self.a.python(CALL_COMMAND.format(["revoke_token", public_id]))
 
-    def _wait_until_known(self, token: str, server: RunningServer) -> None:
-        """What a command changes in the database, a server in another process sees within a second."""
+    def wait_until_known(self, token: str) -> None:
+        """What is changed in the database, each server sees within a second."""
+        for server in self.servers:
+            self._wait_until_known_to(server, token)
+
+    def _wait_until_known_to(self, server: RunningServer, token: str) -> None:
         client = self.client(token, server=server)
 
         def is_known() -> bool:

@@ -3,6 +3,8 @@
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+# The rules that look at colours: what else there is, is the same in the dark.
+RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
 # Rows of a list that is drawn at the next picture, and the words that are written then.
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -11,11 +13,19 @@ DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 def broken_rules(page: Page, *, within: str | None = None) -> list[str]:
     """One line for each element that breaks a rule: the rule, what it asks for, the element. Empty is what is wanted.
 
-    `within` is a selector: only what is inside counts, such as our part of a page that others have made.
+    The page is looked at in light colours and in dark ones. `within` is a selector: only what is inside counts, such as
+    our part of a page that others have made.
     """
+    broken = _broken(page, within, {"type": "tag", "values": list(RULES)})
+    page.emulate_media(color_scheme="dark")
+    broken += [f"dark: {line}" for line in _broken(page, within, {"type": "rule", "values": list(RULES_OF_COLOUR)})]
+    page.emulate_media(color_scheme="light")
+    return broken
+
+
+def _broken(page: Page, within: str | None, rules: dict[str, object]) -> list[str]:
     page.evaluate(DRAWN)
-    options = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": list(RULES)}}
-    results = Axe().run(page, context=within, options=options)
+    results = Axe().run(page, context=within, options={"resultTypes": ["violations"], "runOnly": rules})
     return [
         f"{rule['id']} ({rule['help']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
         for rule in results.response["violations"]

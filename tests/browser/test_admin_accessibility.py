@@ -19,8 +19,7 @@ pytestmark = pytest.mark.usefixtures("history")
 OURS = "#content"
 PHONE = ViewportSize(width=375, height=667)
 LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
+    "desktop": {},
     "375px": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
 }
 STREAM_OF = """

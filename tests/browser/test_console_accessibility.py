@@ -17,10 +17,9 @@ from tests.stack.operators import open_window
 from tests.stacks import Stack
 
 PHONE = ViewportSize(width=375, height=667)
-# Options of a browser, and the language that is chosen on the page.
+# Options of a browser, and the language that is chosen on the page. Each is looked at in both colour schemes.
 LOOKS: dict[str, tuple[dict[str, Any], str]] = {
-    "light": ({"color_scheme": "light"}, "en"),
-    "dark": ({"color_scheme": "dark"}, "en"),
+    "desktop": ({}, "en"),
     "375px": ({"viewport": PHONE, "is_mobile": True, "has_touch": True}, "en"),
     "Spanish": ({}, "es"),
 }
@@ -76,9 +75,8 @@ def dialog(console: ConsolePage, name: str) -> Locator:
     return opened
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_sign_in_page_and_its_error(new_page: Callable[..., Page], stack: Stack, scheme: str) -> None:
-    console = ConsolePage(new_page(color_scheme=scheme), stack.a.url)
+def test_the_sign_in_page_and_its_error(page: Page, stack: Stack) -> None:
+    console = ConsolePage(page, stack.a.url)
     console.page.goto(f"{stack.a.url}/operator/")
     expect(console.page.get_by_label("User name")).to_be_visible()
     assert broken_rules(console.page) == []
@@ -159,13 +157,12 @@ def test_a_refusal_in_a_dialog(console: ConsolePage, principal: Client) -> None:
     assert broken_rules(console.page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_is_said_when_modules_are_down_the_server_stops_and_the_session_ends(
-    new_page: Callable[..., Page], own_stack: OwnStack, scheme: str
+    page: Page, own_stack: OwnStack
 ) -> None:
     stack = own_stack()
     stack.a.python(LAME_MODULE)
-    console = ConsolePage(new_page(color_scheme=scheme), stack.a.url)
+    console = ConsolePage(page, stack.a.url)
     console.open(add_account(stack, group="viewer"))
     expect(console.page.locator("[data-banner=degraded]")).to_be_visible()
     assert broken_rules(console.page) == []

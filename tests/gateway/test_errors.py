@@ -129,7 +129,7 @@ async def test_a_bug_says_its_correlation_id_and_nothing_else(caplog: pytest.Log
     ],
 )
 async def test_the_edge_refuses_before_any_view_is_asked(
-    path: str, headers: dict[str, str], expected: tuple[int, str]
+    ledger: None, path: str, headers: dict[str, str], expected: tuple[int, str]
 ) -> None:
     async def never(request: HttpRequest) -> HttpResponse:
         raise AssertionError("the view was asked")

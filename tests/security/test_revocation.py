@@ -73,6 +73,8 @@ def token_readers(stack: Stack, open_streams: contextlib.ExitStack, changes: Seq
     """At each server in turn, so that a change made anywhere has to reach all."""
     issued = json.loads(stack.a.python(ISSUE.format(count=len(changes))))
     stack.credentials.update(issued)
+    for token in issued:
+        stack.wait_until_known(token)
     for index, (change, token) in enumerate(zip(changes, issued, strict=True)):
         stream = open_streams.enter_context(stack.client(token, server=stack.servers[index % 2 - 1]).stream())
         stream.connected()

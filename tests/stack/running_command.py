@@ -2,19 +2,17 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.processes import start_program
 from tests.servers import ROOT
 from tests.waiting import wait_until
 
 END_TIMEOUT_SECONDS = 20
-# A test run in the background of a shell ignores Ctrl-C, and what it starts would too.
-DEAF_NO_MORE = ("env", "--default-signal=INT")
 
 
 class RunningCommand:
@@ -26,14 +24,13 @@ class RunningCommand:
     def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str, yields: bool = False) -> None:
         self._out, self._err = (folder / f"{arguments[0]}.{name}" for name in ("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self._child = subprocess.Popen(
-                [*DEAF_NO_MORE, *(["nice", "-n", "19"] if yields else []), sys.executable, "manage.py", *arguments],
-                cwd=ROOT,
-                env=dict(environment),
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=err,
-            )
+            reading, writing = os.pipe()
+            with open(reading, "rb") as stdin:
+                command = [sys.executable, "manage.py", *arguments]
+                self._child = start_program(command, folder=ROOT, environment=environment, files=(stdin, out, err))
+            self._stdin = open(writing, "wb", buffering=0)  # noqa: SIM115 - closed at the end, or by the test
+        if yields:
+            os.setpriority(os.PRIO_PROCESS, self._child.pid, 19)
 
     @property
     def out(self) -> str:
@@ -44,13 +41,10 @@ class RunningCommand:
         return self._err.read_text(encoding="utf-8")
 
     def write(self, data: bytes) -> None:
-        assert self._child.stdin is not None
-        self._child.stdin.write(data)
-        self._child.stdin.flush()
+        self._stdin.write(data)
 
     def close_input(self) -> None:
-        assert self._child.stdin is not None
-        self._child.stdin.close()
+        self._stdin.close()
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self._child.send_signal(number)
@@ -77,5 +71,4 @@ class RunningCommand:
         if self._child.poll() is None:
             os.kill(self._child.pid, signal.SIGKILL)
             self._child.wait(END_TIMEOUT_SECONDS)
-        if self._child.stdin is not None and not self._child.stdin.closed:
-            self._child.stdin.close()
+        self._stdin.close()

@@ -96,7 +96,7 @@ def ask(stack: Stack, tmp_path: Path) -> Ask:
         ("principal", "examples,coverage,fuzzing,stateful"),
         ("service", "examples,coverage,fuzzing,stateful"),
         # Nothing that is refused leads on to anything.
-        ("nobody", "examples,coverage,fuzzing"),
+        pytest.param("nobody", "examples,coverage,fuzzing", marks=pytest.mark.once),
     ],
 )
 def test_what_the_document_says_holds_whoever_asks(caller: Caller, phases: str, document: Json, ask: Ask) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import next_release
+from tests.processes import run_program
 from tests.servers import RunningServer
 from tests.stacks import Stack
 
@@ -30,15 +31,7 @@ def server(stack: Stack, tmp_path: Path) -> RunningServer:
 def start(server: RunningServer, command: list[str]) -> subprocess.CompletedProcess[str]:
     """Which is expected to end at once."""
     words = [sys.executable, *command, str(server.port)]
-    return subprocess.run(
-        words,
-        check=False,
-        cwd=server.checkout,
-        env=server.environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    return run_program(words, folder=server.checkout, environment=server.environment, stdin="", timeout_seconds=30)
 
 
 @each_command

@@ -16,23 +16,22 @@ import pytest
 from tests.certificates import make_self_signed
 from tests.conftest import OwnStack
 from tests.http_stand_in import HttpStandIn
-from tests.processes import free_port
+from tests.processes import free_port, run_program
+from tests.servers import ROOT
 from tests.stacks import Stack
 
 TRIALS = ["health", "ready", "refusals", "ticket", "stream", "main token", "polling", "publishing", "operating"]
 
 
 def smoke(url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return run_smoke([url, *words], variables, stdout=subprocess.PIPE)
+    command, environment = command_of_smoke([url, *words], variables)
+    return run_program(command, folder=ROOT, environment=environment, stdin="", timeout_seconds=120)
 
 
-def run_smoke(words: list[str], variables: Mapping[str, str], *, stdout: int) -> subprocess.CompletedProcess[str]:
+def command_of_smoke(words: list[str], variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """With its environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VX11_")}
-    environment |= variables
-    command = [sys.executable, "manage.py", "smoke", "--url", *words]
-    return subprocess.run(
-        command, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False
-    )
+    return [sys.executable, "manage.py", "smoke", "--url", *words], environment | dict(variables)
 
 
 def tokens(stack: Stack, folder: Path) -> dict[str, str]:
@@ -61,7 +60,10 @@ def test_everything_works_on_a_running_server(stack: Stack, tmp_path: Path) -> N
 def test_it_ends_without_a_word_when_nobody_reads_on(stack: Stack, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = run_smoke([stack.a.url], tokens(stack, tmp_path), stdout=writing)
+    command, environment = command_of_smoke([stack.a.url], tokens(stack, tmp_path))
+    done = subprocess.run(
+        command, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
 
