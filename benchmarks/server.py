@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import POSTGRES_PLACES, PrivatePostgres, PrivateRedis, RunningServer
+from tests.servers import RunningServer
+from tests.stores import POSTGRES_PLACES, PrivatePostgres, PrivateRedis
 
 # A principal may have 1000 streams.
 PRINCIPALS = 20

@@ -18,8 +18,9 @@ from tests import prepared
 from tests.cases import recording
 from tests.client import Client, Event
 from tests.processes import FORK_SERVER
-from tests.servers import ROOT, PrivatePostgres, PrivateRedis, prepare_sqlite
+from tests.servers import ROOT, prepare_sqlite
 from tests.stacks import Size, Stack
+from tests.stores import PrivatePostgres, PrivateRedis
 
 if TYPE_CHECKING:
     from tests.unit_database import UnitDatabase

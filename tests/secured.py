@@ -13,7 +13,8 @@ from psycopg import sql
 
 from tests.certificates import CLIENT, make_certificates
 from tests.sentinels import SentinelGroup
-from tests.servers import ROOT, PrivatePostgres, PrivateRedis
+from tests.servers import ROOT
+from tests.stores import PrivatePostgres, PrivateRedis
 
 PASSWORD = "tell-nobody-@:/-of-this"
 

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from tests.processes import OwnProcess, Started, accepts_connections, free_port
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 # Capitals, because no host name of a URL keeps them.

@@ -16,7 +16,8 @@ from typing import Literal
 from tests import prepared
 from tests.client import API, Client
 from tests.processes import Started
-from tests.servers import PrivatePostgres, PrivateRedis, RunningServer, prepare_sqlite
+from tests.servers import RunningServer, prepare_sqlite
+from tests.stores import PrivatePostgres, PrivateRedis
 from tests.waiting import wait_until
 
 Size = Literal["embedded", "scaled", "split"]

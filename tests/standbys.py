@@ -4,7 +4,7 @@ import os
 import pwd
 import signal
 
-from tests.servers import PrivatePostgres
+from tests.stores import PrivatePostgres
 from tests.waiting import wait_until
 
 

@@ -13,7 +13,8 @@ from benchmarks.peers import requests
 from benchmarks.peers.peer import Peer
 from benchmarks.wire import UnexpectedAnswer
 from tests.processes import OwnProcess, accepts_connections, free_port
-from tests.servers import ROOT, PrivateRedis
+from tests.servers import ROOT
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 PROGRAMS = ROOT / ".venv-bench" / "bin"

@@ -9,8 +9,8 @@ import pytest
 from tests.client import Client
 from tests.conftest import POSTGRES
 from tests.deploy.topology import Topology
-from tests.servers import PrivatePostgres
 from tests.stacks import Size
+from tests.stores import PrivatePostgres
 
 OwnTopology = Callable[..., Topology]
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from tests.certificates import make_self_signed
 from tests.processes import OwnProcess, accepts_connections, free_port
-from tests.servers import ROOT, PrivateServer
+from tests.servers import ROOT
+from tests.stores import PrivateServer
 from tests.waiting import wait_until
 
 SHIPPED = ROOT / "deploy/nginx"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tests.client import Client
 from tests.deploy.shipped_nginx import ShippedNginx
-from tests.servers import PrivatePostgres, RunningServer
+from tests.servers import RunningServer
 from tests.stacks import Stack
+from tests.stores import PrivatePostgres
 
 # The stop of a server must not take longer than the tests have patience; streams still get their goodbyes.
 DRAIN_SECONDS = 4

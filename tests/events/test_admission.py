@@ -20,7 +20,7 @@ from ledger.writer import writer
 from tests.events.waiting import until
 from tests.gateway.redis_store import using
 from tests.gateway.samples import issue
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 
 CALLER = Caller("192.0.2.1", "c-1")
 MADRE = Selection(modules=frozenset({"madre"}))

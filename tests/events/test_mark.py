@@ -22,7 +22,7 @@ from gateway.filters import EVERYTHING
 from ledger.reader import reader
 from tests.events.samples import append_events
 from tests.events.waiting import WAIT_SECONDS, until
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

@@ -16,7 +16,7 @@ from events.hub import Hub
 from events.relay import Relay
 from tests.events.samples import append_events
 from tests.events.waiting import WAIT_SECONDS, until
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

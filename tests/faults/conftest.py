@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import OwnStack
-from tests.servers import PrivatePostgres
 from tests.stacks import Size, Stack
+from tests.stores import PrivatePostgres
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from pathlib import Path
 from benchmarks.usage import resident_bytes
 from tests.faults.chaos import Chaos
 from tests.faults.resident_memory import MEGABYTE, ResidentMemory
-from tests.servers import PrivatePostgres
 from tests.stacks import Stack
+from tests.stores import PrivatePostgres
 
 SAMPLE_SECONDS = 5
 SAMPLES_PER_LINE = 6

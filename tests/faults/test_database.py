@@ -19,8 +19,8 @@ from tests.client import API, Json
 from tests.conftest import OwnStack
 from tests.faults.conftest import PostgresStack
 from tests.faults.traffic import Traffic
-from tests.servers import BREAK_CONNECTIONS, SERVERS_BACKENDS, PrivatePostgres, PrivateRedis
 from tests.stacks import Stack
+from tests.stores import BREAK_CONNECTIONS, SERVERS_BACKENDS, PrivatePostgres, PrivateRedis
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]

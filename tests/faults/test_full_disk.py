@@ -12,8 +12,8 @@ import pytest
 from tests.answers import assert_problem
 from tests.cases.recording import Recovery
 from tests.client import Json
-from tests.servers import PrivatePostgres
 from tests.stacks import Size, Stack
+from tests.stores import PrivatePostgres
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]

@@ -14,8 +14,8 @@ from tests.client import API, Client, Json
 from tests.faults.traffic import Traffic
 from tests.metrics import metric
 from tests.processes import free_port
-from tests.servers import PrivateRedis
 from tests.stacks import Stack
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]

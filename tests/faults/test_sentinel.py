@@ -16,8 +16,8 @@ from tests.conftest import OwnStack
 from tests.faults.traffic import Traffic
 from tests.metrics import metric
 from tests.sentinels import SentinelGroup
-from tests.servers import PrivateRedis
 from tests.stacks import Stack
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tests.client import API, LOOPBACK
-from tests.servers import PrivateRedis, RunningServer
+from tests.servers import RunningServer
 from tests.stacks import Stack
+from tests.stores import PrivateRedis
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 

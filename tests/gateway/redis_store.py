@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from gateway import store
 from gateway.limits import limiter
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 
 
 def redis_cache(server: PrivateRedis) -> dict[str, Any]:

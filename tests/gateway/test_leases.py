@@ -12,7 +12,7 @@ from gateway.leases import HOLDER_PREFIX, Leases
 from gateway.limits import LimitExceeded
 from tests.events.waiting import until
 from tests.gateway.redis_store import using
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 
 LIMIT = 10
 

@@ -14,7 +14,7 @@ from gateway.filters import EVERYTHING
 from gateway.limits import Limiter, LimitExceeded, MemoryWindows, address_group
 from gateway.principals import Principal
 from tests.gateway.redis_store import using
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 RATE = (10, 60)

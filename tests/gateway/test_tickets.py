@@ -20,7 +20,7 @@ from gateway.principals import Principal
 from gateway.store import StoreUnavailable
 from gateway.tickets import Ticket
 from tests.gateway.redis_store import redis_cache
-from tests.servers import PrivateRedis
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 RACERS = 50

@@ -7,7 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.processes import OwnProcess, accepts_connections, free_port
-from tests.servers import PrivateServer, RunningServer
+from tests.servers import RunningServer
+from tests.stores import PrivateServer
 from tests.waiting import wait_until
 
 # Answers are buffered, as nginx does unless told otherwise: a stream says itself that it is not to be. The access log

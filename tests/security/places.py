@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.processes import OwnProcess
-from tests.servers import PrivateRedis
 from tests.stacks import Stack
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 Places = Mapping[str, bytes]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import STOP_TIMEOUT_SECONDS
-from tests.servers import ROOT, PrivateRedis
+from tests.servers import ROOT
+from tests.stores import PrivateRedis
 
 # What serving begins with, without the server.
 CLAIM = """

@@ -15,8 +15,9 @@ import pytest
 from psycopg import sql
 
 from tests.processes import free_port
-from tests.servers import ROOT, PrivateRedis, RunningServer
+from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
+from tests.stores import PrivateRedis
 from vx11_site.diagnosis.areas import AREAS
 
 WHOLE_LIMIT_SECONDS = 15

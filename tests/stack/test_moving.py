@@ -11,8 +11,9 @@ import pytest
 
 from events.models import Event as EventRow
 from tests.client import API, Event
-from tests.servers import PrivatePostgres, RunningServer
+from tests.servers import RunningServer
 from tests.stacks import Stack
+from tests.stores import PrivatePostgres
 from vx11_site import moving
 
 pytestmark = pytest.mark.timeout(180)

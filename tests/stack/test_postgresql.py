@@ -14,8 +14,9 @@ import pytest
 from tests.client import API, LOOPBACK, Event
 from tests.conftest import OwnStack
 from tests.processes import OwnProcess, accepts_connections, free_port
-from tests.servers import ROOT, PrivatePostgres
+from tests.servers import ROOT
 from tests.stacks import Stack
+from tests.stores import PrivatePostgres
 from tests.waiting import wait_until
 from vx11_site.diagnosis.database import SERVER_CONNECTIONS
 

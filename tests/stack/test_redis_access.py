@@ -14,8 +14,9 @@ from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.processes import free_port
 from tests.secured import TlsRedis
-from tests.servers import ROOT, PrivateRedis, RunningServer
+from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
+from tests.stores import PrivateRedis
 from tests.waiting import wait_until
 
 # Some start several installations, one after the other.
