@@ -51,6 +51,8 @@ READ_BY_THE_INTERPRETER = (
     "LC_ALL",
 )
 REQUEST_LIMIT_BYTES = 1024 * 1024
+# The first request waits until the libraries are imported, on a machine that may be busy.
+ANSWER_LIMIT_SECONDS = 60
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -98,6 +100,7 @@ class ForkServer:
         return (
             hasattr(os, "pidfd_open")
             and str(command[0]) == sys.executable
+            and len(command) > 1
             and str(command[1]).endswith(".py")
             and all(environment.get(name) == own.get(name) for name in READ_BY_THE_INTERPRETER)
         )
@@ -129,6 +132,7 @@ class ForkServer:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        ours.settimeout(ANSWER_LIMIT_SECONDS)
         self._channel = ours
         return ours
 

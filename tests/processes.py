@@ -170,7 +170,15 @@ class OwnProcess:
             ) from None
 
     def log(self) -> str:
-        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+        return self.log_from(0).decode("utf-8", "replace")
+
+    def log_from(self, start_bytes: int) -> bytes:
+        """What stands in the log after so many bytes."""
+        if not self.log_path.exists():
+            return b""
+        with self.log_path.open("rb") as log:
+            log.seek(start_bytes)
+            return log.read()
 
     def log_tail(self) -> str:
         return "\n".join(self.log().splitlines()[-LOG_TAIL_LINES:])

@@ -47,7 +47,7 @@ class RunningServer:
         }
         self.process = OwnProcess(folder / f"serve-{self.port}.log")
         self.checkout = ROOT
-        self._log_read = 0
+        self._log_read_bytes = 0
         self._shell: DjangoShell | None = None
 
     @property
@@ -119,9 +119,9 @@ class RunningServer:
 
     def new_log(self) -> str:
         """What the server wrote since the last call."""
-        text = self.process.log()
-        new, self._log_read = text[self._log_read :], len(text)
-        return new
+        new = self.process.log_from(self._log_read_bytes)
+        self._log_read_bytes += len(new)
+        return new.decode("utf-8", "replace")
 
     def _is_healthy(self) -> bool:
         assert self.running, f"the server ended with {self.process.exit_code}:\n{self.process.log_tail()}"

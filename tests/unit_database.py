@@ -46,17 +46,16 @@ class PostgresUnitDatabase(UnitDatabase):
     def __init__(self) -> None:
         own = connection.introspection.django_table_names(only_existing=True)
         tables = sorted({*own, MigrationRecorder.Migration._meta.db_table})
+        filled = []
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE SCHEMA {SAVED}")
-            filled = [table for table in tables if self._copied(cursor, table)]
+            for table in tables:
+                cursor.execute(f'CREATE TABLE {SAVED}."{table}" AS TABLE public."{table}"')
+                filled += [table] * bool(cursor.rowcount)
         # The names are those of our models.
         emptied = [f'DELETE FROM public."{table}"' for table in tables]  # noqa: S608
         back = [f'INSERT INTO public."{table}" SELECT * FROM {SAVED}."{table}"' for table in filled]  # noqa: S608
         self._script = ";".join([*emptied, *back])
-
-    def _copied(self, cursor: object, table: str) -> bool:
-        cursor.execute(f'CREATE TABLE {SAVED}."{table}" AS TABLE public."{table}"')  # type: ignore[attr-defined]
-        return bool(cursor.rowcount)  # type: ignore[attr-defined]
 
     def restore(self) -> None:
         with connection.cursor() as cursor:

@@ -19,6 +19,9 @@ from tests.stack.running_command import RunningCommand
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
+# A client: it reaches the server by HTTP alone, which an import contract holds it to.
+pytestmark = pytest.mark.once
+
 JOURNAL = ROOT / "tests" / "data" / "journal.ndjson"
 Start = Callable[..., RunningCommand]
 

@@ -18,6 +18,9 @@ from tests.stack.running_command import RunningCommand
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
+# A client: it reaches the server by HTTP alone, which an import contract holds it to.
+pytestmark = pytest.mark.once
+
 NewEvent = Callable[..., Json]
 Start = Callable[..., RunningCommand]
 HOSTILE = "\x1b[2J\x9b31m\u202e\x07 gone"
