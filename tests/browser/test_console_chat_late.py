@@ -12,6 +12,8 @@ from tests.conftest import OwnStack
 from tests.operator_api.assistant import Assistant
 
 WAIT_MS = 300
+# For an answer that comes at once, from a machine that may be busy. A late one is said to be late, then to have failed.
+PATIENT_MS = 4000
 HINT = "The modules did not answer in time; this answer comes from this server."
 
 
@@ -22,9 +24,15 @@ def assistant() -> Iterator[Assistant]:
 
 
 @pytest.fixture
-def talking(page: Page, own_stack: OwnStack, assistant: Assistant) -> ConsolePage:
+def wait_ms() -> int:
+    """How long the server waits for the assistant."""
+    return WAIT_MS
+
+
+@pytest.fixture
+def talking(page: Page, own_stack: OwnStack, assistant: Assistant, wait_ms: int) -> ConsolePage:
     """With a window open, and the conversation too."""
-    stack = own_stack(VX11_CHAT_UPSTREAM_URL=assistant.url, VX11_CHAT_UPSTREAM_WAIT_MS=str(WAIT_MS))
+    stack = own_stack(VX11_CHAT_UPSTREAM_URL=assistant.url, VX11_CHAT_UPSTREAM_WAIT_MS=str(wait_ms))
     open_window(stack)
     console = ConsolePage(page, stack.a.url)
     console.open(add_account(stack, group="operator"))
@@ -84,6 +92,7 @@ def new_tab(talking: ConsolePage) -> Callable[[], ConsolePage]:
     return make
 
 
+@pytest.mark.parametrize("wait_ms", [PATIENT_MS])
 def test_an_assistant_that_fails_is_said_to_have_and_the_next_answer_takes_the_hint_away(
     talking: ConsolePage, assistant: Assistant
 ) -> None:

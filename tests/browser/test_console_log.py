@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.accessibility import DRAWN
 from tests.browser.console_page import ConsolePage
 from tests.client import Client
 
@@ -36,7 +37,7 @@ def scroll_until(console: ConsolePage, end: str, number: int) -> None:
     """Scrolls to this end again and again, as pages are put on there, until the row is in sight."""
     for _ in range(60):
         scroll_to(console, end)
-        console.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        console.page.evaluate(DRAWN)
         console.expect_read()
         if number in shown(console):
             return
@@ -66,6 +67,8 @@ def test_what_was_dropped_on_the_way_back_is_there_again_on_the_way_forward(
 def test_rows_put_on_top_do_not_move_those_in_sight(long_log: ConsolePage) -> None:
     long_log.feed.hover()
     long_log.feed.evaluate("(feed) => (feed.scrollTop = 2000)")
+    # The rows of before are in the page until it is drawn again.
+    long_log.page.evaluate(DRAWN)
     first = long_log.page.locator(".row:not(.note)").nth(12)
     number, top = first.evaluate(POSITION)
     # Below this, older events are asked for.
