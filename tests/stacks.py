@@ -186,10 +186,13 @@ class Stack(Started):
             assert TRACEBACK not in log, (
                 f"a server logged an exception:\n{log[max(0, log.find(TRACEBACK) - 1000) :][:6000]}"
             )
-            # There are thousands of tickets, and most logs hold none of them.
-            told = [credential for credential in self.credentials if credential in log]
-            leaks = [line for line in log.splitlines() if any(credential in line for credential in told)]
-            assert not leaks, f"a credential stands in the log: {[self._masked(line) for line in leaks[:3]]}"
+            self.assert_no_credentials(log, "the log")
+
+    def assert_no_credentials(self, text: str, where: str) -> None:
+        # There are thousands of tickets, and most texts hold none of them.
+        told = [credential for credential in self.credentials if credential in text]
+        leaks = [line for line in text.splitlines() if any(credential in line for credential in told)]
+        assert not leaks, f"a credential stands in {where}: {[self._masked(line) for line in leaks[:3]]}"
 
     def _masked(self, line: str) -> str:
         return re.sub("|".join(map(re.escape, self.credentials)), "<credential>", line)

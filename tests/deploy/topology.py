@@ -35,8 +35,7 @@ class Topology(Stack):
 
     def assert_clean_logs(self) -> None:
         super().assert_clean_logs()
-        leaks = [line for line in self.nginx.logs().splitlines() if self._holds_credential(line)]
-        assert not leaks, f"a credential stands in nginx's logs: {[self._masked(line) for line in leaks[:3]]}"
+        self.assert_no_credentials(self.nginx.logs(), "nginx's logs")
 
     def _gateway(self, name: str, environment: Mapping[str, str], backend_url: str) -> RunningServer:
         return super()._gateway(name, environment, self.nginx.backend_url)
