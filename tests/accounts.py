@@ -31,8 +31,8 @@ class Account:
     server: RunningServer | None = None
 
     def new_session(self) -> str:
-        """The value of the cookie of somebody who has just signed in."""
-        assert self.server is not None, "nobody's account"
+        """The value of a cookie, as signing in sets it."""
+        assert self.server is not None, "this account is in no database"
         return self.server.python(NEW_SESSION.format(name=self.name)).strip()
 
 
@@ -51,5 +51,5 @@ def add_account(stack: Stack, *, group: str | None, name: str | None = None) -> 
 
 def change_account(account: Account, statement: str) -> None:
     """Runs one statement about `user` beside the server, as an administrator's command would."""
-    assert account.server is not None, "nobody's account"
+    assert account.server is not None, "this account is in no database"
     account.server.python(f"user = User.objects.get(username={account.name!r})\n{statement}")

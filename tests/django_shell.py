@@ -27,7 +27,7 @@ for line in sys.stdin:
             exec(json.loads(line), dict(globals()))
         except BaseException:
             error = traceback.format_exc()
-    # The next code must not see what this one began, and a database is only copied when nobody uses it.
+    # The next code must not see what this one began, and a database is only copied when no connection is open.
     connections.close_all()
     sys.__stdout__.write(json.dumps([printed.getvalue(), error]) + chr(10))
     sys.__stdout__.flush()

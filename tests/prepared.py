@@ -31,7 +31,7 @@ def folder_for_temporary_files() -> Path:
 
 
 def run_folder() -> Path:
-    """Of this test run: workers find it by their environment. Whoever made it removes it."""
+    """Of this test run: workers find it by their environment. The process that made it removes it."""
     if FOLDER_VARIABLE not in os.environ:
         made = tempfile.mkdtemp(prefix="vx11-tests-", dir=folder_for_temporary_files())
         # PostgreSQL runs as a user of its own.
@@ -63,7 +63,7 @@ def _remove(folder: str, *, owner: int) -> None:
 
 
 def sqlite_file(migrate: Callable[[Path], None]) -> Path:
-    """A migrated SQLite file, to be copied. `migrate` makes it in the folder that it is given, if nobody has yet."""
+    """A migrated SQLite file, to be copied. `migrate` makes it in the folder that it is given, unless it is there."""
     return _once("sqlite", migrate) / SQLITE_NAME
 
 

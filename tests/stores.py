@@ -86,7 +86,7 @@ class PrivateRedis(PrivateServer):
 
 
 class PrivatePostgres(PrivateServer):
-    """A PostgreSQL cluster of one's own in a temporary folder, trusting whoever reaches it on 127.0.0.1.
+    """A PostgreSQL cluster of one's own in a temporary folder, which trusts every client on 127.0.0.1.
 
     `durable=False` leaves out fsync: fine for everything but tests that pull the plug of the machine.
     """

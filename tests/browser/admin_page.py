@@ -59,7 +59,7 @@ def sign_in(page: Page, stack: Stack, account: Account) -> None:
 
 
 def enter_admin(page: Page, stack: Stack, account: Account) -> None:
-    """As somebody who signed in before."""
+    """Opens the admin with a session, without the form."""
     enter(page.context, stack.a.url, account)
     page.goto(f"{stack.a.url}/admin/")
 

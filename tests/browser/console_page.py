@@ -65,7 +65,7 @@ class ConsolePage:
         self.page.get_by_role("button", name="Sign in").click()
 
     def open(self, account: Account, **query: str) -> None:
-        """As somebody who signed in before; waits until the feed is live and has read the log."""
+        """Opens the console with a session, without the form; waits until the feed is live and has read the log."""
         enter(self.page.context, self.url, account)
         self.show(**query)
 

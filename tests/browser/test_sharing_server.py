@@ -20,7 +20,7 @@ PLAIN_PAGE = "/health"
 
 
 def sign_in(new_tabs: NewTabs, stack: Stack, account: Account, *scripts: str) -> Tabs:
-    """A browser profile in which somebody has signed in."""
+    """A browser profile with a session of this account."""
     tabs = new_tabs(stack.a.url + PLAIN_PAGE, *scripts, console_path=CONSOLE)
     enter(tabs.context, stack.a.url, account)
     return tabs
