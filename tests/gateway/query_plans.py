@@ -5,6 +5,13 @@ from typing import Any
 
 from django.db import connection
 
+# The planner chooses by the size of a table, to which all rows count that earlier tests have deleted. Of a table that
+# was emptied it knows nothing. The audit refuses to be emptied, by a trigger.
+AS_NEW = """
+BEGIN; SET LOCAL session_replication_role = replica; CREATE TEMPORARY TABLE kept ON COMMIT DROP AS TABLE "{table}";
+TRUNCATE "{table}"; INSERT INTO "{table}" SELECT * FROM kept; COMMIT
+"""
+
 
 def plans(table: str, read: Callable[[], object]) -> list[str]:
     """A line of the plan for each time that a query made by `read` goes through this table."""
@@ -21,6 +28,7 @@ def plans(table: str, read: Callable[[], object]) -> list[str]:
     lines: list[str] = []
     with connection.cursor() as cursor:
         if on_postgresql:
+            cursor.execute(AS_NEW.format(table=table))
             # On a table this small it would rather read all of it.
             cursor.execute("SET enable_seqscan = off")
         for sql, params in asked:
