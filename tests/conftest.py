@@ -94,9 +94,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Browser tests last: the loop of Playwright stays in this thread, and neither Django nor asyncio like that."""
     items.sort(key=lambda item: "browser" in item.path.parts)
     if config.getoption("--stack") != "embedded":
-        proven = [item for item in items if _is_the_same_in_every_size(item)]
-        config.hook.pytest_deselected(items=proven)
-        items[:] = [item for item in items if item not in set(proven)]
+        proven = {item for item in items if _is_the_same_in_every_size(item)}
+        config.hook.pytest_deselected(items=list(proven))
+        items[:] = [item for item in items if item not in proven]
 
 
 def _is_the_same_in_every_size(item: pytest.Item) -> bool:

@@ -67,16 +67,30 @@ def _text(file: IO[bytes]) -> str:
 
 
 def start_program(
-    command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], files: Sequence[HasDescriptor]
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    files: Sequence[HasDescriptor],
+    user: str | None = None,
 ) -> "ForkedProcess | subprocess.Popen[bytes]":
     """A child in a session of its own; `files` are its input, its output and its error output."""
     prepared.note_start(command)
     descriptors = [file.fileno() for file in files]
-    if FORK_SERVER.can_start(command, environment):
+    if user is None and FORK_SERVER.can_start(command, environment):
         return FORK_SERVER.start(command, folder=folder, environment=environment, files=descriptors)
     stdin, stdout, stderr = descriptors
     return subprocess.Popen(
-        command, cwd=folder, env=dict(environment), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+        start_new_session=True,
     )
 
 
@@ -129,22 +143,8 @@ class OwnProcess:
         assert not self.running, "already running"
         # Ctrl-C in the terminal is for the test run, which then stops its servers in order: so each has its session.
         with self.log_path.open("ab") as log, Path(os.devnull).open("rb") as nothing:
-            if user is None:
-                files = (nothing, log, log)
-                self._child = start_program(command, folder=folder, environment=environment, files=files)
-                return
-            self._child = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=dict(environment),
-                stdin=nothing,
-                stdout=log,
-                stderr=log,
-                user=user,
-                group=user,
-                extra_groups=[],
-                start_new_session=True,
-            )
+            files = (nothing, log, log)
+            self._child = start_program(command, folder=folder, environment=environment, files=files, user=user)
 
     def send(self, number: signal.Signals) -> None:
         assert self._child is not None, "not started"

@@ -37,9 +37,9 @@ class Recording:
         yield
         if self._known is None:
             return
-        others = [item for item in items if not self._known & set(ids_of(_function_of(item.nodeid)))]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+        others = {item for item in items if not self._known & set(ids_of(_function_of(item.nodeid)))}
+        config.hook.pytest_deselected(items=list(others))
+        items[:] = [item for item in items if item not in others]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # What went wrong before or after a test counts too; that those two went well says nothing.
