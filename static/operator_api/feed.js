@@ -232,7 +232,9 @@ export class Feed {
     this.#attach(piece);
     this.#rows.update();
     if (!at) return this.#settle();
-    const first = this.#entries.find(0, 1, (event) => event.created_at >= at);
+    // As texts, times of different precision do not compare: ".004Z" is greater than ".004123Z".
+    const atMs = Date.parse(at);
+    const first = this.#entries.find(0, 1, (event) => Date.parse(event.created_at) >= atMs);
     if (first >= 0) this.#rows.activate(first, { centred: true });
     return this.#describe();
   }

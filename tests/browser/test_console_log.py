@@ -97,6 +97,16 @@ def test_one_can_jump_to_a_moment_and_the_address_says_so(
     expect(long_log.page).not_to_have_url(re.compile("at="))
 
 
+def test_a_jump_ends_at_the_first_event_of_its_millisecond(long_log: ConsolePage, principal: Client, marker: str) -> None:
+    oldest = principal.polled(correlation_id=marker, limit=1, at="2020-01-01")["cursor"]
+    second_batch = principal.polled(correlation_id=marker, limit=500, since=oldest)["events"][499]
+    assert second_batch["summary"] == "500"
+    # Its time has microseconds, that of an address has not, and more events share it than a page holds.
+    until_milliseconds = len("2026-01-04T01:34:28.123")
+    long_log.show(correlation=marker, at=f"{second_batch['created_at'][:until_milliseconds]}Z")
+    expect(long_log.row("500")).to_be_in_viewport()
+
+
 def test_what_happens_after_a_jump_is_counted_and_not_mixed_into_the_past(
     long_log: ConsolePage, service: Client, new_event: NewEvent, marker: str
 ) -> None:
