@@ -80,8 +80,8 @@ def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, st
 
 
 def without_body(response: HttpResponseBase) -> HttpResponseBase:
-    """The answer to a HEAD: the headers of the GET, and nothing after them."""
-    if isinstance(response, HttpResponse) and not response.streaming:
+    """The answer to a HEAD: the headers of the GET, and nothing after them. A 304 says no length, as it has none."""
+    if isinstance(response, HttpResponse) and not response.streaming and response.status_code != 304:
         response.headers.setdefault("Content-Length", str(len(response.content)))
         response.content = b""
     return response

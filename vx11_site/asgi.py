@@ -1,4 +1,4 @@
-"""The ASGI application: streams to the consumer, requests with a token to the lean handler, browsers to Django."""
+"""The ASGI application: streams to the consumer, files and tokens' requests to lean handlers, the rest to Django."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from gateway import tracing  # noqa: E402 - as above
 from gateway.asgi import Receive, Scope, Send  # noqa: E402 - as above
 from gateway.rest import LeanHandler, OrdinaryHandler  # noqa: E402 - as above
 from vx11_site import single_process  # noqa: E402 - as above
+from vx11_site.static_files import StaticHandler  # noqa: E402 - as above
 
 LEAN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 LEAN_PREFIX = "/operator/api/"
@@ -24,6 +25,7 @@ ORDINARY_PREFIXES = ("/operator/api/schema/", "/operator/api/docs/")
 
 _lean = LeanHandler()
 _ordinary = OrdinaryHandler()
+_static = StaticHandler()
 
 
 def is_lean(scope: Scope) -> bool:
@@ -46,6 +48,8 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
         await _lean(scope, receive, send)
     elif scope["path"] in STREAM_PATHS:
         await stream_application(scope, receive, send)
+    elif _static.has(scope["path"]):
+        await _static(scope, receive, send)
     elif is_lean(scope):
         await _lean(scope, receive, send)
     else:

@@ -160,12 +160,12 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
-# The ordinary chain, for browsers. Requests that bring a token take gateway.rest.LeanHandler instead.
+# The ordinary chain, for browsers. Requests that bring a token take gateway.rest.LeanHandler instead, and those for
+# static files vx11_site.static_files.StaticHandler.
 MIDDLEWARE = [
     "gateway.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "vx11_site.front_end.FrontEndMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "vx11_site.language.LanguageMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

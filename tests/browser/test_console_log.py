@@ -97,7 +97,9 @@ def test_one_can_jump_to_a_moment_and_the_address_says_so(
     expect(long_log.page).not_to_have_url(re.compile("at="))
 
 
-def test_a_jump_ends_at_the_first_event_of_its_millisecond(long_log: ConsolePage, principal: Client, marker: str) -> None:
+def test_a_jump_ends_at_the_first_event_of_its_millisecond(
+    long_log: ConsolePage, principal: Client, marker: str
+) -> None:
     oldest = principal.polled(correlation_id=marker, limit=1, at="2020-01-01")["cursor"]
     second_batch = principal.polled(correlation_id=marker, limit=500, since=oldest)["events"][499]
     assert second_batch["summary"] == "500"

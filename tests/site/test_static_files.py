@@ -1,0 +1,122 @@
+"""The files of our own pages: what is sent, what browsers keep, and what is no file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from vx11_site.static_files import StaticHandler
+
+PATH = "/static/events/event-client.js"
+CONTENT = Path("static/events/event-client.js").read_bytes()
+
+
+class Answer:
+    def __init__(self, messages: list[Mapping[str, Any]]) -> None:
+        start, *rest = messages
+        self.status: int = start["status"]
+        self.headers = {name.decode().lower(): value.decode() for name, value in start["headers"]}
+        self.content = b"".join(message.get("body", b"") for message in rest)
+
+
+async def ask(path: str = PATH, method: str = "GET", handler: StaticHandler | None = None, **headers: str) -> Answer:
+    messages: list[Mapping[str, Any]] = []
+
+    async def receive() -> Mapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        messages.append(message)
+
+    given = {"host": "127.0.0.1", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    await (handler or StaticHandler())(scope, receive, send)
+    return Answer(messages)
+
+
+async def test_a_file_comes_whole_with_what_lets_a_browser_keep_it_and_nothing_that_harms() -> None:
+    answer = await ask(x_correlation_id="c-9")
+    assert (answer.status, answer.content) == (200, CONTENT)
+    assert answer.headers["content-type"] == 'text/javascript; charset="utf-8"'
+    assert answer.headers["content-length"] == str(len(CONTENT))
+    assert answer.headers["cache-control"] == "max-age=60, public"
+    assert (answer.headers["x-content-type-options"], answer.headers["x-correlation-id"]) == ("nosniff", "c-9")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_head_has_the_headers_alone() -> None:
+    answer = await ask(method="HEAD")
+    assert (answer.status, answer.content, answer.headers["content-length"]) == (200, b"", str(len(CONTENT)))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_a_browser_still_has_is_not_sent_again(method: str) -> None:
+    kept = await ask()
+    for validator in (
+        {"if_none_match": kept.headers["etag"]},
+        {"if_modified_since": kept.headers["last-modified"]},
+    ):
+        answer = await ask(method=method, **validator)
+        assert (answer.status, answer.content) == (304, b"")
+        assert answer.headers["etag"] == kept.headers["etag"]
+        assert {"content-type", "content-length"}.isdisjoint(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "content"),
+    [
+        ("bytes=0-9", 206, CONTENT[:10]),
+        ("bytes=-5", 206, CONTENT[-5:]),
+        ("bytes=99999999-", 416, b""),
+        ("bytes=--5", 206, CONTENT[5:]),
+        ("lines=1-2", 200, CONTENT),
+        ("bytes=" + "9" * 5000 + "-", 200, CONTENT),
+    ],
+)
+async def test_a_part_can_be_asked_for(asked: str, status: int, content: bytes) -> None:
+    answer = await ask(range=asked)
+    assert (answer.status, answer.content) == (status, content)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+async def test_files_are_only_read_and_a_refusal_looks_like_any_other(method: str) -> None:
+    answer = await ask(method=method)
+    assert (answer.status, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert json.loads(answer.content)["reason"] == "method_not_allowed"
+    assert "GET, HEAD" in answer.headers["allow"]
+
+
+async def test_another_host_is_refused() -> None:
+    answer = await ask(host="elsewhere.example")
+    assert (answer.status, json.loads(answer.content)["reason"]) == (400, "bad_request")
+
+
+async def test_a_file_that_has_gone_since_the_start_is_not_found(settings: Settings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "ours.css").write_text("p {}")
+    handler = StaticHandler()
+    assert (await ask("/static/ours.css", handler=handler)).content == b"p {}"
+    (tmp_path / "ours.css").unlink()
+    answer = await ask("/static/ours.css", handler=handler)
+    assert (answer.status, json.loads(answer.content)["reason"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/", "/static", "/static/events", "/static/events/../events/event-client.js", "/static//etc/passwd"]
+    + ["/static/events/event-client.js/", "/static/settings.py", "/", ""],
+)
+def test_only_names_of_files_are_files(path: str) -> None:
+    assert StaticHandler().has(PATH)
+    assert not StaticHandler().has(path)

@@ -1,0 +1,59 @@
+"""The files of our own pages, sent without Django's ordinary chain: the console asks for fifty of them at once.
+
+WhiteNoise knows them (https://whitenoise.readthedocs.io): which there are, their types, validators and ranges. Its own
+middleware is synchronous, which costs each file several thread hops and a session it does not look at.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
+
+from gateway.errors import Refusal
+from gateway.middleware import EdgeMiddleware
+from gateway.rest import LeanHandler
+
+METHODS = ("GET", "HEAD")
+# Threads of their own: those of the event loop may all be waiting for a name server.
+READING_THREADS = 2
+
+
+class StaticHandler(LeanHandler):
+    """Answers what `has` says it has."""
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        super().load_middleware(is_async)
+        self._files: dict[str, StaticFile] = WhiteNoiseMiddleware().files
+        self._readers = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="static-files")
+        self._middleware_chain = EdgeMiddleware(self._answer)
+
+    def has(self, path: str) -> bool:
+        return path in self._files
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        """Raises Refusal."""
+        assert isinstance(request, ASGIRequest)  # noqa: S101 - create_request() makes no other
+        if request.method not in METHODS:
+            raise Refusal("method_not_allowed", headers={"Allow": ", ".join(METHODS)})
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, request)
+
+    def _read(self, request: ASGIRequest) -> HttpResponse:
+        try:
+            found = self._files[request.scope["path"]].get_response(request.method, request.META)
+        except FileNotFoundError:
+            # Gone since the start, as while an update is laid over what runs.
+            raise Refusal("not_found") from None
+        # Whole, as the connection holds what is not sent yet anyway; the largest is Swagger UI with 1.5 MB.
+        content = b""
+        if found.file is not None:
+            with found.file:
+                content = found.file.read()
+        response = HttpResponse(content, status=int(found.status))
+        # WhiteNoise names what it sends; a 304 has no type.
+        del response["Content-Type"]
+        for name, value in found.headers:
+            response[name] = value
+        return response
