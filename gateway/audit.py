@@ -9,7 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 
-from gateway.limits import address_group
+from gateway.headers import address_group
 from gateway.models import TokenAudit
 from ledger.writer import writer
 

@@ -10,7 +10,8 @@ from gateway import headers, metrics
 from gateway.audit import refusals
 from gateway.errors import Refusal, correlation_id_of, refusal_for
 from gateway.filters import Selection
-from gateway.limits import LimitExceeded, address_group, limiter
+from gateway.headers import address_group
+from gateway.limits import LimitExceeded, limiter
 from gateway.principals import Principal, Refused, directory
 
 FAILED_CREDENTIALS = "failed_credentials"

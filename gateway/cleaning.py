@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
+from gateway.checks import OF_SETTINGS
 from gateway.retention import AfterBatch, Counts, in_words
 from ledger.faults import DATABASE_FAULTS
 
@@ -76,6 +77,8 @@ class Progress:
 
 class CleaningCommand(BaseCommand, abc.ABC):
     """Says what would go (`--dry-run`), or deletes it batch by batch."""
+
+    requires_system_checks = OF_SETTINGS
 
     @abc.abstractmethod
     def count(self, options: dict[str, Any]) -> Counts:

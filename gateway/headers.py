@@ -10,6 +10,8 @@ from gateway import tokens
 from gateway.errors import Refusal
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
+# Of an IPv6 address, what one customer has.
+IPV6_PREFIX_BITS = 64
 # "unix" is whoever comes over a Unix socket and has no address.
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
 
@@ -89,6 +91,19 @@ def client_address(peer: str, headers: RawHeaders, trusted: Sequence[Network]) -
         return peer
     given = all_values(headers, b"x-real-ip")
     return given[0] if len(given) == 1 and _is_address(given[0]) else peer
+
+
+def address_group(address: str) -> str:
+    """Whom an address stands for: in IPv6 one customer has billions of them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
 
 
 def _is_address(text: str) -> bool:

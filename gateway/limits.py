@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import ipaddress
 import math
 import threading
 import time
@@ -30,8 +29,6 @@ SHARED_WAIT_SECONDS = 0.25
 SHARED_PAUSE_SECONDS = 5.0
 # Publishing reserves this share of its rate at a time, and asks Redis again when that is used up.
 RESERVED_SHARE = 1 / 20
-# Of an IPv6 address, what one customer has.
-IPV6_PREFIX_BITS = 64
 
 
 class LimitExceeded(Exception):
@@ -214,19 +211,6 @@ def rate_of(name: str) -> tuple[int, int] | None:
         "changes": settings.CHANGE_RATE,
     }
     return rates[name]
-
-
-def address_group(address: str) -> str:
-    """Whom an address stands for: in IPv6 one customer has billions of them."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
 
 
 def _item(name: str) -> RateLimitItem | None:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from gateway import tokens
 from gateway.audit import refusals
 from gateway.authentication import Caller, caller_of
-from gateway.limits import LimitExceeded, address_group, limiter
+from gateway.headers import address_group
+from gateway.limits import LimitExceeded, limiter
 from gateway.signals import wrong_door
 
 

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core import checks
 
 from gateway.deploy_checks import Apps, Messages, is_here
-from gateway.upstream import ANSWER_SECONDS
 
 # Of the time that a gateway gives its backend, what storing a message and its answer takes.
 CHAT_MARGIN_MS = 500
@@ -30,12 +29,21 @@ def roles(app_configs: Apps, **kwargs: Any) -> Messages:
     if settings.BACKEND_URL and settings.ROLE != "gateway":
         message = f"VX11_BACKEND_URL is set, and VX11_ROLE is {settings.ROLE}: nothing is forwarded."
         found.append(checks.Warning(message, hint="Set VX11_ROLE=gateway, or take it out.", id="vx11.W020"))
+    if settings.ROLE == "backend" and settings.CHAT_UPSTREAM_URL:
+        found.extend(_waits_too_long())
+    return found
+
+
+def _waits_too_long() -> Messages:
+    # Commands run these checks too, and have no use for an HTTP client.
+    from gateway.upstream import ANSWER_SECONDS
+
     most_ms = ANSWER_SECONDS * 1000 - CHAT_MARGIN_MS
-    if settings.ROLE == "backend" and settings.CHAT_UPSTREAM_URL and most_ms < settings.CHAT_UPSTREAM_WAIT_MS:
+    if most_ms < settings.CHAT_UPSTREAM_WAIT_MS:
         message = f"VX11_CHAT_UPSTREAM_WAIT_MS is over {most_ms:.0f}: the gateway gives up before chat is answered."
         hint = f"Gateways wait {ANSWER_SECONDS:g} s in all; leave it out for its default."
-        found.append(checks.Warning(message, hint=hint, id="vx11.W021"))
-    return found
+        return [checks.Warning(message, hint=hint, id="vx11.W021")]
+    return []
 
 
 def backend_url(app_configs: Apps, **kwargs: Any) -> Messages:

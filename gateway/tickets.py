@@ -15,7 +15,8 @@ from django.conf import settings
 
 from gateway import tokens
 from gateway.filters import Selection
-from gateway.limits import address_group, limiter
+from gateway.headers import address_group
+from gateway.limits import limiter
 from gateway.principals import Principal
 from gateway.store import FAULTS, ask, the_redis, the_store
 from gateway.ticket_cache import TicketLocMemCache

@@ -3,11 +3,11 @@
 import functools
 import logging
 import re
+import sys
 import time
 from urllib.parse import quote
 
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from gateway import correlation
 
@@ -57,8 +57,14 @@ class ExpectedFaults(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, OSError | RedisError):
+        if isinstance(error, OSError) or _is_of_redis(error):
             record.msg, record.args = "%s: %s", (record.getMessage(), type(error).__name__)
             record.exc_info = record.exc_text = None
             record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
+
+
+def _is_of_redis(error: BaseException | None) -> bool:
+    # redis-py is not imported for this alone: where it is not, it raised nothing.
+    exceptions = sys.modules.get("redis.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.RedisError)

@@ -2,18 +2,14 @@
 
 Everything that uses Redis is told the same: the cache (tickets, limits, leases, the log's mark) and the channel layer.
 A cluster is none of these: neither scripts over several keys nor this channel layer can use one. No Django.
+
+redis-py is imported where it is used: it takes a tenth of a second, and an installation on one box has none.
 """
 
 import dataclasses
 import socket
 from typing import Any
 from urllib.parse import urlsplit
-
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.connection import parse_url
-from redis.retry import Retry
-from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
 from vx11_site.environment import BadEnvironment, Environment
 
@@ -72,6 +68,10 @@ class RedisAccess:
         }
         location = self.url
         if self.sentinels:
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+            from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
+
             managed = SentinelManagedSSLConnection if self.over_tls else SentinelManagedConnection
             # The primary answers reads too (so not django-redis' SentinelClient): on a replica that is behind, a
             # ticket that was used is still there.
@@ -92,10 +92,13 @@ class RedisAccess:
         common = timeouts | self._connection() | {"max_connections": CHANNEL_CONNECTIONS}
         if not self.sentinels:
             return {"address": self.url, **common}
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
         return {
             "master_name": self.service,
             "sentinels": list(self.sentinels),
-            "sentinel_kwargs": self.sentinel_connection() | {"retry": AsyncRetry(NoBackoff(), 0)},
+            "sentinel_kwargs": self.sentinel_connection() | {"retry": Retry(NoBackoff(), 0)},
             **({"ssl": True} if self.over_tls else {}),
             **self._credentials(),
             **common,
@@ -129,6 +132,8 @@ class RedisAccess:
 
 def _parsed(url: str) -> dict[str, Any]:
     """Raises ValueError."""
+    from redis.connection import parse_url
+
     return dict(parse_url(url))  # type: ignore[no-untyped-call]  # redis has types for most of itself
 
 

@@ -1,6 +1,8 @@
 """The rules of WCAG 2.2, levels A and AA, that axe-core can judge by itself; what it is not sure of is not counted."""
 
-from axe_playwright_python.sync_playwright import Axe
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 # The rules that look at colours: what else there is, is the same in the dark.
@@ -8,6 +10,8 @@ RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
 # Rows of a list that is drawn at the next picture, and the words that are written then.
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+JUDGE = "async ([within, options]) => (await axe.run(within ?? document, options)).violations"
 
 
 def broken_rules(page: Page, *, within: str | None = None) -> list[str]:
@@ -25,9 +29,12 @@ def broken_rules(page: Page, *, within: str | None = None) -> list[str]:
 
 def _broken(page: Page, within: str | None, rules: dict[str, object]) -> list[str]:
     page.evaluate(DRAWN)
-    results = Axe().run(page, context=within, options={"resultTypes": ["violations"], "runOnly": rules})
+    # Once for each page: it is half a megabyte of script.
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    violations: list[dict[str, Any]] = page.evaluate(JUDGE, [within, {"resultTypes": ["violations"], "runOnly": rules}])
     return [
         f"{rule['id']} ({rule['help']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
-        for rule in results.response["violations"]
+        for rule in violations
         for node in rule["nodes"]
     ]

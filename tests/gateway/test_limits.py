@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from gateway import limits, store, tickets, tokens
 from gateway.filters import EVERYTHING
-from gateway.limits import Limiter, LimitExceeded, MemoryWindows, address_group
+from gateway.headers import address_group
+from gateway.limits import Limiter, LimitExceeded, MemoryWindows
 from gateway.principals import Principal
 from tests.gateway.redis_store import using
 from tests.stores import PrivateRedis

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 
 from events import log
 from events.restoring import begin_new_epoch
+from gateway.checks import OF_SETTINGS
 
 
 class Command(BaseCommand):
@@ -13,6 +14,7 @@ class Command(BaseCommand):
         "Start a new epoch of the log. Do this after restoring the database: clients then refetch their state "
         "(stream-reset) instead of silently missing events."
     )
+    requires_system_checks = OF_SETTINGS
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = log.head()

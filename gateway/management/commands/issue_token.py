@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from gateway.actors import acting
+from gateway.checks import OF_SETTINGS
 from gateway.models import AccessToken, TokenAudit
 from gateway.module_names import RULE, is_module_name
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
@@ -41,6 +42,7 @@ def token_name(text: str) -> str:
 
 class Command(BaseCommand):
     help = "Issue a token. Its text is printed now and never again; the database keeps a digest."
+    requires_system_checks = OF_SETTINGS
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--kind", choices=sorted(SCOPES_OF_KIND), required=True, help="Who will use it.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from gateway.checks import OF_SETTINGS
 from gateway.models import AccessToken
 
 COLUMNS = ("public_id", "kind", "state", "name", "scopes", "modules", "expires_at")
@@ -13,6 +14,7 @@ COLUMNS = ("public_id", "kind", "state", "name", "scopes", "modules", "expires_a
 
 class Command(BaseCommand):
     help = "List tokens by public id. Texts are not kept, so they cannot be shown."
+    requires_system_checks = OF_SETTINGS
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--all", action="store_true", help="Also those that are revoked or expired.")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway import revocation, store, tickets
 from gateway.actors import acting
+from gateway.checks import OF_SETTINGS
 from gateway.cleaning import Progress
 from gateway.models import REASON_LENGTH
 from ledger.faults import DATABASE_FAULTS
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         "Revoke tickets that are valid now: all, those of a principal, or some by their ids. Every process knows "
         "within two seconds. Streams that are open stay open: revoke_token ends those, and so does the admin."
     )
+    requires_system_checks = OF_SETTINGS
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)

@@ -7,11 +7,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from gateway.actors import acting
+from gateway.checks import OF_SETTINGS
 from gateway.models import REASON_LENGTH, AccessToken, AccessTokenQuerySet
 
 
 class Command(BaseCommand):
     help = "Revoke tokens by their public ids (see list_tokens). Every process knows within two seconds."
+    requires_system_checks = OF_SETTINGS
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("public_id", nargs="+", help="E.g. p-3f9a0c12de.")

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.checks import OF_SETTINGS
 from gateway.cleaning import INTERRUPTED, Progress
 from vx11_site import sqlite_copy
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         "Copy the SQLite database to a file, look through it, and say where it is. Servers go on meanwhile. "
         "It holds digests of tokens and what was said: keep it as safe as the database. The secret key is not in it."
     )
+    requires_system_checks = OF_SETTINGS
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, help="Default: backup-DATE.sqlite3 in the data folder.")

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from gateway.checks import OF_SETTINGS
 from gateway.cleaning import INTERRUPTED, Progress
 from vx11_site import moving, single_process, sqlite_copy
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         "before anything uses it. The old installation must be stopped, and stay so: the new one goes on with its log, "
         "and the cursors of clients stay good."
     )
+    requires_system_checks = OF_SETTINGS
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="operator.sqlite3 in the old data folder.")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DatabaseError, connections
@@ -19,7 +18,8 @@ TURN_LIMIT_SECONDS = 600
 TRIES = 5
 PAUSE_SECONDS = 1.0
 # A table that somebody reads or writes for longer than lock_timeout. Nobody is kept waiting behind us for long.
-IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+# SQLSTATEs of https://www.postgresql.org/docs/current/errcodes-appendix.html: lock_not_available, deadlock_detected.
+IN_USE = ("55P03", "40P01")
 
 
 class Command(migrate.Command):
@@ -34,7 +34,7 @@ class Command(migrate.Command):
                     super().handle(*args, **options)
                     return
                 except DatabaseError as error:
-                    if not tries_left or not isinstance(error.__cause__, IN_USE):
+                    if not tries_left or getattr(error.__cause__, "sqlstate", None) not in IN_USE:
                         raise
                     # What failed was undone: each migration is a transaction.
                     self.stderr.write(f"A table is in use. {tries_left} more {'try' if tries_left == 1 else 'tries'}.")

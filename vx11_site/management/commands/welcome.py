@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from gateway.actors import acting
+from gateway.checks import OF_SETTINGS
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES
 
@@ -22,6 +23,7 @@ All tokens:       .venv/bin/python manage.py list_tokens
 
 class Command(BaseCommand):
     help = "On the first start: create a console user, a principal and a service token, and print them once."
+    requires_system_checks = OF_SETTINGS
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
