@@ -17,6 +17,8 @@ PYTEST := $(BIN)/python -m pytest
 # Each has servers of its own. One more than there are cores, as tests also wait.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
+# Images often say that Python shall keep no compiled modules: then each of hundreds of processes compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
 UNITS := ledger events gateway operator_api site
 # What `make test` asks a running installation, and what it shows of the console.

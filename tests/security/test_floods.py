@@ -23,7 +23,7 @@ STREAM = f"{API}/events/stream"
 TICKETS_PER_SECOND = 5
 FLOOD_SECONDS = 2.0
 ASKERS = 4
-GUESSES = 10_000
+GUESSES = 4_000
 FAILURES_PER_MINUTE = 60
 COMMITS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s"
 

@@ -30,6 +30,20 @@ from django.utils import timezone
 from gateway.models import Chore, TokenAudit
 old = timezone.now() - timedelta(days=100)
 """
+# Copied by the database: Django takes longer to make so many than a chore to delete them.
+COPIES = """
+from django.db import connection
+TokenAudit.objects.create(action='ticket_issued', at=old, reason='old')
+id, numbers = {{
+    'sqlite': ('lower(hex(randomblob(16)))', 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x'
+               ' FROM n LIMIT {count} - 1'),
+    'postgresql': ('gen_random_uuid()', 'SELECT generate_series(1, {count} - 1)'),
+}}[connection.vendor]
+others = ', '.join(field.column for field in TokenAudit._meta.concrete_fields if field.name != 'id')
+with connection.cursor() as cursor:
+    cursor.execute(f"INSERT INTO gateway_tokenaudit (id, {{others}}) SELECT {{id}}, {{others}} "
+                   f"FROM gateway_tokenaudit, ({{numbers}}) AS numbers WHERE reason = 'old'")
+"""
 
 
 def in_server(server: RunningServer, code: str) -> Any:
@@ -39,8 +53,7 @@ def in_server(server: RunningServer, code: str) -> Any:
 
 
 def add_old_audit_rows(server: RunningServer, count: int) -> None:
-    rows = f"[TokenAudit(action='ticket_issued', at=old, ticket_id=str(n), reason='old') for n in range({count})]"
-    in_server(server, f"TokenAudit.objects.bulk_create({rows}, batch_size=5000)")
+    in_server(server, COPIES.format(count=count))
 
 
 def old_rows(server: RunningServer) -> int:
@@ -139,18 +152,15 @@ def test_publishing_and_tickets_go_on_while_many_rows_are_purged(
     add_old_audit_rows(stack.a, OLD_ROWS)
     service, principal = stack.client(stack.service_token), stack.client(stack.principal_token, server=stack.b)
     statuses: list[int] = []
-    slowest = 0.0
     with RunningCommand(tmp_path, stack.a.environment, "purge_tokens") as command:
         while "Deleted" not in command.out:
             for answer in (service.publish(new_event()), principal.issue_ticket()):
+                # Whoever waits for longer than a second and a half is told 503.
                 statuses.append(answer.status_code)
-                slowest = max(slowest, answer.elapsed.total_seconds())
         assert command.end() == 0
         assert f"Deleted {OLD_ROWS} audit rows." in command.out
     assert set(statuses) == {200, 201}, f"{len(statuses)} answers"
     assert len(statuses) > 10
-    # Whoever waits longer is told 503.
-    assert slowest < 1.7
     assert old_rows(stack.a) == 0
 
 

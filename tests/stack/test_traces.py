@@ -173,6 +173,7 @@ def test_without_a_collector_opentelemetry_is_neither_needed_nor_asked_for(
     assert [name for name in asked.read_text().splitlines() if "/redis/" not in name] == []
 
 
+@pytest.mark.once
 def test_without_a_collector_nothing_of_traces_is_loaded_where_opentelemetry_is_installed(own_stack: OwnStack) -> None:
     stack = own_stack()
     stack.a.stop()
@@ -189,6 +190,7 @@ def _loaded(stack: Stack) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("command", [("manage.py", "serve"), ("manage.py", "doctor"), ("-m", "vx11_site")])
 def test_a_server_that_shall_send_traces_and_cannot_says_so_in_words(
     own_stack: OwnStack, asked: Path, command: tuple[str, ...]
