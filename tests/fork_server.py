@@ -87,9 +87,10 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """The process with the libraries: started by the first program that a test run starts, ended with the run."""
+    """The process with the libraries: started by the first program that it is asked for, ended by `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, libraries: Sequence[str] = LIBRARIES) -> None:
+        self._libraries = libraries
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._turn = threading.Lock()
@@ -126,7 +127,7 @@ class ForkServer:
             environment = {name: text for name, text in os.environ.items() if not name.startswith(("VX11_", "DJANGO_"))}
             self._process = subprocess.Popen(
                 # Unbuffered, as servers and commands of tests are.
-                [sys.executable, "-u", __file__, str(theirs.fileno())],
+                [sys.executable, "-u", __file__, str(theirs.fileno()), *self._libraries],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -188,8 +189,8 @@ def _become(program: dict[str, Any]) -> None:
     sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
 
 
-def _import_libraries() -> None:
-    for name in LIBRARIES:
+def _import_libraries(names: Sequence[str]) -> None:
+    for name in names:
         importlib.import_module(name)
     assert threading.active_count() == 1, "a library has started a thread"
     assert "twisted.internet.reactor" not in sys.modules, "a library has chosen a reactor"
@@ -200,7 +201,7 @@ def _import_libraries() -> None:
 
 def _main() -> NoReturn:
     channel = socket.socket(fileno=int(sys.argv[1]))
-    _import_libraries()
+    _import_libraries(sys.argv[2:])
     program = _next_program(channel)
     _become(program)
     runpy.run_path(sys.argv[0], run_name="__main__")

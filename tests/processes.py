@@ -43,14 +43,20 @@ class HasDescriptor(Protocol):
 
 
 def run_program(
-    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str, timeout_seconds: float
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: str = "",
+    timeout_seconds: float,
+    fork_server: ForkServer = FORK_SERVER,
 ) -> subprocess.CompletedProcess[str]:
     """Runs one of our scripts to its end, as `subprocess.run` does."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         given.write(stdin.encode())
         given.seek(0)
         files = (given, said, complained)
-        child = start_program(command, folder=folder, environment=environment, files=files)
+        child = start_program(command, folder=folder, environment=environment, files=files, fork_server=fork_server)
         try:
             code = child.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -73,12 +79,13 @@ def start_program(
     environment: Mapping[str, str],
     files: Sequence[HasDescriptor],
     user: str | None = None,
+    fork_server: ForkServer = FORK_SERVER,
 ) -> "ForkedProcess | subprocess.Popen[bytes]":
     """A child in a session of its own; `files` are its input, its output and its error output."""
     prepared.note_start(command)
     descriptors = [file.fileno() for file in files]
-    if user is None and FORK_SERVER.can_start(command, environment):
-        return FORK_SERVER.start(command, folder=folder, environment=environment, files=descriptors)
+    if user is None and fork_server.can_start(command, environment):
+        return fork_server.start(command, folder=folder, environment=environment, files=descriptors)
     stdin, stdout, stderr = descriptors
     return subprocess.Popen(
         command,

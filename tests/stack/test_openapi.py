@@ -8,17 +8,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from tests.client import Json
-from tests.servers import ROOT
+from tests.fork_server import ForkServer
+from tests.processes import run_program
 from tests.stacks import Stack
 
 HERE = Path(__file__).parent
+SCHEMATHESIS = HERE / "ask_by_schemathesis.py"
 SEED = os.environ.get("FUZZ_SEED", "1")
 # For each operation and phase.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
@@ -64,26 +66,31 @@ def close(schema: Any) -> None:
             close(part)
 
 
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[ForkServer]:
+    """It takes schemathesis three seconds of CPU to be imported."""
+    fork_server = ForkServer(["schemathesis.cli"])
+    yield fork_server
+    fork_server.close()
+
+
 @pytest.fixture
-def ask(stack: Stack, tmp_path: Path) -> Ask:
+def ask(stack: Stack, tmp_path: Path, fork_server: ForkServer) -> Ask:
     """Runs schemathesis against the server, as one of the callers there can be."""
     tokens = {"principal": stack.principal_token, "service": stack.service_token}
 
     def run(document: Json, caller: Caller, *options: str) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "openapi.json"
         path.write_text(json.dumps(document))
-        program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(HERE / "openapi.toml")]
+        program = [sys.executable, str(SCHEMATHESIS), "--config-file", str(HERE / "openapi.toml")]
         words = ["run", str(path), "--url", stack.a.url, "--seed", SEED, "--max-examples", str(EXAMPLES), "--no-color"]
         words += ["--header", f"X-VX11-Token: {tokens[caller]}"] if caller in tokens else []
-        environment = {"SCHEMATHESIS_HOOKS": "tests.stack.openapi_hooks", "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
+        return run_program(
             [*program, *words, *options],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_SECONDS,
+            folder=tmp_path,
+            environment=os.environ | {"SCHEMATHESIS_HOOKS": "tests.stack.openapi_hooks"},
+            timeout_seconds=TIMEOUT_SECONDS,
+            fork_server=fork_server,
         )
 
     return run
