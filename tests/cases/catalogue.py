@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # test_a02_a03_wrong_and_expired is a test of two cases.
-IDS = re.compile(r"test((?:_[aslpwxfr]\d\d)+)_")
+IDS = re.compile(r"test((?:_[aslpwxfrn]\d\d)+)_")
 
 
 @dataclasses.dataclass(frozen=True)
