@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from gateway import tokens
 from gateway.errors import Refusal
+from gateway.redaction import is_credential
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 # Of an IPv6 address, what one customer has.
@@ -42,9 +43,10 @@ def all_values(headers: RawHeaders, name: bytes) -> list[str]:
 
 
 def correlation_id(headers: RawHeaders) -> str:
-    """The caller's own id if it is harmless, else a new one."""
+    """The caller's own id if it is harmless, else a new one: it is stored and logged, so it must be no credential."""
     given = all_values(headers, b"x-correlation-id")
-    return given[0] if len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) else str(uuid.uuid4())
+    harmless = len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) and not is_credential(given[0])
+    return given[0] if harmless else str(uuid.uuid4())
 
 
 def credential(headers: RawHeaders) -> str | None:
