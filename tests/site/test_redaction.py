@@ -206,3 +206,18 @@ def test_a_dependency_that_is_away_is_one_line_and_a_bug_keeps_its_traceback(
     assert line.splitlines()[0].endswith(
         f"receiving failed: {type(error).__name__}" if expected else "receiving failed"
     )
+
+
+FORGED = "2026-01-01T00:00:00.000Z INFO vx11.audit [-] token_issued"
+HOSTILE = f"bad\n{FORGED}\r\x1b[2K\u202e\x9b2J\x85\u2028"
+
+
+def test_n14_what_others_wrote_begins_no_line_of_the_log_and_drives_no_terminal() -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        text = formatted("failed for %s", HOSTILE, exc_info=sys.exc_info())
+    assert len(text.splitlines()) > 3
+    assert not [line for line in text.splitlines()[1:] if not line.startswith("  ")]
+    assert not set(text) & set("\r\x1b\u202e\x9b\x85\u2028")
+    assert text.count("Traceback") == 1
