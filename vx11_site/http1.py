@@ -4,7 +4,6 @@ What is refused here never reaches the application, and gets the same error body
 """
 
 import logging
-import socket
 import uuid
 from http import HTTPStatus
 from io import BytesIO
@@ -18,7 +17,7 @@ from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
 from gateway.middleware import headers_for
 from vx11_site import request_syntax
-from vx11_site.writer import Writer, socket_of
+from vx11_site.writer import Writer, bound_kernel
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +31,6 @@ KEEP_ALIVE_SECONDS = 75
 ABORT_SECONDS = 2
 # And one that may take the last of an answer, that long.
 CLOSE_SECONDS = 30
-# What was sent and not acknowledged for so long goes to nobody. With a heartbeat every 10 s, a client that vanished
-# without a word is gone after 40.
-UNACKNOWLEDGED_MS = 30_000
-# What the kernel may hold for a connection beyond what is on its way: a reader that does not read costs no more.
-UNSENT_BYTES = 128 * 1024
-# linux/tcp.h; Python 3.11 does not name it.
-TCP_NOTSENT_LOWAT = 25
 NO_HEADERS = Headers()
 
 
@@ -53,7 +45,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
     def connectionMade(self) -> None:  # noqa: N802 - as above
         super().connectionMade()
         self.setTimeout(HEADERS_SECONDS)
-        _bound_kernel(self.transport)
+        bound_kernel(self.transport)
         if not self.factory.server.connection_made(self):
             self.transport.abortConnection()
 
@@ -307,16 +299,3 @@ class Factory(HTTPFactory):  # type: ignore[misc]  # as above
 
     def log(self, request: Any) -> None:
         """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
-
-
-def _bound_kernel(transport: Any) -> None:
-    """What the kernel may hold for this connection, and for how long."""
-    handle = socket_of(transport)
-    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    for option, value in (
-        (getattr(socket, "TCP_USER_TIMEOUT", None), UNACKNOWLEDGED_MS),
-        (TCP_NOTSENT_LOWAT, UNSENT_BYTES),
-    ):
-        if option is not None:
-            handle.setsockopt(socket.IPPROTO_TCP, option, value)
