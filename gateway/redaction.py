@@ -103,7 +103,10 @@ def _without_password(address: str) -> str:
 def _without_encoded(found: re.Match[str]) -> str:
     """A word without what is a credential only once it is decoded; as it came if there is none."""
     word = found[0]
-    if "%" not in word or _decoded(word) == word:
+    if "%" not in word:
+        return word
+    plain = _decoded(word)
+    if plain != MASK and _blot(plain) == plain:
         return word
     # A value ends at a delimiter that came as one; one that was encoded belongs to the value.
     parts = "".join(_part_without_encoded(part) for part in _DELIMITER.split(word))

@@ -23,9 +23,8 @@ def note(request: Request, *, whole: bool) -> None:
     """When the answer has ended; not `whole` if it was the client who ended it."""
     seconds = request.duration()
     traffic.count(request.method.decode("latin-1"), request.uri.decode("latin-1"), request.code, seconds)
-    # Cut when it is redacted: half a token would not be found.
-    method = cut(redact(quote(request.method, safe=_AS_IT_IS)), METHOD_LIMIT_CHARACTERS)
-    target = cut(redact(quote(request.uri, safe=_AS_IT_IS)), TARGET_LIMIT_CHARACTERS)
+    method = bounded(request.method, METHOD_LIMIT_CHARACTERS)
+    target = bounded(request.uri, TARGET_LIMIT_CHARACTERS)
     fields = {
         "method": method,
         "path": target,
@@ -46,6 +45,11 @@ def note(request: Request, *, whole: bool) -> None:
     )
 
 
-def cut(text: str, limit_characters: int) -> str:
-    """The text, or its beginning and how long it was."""
-    return text if len(text) <= limit_characters else f"{text[:limit_characters]}...({len(text)} characters)"
+def bounded(raw: bytes, limit_characters: int) -> str:
+    """Redacted, in ASCII, and where it is too long its beginning and how long it was."""
+    # Cut when it is redacted: half a token would not be found.
+    text = redact(raw.decode("latin-1"))
+    shown = quote(text[:limit_characters], safe=_AS_IT_IS, encoding="latin-1")
+    if len(text) <= limit_characters >= len(shown):
+        return shown
+    return f"{shown[:limit_characters]}...({len(raw)} characters)"

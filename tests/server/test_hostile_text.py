@@ -17,7 +17,7 @@ REQUESTS = 4
 # What a request of this length costs at the most, as many times what harmless text costs.
 WORST_RATIO = 6.0
 # The clock of a process ticks so slowly that less than this says nothing.
-UNSEEN_SECONDS = 0.08
+UNSEEN_SECONDS = 0.12
 # What is repeated.
 UNITS = ["%", "%25", "&%=", "0-", "/%2f", "vx11p_", "0a0a0a0a-"]
 EVENTS, LOGIN = f"{API}/events", "/operator/login"
