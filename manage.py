@@ -22,6 +22,7 @@ def main() -> None:
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
 
+        from gateway.terminal_text import shown_lines
         from vx11_site.postgres_access import known_repair
     except ImportError:
         sys.exit("Django is not installed here. Run `make install`, then use `.venv/bin/python manage.py`.")
@@ -32,7 +33,7 @@ def main() -> None:
     except OperationalError as error:
         if not (repair := known_repair(error)):
             raise
-        sys.exit(f"The database cannot be asked: {error}\n{repair}")
+        sys.exit(f"The database cannot be asked: {shown_lines(str(error))}\n{repair}")
     except BrokenPipeError:
         # `| head` has seen enough. What Python still holds cannot be written either, and must not be tried at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

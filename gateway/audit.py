@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from gateway.headers import address_group
 from gateway.models import TokenAudit
+from gateway.terminal_text import shown
 from ledger.writer import writer
 
 logger = logging.getLogger("vx11.audit")
@@ -103,12 +104,8 @@ class Refusals:
 def log(row: TokenAudit) -> None:
     """The row as a line. Names and reasons may come from people, who must not be able to begin a line of their own."""
     fields = ("ticket_id", "principal_id", "actor", "stream_id", "reason", "address", "correlation_id")
-    texts = [f"{name.removesuffix('_id')}={_one_line(getattr(row, name)) or '-'}" for name in fields[:-1]]
+    texts = [f"{name.removesuffix('_id')}={shown(getattr(row, name)) or '-'}" for name in fields[:-1]]
     logger.info("%s %s correlation_id=%s", row.action, " ".join(texts), row.correlation_id or "-")
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 refusals = Refusals()

@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from gateway import headers, metrics
 from gateway.audit import refusals
 from gateway.errors import Refusal, correlation_id_of, refusal_for
-from gateway.filters import Selection
+from gateway.filters import BadFilter, Selection
 from gateway.headers import address_group
 from gateway.limits import LimitExceeded, limiter
 from gateway.principals import Principal, Refused, directory
+from gateway.redaction import is_credential
 
 FAILED_CREDENTIALS = "failed_credentials"
 # Reasons of refusals that say who tried what, beside those of credentials.
@@ -89,7 +90,11 @@ async def refused_credential(reason: str, refused: Refused, caller: Caller, *, t
 
 
 def narrowed(may_see: Selection, asked: Selection) -> Selection:
-    """What of all that may be seen was asked for. Raises Refusal for a module that may not be seen."""
+    """What of all that may be seen was asked for. Raises Refusal for a module that may not be seen, BadFilter."""
+    for field, values in asked.as_json().items():
+        if any(map(is_credential, values)):
+            # What was asked for stands in audit rows and in the admin.
+            raise BadFilter(field, "a token is no value to filter by")
     if asked.exceeds(may_see):
         raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
     return may_see & asked

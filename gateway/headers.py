@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from gateway import tokens
 from gateway.errors import Refusal
+from gateway.redaction import is_credential
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 # Of an IPv6 address, what one customer has.
@@ -37,14 +38,18 @@ SECURITY_HEADERS = {
 
 
 def all_values(headers: RawHeaders, name: bytes) -> list[str]:
-    """The values of every header of this name (lower case), in order."""
-    return [value.decode("latin-1").strip() for key, value in headers if key == name]
+    """The values of every header of this name (lower case), in order.
+
+    Without spaces and tabs around them, and no other space: Python knows some that other readers take for letters.
+    """
+    return [value.decode("latin-1").strip(" \t") for key, value in headers if key == name]
 
 
 def correlation_id(headers: RawHeaders) -> str:
-    """The caller's own id if it is harmless, else a new one."""
+    """The caller's own id if it is harmless, else a new one: it is stored and logged, so it must be no credential."""
     given = all_values(headers, b"x-correlation-id")
-    return given[0] if len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) else str(uuid.uuid4())
+    harmless = len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) and not is_credential(given[0])
+    return given[0] if harmless else str(uuid.uuid4())
 
 
 def credential(headers: RawHeaders) -> str | None:
@@ -53,8 +58,8 @@ def credential(headers: RawHeaders) -> str | None:
     given = [value for value in all_values(headers, b"x-vx11-token") if value]
     for value in all_values(headers, b"authorization"):
         scheme, _, text = value.partition(" ")
-        if scheme.lower() == "bearer" and text.strip():
-            given.append(text.strip())
+        if scheme.lower() == "bearer" and (token := text.strip(" \t")):
+            given.append(token)
     if any(not tokens.same(value, given[0]) for value in given[1:]):
         raise Refusal("ambiguous_credentials")
     return given[0] if given else None

@@ -267,6 +267,6 @@ def the_backend() -> Backend:
     global _backend  # one for the process, and the process knows it only when its loop runs
     loop = asyncio.get_running_loop()
     if _backend is None or _backend[0] is not loop:
-        reading = partial(settings.ENVIRONMENT.items_now, "VX11_SERVICE_TOKEN")
+        reading = partial(settings.ENVIRONMENT.tokens_now, "VX11_SERVICE_TOKEN")
         _backend = (loop, Backend(settings.BACKEND_URL, ServiceTokens(reading)))
     return _backend[1]

@@ -9,6 +9,7 @@ import httpx
 from django.conf import settings
 
 from gateway.breaker import Breaker
+from gateway.redaction import redact
 from gateway.upstream import no_cookies, read_raw
 from operator_api import metrics
 from operator_api.models import ChatMessage
@@ -20,6 +21,7 @@ ANSWER_LIMIT_SECONDS = 60.0
 CONCURRENT_QUESTIONS = 32
 ANSWER_LIMIT_BYTES = 256 * 1024
 ANSWER_LIMIT_CHARACTERS = 64_000
+WHY_LIMIT_CHARACTERS = 200
 
 
 class UpstreamAway(Exception):
@@ -64,7 +66,7 @@ class Upstream:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
             turn.failed()
             outcome = "failed"
-            raise UpstreamAway(f"{type(error).__name__}: {error}"[:200]) from None
+            raise UpstreamAway(_why(error)) from None
         except BaseException:
             turn.gave_up()
             raise
@@ -88,6 +90,13 @@ class Upstream:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _why(error: Exception) -> str:
+    """For our log. A library quotes a header that it cannot send, and one of ours is a token."""
+    if isinstance(error, httpx.LocalProtocolError):
+        return type(error).__name__
+    return f"{type(error).__name__}: {redact(str(error))}"[:WHY_LIMIT_CHARACTERS]
 
 
 def _question(message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> dict[str, Any]:

@@ -1,23 +1,33 @@
 """The access log: one redacted line for each request that was answered, and its share in the figures."""
 
 import logging
+from urllib.parse import quote
 
+from gateway.redaction import redact
 from vx11_site import traffic
 from vx11_site.http1 import Request
-from vx11_site.logging import redact
 
 logger = logging.getLogger("vx11.access")
+
+# A record, in either format, with its end of line. What a caller wrote must not fill a disk.
+RECORD_LIMIT_BYTES = 2048
+# In JSON a target stands twice: in the message and in a field. The rest of a record takes less than 512 bytes.
+TARGET_LIMIT_CHARACTERS = 736
+# The longest method that is registered has 17.
+METHOD_LIMIT_CHARACTERS = 24
+# All that a request line may hold, but for what JSON would have to escape.
+_AS_IT_IS = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
 
 
 def note(request: Request, *, whole: bool) -> None:
     """When the answer has ended; not `whole` if it was the client who ended it."""
-    method = request.method.decode("ascii", "replace")
-    path = redact(request.uri.decode("ascii", "backslashreplace"))
     seconds = request.duration()
-    traffic.count(method, path, request.code, seconds)
+    traffic.count(request.method.decode("latin-1"), request.uri.decode("latin-1"), request.code, seconds)
+    method = bounded(request.method, METHOD_LIMIT_CHARACTERS)
+    target = bounded(request.uri, TARGET_LIMIT_CHARACTERS)
     fields = {
         "method": method,
-        "path": path,
+        "path": target,
         "status": request.code,
         "duration_seconds": round(seconds, 3),
         "sent_bytes": request.body_bytes,
@@ -26,10 +36,20 @@ def note(request: Request, *, whole: bool) -> None:
     logger.info(
         "%s %s %s %.3fs %s bytes%s",
         method,
-        path,
+        target,
         request.code,
         seconds,
         request.body_bytes,
         "" if whole else " (the client hung up)",
-        extra={"fields": fields},
+        extra={"fields": fields, "is_redacted": True},
     )
+
+
+def bounded(raw: bytes, limit_characters: int) -> str:
+    """Redacted, in ASCII, and where it is too long its beginning and how long it was."""
+    # Cut when it is redacted: half a token would not be found.
+    text = redact(raw.decode("latin-1"))
+    shown = quote(text[:limit_characters], safe=_AS_IT_IS, encoding="latin-1")
+    if len(text) <= limit_characters >= len(shown):
+        return shown
+    return f"{shown[:limit_characters]}...({len(raw)} characters)"

@@ -116,6 +116,23 @@ class Environment:
         """A comma list; empty items count for nothing."""
         return [item.strip() for item in self.text(name).split(",") if item.strip()]
 
+    def tokens(self, name: str) -> list[str]:
+        """A comma list of tokens."""
+        return [self._sendable(name, token) for token in self.items(name)]
+
+    def token(self, name: str) -> str:
+        """One token, of which a comma may be part."""
+        return self._sendable(name, self.text(name))
+
+    def _sendable(self, name: str, token: str) -> str:
+        """What is sent in a header must fit into one. An error never quotes what was found."""
+        if not (token.isascii() and token.isprintable()):
+            raise BadEnvironment(
+                f"{name} holds a line end, or another character that no header can hold; "
+                "several tokens have commas between them"
+            )
+        return token
+
     def hosts(self, name: str) -> list[tuple[str, int]]:
         """A comma list of host:port; the host of an IPv6 address stands in brackets."""
         return [self._host(name, item) for item in self.items(name)]
@@ -130,10 +147,10 @@ class Environment:
             raise BadEnvironment(f"{name} is no list of servers; use host:port,host:port")
         return host, port
 
-    def items_now(self, name: str, before: Sequence[str]) -> Sequence[str]:
-        """As items(); `before` while the file cannot be read, or holds nothing because it is just being written."""
+    def tokens_now(self, name: str, before: Sequence[str]) -> Sequence[str]:
+        """As tokens(); `before` while the file cannot be used, or holds nothing because it is just being written."""
         try:
-            return self.items(name) or before
+            return self.tokens(name) or before
         except BadEnvironment:
             return before
 

@@ -36,7 +36,7 @@ POLICY = "frame-ancestors 'none'"
 
 # A name with a digest in it, as bundlers write them (index-4f9a1c2b.js), never has another content. Eight characters
 # with a digit and a letter among them; what is taken for none is only asked for again.
-_HASHED = re.compile(r"[.-](?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{8,64}\.[a-z0-9.]+", re.ASCII)
+_HASHED = re.compile(r"[.-](?=[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])[\w-]{8,64}\.[a-z0-9.]+", re.ASCII)
 FOR_EVER = "public, max-age=31536000, immutable"
 # Kept, and asked for every time whether it still is the same.
 ASK_FIRST = "no-cache"

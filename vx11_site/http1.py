@@ -4,7 +4,6 @@ What is refused here never reaches the application, and gets the same error body
 """
 
 import logging
-import socket
 import uuid
 from http import HTTPStatus
 from io import BytesIO
@@ -17,7 +16,8 @@ from twisted.web.http_headers import Headers
 from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
 from gateway.middleware import headers_for
-from vx11_site.writer import Writer, socket_of
+from vx11_site import request_syntax
+from vx11_site.writer import Writer, bound_kernel
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +31,6 @@ KEEP_ALIVE_SECONDS = 75
 ABORT_SECONDS = 2
 # And one that may take the last of an answer, that long.
 CLOSE_SECONDS = 30
-# What was sent and not acknowledged for so long goes to nobody. With a heartbeat every 10 s, a client that vanished
-# without a word is gone after 40.
-UNACKNOWLEDGED_MS = 30_000
-# What the kernel may hold for a connection beyond what is on its way: a reader that does not read costs no more.
-UNSENT_BYTES = 128 * 1024
-# linux/tcp.h; Python 3.11 does not name it.
-TCP_NOTSENT_LOWAT = 25
 NO_HEADERS = Headers()
 
 
@@ -46,12 +39,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 
     abortTimeout = ABORT_SECONDS  # noqa: N815 - Twisted's name
     _idle = False
+    _refused = False
     _abortingCall: Any = None  # noqa: N815 - as above
 
     def connectionMade(self) -> None:  # noqa: N802 - as above
         super().connectionMade()
         self.setTimeout(HEADERS_SECONDS)
-        _bound_kernel(self.transport)
+        bound_kernel(self.transport)
         if not self.factory.server.connection_made(self):
             self.transport.abortConnection()
 
@@ -63,6 +57,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         """Called for every byte that comes."""
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - as above
+        if self._refused:
+            return
         if self._idle:
             self._idle = False
             self.setTimeout(HEADERS_SECONDS)
@@ -82,6 +78,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
             self._idle = True
             self.setTimeout(KEEP_ALIVE_SECONDS)
 
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802 - as above
+        """What comes behind a head that was refused is not read. A header goes on in no second line any more."""
+        if self._refused:
+            return
+        if self.persistent and line[:1] in (b" ", b"\t"):
+            self._respondToBadRequestAndDisconnect()
+            return
+        super().lineReceived(line)
+
+    def headerReceived(self, line: bytes) -> bool:  # noqa: N802 - as above
+        """As Twisted's, which fails on a number of thousands of digits, as Python does."""
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            self._respondToBadRequestAndDisconnect()
+            return False
+
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802 - as above
         self._respondToBadRequestAndDisconnect()
 
@@ -92,7 +105,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         return super().loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - as above
-        """As Twisted's, which has no body."""
+        """As Twisted's, which has no body. Once: what is wrong may be found twice."""
+        if self._refused:
+            return
+        self._refused = True
+        if self.requests and self.requests[-1].startedWriting:
+            # It was refused before, and this is wrong in its body.
+            self.loseConnection()
+            return
         refusal, correlation_id = Refusal("bad_request"), str(uuid.uuid4())
         body = refusal.body(correlation_id)
         lines = (
@@ -131,7 +151,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """The headers are there, the body begins; None is a chunked one."""
         self._limit_bytes = self.server.body_limit_bytes(self)
-        if self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
+        if not request_syntax.is_clear(self.requestHeaders, self.clientproto):
+            self._refuse(Refusal("bad_request"))
+        elif self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
             self._refuse(Refusal("at_capacity"))
         elif length is not None and length > self._limit_bytes:
             self._refuse(Refusal("payload_too_large"))
@@ -277,16 +299,3 @@ class Factory(HTTPFactory):  # type: ignore[misc]  # as above
 
     def log(self, request: Any) -> None:
         """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
-
-
-def _bound_kernel(transport: Any) -> None:
-    """What the kernel may hold for this connection, and for how long."""
-    handle = socket_of(transport)
-    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    for option, value in (
-        (getattr(socket, "TCP_USER_TIMEOUT", None), UNACKNOWLEDGED_MS),
-        (TCP_NOTSENT_LOWAT, UNSENT_BYTES),
-    ):
-        if option is not None:
-            handle.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -5,13 +5,16 @@ quoted text nobody can tell where one ends, and the libraries have no place for 
 """
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from gateway import correlation
-from vx11_site.logging import redact
+from gateway.redaction import redact
+from gateway.terminal_text import shown_json
+from vx11_site.logging import correlation_id, is_redacted
 
 
 class JsonFormatter(logging.Formatter):
@@ -28,13 +31,15 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        correlation_id = correlation.current.get()
-        if correlation_id != correlation.NONE:
-            line["correlation_id"] = correlation_id
         line |= getattr(record, "fields", {})
         if exception := self._exception(record):
             line["exception"] = exception
-        return orjson.dumps({name: _clean(value) for name, value in line.items()}, default=str).decode()
+        blot = _as_it_is if is_redacted(record) else redact
+        cleaned = {name: _clean(value, blot) for name, value in line.items()}
+        # Not as a field among the others: it usually is a uuid, as a ticket is.
+        if (current := correlation_id()) != correlation.NONE:
+            cleaned["correlation_id"] = current
+        return shown_json(orjson.dumps(cleaned, default=str).decode())
 
     def _exception(self, record: logging.LogRecord) -> str:
         if record.exc_info:
@@ -42,6 +47,10 @@ class JsonFormatter(logging.Formatter):
         return self.formatStack(record.stack_info) if record.stack_info else ""
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, blot: Callable[[str], str]) -> Any:
     """Without credentials, and without half characters, which a client may send and UTF-8 has not."""
-    return redact(value).encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+    return blot(value).encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _as_it_is(text: str) -> str:
+    return text

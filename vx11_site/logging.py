@@ -1,55 +1,44 @@
 """Log lines: time, level, correlation id, message; credentials are blotted out wherever they stand."""
 
-import functools
 import logging
-import re
 import sys
 import time
-from urllib.parse import quote
-
-from django.conf import settings
 
 from gateway import correlation
+from gateway.redaction import is_credential, redact
+from gateway.terminal_text import shown_lines
 
-# A credential as a query value, under a name that is percent-encoded too, for that may be any name; a ticket under
-# whatever name somebody typed; and our own tokens anywhere (tracebacks quote arguments).
-_SECRETS = re.compile(
-    r"""(?i)(\b(?:(?:access_|sse_)?token|api_key|authorization)=|(?<=[?&])[^\s?&=]*%[^\s?&=]*=)[^&\s"'<>]+"""
-    r"|(?<=[?&])(?!correlation_id=)([^\s?&=]+=)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    r"|\b(vx11[ps]_)[A-Za-z0-9_-]{16,}"
-)
-
-
-def redact(text: str) -> str:
-    """The text with every credential in it replaced by ***."""
-    given = _given()
-    if given is not None:
-        text = given.sub("***", text)
-    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3]}***", text)
-
-
-@functools.cache
-def _given() -> re.Pattern[str] | None:
-    """Secrets that the environment gave, which may look like anything: wherever they stand, as they are or quoted."""
-    secrets = {*settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS, settings.SECRET_KEY}
-    forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
-    # The longest first: one may begin with another.
-    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+# Before each line of a record but the first, so that none of them can be taken for a record.
+CONTINUATION = "  "
 
 
 class RedactingFormatter(logging.Formatter):
-    """One line per record, UTC; a traceback follows it, redacted too."""
+    """One line per record, UTC; a traceback follows it, redacted and indented. Nothing in it drives a terminal."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s")
-
     def format(self, record: logging.LogRecord) -> str:
-        record.correlation_id = correlation.current.get()
-        return redact(super().format(record))
+        message = record.getMessage() if is_redacted(record) else redact(record.getMessage())
+        lines = [shown_lines(message).replace("\n", "\\n")]
+        if record.exc_info:
+            lines.append(shown_lines(redact(self.formatException(record.exc_info))))
+        if record.stack_info:
+            lines.append(shown_lines(redact(self.formatStack(record.stack_info))))
+        head = f"{self.formatTime(record)} {record.levelname} {record.name} [{correlation_id()}]"
+        return f"{head} " + "\n".join(lines).replace("\n", f"\n{CONTINUATION}")
+
+
+def is_redacted(record: logging.LogRecord) -> bool:
+    """Whether the caller did so, in a way of its own: the access log, which has a line for each request."""
+    return getattr(record, "is_redacted", False)
+
+
+def correlation_id() -> str:
+    """That of the request being answered. A caller may have put its token there."""
+    current = correlation.current.get()
+    return "***" if is_credential(current) else current
 
 
 class ExpectedFaults(logging.Filter):

@@ -9,6 +9,7 @@ from typing import Any
 
 import environ
 
+from gateway.terminal_text import shown_lines
 from vx11_site.environment import BadEnvironment, Environment
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -116,7 +117,7 @@ def known_repair(error: Exception) -> str:
 
 def with_repair(error: Exception) -> str:
     """What the error says, and in a line of its own what to do about it, where that is known."""
-    return f"{error}\n{known_repair(error)}".rstrip()
+    return f"{shown_lines(str(error))}\n{known_repair(error)}".rstrip()
 
 
 def _check(options: dict[str, Any]) -> None:

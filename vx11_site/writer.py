@@ -22,6 +22,14 @@ LINGER_SECONDS = 2.0
 # tcpi_bytes_acked of Linux's struct tcp_info (linux/tcp.h), in a struct that is long enough to hold it.
 TCP_INFO_BYTES, BYTES_ACKED_OFFSET = 128, 120
 
+# What was sent and not acknowledged for so long goes to nobody. With a heartbeat every 10 s, a client that vanished
+# without a word is gone after 40.
+UNACKNOWLEDGED_MS = 30_000
+# What the kernel may hold for a connection beyond what is on its way: a reader that does not read costs no more.
+UNSENT_BYTES = 128 * 1024
+# linux/tcp.h; Python 3.11 does not name it.
+TCP_NOTSENT_LOWAT = 25
+
 _framed: tuple[bytes, bytes] = (b"", b"")
 
 
@@ -172,3 +180,16 @@ class Writer:
         """The connection is lost: nobody need wait any more."""
         self.resumeProducing()
         self._straight = False
+
+
+def bound_kernel(transport: Any) -> None:
+    """What the kernel may hold for this connection, and for how long."""
+    handle = socket_of(transport)
+    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    for option, value in (
+        (getattr(socket, "TCP_USER_TIMEOUT", None), UNACKNOWLEDGED_MS),
+        (TCP_NOTSENT_LOWAT, UNSENT_BYTES),
+    ):
+        if option is not None:
+            handle.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -6,7 +6,7 @@ import select
 from typing import Any, TextIO, assert_never
 
 from events.terminal.stream_reader import Alive, CaughtUp, Connected, Item, Received, Reconnecting, Reset
-from events.terminal.terminal_text import coloured, shown, shown_json
+from gateway.terminal_text import coloured, shown, shown_json
 
 SEVERITY_WIDTH = len("critical")
 MODULE_WIDTH = 14

@@ -5,7 +5,7 @@ import time
 from typing import TextIO
 
 from events.terminal.feed_sender import PendingEvent
-from events.terminal.terminal_text import shown
+from gateway.terminal_text import shown
 
 REDRAW_SECONDS = 0.2
 # The rate shown is that of about this long, so that it follows what happens.

@@ -2,7 +2,7 @@
 
 import httpx
 
-from events.terminal.terminal_text import shown
+from gateway.terminal_text import shown
 
 # A proxy named by the environment is for other hosts: it could not even reach these.
 DIRECT_MOUNTS: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}

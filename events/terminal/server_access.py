@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
+from gateway.terminal_text import shown
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 EXIT_USAGE = 2
 EXIT_CREDENTIAL = 3
@@ -59,7 +61,7 @@ def server_url(text: str) -> str:
         url = httpx.URL(text)
         url.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise CommandError(f"--url: {error}", returncode=EXIT_USAGE) from None
+        raise CommandError(f"--url: {shown(str(error))}", returncode=EXIT_USAGE) from None
     if url.scheme not in ("http", "https") or not url.host:
         raise CommandError("--url must begin with http:// or https:// and name a host", returncode=EXIT_USAGE)
     if url.userinfo or url.query or url.fragment:
@@ -75,9 +77,9 @@ def token(token_file: Path | None, *, variable: str) -> str:
     try:
         text = os.environ.get(variable, "") if path is None else path.read_text(encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
+        raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
     except UnicodeDecodeError:
-        raise CommandError(f"{path} does not hold a token", returncode=EXIT_USAGE) from None
+        raise CommandError(f"{shown(str(path))} does not hold a token", returncode=EXIT_USAGE) from None
     found = next((item.strip() for item in text.split(",") if item.strip()), "")
     if not found:
         raise CommandError(f"no token: set {variable}, or name a file with --token-file", returncode=EXIT_USAGE)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,12 +19,17 @@ from django.views.decorators.http import require_POST
 from gateway.admin.audited import AuditedAdmin, acting_in
 from gateway.admin.searching import is_public_id
 from gateway.models import REASON_LENGTH, TokenAudit
+from gateway.redaction import redact
+from gateway.terminal_text import shown
 
 # Rows of one file, the newest ones: about 10 MB, which is made in memory. If more match, its last line says so.
 EXPORT_LIMIT_ROWS = 50_000
 CUT_NOTE = "Only the newest {limit} rows are here. Narrow the filter for others."
-# What a spreadsheet may take for a formula, also behind what some of them skip. ＝＋－＠ are the same to some.
-_FORMULA = re.compile(r"""^[\s"'\u00a0\ufeff\u200b]*[=+\-@\t\r\n＝＋－＠]""")
+# Controls drive the terminal of a person who looks at the file there. Line ends and tabs are what cells may hold.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Spreadsheets skip quotes, spaces and what cannot be seen; what comes then makes a formula. To some ＝ and ﹢ do too.
+_SKIPPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
+_BEGINS_FORMULA = frozenset("=+-@\t\r\n")
 
 
 def defused(value: Any) -> str:
@@ -33,7 +39,15 @@ def defused(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return f"'{text}" if _FORMULA.search(text) else text
+    text = _CONTROL.sub(lambda found: shown(found[0]), text)
+    return f"'{text}" if _may_be_formula(text) else text
+
+
+def _may_be_formula(text: str) -> bool:
+    if text[:1] in ("\t", "\n"):
+        return True
+    first = next((sign for sign in text if sign not in "\"'" and unicodedata.category(sign) not in _SKIPPED), "")
+    return unicodedata.normalize("NFKC", first)[:1] in _BEGINS_FORMULA and first != ""
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -79,7 +93,8 @@ class ExportAdmin(AuditedAdmin):
 
 def _described(request: HttpRequest) -> str:
     """The filter in words. What was searched for is told only if it is a public id: people paste secrets there."""
-    parts = [f"{name}={value}" for name, value in sorted(request.GET.items()) if name not in ("q", "o", "p", "e")]
+    given = sorted((name, value) for name, value in request.GET.items() if name not in ("q", "o", "p", "e"))
+    parts = [redact(f"{name}={value}") for name, value in given]
     if term := request.GET.get("q", "").strip():
         parts.append(f"search {term}" if is_public_id(term) else "search")
         if days := getattr(request, "searched_days", 0):

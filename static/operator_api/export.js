@@ -4,13 +4,14 @@ import { ApiError, showRefusal } from "./api.js";
 import { sizeOf } from "./entries.js";
 import { text } from "./texts.js";
 import { number } from "./clock.js";
+import { visible, withoutControls } from "./unseen.js";
 
 /** A file is made in memory, and a log may hold a million events of 64 KiB. Of the two, what is reached first. */
 const EXPORT_LIMIT = 10_000;
 const EXPORT_LIMIT_BYTES = 64 * 1024 * 1024;
 const COLUMNS = ["created_at", "occurred_at", "severity", "module", "event_type", "summary", "correlation_id", "event_id"];
 /** What a spreadsheet may take for a formula, also behind what some of them skip. */
-const FORMULA = /^[\s"'\u00a0\ufeff\u200b]*[=+\-@\t\r\n＝＋－＠]/;
+const FORMULA = /^(?:[\t\n]|[\p{C}\p{Z}"']*[=+\-@＝＋－＠﹢﹣])/u;
 const KINDS = {
   ndjson: { type: "application/x-ndjson", encode: asNdjson },
   csv: { type: "text/csv", encode: asCsv },
@@ -94,7 +95,7 @@ function sizeOfAll(entries) {
 }
 
 function asNdjson(events) {
-  return events.map(({ type, ...event }) => `${JSON.stringify(event)}\n`).join("");
+  return events.map(({ type, ...event }) => `${visible(JSON.stringify(event))}\n`).join("");
 }
 
 function asCsv(events) {
@@ -105,7 +106,7 @@ function asCsv(events) {
 
 /** Quoted, and with a quote in front where it would be run as a formula. */
 function cell(value) {
-  const words = String(value ?? "");
+  const words = withoutControls(String(value ?? ""));
   const safe = FORMULA.test(words) ? `'${words}` : words;
   return `"${safe.replaceAll('"', '""')}"`;
 }

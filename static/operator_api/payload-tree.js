@@ -1,12 +1,11 @@
 /** JSON as a tree that opens and closes. Branches are made when they are opened: a payload may have 64 KiB. */
 
 import { text } from "./texts.js";
+import { visible } from "./unseen.js";
 
 /** So many branches are open at the start, the rest on demand. */
 const OPEN_DEPTH = 2;
 const MEMBERS_LIMIT = 200;
-/** Signs that nobody sees, and that turn around or hide what stands beside them: shown as JSON may write them. */
-const UNSEEN = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
 export function payloadTree(value) {
   const tree = document.createElement("ul");
@@ -45,10 +44,6 @@ function item(key, value, depth) {
   fill();
   line.append(branch);
   return line;
-}
-
-function visible(words) {
-  return words.replace(UNSEEN, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function kind(value) {

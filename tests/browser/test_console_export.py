@@ -11,7 +11,9 @@ from tests.browser.console_page import ConsolePage
 from tests.client import Client
 
 NewEvent = Callable[..., Mapping[str, object]]
-FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\u00a0=1+1", '"=1+1', "＝1+1"]
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\u00a0=1+1", '"=1+1', "＝1+1", "\u2060=1", "\ufe621"]
+# Colours, an erased line, the order of reading, and what some readers of lines take for their end.
+DRIVING = "\x1b[31m\x7f\x9b2K\u202e\x85\u2028"
 
 
 def saved(console: ConsolePage, kind: str) -> str:
@@ -46,6 +48,18 @@ def test_p12_no_cell_of_the_csv_is_a_formula(
     assert rows[-1]["summary"] == 'plain, with "quotes"\nand a second line'
     assert [json.loads(row["payload"]) for row in rows[:-1]] == [{"=1+1": text} for text in FORMULAS]
     assert {row["correlation_id"] for row in rows} == {marker}
+
+
+def test_n14_neither_file_drives_a_terminal_and_ndjson_reads_back_as_it_was(
+    console: ConsolePage, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    service.published(new_event(summary=f"driving {DRIVING}", payload={DRIVING: DRIVING}))
+    console.show(correlation=marker)
+    (line,) = saved(console, "NDJSON").splitlines()
+    assert line.isprintable()
+    event = json.loads(line)
+    assert (event["summary"], event["payload"]) == (f"driving {DRIVING}", {DRIVING: DRIVING})
+    assert not set(saved(console, "CSV")) & set("\x1b\x7f\x9b\x85")
 
 
 def test_a_text_filters_the_file_too(console: ConsolePage, service: Client, new_event: NewEvent, marker: str) -> None:

@@ -107,15 +107,6 @@ def test_an_id_that_is_none_is_replaced_by_a_uuid(topology: Topology, proxied: C
         wait_until(lambda found=correlation_id: len(lines_of(topology, found)) == 1, "the id is in nginx's log")  # type: ignore[misc]
 
 
-def test_the_access_log_has_the_address_and_never_the_query(topology: Topology, proxied: Client, marker: str) -> None:
-    ticket = proxied.ticket()
-    with proxied.stream(token=ticket, headers={"X-Correlation-Id": marker, "Referer": f"http://x/?{ticket}"}) as stream:
-        stream.connected()
-    (line,) = wait_until(lambda: lines_of(topology, marker), "the stream is in the log")
-    assert (line["path"], line["status"], line["method"]) == (f"{STREAM}?***", 200, "GET")
-    assert ticket not in topology.nginx.logs()
-
-
 # --- what is refused at the door ---
 
 

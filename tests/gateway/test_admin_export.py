@@ -24,8 +24,9 @@ PAYLOADS = (
     "|calc",
 )
 FORMULAS = (
-    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tplain", "\rplain"),
-    *(" =1", "  \t =1", "'=1", '"=1', "' =1", '"\t@x', "\u00a0=1", "\ufeff=1", "\u200b=1", "\uff1d1", "\x0b=1"),
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "\tplain"),
+    *(" =1", "  \t =1", "'=1", '"=1', "' =1", '"\t@x', "\u00a0=1", "\ufeff=1", "\u200b=1", "\uff1d1"),
+    *("\u200c=1", "\u2060=1", "\u00ad@x", "\u202e=1", "\u3000=1", "\ufe62" + "1", "\ufe63" + "1", "\u2028=1"),
 )
 
 
@@ -41,6 +42,17 @@ def test_p12_what_a_spreadsheet_takes_for_a_formula_is_defused_and_loses_nothing
 @pytest.mark.parametrize("text", ["", "plain", "a=b", "p-3f9a0c12de", "1", "2026-11-22", "{{7*7}}", "é", "x\t=1"])
 def test_p12_other_texts_stay_as_they_are(text: str) -> None:
     assert defused(text) == text
+
+
+@pytest.mark.parametrize(
+    "control", ["\x00", "\x07", "\x08", "\x0b", "\x0c", "\r", "\x1b[31m", "\x7f", "\x9b2J", "\x85"]
+)
+def test_n14_a_control_character_is_written_in_a_cell_as_its_escape(control: str) -> None:
+    for text in (f"a{control}b", f"{control}=1", f"={control}1"):
+        shown = defused(text)
+        assert control[0] not in shown
+        assert "\\" in shown
+        assert not shown.startswith("=")
 
 
 @pytest.mark.usefixtures("ledger")

@@ -3,8 +3,10 @@
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway.authentication import Caller, refused_credential, with_header
+from gateway import tokens
+from gateway.authentication import Caller, narrowed, refused_credential, with_header
 from gateway.errors import REASONS, Refusal
+from gateway.filters import EVERYTHING, BadFilter, Selection
 from gateway.principals import Refused
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -48,3 +50,10 @@ async def test_the_label_is_one_of_the_closed_list_and_never_says_why() -> None:
     reasons = {sample.labels["reason"] for sample in samples if sample.name == "vx11_sse_auth_failures_total"}
     assert "main_auth_failed" in reasons
     assert reasons <= set(REASONS)
+
+
+@pytest.mark.parametrize("field", ["modules", "event_types", "correlation_ids"])
+def test_n01_a_token_is_no_value_to_filter_by_for_filters_are_stored(field: str) -> None:
+    with pytest.raises(BadFilter, match="a token is no value") as refused:
+        narrowed(EVERYTHING, Selection(**{field: frozenset({tokens.mint("principal")})}))
+    assert "vx11p_" not in str(refused.value)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import headers
+from gateway import headers, tokens
 from gateway.errors import Refusal
 
 TOKEN = "vx11p_0123456789abcdef"
@@ -37,6 +37,12 @@ def test_a_harmless_correlation_id_is_kept(given_id: str) -> None:
 def test_any_other_correlation_id_is_replaced(given_id: str) -> None:
     found = headers.correlation_id(raw(("X-Correlation-Id", given_id)))
     assert uuid.UUID(found).version == 4
+
+
+@pytest.mark.parametrize("kind", ["principal", "service"])
+def test_a_token_is_no_correlation_id(kind: str) -> None:
+    text = tokens.mint(kind)
+    assert headers.correlation_id(raw(("X-Correlation-Id", text))) != text
 
 
 def test_two_correlation_ids_are_none() -> None:

@@ -195,3 +195,16 @@ async def test_without_the_database_nobody_waits_for_long_and_nothing_is_asked(a
         await conversations.say(message())
     assert time.monotonic() - started < 2
     assert len(assistant.questions) == 1
+
+
+async def test_n01_a_token_that_no_header_can_hold_is_not_quoted_in_why_there_was_no_answer(
+    assistant: Assistant,
+) -> None:
+    # It is refused when a process starts; here it stands for whatever else of a credential a library may quote.
+    broken = Upstream(assistant.url, "the-first-half\nthe-second-half-of-a-token")
+    await open_a_window()
+    row = await sync_to_async(lambda: stored())()
+    with pytest.raises(UpstreamAway) as away:
+        await broken.ask(row, {}, "c-1")
+    await broken.close()
+    assert "half" not in str(away.value)

@@ -83,6 +83,8 @@ def use_tokens(day: Day) -> None:
                 else:
                     day.ask(client, "GET", path, params={"token": token})
             day.ask(client, "GET", EVENTS, params={"access%5ftoken": token})
+            misplace(day, client, token)
+            day.ask(client, "GET", EVENTS, headers={"X-Correlation-Id": token})
         for url in (day.stack.b.url, day.nginx.url):
             with day.client(url, Authorization=f"Bearer {token}") as client:
                 use_token(day, client, token)
@@ -110,6 +112,13 @@ def use_token(day: Day, client: httpx.Client, token: str) -> None:
     day.ask(client, "GET", EVENTS, params={"tokn": token})
 
 
+def misplace(day: Day, client: httpx.Client, secret: str) -> None:
+    """In a path, as a bare query, encoded twice. Straight to a server: a usual nginx logs paths."""
+    for text in (secret, "".join(f"%25{byte:02x}" for byte in secret.encode())):
+        day.ask(client, "GET", f"{API}/{text}")
+        day.ask(client, "GET", f"{EVENTS}?{text}")
+
+
 def use_tickets(day: Day) -> None:
     """Opened, used again, refused in every way, and where a ticket does not belong."""
     for url in (day.stack.a.url, day.stack.b.url, day.nginx.url):
@@ -125,7 +134,9 @@ def use_tickets(day: Day) -> None:
             day.ask(client, "GET", EVENTS, params={"token": ticket})
             day.ask(client, "GET", EVENTS, headers={"X-VX11-Token": ticket})
             # And one that is not used.
-            day.ticket(client, headers={"X-VX11-Token": day.stack.principal_token})
+            unused = day.ticket(client, headers={"X-VX11-Token": day.stack.principal_token})
+            if url != day.nginx.url:
+                misplace(day, client, unused)
 
 
 def use_session(day: Day) -> None:

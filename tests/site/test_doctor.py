@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from gateway.models import AccessToken, Chore
+from gateway.redaction import given_texts
 from tests.events.samples import append_events, grow_older
 from vx11_site.diagnosis import access, configuration, database, log, machine, redis
 from vx11_site.diagnosis.findings import Area, Finding, Level, as_json, as_lines, fail, masked, ok, warn
@@ -49,7 +50,11 @@ def test_json_says_what_the_exit_code_says() -> None:
     }
 
 
-def test_secrets_of_the_settings_are_masked_wherever_they_stand(settings: Settings) -> None:
+def test_secrets_of_the_settings_are_masked_wherever_they_stand(
+    settings: Settings, request: pytest.FixtureRequest
+) -> None:
+    given_texts.cache_clear()
+    request.addfinalizer(given_texts.cache_clear)
     settings.PRINCIPAL_TOKENS = ["token-of-a-principal"]
     settings.REDIS_URL = "redis://:p%40ss-word@127.0.0.1/0"
     shown = masked(f"{settings.SECRET_KEY} token-of-a-principal p%40ss-word p@ss-word {settings.REDIS_URL}")

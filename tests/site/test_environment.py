@@ -57,6 +57,26 @@ def test_a_list_leaves_out_what_is_empty() -> None:
     assert Environment({"VX11_ALLOWED_HOSTS": " a, ,b,"}).items("VX11_ALLOWED_HOSTS") == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", ["VX11_PRINCIPAL_TOKEN", "VX11_SERVICE_TOKEN", "VX11_CHAT_UPSTREAM_TOKEN"])
+@pytest.mark.parametrize("odd", ["\n", "\r\n", "\0", "\x1b", "\x7f", "\t", "\x85", "\u2028", "é"])
+def test_a_token_that_no_header_can_hold_is_refused_by_the_name_of_its_variable(name: str, odd: str) -> None:
+    environment = Environment({name: f"first-half{odd}second-half"})
+    for read in (environment.tokens, environment.token):
+        with pytest.raises(BadEnvironment, match=name) as raised:
+            read(name)
+        assert "half" not in str(raised.value)
+
+
+def test_tokens_are_a_comma_list_with_ends_of_lines_around_them() -> None:
+    assert Environment({"VX11_SERVICE_TOKEN": "one,\ntwo\n"}).tokens("VX11_SERVICE_TOKEN") == ["one", "two"]
+
+
+def test_a_file_of_tokens_that_becomes_unusable_leaves_those_that_were_read_before(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("one\ntwo")
+    environment = Environment({"VX11_SERVICE_TOKEN_FILE": str(tmp_path / "tokens")})
+    assert environment.tokens_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_every_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "secret"
@@ -110,8 +130,8 @@ def test_a_choice_is_one_of_its_words_and_any_other_is_refused_by_name() -> None
 def test_a_list_in_a_file_is_read_anew_and_holds_while_the_file_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     environment = Environment({"VX11_SERVICE_TOKEN_FILE": str(path)})
-    assert environment.items_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
+    assert environment.tokens_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
     path.write_text("")
-    assert environment.items_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
+    assert environment.tokens_now("VX11_SERVICE_TOKEN", ["before"]) == ["before"]
     path.write_text("one, two\n")
-    assert environment.items_now("VX11_SERVICE_TOKEN", ["before"]) == ["one", "two"]
+    assert environment.tokens_now("VX11_SERVICE_TOKEN", ["before"]) == ["one", "two"]

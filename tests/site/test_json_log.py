@@ -79,3 +79,11 @@ async def test_what_is_logged_in_a_thread_carries_the_id_of_its_request() -> Non
     correlation.current.set("c-thread")
     line = await reader.run(lambda: line_of("read"))
     assert line["correlation_id"] == "c-thread"
+
+
+def test_n14_what_others_wrote_drives_no_terminal_and_reads_back_as_it_was() -> None:
+    words = "a\x1b[2K\x7f\x85\u202e\u2028b"
+    record = logging.LogRecord("test", logging.WARNING, __file__, 1, words, (), None)
+    text = JsonFormatter().format(record)
+    assert text.isprintable()
+    assert json.loads(text)["message"] == words

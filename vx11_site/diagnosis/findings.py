@@ -2,17 +2,11 @@
 
 import dataclasses
 import enum
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
-from django.conf import settings
-
-# Shorter passwords would be found in every other word, which gives them away; in URLs they are found by their place.
-LEAST_LENGTH = 6
-_PASSWORD_IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s@]*@")
-MASK = "***"
+from gateway.redaction import redact
+from gateway.terminal_text import shown
 
 
 class Level(enum.StrEnum):
@@ -91,17 +85,8 @@ def has_failed(diagnosis: Diagnosis) -> bool:
 
 
 def masked(text: str) -> str:
-    """The text without any secret of the settings: what a library says of its error may quote a URL."""
-    for secret in _secrets():
-        text = text.replace(secret, MASK)
-    return _PASSWORD_IN_URL.sub(rf"\1{MASK}@", text)
+    """The text without any secret, on one line, and without what would drive a terminal.
 
-
-def _secrets() -> list[str]:
-    """Longest first: one may be part of another."""
-    passwords = [settings.DATABASES["default"].get("PASSWORD") or "", urlsplit(settings.REDIS_URL).password or ""]
-    for access in (settings.POSTGRES, settings.REDIS):
-        passwords += access.passwords if access else []
-    whole = [settings.SECRET_KEY, *settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS]
-    written = {form for password in passwords for form in (password, quote(password, safe=""), unquote(password))}
-    return sorted((text for text in {*whole, *written} if len(text) >= LEAST_LENGTH), key=len, reverse=True)
+    What a library says of its error may quote an address, or what a server on the other side wrote.
+    """
+    return shown(redact(text))

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from events import log
 from events.restoring import begin_new_epoch
 from gateway.checks import OF_SETTINGS
+from gateway.terminal_text import shown
 
 
 class Command(BaseCommand):
@@ -20,5 +21,5 @@ class Command(BaseCommand):
         before = log.head()
         after = begin_new_epoch()
         self.stdout.write(
-            f"The log's epoch was {before.epoch} and is now {after.epoch}; it goes on after {after.newest}."
+            f"The log's epoch was {shown(before.epoch)} and is now {after.epoch}; it goes on after {after.newest}."
         )

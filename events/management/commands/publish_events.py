@@ -31,6 +31,7 @@ from events.terminal.server_access import (
     token,
 )
 from gateway.filters import SEVERITIES
+from gateway.terminal_text import shown
 
 TOKEN_VARIABLE = "VX11_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
 STDIN = 0
@@ -177,14 +178,14 @@ def _source(options: dict[str, Any], interruption: Interruption) -> LineSource:
         return PipeSource(STDIN, interruption)
     try:
         if path.is_dir():
-            raise CommandError(f"{path} is a folder", returncode=EXIT_USAGE)
+            raise CommandError(f"{shown(str(path))} is a folder", returncode=EXIT_USAGE)
         if path.exists() and not path.is_file():
             # A named pipe, or what a shell makes of <(command).
             return PipeSource(os.open(path, os.O_RDONLY), interruption)
         from_end = options["follow"] and not options["from_start"]
         return FileSource(path, interruption, follow=options["follow"], from_end=from_end)
     except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
+        raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:

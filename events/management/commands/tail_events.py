@@ -26,6 +26,7 @@ from events.terminal.server_access import (
     token,
 )
 from events.terminal.stream_reader import Item, StreamEnded, StreamReader
+from gateway.terminal_text import shown
 
 TOKEN_VARIABLE = "VX11_PRINCIPAL_TOKEN"  # noqa: S105 - the name of a variable
 # One page of GET /operator/api/events.
@@ -88,7 +89,7 @@ class Command(TerminalCommand):
             code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
             raise CommandError(f"{url} refused: {refused}", returncode=code) from None
         except StreamEnded as ended:
-            raise CommandError(str(ended), returncode=EXIT_ENDED) from None
+            raise CommandError(shown(str(ended)), returncode=EXIT_ENDED) from None
 
 
 async def _tail(url: str, secret: str, printer: EventPrinter, options: dict[str, Any]) -> None:

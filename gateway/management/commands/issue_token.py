@@ -15,6 +15,7 @@ from gateway.checks import OF_SETTINGS
 from gateway.models import AccessToken, TokenAudit
 from gateway.module_names import RULE, is_module_name
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
+from gateway.terminal_text import shown
 
 NAME_LENGTH = 100
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
@@ -68,7 +69,9 @@ class Command(BaseCommand):
         modules = frozenset(options["module"])
         if strangers := scopes - SCOPES_OF_KIND[kind]:
             known = ", ".join(sorted(SCOPES_OF_KIND[kind]))
-            raise CommandError(f"A {kind} token cannot have {', '.join(sorted(strangers))}. It may have: {known}")
+            raise CommandError(
+                f"A {kind} token cannot have {shown(', '.join(sorted(strangers)))}. It may have: {known}"
+            )
         if kind == "service" and len(modules) > 1:
             raise CommandError("A service token belongs to one module; give --module once.")
         expires_at: datetime | None = options["expires_in"] and timezone.now() + options["expires_in"]
@@ -98,6 +101,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(fields))
             return
         for name, value in fields.items():
-            shown = ", ".join(value) or "all" if isinstance(value, list) else value or "never"
-            self.stdout.write(f"{name + ':':<12} {shown}")
+            words = ", ".join(value) or "all" if isinstance(value, list) else value or "never"
+            self.stdout.write(f"{name + ':':<12} {shown(words)}")
         self.stderr.write("The token is not shown again.")

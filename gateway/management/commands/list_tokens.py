@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from gateway.checks import OF_SETTINGS
 from gateway.models import AccessToken
+from gateway.terminal_text import shown
 
 COLUMNS = ("public_id", "kind", "state", "name", "scopes", "modules", "expires_at")
 
@@ -32,9 +33,11 @@ class Command(BaseCommand):
         if not rows:
             self.stdout.write("No tokens. Make one: manage.py issue_token --kind principal --name NAME")
             return
-        widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in COLUMNS}
+        # Names are whatever people chose: a line end in one would begin a row that no token has.
+        rows = [{name: shown(value) for name, value in row.items()} for row in rows]
+        widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in COLUMNS}
         for row in [{name: name for name in COLUMNS}, *rows]:
-            self.stdout.write("  ".join(str(row[name]).ljust(widths[name]) for name in COLUMNS).rstrip())
+            self.stdout.write("  ".join(row[name].ljust(widths[name]) for name in COLUMNS).rstrip())
 
 
 def _row(token: AccessToken) -> dict[str, str]:

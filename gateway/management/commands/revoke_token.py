@@ -9,6 +9,7 @@ from django.db import transaction
 from gateway.actors import acting
 from gateway.checks import OF_SETTINGS
 from gateway.models import REASON_LENGTH, AccessToken, AccessTokenQuerySet
+from gateway.terminal_text import shown
 
 
 class Command(BaseCommand):
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         # All or none, and nothing is said to be revoked before that is certain.
         for public_id, found in named.items():
             if not found.exists():
-                raise CommandError(f"No token has the public id {public_id}. manage.py list_tokens shows them.")
+                raise CommandError(f"No token has the public id {shown(public_id)}. manage.py list_tokens shows them.")
         with acting("manage.py revoke_token"):
             for found in named.values():
                 self._revoke(found, because=options["reason"][:REASON_LENGTH])
@@ -35,4 +36,4 @@ class Command(BaseCommand):
         if not found.revoke(because=because):
             self.stdout.write(f"{token.public_id} was revoked before, at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
             return
-        self.stdout.write(f"{token.public_id} ({token.name}) is revoked.")
+        self.stdout.write(f"{token.public_id} ({shown(token.name)}) is revoked.")

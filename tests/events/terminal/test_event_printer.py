@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.terminal.event_printer import EventPrinter, OutputClosed
 from events.terminal.stream_reader import Alive, CaughtUp, Connected, Received, Reconnecting, Reset
-from events.terminal.terminal_text import shown, shown_json
+from gateway.terminal_text import shown, shown_json
 
 EVENT = {
     "type": "event",

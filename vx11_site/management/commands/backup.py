@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway.checks import OF_SETTINGS
 from gateway.cleaning import INTERRUPTED, Progress
+from gateway.terminal_text import shown
 from vx11_site import sqlite_copy
 
 POSTGRESQL = (
@@ -34,11 +35,12 @@ class Command(BaseCommand):
         source = sqlite_database()
         target = options["file"] or Path(settings.DATA_DIR) / f"backup-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3"
         if target.exists() and (not options["force"] or target.samefile(source)):
-            raise CommandError(f"{target} exists. Say --force to replace it, or take another name.")
+            raise CommandError(f"{shown(str(target))} exists. Say --force to replace it, or take another name.")
         copy_with_progress(self, source, target)
         epoch, last_seq = sqlite_copy.log_head(target)
         size_mib = target.stat().st_size / 2**20
-        self.stdout.write(f"{target} holds the log of epoch {epoch} up to {last_seq}: {size_mib:.1f} MiB, undamaged.")
+        said = f"{target} holds the log of epoch {epoch} up to {last_seq}: {size_mib:.1f} MiB, undamaged."
+        self.stdout.write(shown(said))
 
 
 def sqlite_database() -> Path:
@@ -68,6 +70,6 @@ def copy_with_progress(command: BaseCommand, source: Path, target: Path) -> None
     except KeyboardInterrupt:
         raise CommandError("Interrupted. Nothing was written.", returncode=INTERRUPTED) from None
     except (sqlite_copy.BadCopy, sqlite3.Error, OSError) as error:
-        raise CommandError(f"{error}. Nothing was written.") from None
+        raise CommandError(f"{shown(str(error))}. Nothing was written.") from None
     finally:
         progress.end()

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 
 from gateway.checks import OF_SETTINGS
 from gateway.cleaning import INTERRUPTED, Progress
+from gateway.terminal_text import shown
 from vx11_site import moving, single_process, sqlite_copy
 
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         if connection.vendor != "postgresql":
             raise CommandError("VX11_DATABASE_URL names no PostgreSQL: there is nothing to copy into.")
         if not source.is_file():
-            raise CommandError(f"{source} is no file.")
+            raise CommandError(f"{shown(str(source))} is no file.")
         with _stopped(source):
             self._refuse_other_versions(source)
             moving.name_source(source)
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         try:
             sqlite_copy.verify(source)
         except sqlite_copy.BadCopy as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(shown(str(error))) from None
         with connection.cursor() as cursor:
             if "django_migrations" not in connection.introspection.table_names(cursor):
                 raise CommandError("The new database has no tables. Run: manage.py migrate")
@@ -59,7 +60,7 @@ class Command(BaseCommand):
             raise CommandError("Interrupted. Nothing was copied.", returncode=INTERRUPTED) from None
         # Also what PostgreSQL finds at the commit: a row that names one that is not there.
         except (moving.Unfit, moving.Differs, DatabaseError) as error:
-            raise CommandError(f"{str(error).strip()}. Nothing was copied.") from None
+            raise CommandError(f"{shown(str(error).strip())}. Nothing was copied.") from None
         finally:
             progress.end()
         for name, rows in copied.items():
@@ -78,4 +79,4 @@ def _stopped(source: Path) -> Iterator[None]:
             sqlite_copy.fold_in(source)
             yield
     except (single_process.Serving, sqlite_copy.InUse):
-        raise CommandError(f"A server or another process has {source} open. Stop it first.") from None
+        raise CommandError(f"A server or another process has {shown(str(source))} open. Stop it first.") from None

@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from events.restoring import begin_new_epoch
+from gateway.terminal_text import shown
 from vx11_site import single_process, sqlite_copy
 from vx11_site.management.commands.backup import copy_with_progress
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError(POSTGRESQL)
         backup, database = options["file"], Path(config["NAME"])
         if not backup.is_file() or (database.exists() and backup.samefile(database)):
-            raise CommandError(f"{backup} is no backup.")
+            raise CommandError(f"{shown(str(backup))} is no backup.")
         self._refuse_foreign(backup)
         connections.close_all()
         try:
@@ -46,20 +47,21 @@ class Command(BaseCommand):
                 kept = self._replace(database, backup)
                 head = begin_new_epoch()
         except (single_process.Serving, sqlite_copy.InUse):
-            raise CommandError(f"A server or another process has {database} open. Stop it first.") from None
-        self.stdout.write(f"Restored. The log's epoch is now {head.epoch}; it goes on after {head.last_seq}.")
+            raise CommandError(f"A server or another process has {shown(str(database))} open. Stop it first.") from None
+        self.stdout.write(f"Restored. The log's epoch is now {shown(head.epoch)}; it goes on after {head.last_seq}.")
         if kept:
-            self.stdout.write(f"What was there before is {kept}.")
+            self.stdout.write(f"What was there before is {shown(str(kept))}.")
 
     def _refuse_foreign(self, backup: Path) -> None:
         try:
             sqlite_copy.verify(backup)
         except sqlite_copy.BadCopy as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(shown(str(error))) from None
         ours = set(MigrationLoader(None).graph.nodes)
         applied = sqlite_copy.migrations(backup)
         if strange := sorted(applied - ours):
-            raise CommandError(f"{backup} is of a newer version: migration {'.'.join(strange[0])} is not known here.")
+            said = f"{backup} is of a newer version: migration {'.'.join(strange[0])} is not known here."
+            raise CommandError(shown(said))
         if missing := ours - applied:
             self.stdout.write(
                 f"It is of an older version: run manage.py migrate before you serve ({len(missing)} steps)."

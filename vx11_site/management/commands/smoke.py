@@ -17,7 +17,7 @@ from events.terminal.server_access import (
     server_url,
     token,
 )
-from vx11_site.diagnosis.findings import Finding, Level, fail
+from vx11_site.diagnosis.findings import Finding, Level, fail, masked
 from vx11_site.smoke.faults import refusal, silence
 from vx11_site.smoke.server import Server, Tokens
 from vx11_site.smoke.trials import TRIALS, Trial
@@ -74,9 +74,9 @@ class Command(TerminalCommand):
 
     def _show(self, name: str, finding: Finding) -> None:
         paint = {Level.OK: self.style.SUCCESS, Level.WARN: self.style.WARNING, Level.FAIL: self.style.ERROR}
-        self.stdout.write(f"{paint[finding.level](f'{finding.level:4}')}  {name:{NAME_WIDTH}}  {finding.text}")
+        self.stdout.write(f"{paint[finding.level](f'{finding.level:4}')}  {name:{NAME_WIDTH}}  {masked(finding.text)}")
         if finding.repair:
-            self.stdout.write(f"{'':4}  {'':{NAME_WIDTH}}  -> {finding.repair}")
+            self.stdout.write(f"{'':4}  {'':{NAME_WIDTH}}  -> {masked(finding.repair)}")
         # Each line when it is known, also into a pipe: some take a minute.
         self.stdout.flush()
 
@@ -114,4 +114,4 @@ def _service(options: dict[str, Any]) -> str:
 
 
 def _as_json(name: str, finding: Finding) -> dict[str, str]:
-    return {"trial": name, "level": finding.level, "found": finding.text, "repair": finding.repair}
+    return {"trial": name, "level": finding.level, "found": masked(finding.text), "repair": masked(finding.repair)}

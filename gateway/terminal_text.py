@@ -1,4 +1,4 @@
-"""Text from events made safe for a terminal: it can be read, and it cannot drive anything. Pure."""
+"""What others wrote, made safe for a terminal: it can be read, and it cannot drive anything. Pure."""
 
 import re
 import unicodedata
@@ -7,6 +7,7 @@ import unicodedata
 # use and unassigned code points, line and paragraph separators: none of them shows what it does.
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ASCII_TEXT = re.compile(r"[ -~]*")
+_ASCII_LINES = re.compile(r"[ -~\t\n]*")
 _UNSEEN_IN_JSON = re.compile(r"[^ -~]")
 
 RESET = "\x1b[0m"
@@ -18,6 +19,15 @@ def shown(text: str) -> str:
     if _ASCII_TEXT.fullmatch(text):
         return text
     return "".join(_escape(character) if _unseen(character) else character for character in text)
+
+
+def shown_lines(text: str) -> str:
+    """As shown(), for text of several lines: their ends stay, and so do tabs."""
+    if _ASCII_LINES.fullmatch(text):
+        return text
+    return "".join(
+        _escape(character) if _unseen(character) and character not in "\t\n" else character for character in text
+    )
 
 
 def shown_json(json_text: str) -> str:
