@@ -18,26 +18,39 @@ STEPS = 50_000
 NEVER = float("inf")
 
 monotonic = time.monotonic
+_given_up_at = -NEVER
 
 
 class Watch:
     """When the statement that runs now is to be given up. `no_later_than` holds for more than one statement."""
 
-    __slots__ = ("ends_at", "limit_seconds", "no_later_than")
+    __slots__ = ("began_at", "limit_seconds", "no_later_than")
 
     def __init__(self, limit_seconds: float) -> None:
         self.limit_seconds = limit_seconds
-        self.no_later_than = self.ends_at = NEVER
+        self.no_later_than = self.began_at = NEVER
 
     def begin(self) -> None:
-        self.ends_at = min(monotonic() + self.limit_seconds, self.no_later_than)
+        self.began_at = monotonic()
 
     def end(self) -> None:
         # What is none of a cursor's doings, such as a commit, is never given up.
-        self.ends_at = NEVER
+        self.began_at = NEVER
 
     def is_over(self) -> bool:
-        return monotonic() > self.ends_at
+        now, began_at = monotonic(), self.began_at
+        if began_at == NEVER:
+            return False
+        return now > min(began_at + self.limit_seconds, self.no_later_than) or began_at <= _given_up_at
+
+
+def give_up_running() -> None:
+    """Give up what runs now, in every thread: for a process that is about to end, which waits for its threads.
+
+    What begins later runs. The writer tries once more what it was about to write.
+    """
+    global _given_up_at
+    _given_up_at = monotonic()
 
 
 class WatchedConnection(sqlite3.Connection):

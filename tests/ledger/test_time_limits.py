@@ -1,6 +1,7 @@
 """No statement runs for longer than its limit, on either database, on the connection of whichever thread."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -113,10 +114,35 @@ class TestSqlite:
     def test_n02_a_commit_is_never_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with transaction.atomic():
             Group.objects.create(name="kept")
-            assert connection.connection.watch.ends_at == base.NEVER
+            assert connection.connection.watch.began_at == base.NEVER
             monkeypatch.setattr(base, "monotonic", lambda: 1e18)
         monkeypatch.undo()
         assert Group.objects.filter(name="kept").exists()
+
+    def test_n02_a_process_that_ends_gives_up_what_runs_and_not_what_begins(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(base, "_given_up_at", -base.NEVER)
+        begun = threading.Event()
+
+        def now() -> float:
+            begun.set()
+            return time.monotonic()
+
+        def read() -> None:
+            connection.ensure_connection()
+            connection.connection.watch.limit_seconds = base.NEVER
+            monkeypatch.setattr(base, "monotonic", now)
+            with pytest.raises(OperationalError, match="interrupted"):
+                ask(ENDLESS)
+
+        thread = threading.Thread(target=in_a_thread, args=(read,))
+        thread.start()
+        assert begun.wait(20)
+        base.give_up_running()
+        thread.join(20)
+        assert not thread.is_alive()
+        assert ask(NUMBERS.format(200_000, "COUNT(*)")) == 200_000
 
     def test_n02_no_pattern_runs_in_the_database(self) -> None:
         Group.objects.create(name="a" * 40 + "!")
