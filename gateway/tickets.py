@@ -146,6 +146,16 @@ def remove(public_ids: Collection[str]) -> int:
     return removed
 
 
+def remove_all() -> None:
+    """Take every ticket out of the shared store. Raises what the store raises; synchronous; see `remove`."""
+    client = the_redis()
+    if client is None:
+        return
+    keys = client.scan_iter(f"{KEY_PREFIX}*", count=REMOVE_KEYS)
+    while batch := list(itertools.islice(keys, REMOVE_KEYS)):
+        client.delete(*batch)
+
+
 def _count() -> int:
     store = the_store()
     if isinstance(store, TicketLocMemCache):

@@ -30,6 +30,7 @@ from events.sessions import the_sessions
 from gateway.audit import refusals
 from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
+from ledger.sqlite3.base import give_up_running
 from operator_api import conversations
 from operator_api.upkeep import the_upkeep
 from vx11_site import access_log, pending_migrations, systemd
@@ -243,6 +244,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             await asyncio.sleep(SETTLE_SECONDS)
         # Nobody here hears of them any more, but they are read later, and by others now.
         await conversations.finish(max(0.0, deadline - time.monotonic()))
+        # A process waits for its threads at its end, and one of them may be reading for a caller who has gone.
+        give_up_running()
 
     def _answering(self) -> "list[asyncio.Future[None]]":
         """What has not been answered yet."""

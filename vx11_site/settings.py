@@ -43,7 +43,7 @@ def _database() -> dict[str, Any]:
     if POSTGRES is not None:
         return POSTGRES.database()
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "ledger.sqlite3",
         "NAME": DATA_DIR / "operator.sqlite3",
         # Threads share the database in tests as they do in production, so it is a file there too.
         "TEST": {"NAME": DATA_DIR / "test.sqlite3"},

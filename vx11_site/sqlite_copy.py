@@ -79,6 +79,21 @@ def log_head(path: Path) -> tuple[str, int]:
         return row or ("", 0)
 
 
+def revived_tokens(before: Path, now: Path) -> list[str] | None:
+    """Public ids that are valid now and were revoked or not there before; None if that cannot be read."""
+    try:
+        valid, known = _valid_tokens(now), _valid_tokens(before)
+    except sqlite3.DatabaseError:
+        return None
+    return sorted(valid - known)
+
+
+def _valid_tokens(path: Path) -> set[str]:
+    with _opened(path, writable=False) as database:
+        rows = database.execute("SELECT public_id FROM gateway_accesstoken WHERE revoked_at IS NULL")
+        return {public_id for (public_id,) in rows}
+
+
 def fold_in(path: Path) -> None:
     """Bring what stands in files beside it into the file itself, if it is not damaged.
 

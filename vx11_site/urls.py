@@ -16,6 +16,7 @@ from vx11_site.openapi import DocumentView
 admin.site.site_header = admin.site.site_title = "VX11 Operator"
 admin.site.site_url = "/operator/"
 admin.site.login_form = ThrottledAdminForm
+admin.site.login = console.admin_login  # type: ignore[method-assign]  # the site asks itself for its pages
 admin.site.index_title = "Access, events and operators"
 
 api = [

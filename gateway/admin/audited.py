@@ -13,6 +13,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 
 from gateway.actors import acting
+from gateway.admin.own_links import OwnLinksAdmin
 from gateway.authentication import caller_of
 from gateway.models import REASON_LENGTH, TokenAudit
 
@@ -30,7 +31,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
         return self.object_list[:COUNT_LIMIT_ROWS].count()
 
 
-class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+class AuditedAdmin(OwnLinksAdmin):
     """Pages whose every change is an audit row. `audit_changes = False`: the class writes more telling rows itself."""
 
     audit_changes = True

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-# How often SQLite looks at the clock, in steps of its own: about every millisecond.
-SQLITE_STEPS = 10_000
+from ledger.sqlite3.base import NEVER
 
 
 @contextmanager
@@ -21,9 +20,9 @@ def read_within(seconds: float) -> Iterator[None]:
             yield
         return
     # Not in a transaction: there it would wait for whoever writes.
-    ends_at = time.monotonic() + seconds
-    connection.connection.set_progress_handler(lambda: time.monotonic() > ends_at, SQLITE_STEPS)
+    watch = connection.connection.watch
+    watch.no_later_than = time.monotonic() + seconds
     try:
         yield
     finally:
-        connection.connection.set_progress_handler(None, 0)
+        watch.no_later_than = NEVER

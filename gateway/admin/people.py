@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from gateway.admin import granting
 from gateway.admin.audited import AuditedAdmin, acting_in
+from gateway.admin.own_links import check_form
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.sessions import principal_id
 
@@ -76,6 +77,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # not sub
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        check_form(request)
         with acting_in(request):
             return super().user_change_password(request, id, form_url)
 
@@ -83,6 +85,9 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # not sub
 @admin.register(Group)
 class RoleAdmin(AuditedAdmin, GroupAdmin):
     """The names of the four roles mean something to the API, so they stay."""
+
+    # Django's own column shows the same, and its link to sort by it does nothing.
+    list_display = ("name",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         return ("name",) if obj is not None and obj.name in granting.ROLES else ()

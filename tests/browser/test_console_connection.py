@@ -93,7 +93,7 @@ def test_a_log_that_was_replaced_is_said_in_the_feed(
     service.published(new_event(summary=f"{marker} of the old log"))
     expect(console.row(f"{marker} of the old log")).to_be_visible()
     stack.a.stop()
-    stack.a.manage("new_epoch")
+    stack.a.manage("new_epoch", "--keep-sessions")
     stack.a.start()
     expect(page.locator(".note")).to_contain_text("The log was reset or restored", timeout=40_000)
     service.published(new_event(summary=f"{marker} of the new log"))

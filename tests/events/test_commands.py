@@ -5,11 +5,15 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import CommandError, call_command
 
 from events import log
 from events.models import Event
-from gateway import cleaning, retention
+from gateway import cleaning, retention, store, tickets
+from gateway.filters import Selection
+from gateway.principals import Principal
+from gateway.session_store import SessionStore
 from tests.events.samples import append_events, grow_older
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -35,6 +39,22 @@ def test_a_new_epoch_is_shown_beside_the_old_one() -> None:
     assert (after.last_seq, after.oldest_seq) == (3, 1)
     assert before.epoch in shown
     assert str(after.newest) in shown
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "ended"])
+def test_n11_a_new_epoch_ends_sessions_and_tickets_of_before_unless_told_otherwise(*, keep: bool) -> None:
+    session = SessionStore()
+    session["user"] = 7
+    session.save()
+    ticket = tickets.new(Principal("p-1", "principal", "test", frozenset()), Selection())
+    async_to_sync(tickets.store)("a-ticket", ticket, address="192.0.2.1")
+    shown = run("new_epoch", *["--keep-sessions"] * keep)
+    assert SessionStore(session.session_key).load() == ({"user": 7} if keep else {})
+    # Without Redis tickets are in the memory of the process that serves, which a restore finds stopped.
+    in_redis = store.the_redis() is not None
+    assert (async_to_sync(tickets.find)("a-ticket") is None) == (in_redis and not keep)
+    assert "valid again" in shown
+    assert ("1 sessions are ended" in shown) == (not keep)
 
 
 def test_pruning_says_what_it_deleted_and_what_is_left() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.accounts import Account, add_account, change_account
 from tests.client import LOOPBACK, Client
+from tests.conftest import OwnStack
 from tests.servers import RunningServer
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -89,6 +90,20 @@ def test_a_stream_that_is_disconnected_ends_within_two_seconds_and_says_why(
     assert row["actor"] == administrator.name
     # The token is as valid as before: its holder comes back.
     assert reader.issue_ticket().status_code == 200
+
+
+@pytest.mark.once
+def test_n02_a_pattern_in_an_address_is_refused_and_the_server_answers_and_ends_as_ever(own_stack: OwnStack) -> None:
+    stack = own_stack()
+    account = add_account(stack, group="auditor")
+    change_account(account, "user.is_staff = True; user.save()")
+    stack.client(stack.service_token).published({"event_type": "a", "summary": "a" * 40 + "!"})
+    with browser(stack.a) as admin:
+        assert admin.sign_in(account).status_code == 302
+        for look_up in ("summary__regex=(a%2B)%2B$", "summary__iregex=(a%2B)%2B$", "created_at__year=99999"):
+            assert admin.get(f"/admin/events/event/?{look_up}").status_code == 400
+        assert admin.get("/admin/events/event/?q=aaa").status_code == 200
+    assert stack.a.stop() == 0
 
 
 def test_an_id_that_no_page_gave_out_is_a_bad_request(admin: Admin) -> None:

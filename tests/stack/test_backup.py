@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.client import Event
+from tests.accounts import add_account
+from tests.client import LOOPBACK, Event
 from tests.conftest import OwnStack
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -125,6 +127,39 @@ def test_f23_a_restored_log_has_a_new_epoch_and_gives_no_seq_out_twice(
     assert len(asides) == 1
     assert sqlite_copy.log_head(asides[0])[1] == lost["seq"] + 1
     assert not list(database_of(embedded).parent.glob("*.restored*"))
+
+
+def test_n11_a_restore_names_tokens_that_live_again_and_ends_sessions_unless_told_otherwise(
+    embedded: Stack, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.sqlite3"
+    session = {"vx11_session": add_account(embedded, group="viewer").new_session()}
+    revoked, public_id = embedded.issue_token("principal")
+    _, deleted = embedded.issue_token("service")
+    embedded.a.manage("backup", str(backup))
+    embedded.revoke_token(public_id)
+    embedded.a.python(f"from gateway.models import *\nAccessToken.objects.filter(public_id={deleted!r}).delete()")
+    embedded.a.stop()
+
+    # What was there before is the copy itself by then: nothing was revoked in between.
+    kept = [embedded.a.manage("restore", str(backup), *more) for more in ([], ["--keep-sessions"])]
+    assert f"manage.py revoke_token {' '.join(sorted([public_id, deleted]))}" in kept[0]
+    assert "valid again" in kept[0]
+    assert "1 sessions are ended" in kept[0]
+    assert "No token was revoked or deleted in between" in kept[1]
+    assert "is signed in again" in kept[1]
+    embedded.a.start()
+    assert embedded.client(revoked).poll().status_code == 200
+    assert status_with(embedded, session) == 200
+
+    embedded.a.stop()
+    embedded.a.manage("restore", str(backup))
+    embedded.a.start()
+    assert status_with(embedded, session) == 302
+
+
+def status_with(stack: Stack, cookies: dict[str, str]) -> int:
+    return httpx.get(f"{stack.a.url}/operator/", cookies=cookies, **LOOPBACK).status_code
 
 
 def test_what_is_no_backup_is_not_restored(embedded: Stack, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """manage.py new_epoch: a step of every restore; readers are told that their cursors mean nothing any more."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from events import log
 from events.restoring import begin_new_epoch
+from gateway import revival
 from gateway.checks import OF_SETTINGS
 from gateway.terminal_text import shown
 
@@ -13,9 +15,13 @@ from gateway.terminal_text import shown
 class Command(BaseCommand):
     help = (
         "Start a new epoch of the log. Do this after restoring the database: clients then refetch their state "
-        "(stream-reset) instead of silently missing events."
+        "(stream-reset) instead of silently missing events. Sessions and tickets end, because those that were ended "
+        "after the copy was made would live again."
     )
     requires_system_checks = OF_SETTINGS
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        revival.add_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = log.head()
@@ -23,3 +29,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"The log's epoch was {shown(before.epoch)} and is now {after.epoch}; it goes on after {after.newest}."
         )
+        for line in revival.report(keep_sessions=options["keep_sessions"]):
+            self.stdout.write(line)

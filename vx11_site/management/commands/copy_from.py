@@ -69,6 +69,10 @@ class Command(BaseCommand):
         self.stdout.write(
             "All is copied, and counted in both. The log keeps its epoch: do not serve the old one again."
         )
+        self.stdout.write(
+            "If that file was an earlier copy, and not what was served last, then whatever was revoked or signed out "
+            "since is valid again: run manage.py new_epoch, and see docs/operations.md."
+        )
 
 
 @contextmanager

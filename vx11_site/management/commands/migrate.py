@@ -10,6 +10,7 @@ from django.core.management.commands import migrate
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ledger.sqlite3.base import LIMIT_OPTION, NEVER
 from vx11_site import postgres_access
 
 # Two hosts that are updated together both migrate. Django would let them run into each other.
@@ -25,10 +26,17 @@ IN_USE = ("55P03", "40P01")
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        if connection.vendor != "postgresql" or connection.in_atomic_block:
+        if connection.in_atomic_block:
             super().handle(*args, **options)
             return
-        with _patient(connection), self._turn(connection):
+        with _patient(connection):
+            if connection.vendor == "postgresql":
+                self._migrate_in_turn(connection, *args, **options)
+            else:
+                super().handle(*args, **options)
+
+    def _migrate_in_turn(self, connection: BaseDatabaseWrapper, *args: Any, **options: Any) -> None:
+        with self._turn(connection):
             for tries_left in reversed(range(TRIES)):
                 try:
                     super().handle(*args, **options)
@@ -68,7 +76,10 @@ def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
     config, before = connection.settings_dict, connection.settings_dict["OPTIONS"]
     # One may be open already, for checks.
     connection.close()
-    config["OPTIONS"] = postgres_access.without_statement_limit(before)
+    if connection.vendor == "postgresql":
+        config["OPTIONS"] = postgres_access.without_statement_limit(before)
+    else:
+        config["OPTIONS"] = {**before, LIMIT_OPTION: NEVER}
     try:
         yield
     finally:

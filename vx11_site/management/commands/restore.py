@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from events.restoring import begin_new_epoch
+from gateway import revival
 from gateway.terminal_text import shown
 from vx11_site import single_process, sqlite_copy
 from vx11_site.management.commands.backup import copy_with_progress
@@ -25,13 +26,15 @@ POSTGRESQL = (
 class Command(BaseCommand):
     help = (
         "Put a file that manage.py backup made in the place of the SQLite database. Servers must be stopped. The file "
-        "that was there is kept beside it. The log gets a new epoch: clients fetch their state anew (stream-reset)."
+        "that was there is kept beside it. The log gets a new epoch: clients fetch their state anew (stream-reset). "
+        "Sessions and tickets end, because those that were ended after the copy was made would live again."
     )
     # The database that is there may be what is to be replaced for being damaged.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="What manage.py backup made.")
+        revival.add_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = settings.DATABASES["default"]
@@ -51,6 +54,20 @@ class Command(BaseCommand):
         self.stdout.write(f"Restored. The log's epoch is now {shown(head.epoch)}; it goes on after {head.last_seq}.")
         if kept:
             self.stdout.write(f"What was there before is {shown(str(kept))}.")
+        for line in revival.report(keep_sessions=options["keep_sessions"]):
+            self.stdout.write(line)
+        self._say_revived(kept, database)
+
+    def _say_revived(self, before: Path | None, now: Path) -> None:
+        """Which tokens were taken away after the copy was made, as far as what was there before can be read."""
+        tokens = sqlite_copy.revived_tokens(before, now) if before else None
+        if tokens is None:
+            self.stdout.write("Which tokens that are cannot be told: what was there before cannot be read.")
+        elif tokens:
+            self.stdout.write(f"{len(tokens)} tokens that were revoked or deleted are valid again. To revoke them:")
+            self.stdout.write(f"manage.py revoke_token {' '.join(map(shown, tokens))}")
+        else:
+            self.stdout.write("No token was revoked or deleted in between.")
 
     def _refuse_foreign(self, backup: Path) -> None:
         try:
