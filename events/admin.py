@@ -1,8 +1,8 @@
 """Admin pages of the log and its readers: events, processes, streams (which can be ended), a token's last doings."""
 
-import json
 from typing import Any
 
+import orjson
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
@@ -16,6 +16,7 @@ from events.list_filters import CreatedFilter, EndFilter, NodeFilter, OpenedFilt
 from events.lives import duration_words, selection_words
 from events.models import Event, Node, StreamSession
 from events.readership import disconnect, live_nodes, open_streams
+from gateway import exact_json
 from gateway.admin import AccessTokenAdmin, ReadOnlyAdmin
 from gateway.admin.audit_rows import LIFE_PERMISSIONS, principal_link, ticket_link, with_links
 from gateway.admin.audited import to_the_second
@@ -44,7 +45,8 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="payload")
     def readable_payload(self, event: Event) -> SafeString:
-        return format_html("<pre>{}</pre>", json.dumps(json.loads(event.payload), indent=2, ensure_ascii=False))
+        text = exact_json.dumps(exact_json.loads(event.payload), option=orjson.OPT_INDENT_2).decode()
+        return format_html("<pre>{}</pre>", text)
 
 
 @admin.register(Node)

@@ -1,5 +1,6 @@
 """The one way in which a request becomes events: checked, bounded, committed, then announced."""
 
+import contextlib
 from typing import Any
 
 from events import log
@@ -7,9 +8,12 @@ from events.placement import Appended
 from events.relay import the_relay
 from events.submissions import BATCH_LIMIT_EVENTS, Defaults, Invalid, NewEvent, Submission, read_event, read_key
 from gateway.errors import Refusal
-from gateway.limits import limiter, rate_of
+from gateway.limits import LimitExceeded, limiter, rate_of
 from gateway.principals import Principal
 from ledger.writer import writer
+
+# A full request is 500 events in 4 MiB.
+REFUSED_BYTES_PER_EVENT = 8 * 1024
 
 
 def read_submission(body: dict[str, Any], principal: Principal, *, correlation_id: str, key: str | None) -> Submission:
@@ -25,11 +29,23 @@ def read_submission(body: dict[str, Any], principal: Principal, *, correlation_i
         raise Refusal("validation_error", errors=invalid.errors) from None
     for index, event in enumerate(events):
         _refuse_foreign_module(event, index, principal)
-    return Submission(principal.public_id, events, key)
+    return Submission(principal.public_id, events, key, batch="events" in body)
 
 
-async def publish(submission: Submission) -> Appended:
-    """Commit; when this returns, the events are durable.
+async def admit(publisher: str) -> None:
+    """Charge for one event, before it is known how many a request holds. Raises LimitExceeded."""
+    await limiter.spend_reserved("published_events", publisher, cost=1)
+
+
+async def charge_refused(publisher: str, body_bytes: int) -> None:
+    """What was read in vain counts as what its bytes could have held: reading it took as long."""
+    with contextlib.suppress(LimitExceeded):
+        if cost := body_bytes // REFUSED_BYTES_PER_EVENT:
+            await limiter.spend_reserved("published_events", publisher, cost=cost)
+
+
+async def publish(submission: Submission, *, charged: int = 0) -> Appended:
+    """Commit; when this returns, the events are durable. So many of them were charged for already.
 
     Raises IdempotencyConflict, LimitExceeded, Refusal for a batch that the rate can never let pass, LedgerUnavailable.
     """
@@ -39,7 +55,8 @@ async def publish(submission: Submission) -> Appended:
         # Not 429: waiting would not help, smaller batches do.
         title = f"A token may publish {rate[0]} events in {rate[1]} s; send no more than that at once."
         raise Refusal("payload_too_large", title=title)
-    await limiter.spend_reserved("published_events", submission.publisher, cost=count)
+    if count > charged:
+        await limiter.spend_reserved("published_events", submission.publisher, cost=count - charged)
     # Without a running relay, other processes would hear of these events only by looking at the log.
     await the_relay().start()
     size_bytes = sum(len(event.payload) + len(event.summary) + 512 for event in submission.events)

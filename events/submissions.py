@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from gateway import exact_json
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.module_names import FORM as MODULE_FORM
 from gateway.tracing import Span
@@ -65,6 +66,8 @@ class Submission:
     publisher: str
     events: list[NewEvent]
     idempotency_key: str | None = None
+    # Whether it came as a batch, which is answered as one, also when it holds one event.
+    batch: bool = False
     # Set by the log when it has tried once: then even ids made here may be in the table already.
     tried: bool = False
     # Of the request that brought it, if that is looked at.
@@ -105,7 +108,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     if errors:
         raise Invalid(errors)
     # Only a large payload can make a large event: all other fields together have less than 4 KiB.
-    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(orjson.dumps(_known(data))) > EVENT_LIMIT_BYTES:
+    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(exact_json.dumps(_known(data))) > EVENT_LIMIT_BYTES:
         raise Invalid({"payload": [f"an event has at most {EVENT_LIMIT_BYTES} bytes"]}, too_large=True)
     repeatable = bool(event_id or defaults.idempotency_key)
     return NewEvent(
@@ -123,7 +126,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
 
 def _fingerprint(data: Mapping[str, Any]) -> str:
     """Of what was sent, not of what defaults made of it: a retry has another correlation id."""
-    return hashlib.sha256(orjson.dumps(_known(data), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    return hashlib.sha256(exact_json.canonical(_known(data))).hexdigest()[:32]
 
 
 def _known(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +196,7 @@ def _payload(data: Mapping[str, Any], errors: dict[str, list[str]]) -> bytes:
         errors["payload"] = ["must be a JSON object"]
         return b"{}"
     try:
-        return orjson.dumps(value)
+        return exact_json.dumps(value)
     except orjson.JSONEncodeError as error:
         errors["payload"] = [str(error)]
         return b"{}"

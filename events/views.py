@@ -16,15 +16,15 @@ from events.cursors import Cursor, CursorGone
 from events.entries import timestamp
 from events.placement import Appended, IdempotencyConflict
 from events.polling import page_for, read_limit, read_number
-from events.publishing import publish, read_submission
+from events.publishing import admit, charge_refused, publish, read_submission
 from gateway import headers, tracing
 from gateway.authentication import narrowed, refused_credential, require
 from gateway.errors import Refusal
 from gateway.filters import SEVERITIES, BadFilter, Selection
+from gateway.json_bodies import PUBLISH_LIMIT_VALUES, read_json
 from gateway.principals import Refused, directory
 from gateway.rest import Endpoint, answer
 from gateway.schema import body_of, component, refuses
-from gateway.views import json_body
 from ledger.reader import reader
 
 STATS_MOST_SECONDS = 86_400
@@ -50,20 +50,30 @@ class EventsView(Endpoint):
             return await self._publish(request, span)
 
     async def _publish(self, request: HttpRequest, span: tracing.Span | None) -> HttpResponse:
-        body = json_body(request)
-        key = request.headers.get("Idempotency-Key")
-        submission = read_submission(body, self.principal, correlation_id=self.caller.correlation_id, key=key)
+        publisher = self.principal.public_id
+        await admit(publisher)
+        read = partial(
+            read_submission,
+            principal=self.principal,
+            correlation_id=self.caller.correlation_id,
+            key=request.headers.get("Idempotency-Key"),
+        )
+        try:
+            submission = await read_json(request, read, who=publisher, limit_values=PUBLISH_LIMIT_VALUES)
+        except Refusal:
+            await charge_refused(publisher, len(request.body))
+            raise
         submission.span = span
         if span is not None:
             span.note(count=len(submission.events), bytes=len(request.body))
         try:
-            appended = await publish(submission)
+            appended = await publish(submission, charged=1)
         except IdempotencyConflict:
             raise Refusal("idempotency_conflict") from None
         metrics.EVENTS_PUBLISHED.inc(appended.fresh)
         if span is not None:
             span.note(first_seq=min(seq for _, seq in appended.ids))
-        return answer(_published(appended, batch="events" in body), 201 if appended.created else 200)
+        return answer(_published(appended, batch=submission.batch), 201 if appended.created else 200)
 
     @extend_schema(
         operation_id="poll",

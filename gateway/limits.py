@@ -124,13 +124,18 @@ class Limiter:
         if item is None:
             return
         key = item.key_for(who)
-        if (until := self._refused.get(key, 0.0)) > time.time():
-            raise self._exceeded(name, until)
+        self._refuse_known(name, key)
         windows = _shared() or self._here
         if not windows.hit(item, who, cost=cost):
             until = windows.get_window_stats(item, who).reset_time
             self._remember(key, until)
             raise self._exceeded(name, until)
+
+    def refuse_known(self, name: str, who: str) -> None:
+        """Before work is done that is charged for later: raises LimitExceeded if it is known that this will fail."""
+        item = _item(name)
+        if item is not None:
+            self._refuse_known(name, item.key_for(who))
 
     async def spend(self, name: str, who: str, *, cost: int = 1) -> None:
         """Count, in this process alone if the store does not answer soon. Raises LimitExceeded."""
@@ -180,6 +185,10 @@ class Limiter:
     def forget(self) -> None:
         """Start anew, as a process that has just begun."""
         self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
+
+    def _refuse_known(self, name: str, key: str) -> None:
+        if (until := self._refused.get(key, 0.0)) > time.time():
+            raise self._exceeded(name, until)
 
     def _charge_here(self, name: str, who: str, cost: int) -> None:
         item = _item(name)

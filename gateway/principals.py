@@ -127,6 +127,21 @@ class Directory:
             snapshot = await self._after_miss()
         return snapshot.with_token(text)
 
+    def recognised(self, text: str) -> str:
+        """The public id of the holder of a token, as far as this process knows at this moment; "" for a stranger.
+
+        Waits for nothing, so a token that was issued a moment ago is known only at the next call, and rights may be
+        old: this is for sharing what there is, and refuses nothing.
+        """
+        snapshot = self._snapshot
+        if snapshot is None or tokens.digest(text) not in snapshot.by_digest:
+            self._renew_soon()
+            return ""
+        try:
+            return snapshot.with_token(text).public_id
+        except Refused:
+            return ""
+
     async def user_in_session(self, user_id: int, session_key: str | None) -> Principal:
         """The principal of a console user. Raises Refused, LedgerUnavailable."""
         return await self.named(sessions.principal_id(user_id), session_id=sessions.session_id(session_key))
@@ -162,10 +177,17 @@ class Directory:
 
     async def _renewed(self) -> None:
         """Wait for the renewal that is under way, or for a new one. It goes on for others when this caller leaves."""
+        await asyncio.shield(self._begun_renewal())
+
+    def _renew_soon(self) -> None:
+        if self._age_seconds >= MISS_FRESH_SECONDS:
+            self._begun_renewal()
+
+    def _begun_renewal(self) -> "asyncio.Task[None]":
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew())
             self._renewal.add_done_callback(self._renewal_ended)
-        await asyncio.shield(self._renewal)
+        return self._renewal
 
     def _renewal_ended(self, renewal: "asyncio.Task[None]") -> None:
         self._renewal = None

@@ -75,11 +75,15 @@ async def store(text: str, ticket: Ticket, *, address: str) -> None:
     """Make the ticket valid for its lifetime. Raises LimitExceeded, StoreUnavailable."""
 
     def store_one() -> None:
-        limiter.charge("tickets", ticket.principal_id)
-        limiter.charge("tickets_by_address", address_group(address))
+        _charge(ticket.principal_id, address)
         the_store().set(_key(text), ticket.as_json(), settings.SSE_TOKEN_TTL_SECONDS)
 
     await ask(store_one)
+
+
+async def charge(principal_id: str, *, address: str) -> None:
+    """Count a request that gets no ticket as one that does. Raises LimitExceeded, StoreUnavailable."""
+    await ask(functools.partial(_charge, principal_id, address))
 
 
 async def find(text: str) -> Ticket | None:
@@ -162,6 +166,11 @@ def _count() -> int:
         return min(store.count(KEY_PREFIX), COUNT_LIMIT)
     keys = store.iter_keys(f"{KEY_PREFIX}*", itersize=1000)  # type: ignore[attr-defined]  # django-redis has it
     return sum(1 for _ in itertools.islice(keys, COUNT_LIMIT))
+
+
+def _charge(principal_id: str, address: str) -> None:
+    limiter.charge("tickets", principal_id)
+    limiter.charge("tickets_by_address", address_group(address))
 
 
 def _key(text: str, prefix: str = KEY_PREFIX) -> str:

@@ -10,9 +10,10 @@ from drf_spectacular.utils import extend_schema
 
 from gateway import audit, metrics, schema, tickets, tokens, tracing
 from gateway.authentication import narrowed
-from gateway.bodies import json_object
 from gateway.errors import REASONS, Refusal
-from gateway.filters import Selection, read_severities, read_values
+from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.json_bodies import read_json
+from gateway.limits import limiter
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.rest import Endpoint, answer
 
@@ -36,10 +37,9 @@ class SseTokenView(Endpoint):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Trade a principal token for a ticket: 60 seconds, one use."""
         started = time.perf_counter()
-        body = json_body(request)
         try:
             with tracing.span("issue ticket", self.caller.correlation_id):
-                text = await self._issue(read_selection(body))
+                text = await self._issue(await self._read(request))
         except Exception:
             metrics.TICKET_ERRORS.inc()
             raise
@@ -60,6 +60,22 @@ class SseTokenView(Endpoint):
             }
         )
 
+    async def _read(self, request: HttpRequest) -> Selection:
+        """What the ticket shall be narrowed to. A body that cannot be taken counts as a ticket.
+
+        Raises Refusal, BadFilter, LimitExceeded.
+        """
+        who = self.principal.public_id
+        if not request.body:
+            return read_selection({})
+        # The rate is charged where the ticket is stored; here, only that it is used up already may be known.
+        limiter.refuse_known("tickets", who)
+        try:
+            return await read_json(request, read_selection, who=who)
+        except (Refusal, BadFilter):
+            await tickets.charge(who, address=self.caller.address)
+            raise
+
     async def _issue(self, asked: Selection) -> str:
         """The audit row is committed before anybody is told the ticket: none can be used that is not on record."""
         ticket = tickets.new(self.principal, narrowed(self.principal.selection, asked))
@@ -78,15 +94,6 @@ class SseTokenView(Endpoint):
             )
         )
         return text
-
-
-def json_body(request: HttpRequest) -> dict[str, Any]:
-    """The request's JSON object. Raises Refusal."""
-    return json_object(
-        request.body,
-        content_type=request.META.get("CONTENT_TYPE", ""),
-        content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
-    )
 
 
 def read_selection(body: dict[str, Any]) -> Selection:

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import uuid
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -12,13 +13,12 @@ from drf_spectacular.utils import extend_schema
 from events.placement import IdempotencyConflict
 from events.polling import Query, read_number, single
 from events.submissions import ID_FORM, Invalid, read_key
-from gateway import headers
+from gateway import exact_json, headers
 from gateway.authentication import require
 from gateway.errors import Refusal
 from gateway.filters import BadFilter
 from gateway.rest import answer
 from gateway.schema import body_of, component, refuses
-from gateway.views import json_body
 from ledger.reader import reader
 from operator_api import chat, conversations, schema
 from operator_api.chat import Message, WindowClosed
@@ -42,7 +42,9 @@ class ChatView(OperatorEndpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Say something while a window is open. The same again under the same key is the same message."""
-        message = _read_message(request, self.actor)
+        await conversations.admit(self.principal.public_id)
+        key = request.headers.get("Idempotency-Key")
+        message = await self.read(request, partial(_read_message, key_text=key, by=self.actor))
         try:
             reply = await conversations.say(message)
         except WindowClosed:
@@ -73,9 +75,8 @@ class ChatView(OperatorEndpoint):
         return answer({"messages": [chat.as_json(message) for message in messages], "has_more": has_more})
 
 
-def _read_message(request: HttpRequest, by: Actor) -> Message:
+def _read_message(body: dict[str, Any], *, key_text: str | None, by: Actor) -> Message:
     """Raises Refusal."""
-    body = json_body(request)
     fields = Fields(body)
     content = fields.text("message", most=chat.MESSAGE_LIMIT, required=True)
     session_id = fields.id("session_id")
@@ -83,9 +84,9 @@ def _read_message(request: HttpRequest, by: Actor) -> Message:
     known = {"message": content, "session_id": session_id, "metadata": metadata}
     sent, key = b"", None
     try:
-        key = read_key(request.headers.get("Idempotency-Key"))
-        sent = orjson.dumps(known, option=orjson.OPT_SORT_KEYS)
-        if len(orjson.dumps(metadata)) > chat.METADATA_LIMIT_BYTES:
+        key = read_key(key_text)
+        sent = exact_json.canonical(known)
+        if len(exact_json.dumps(metadata)) > chat.METADATA_LIMIT_BYTES:
             fields.wrong("metadata", f"at most {chat.METADATA_LIMIT_BYTES} bytes of JSON")
     except orjson.JSONEncodeError as error:
         fields.wrong("metadata", str(error))

@@ -48,13 +48,17 @@ class Reply:
         return responder.AWAY if self.answer is None else self.answer.content
 
 
+async def admit(principal_id: str) -> None:
+    """Charge for one message, before it is read. Raises LimitExceeded."""
+    await limiter.spend("chat_messages", principal_id)
+
+
 async def say(message: Message) -> Reply:
     """Store the message and get it answered.
 
-    Raises LimitExceeded, WindowClosed, IdempotencyConflict, LedgerUnavailable.
+    Raises WindowClosed, IdempotencyConflict, LedgerUnavailable.
     """
     deadline = asyncio.get_running_loop().time() + settings.CHAT_UPSTREAM_WAIT_MS / 1000
-    await limiter.spend("chat_messages", message.by.principal_id)
     # Without a running relay, other processes would hear of this only by looking at the log.
     await the_relay().start()
     with _refusals_counted():

@@ -6,7 +6,7 @@ The process's upkeep runs from the first request on, whichever server serves it.
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
@@ -16,6 +16,7 @@ from gateway import delegation
 from gateway.authentication import Caller, note_refusal, refused_credential, require, with_header
 from gateway.delegation import Delegation
 from gateway.errors import Refusal
+from gateway.json_bodies import read_json
 from gateway.limits import limiter
 from gateway.module_names import is_module_name
 from gateway.principals import Principal, Refused, directory
@@ -25,6 +26,8 @@ from gateway.upstream import BackendUnavailable, Question, the_backend
 from operator_api.modules import BACKEND, OFF_BY_POLICY
 from operator_api.upkeep import the_upkeep
 from operator_api.windows import Actor
+
+Made = TypeVar("Made")
 
 # Whoever is known may look.
 EVERYBODY = frozenset({"principal", "session", "service"})
@@ -105,6 +108,10 @@ class OperatorEndpoint(Endpoint):
         Closing a window is not counted: there is nothing to close that was not opened, and it must never have to wait.
         """
         await limiter.spend("changes", self.principal.public_id)
+
+    async def read(self, request: HttpRequest, make: Callable[[dict[str, Any]], Made]) -> Made:
+        """What `make` makes of the body's JSON object; charge before. Raises Refusal."""
+        return await read_json(request, make, who=self.principal.public_id)
 
     def off_by_policy(self) -> HttpResponse:
         """No window is open. Front ends in the field read `status` as a word here, so this body is one of its own."""

@@ -6,10 +6,10 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
+from gateway import exact_json
 from gateway.errors import Refusal
 from gateway.rest import answer
 from gateway.schema import body_of, component, refuses
-from gateway.views import json_body
 from ledger.reader import reader
 from ledger.writer import writer
 from operator_api import operator_settings, schema, windows
@@ -84,8 +84,8 @@ class SettingsView(OperatorEndpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Keep this object in place of the one before. Only while a window is open."""
-        content = _read_content(json_body(request))
         await self.count_change()
+        content = await self.read(request, _read_content)
         try:
             window = await writer.commit(operator_settings.write_many, Kept(self.principal.public_id, content))
         except WindowClosed:
@@ -103,7 +103,7 @@ def _read_content(body: dict[str, Any]) -> str:
     given = fields.object("settings", required=True)
     content = b"{}"
     try:
-        content = orjson.dumps(given)
+        content = exact_json.dumps(given)
     except orjson.JSONEncodeError as error:
         fields.wrong("settings", str(error))
     fields.refuse_wrong()

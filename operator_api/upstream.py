@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from gateway import exact_json
 from gateway.breaker import Breaker
 from gateway.redaction import redact
 from gateway.upstream import no_cookies, read_raw
@@ -80,7 +81,9 @@ class Upstream:
         """Raises ValueError for an answer that is none."""
         # Unpacked, a few bytes may be any number of them: the limit below is for what comes over the wire.
         headers = {"X-Correlation-Id": correlation_id, "Accept": "application/json", "Accept-Encoding": "identity"}
-        async with self._client.stream("POST", self._url, json=question, headers=headers) as answer:
+        headers["Content-Type"] = "application/json"
+        content = exact_json.dumps(question)
+        async with self._client.stream("POST", self._url, content=content, headers=headers) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise ValueError(f"it answered {answer.status_code}")
             if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":

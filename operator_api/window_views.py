@@ -1,5 +1,6 @@
 """window/status, window/open, window/extend, window/close."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +10,6 @@ from events.relay import the_relay
 from gateway.errors import Refusal
 from gateway.rest import answer
 from gateway.schema import body_of, component, refuses
-from gateway.views import json_body
 from ledger.reader import reader
 from ledger.writer import WriteMany, writer
 from operator_api import modules, windows
@@ -58,9 +58,9 @@ class WindowOpenView(OperatorEndpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Open the window, for a time or until somebody closes it. One can be open at a time."""
-        opening = _read_opening(json_body(request), self.actor)
-        await _refuse_unknown(opening.services)
         await self.count_change()
+        opening = await self.read(request, partial(_read_opening, by=self.actor))
+        await _refuse_unknown(opening.services)
         try:
             opened = await _change(windows.open_many, opening)
         except AlreadyOpen as there:
@@ -80,8 +80,8 @@ class WindowExtendView(OperatorEndpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Have the window end so many seconds from now, whatever was left of it."""
-        extension = Extension(_read_ttl(Fields(json_body(request))), self.actor)
         await self.count_change()
+        extension = Extension(await self.read(request, lambda body: _read_ttl(Fields(body))), self.actor)
         try:
             return answer(await _told(await _change(windows.extend_many, extension)))
         except NoneOpen:
@@ -99,7 +99,7 @@ class WindowCloseView(OperatorEndpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Close the window. Who asks again finds none."""
-        json_body(request)
+        await self.read(request, lambda body: body)
         try:
             closing = await _change(windows.close_many, Closing(self.actor))
         except NoneOpen:

@@ -17,6 +17,7 @@ from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
 from gateway.middleware import headers_for
 from vx11_site import request_syntax
+from vx11_site.body_room import SMALL_BODY_BYTES, Sender
 from vx11_site.writer import Writer, bound_kernel
 
 logger = logging.getLogger(__name__)
@@ -133,7 +134,17 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
     # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
-    __slots__ = ("_correlation_id", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "content", "writer")
+    __slots__ = (
+        "_body_sender",
+        "_correlation_id",
+        "_held_bytes",
+        "_kept_bytes",
+        "_limit_bytes",
+        "_logged",
+        "_refused",
+        "content",
+        "writer",
+    )
     # Twisted's, which are in the dictionary.
     requestHeaders: Headers  # noqa: N815 - its name
     responseHeaders: Headers  # noqa: N815 - as above
@@ -143,6 +154,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.content: BytesIO | None = None
         self._limit_bytes = 0
         self._kept_bytes = 0
+        # Of these, what counts in the room for all bodies, and whose they are: known when there are any.
+        self._held_bytes = 0
+        self._body_sender: Sender | None = None
         self._refused = False
         self._logged = False
         self._correlation_id = "-"
@@ -166,7 +180,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             return
         if self._kept_bytes + len(data) > self._limit_bytes:
             self._refuse(Refusal("payload_too_large"))
-        elif not self.server.keep_body(len(data), kept_bytes=self._kept_bytes):
+        elif not self._hold(max(0, self._kept_bytes + len(data) - SMALL_BODY_BYTES)):
             self._refuse(Refusal("at_capacity"))
         else:
             self._kept_bytes += len(data)
@@ -182,6 +196,11 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         if self.content is not None:
             self.content.seek(0)
         self.process()
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """As in an ASGI scope."""
+        every = self.requestHeaders.getAllRawHeaders()
+        return [(name.lower(), value) for name, values in every for value in values]
 
     def forget_headers(self) -> None:
         """What the application was told it has, and what was answered is on its way: a stream need not keep both."""
@@ -250,7 +269,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self._answer(refusal, more_body=True)
 
     def _answer(self, refusal: Refusal, *, more_body: bool) -> None:
-        raw = [(name.lower(), value) for name, values in self.requestHeaders.getAllRawHeaders() for value in values]
+        raw = self.raw_headers()
         correlation_id = headers.correlation_id(raw)
         body = refusal.body(correlation_id)
         path = self.path.decode("latin-1")
@@ -265,9 +284,23 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": encoded})
         self.handle_reply({"type": "http.response.body", "body": body, "more_body": more_body})
 
+    def _hold(self, size_bytes: int) -> bool:
+        """Whether there is room for so much of this body in all."""
+        if size_bytes == self._held_bytes:
+            return True
+        if self._body_sender is None or not self._body_sender.known:
+            # A token that is new to this process may be known by the time of the next piece.
+            self._forget_body()
+            self._body_sender = self.server.sender_of(self)
+        if not self.server.body_room.take(self._body_sender, size_bytes - self._held_bytes):
+            return False
+        self._held_bytes = size_bytes
+        return True
+
     def _forget_body(self) -> None:
-        self.server.forget_body(self._kept_bytes)
-        self._kept_bytes = 0
+        if self._body_sender is not None and self._held_bytes:
+            self.server.body_room.give_back(self._body_sender, self._held_bytes)
+        self._held_bytes = 0
 
     def _log(self, *, whole: bool) -> None:
         """One line in the access log, with the correlation id that was answered."""

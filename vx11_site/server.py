@@ -27,19 +27,20 @@ from twisted.internet import defer, reactor
 from events import capacity
 from events.outlets import EXTENSION
 from events.sessions import the_sessions
+from gateway import headers
 from gateway.audit import refusals
 from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
+from gateway.errors import Refusal
+from gateway.limits import address_group
+from gateway.principals import directory
 from ledger.sqlite3.base import give_up_running
 from operator_api import conversations
 from operator_api.upkeep import the_upkeep
 from vx11_site import access_log, pending_migrations, systemd
+from vx11_site.body_room import BodyRoom, Sender
 from vx11_site.http1 import Channel, Factory, Request
 
-# Bodies that are being received, of all connections together.
-BODIES_LIMIT_BYTES = 64 * 1024 * 1024
-# The first of each do not count: there are at most as many of them as connections.
-SMALL_BODY_BYTES = 16 * 1024
 # Whoever watches this process must be able to ask also when it is full.
 SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})
 # A client that takes nothing of a long answer for so long is cut off.
@@ -88,7 +89,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self._connection_limit = 0
         self._channels: set[Channel] = set()
         self._told_to_stop = False
-        self._body_bytes = 0
+        self.body_room = BodyRoom()
         self._ports: list[Any] = []
         self._ending: asyncio.Task[None] | None = None
 
@@ -119,16 +120,16 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self._channels.discard(channel)
         CONNECTIONS.set(len(self._channels))
 
-    def keep_body(self, size_bytes: int, *, kept_bytes: int) -> bool:
-        """Whether there is room for so much more of a body of which so much is kept already."""
-        more = _shared(kept_bytes + size_bytes) - _shared(kept_bytes)
-        if self._body_bytes + more > BODIES_LIMIT_BYTES and more:
-            return False
-        self._body_bytes += more
-        return True
-
-    def forget_body(self, kept_bytes: int) -> None:
-        self._body_bytes -= _shared(kept_bytes)
+    def sender_of(self, request: Request) -> Sender:
+        """Who sends a body, by the token in its header; without one that is known here, by address."""
+        raw = request.raw_headers()
+        with contextlib.suppress(Refusal):
+            token = headers.credential(raw)
+            if token and (public_id := directory.recognised(token)):
+                return Sender(public_id, known=True)
+        peer = str(getattr(request.channel.transport.getPeer(), "host", ""))
+        address = headers.client_address(peer, raw, settings.TRUSTED_PROXIES)
+        return Sender(address_group(address), known=False)
 
     def log_access(self, request: Request, *, whole: bool) -> None:
         access_log.note(request, whole=whole)
@@ -283,11 +284,6 @@ def serve(*, host: str, port: int) -> None:
     if server.abort_start:
         # Daphne has said why; a supervisor must not take it for an end in order.
         sys.exit(1)
-
-
-def _shared(body_bytes: int) -> int:
-    """How much of a body counts against the limit of all: nobody's large ones are in the way of small ones."""
-    return max(0, body_bytes - SMALL_BODY_BYTES)
 
 
 def _with_backlog(endpoint: str) -> str:

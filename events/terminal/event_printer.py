@@ -1,11 +1,11 @@
 """Events as lines on standard output, and what happens to the connection as lines on standard error. No Django."""
 
 import datetime
-import json
 import select
 from typing import Any, TextIO, assert_never
 
 from events.terminal.stream_reader import Alive, CaughtUp, Connected, Item, Received, Reconnecting, Reset
+from gateway import exact_json
 from gateway.terminal_text import coloured, shown, shown_json
 
 SEVERITY_WIDTH = len("critical")
@@ -38,7 +38,7 @@ class EventPrinter:
     def show(self, item: Item) -> None:
         match item:
             case Received(event):
-                self._write(shown_json(json.dumps(event, ensure_ascii=False)) if self._as_json else self.line(event))
+                self._write(shown_json(exact_json.dumps(event).decode()) if self._as_json else self.line(event))
             case Alive():
                 self._check_output()
             case Connected(cursor):

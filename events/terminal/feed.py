@@ -4,13 +4,12 @@ import hashlib
 import time
 import uuid
 
-import orjson
-
 from events.terminal.feed_mapping import FeedMapping, Fields
 from events.terminal.feed_progress import FeedProgress
 from events.terminal.feed_sender import BATCH_LIMIT_BYTES, FeedSender, PendingEvent, encoded
 from events.terminal.feed_source import Line, LineSource
 from events.terminal.interruption import Interruption
+from gateway import exact_json
 
 # How long one look at a quiet source takes while no batch is waiting.
 IDLE_SECONDS = 0.5
@@ -90,5 +89,5 @@ def _event_id(line: Line, event: Fields) -> str:
     """
     if not line.place:
         return str(uuid.uuid4())
-    digest = hashlib.sha256(line.place.encode() + b"\0" + orjson.dumps(event))
+    digest = hashlib.sha256(line.place.encode() + b"\0" + exact_json.canonical(event, option=0))
     return f"line-{digest.hexdigest()[:40]}"

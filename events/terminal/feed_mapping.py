@@ -9,12 +9,15 @@ import orjson
 from events.submissions import EVENT_LIMIT_BYTES, SUMMARY_LIMIT
 from events.terminal.feed_source import Line
 from events.terminal.severity_words import severity_of_fields, severity_of_text
+from gateway import exact_json
 
 # Room for the event_id, and for a server that counts a little differently.
 FITTED_EVENT_BYTES = EVENT_LIMIT_BYTES - 4096
 # The server refuses a request nested deeper than 32 levels, four of which are the batch around a payload. JSON that is
 # nested deeper than this is taken as text.
 JSON_DEPTH = 24
+# What 64 bits hold, with a sign or without.
+LEAST_WHOLE, LARGEST_WHOLE = -(2**63), 2**64 - 1
 DEFAULT_EVENT_TYPE = "log.line"
 CALLER_FIELDS = frozenset(
     {"event_id", "event_type", "summary", "severity", "module", "payload", "correlation_id", "occurred_at"}
@@ -99,19 +102,34 @@ def _json_object(content: bytes) -> Fields | None:
     if not content.lstrip().startswith(b"{"):
         return None
     try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        # Which knows what is no JSON, half a surrogate pair too; and reads numbers as doubles.
+        orjson.loads(content)
+        found = exact_json.loads(content.decode())
+    except (ValueError, RecursionError):
         return None
-    return None if not isinstance(found, dict) or _deeper_than(found, JSON_DEPTH) else found
+    if not isinstance(found, dict) or _deeper_than(found, JSON_DEPTH):
+        return None
+    return {name: _sendable(value) for name, value in found.items()}
+
+
+def _sendable(value: object) -> object:
+    """A JSON value in which whole numbers beyond 64 bits are texts: the server takes them in no other way."""
+    if isinstance(value, list):
+        return [_sendable(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _sendable(item) for name, item in value.items()}
+    is_long = isinstance(value, int) and not LEAST_WHOLE <= value <= LARGEST_WHOLE
+    return str(value) if is_long else value
 
 
 def _fitted(event: Fields, text: str, total_bytes: int) -> Fields:
     """The event as it is when it is small enough, else with as much of the line as fits in place of its payload."""
-    if len(orjson.dumps(event)) <= FITTED_EVENT_BYTES:
+    if len(exact_json.dumps(event)) <= FITTED_EVENT_BYTES:
         return event
-    room_bytes = FITTED_EVENT_BYTES - len(orjson.dumps(event | {"payload": {"line": "", "line_bytes": total_bytes}}))
+    frame = event | {"payload": {"line": "", "line_bytes": total_bytes}}
+    room_bytes = FITTED_EVENT_BYTES - len(exact_json.dumps(frame))
     kept = _storable_text(text)[: max(0, room_bytes)]
-    while (excess_bytes := len(orjson.dumps(kept)) - 2 - room_bytes) > 0 and kept:
+    while (excess_bytes := len(exact_json.dumps(kept)) - 2 - room_bytes) > 0 and kept:
         # A character takes at most six bytes (an escaped control character), so this never cuts more than is needed.
         kept = kept[: -max(1, excess_bytes // 6)]
     return event | {"payload": {"line": kept, "line_bytes": total_bytes}}

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import httpx
-import orjson
 
 from events.submissions import BATCH_LIMIT_EVENTS
 from events.terminal.backoff import Backoff, retry_after_seconds
 from events.terminal.http_answers import DIRECT_MOUNTS, ServerRefused, problem_text
+from gateway import exact_json
 
 EVENTS_PATH = "/operator/api/events"
 # The server takes 4 MiB; a proxy in front may count headers too.
@@ -202,4 +202,4 @@ def _within_limits(events: Sequence[PendingEvent]) -> list[Sequence[PendingEvent
 
 def encoded(event: Mapping[str, object], *, event_id: str, line_number: int) -> PendingEvent:
     """The event ready to be sent; one that brought an event_id keeps it."""
-    return PendingEvent(orjson.dumps({"event_id": event_id, **event}), line_number)
+    return PendingEvent(exact_json.dumps({"event_id": event_id, **event}), line_number)

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ import httpx
 from events.terminal.backoff import Backoff, retry_after_seconds
 from events.terminal.http_answers import DIRECT_MOUNTS, ServerRefused, problem_text
 from events.terminal.sse_parser import EventStreamParser, Message, NotAnEventStream
+from gateway import exact_json
 
 EVENTS_PATH = "/operator/api/events"
 TICKET_PATH = f"{EVENTS_PATH}/sse-token"
@@ -188,7 +188,7 @@ class StreamReader:
         _raise_if_passing(answer)
         if answer.status_code != 200 or "json" not in answer.headers.get("Content-Type", ""):
             raise ServerRefused(answer)
-        return answer.json()
+        return exact_json.loads(answer.text)
 
     async def _check_stream(self, answer: httpx.Response) -> None:
         if answer.status_code == 200:
@@ -204,7 +204,7 @@ class StreamReader:
     def _item(self, message: Message) -> Item | None:
         """What a message tells; None for what this version does not know. Raises StreamEnded and _Broken."""
         try:
-            data = json.loads(message.data)
+            data = exact_json.loads(message.data)
         except ValueError:
             raise _Broken("the server sent something that is not JSON") from None
         match message.event:

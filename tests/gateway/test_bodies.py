@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 
 from gateway.bodies import (
     BODY_LIMIT_BYTES,
-    DEPTH_LIMIT,
     PUBLISH_LIMIT_BYTES,
     BodyAborted,
     BodyTooLarge,
     body_limit_bytes,
-    json_object,
     read_body,
     replay,
 )
 from gateway.errors import Refusal
+from gateway.json_bodies import DEPTH_LIMIT, json_object
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 values = st.recursive(

@@ -112,18 +112,20 @@ async def test_connections_beyond_the_limit_are_refused_and_those_beyond_that_ar
 async def test_what_a_body_took_of_the_room_for_bodies_is_given_back(server: OperatorServer, ending: str) -> None:
     size = 1024 * 1024
     connection = MemoryConnection(server)
-    connection.receive(POST + b"X-VX11-Token: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"%x\r\n" % size + b"x" * size)
-    assert server._body_bytes > size / 2
+    connection.receive(
+        POST + b"Authorization: Basic x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"%x\r\n" % size + b"x" * size
+    )
+    assert server.body_room.held_bytes > size / 2
     if ending == "whole":
         connection.receive(b"\r\n0\r\n\r\n")
         connection.respond()
-        assert server._body_bytes == 0
+        assert server.body_room.held_bytes == 0
     elif ending == "too large":
         connection.receive(b"\r\n%x\r\n" % (4 * size) + b"x" * 4 * size)
         assert connection.answer()["reason"] == "payload_too_large"
-        assert server._body_bytes == 0
+        assert server.body_room.held_bytes == 0
     connection.lose()
-    assert server._body_bytes == 0
+    assert server.body_room.held_bytes == 0
 
 
 def open_files() -> int:
@@ -134,8 +136,8 @@ def open_files() -> int:
 async def test_r05_a_body_takes_no_file_of_its_own(server: OperatorServer, length: bytes) -> None:
     connection = MemoryConnection(server)
     before = open_files()
-    connection.receive(POST + b"X-VX11-Token: x\r\n" + length)
-    assert server._body_bytes == 0
+    connection.receive(POST + b"Authorization: Basic x\r\n" + length)
+    assert server.body_room.held_bytes == 0
     assert open_files() == before
     connection.lose()
 

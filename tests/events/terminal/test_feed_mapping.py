@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from events.submissions import SUMMARY_LIMIT
 from events.terminal.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
 from events.terminal.feed_source import LINE_LIMIT_BYTES, Line
+from gateway import exact_json
 
 
 def event_of(content: bytes | str, *, dropped_bytes: int = 0, **options: object) -> Fields:
@@ -229,6 +230,6 @@ def test_every_line_becomes_an_event_that_the_server_can_take(content: bytes) ->
     assert isinstance(summary, str)
     assert 1 <= len(summary) <= SUMMARY_LIMIT
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in summary)
-    sent = orjson.dumps(event)
+    sent = exact_json.dumps(event)
     assert len(sent) <= FITTED_EVENT_BYTES
     assert b"\\u0000" not in sent.replace(b"\\\\", b"")
