@@ -137,30 +137,58 @@ def test_p03_more_than_declared_is_no_part_of_the_request(
     assert principal.polled(correlation_id=marker)["total"] == 1
 
 
-def test_many_half_bodies_are_bounded_together_and_keep_nobody_out_whose_body_is_small(
-    stack: Stack, service: Client, new_event: Callable[..., Json]
-) -> None:
-    """Each may be kept, all together may not: 64 MiB for bodies that are being received."""
-    many = [new_event(payload={"filling": "x" * 60_000})] * 10
-    head = request("POST", EVENTS, {"Content-Length": str(PUBLISH_LIMIT_BYTES), "X-VX11-Token": "x"})
-    before = resident_bytes(stack.b)
+def half_bodies(stack: Stack, token: str) -> list[Wire]:
+    """Many of the longest bodies, each without its last byte."""
+    head = request("POST", EVENTS, {"Content-Length": str(PUBLISH_LIMIT_BYTES), "X-VX11-Token": token})
     wires = [Wire(stack.b.url) for _ in range(24)]
+    for wire in wires:
+        wire.send(head + b"x" * (PUBLISH_LIMIT_BYTES - 1))
+    return wires
+
+
+@pytest.mark.parametrize("sender", ["a stranger with any text for a token", "another publisher"])
+def test_n06_n10_half_bodies_are_bounded_together_and_keep_no_other_publisher_out(
+    stack: Stack, principal: Client, new_event: Callable[..., Json], marker: str, sender: str
+) -> None:
+    """Each may be kept, all together may not; and what one sender holds is not in the way of another."""
+    many = [new_event(payload={"filling": "x" * 60_000})] * 10
+    token = "x" * 20 if "stranger" in sender else stack.issue_token("service", scopes=("events:publish",))[0]
+    publisher = stack.client(stack.service_token, server=stack.b)
+    # So that this process knows both.
+    assert publisher.publish(new_event()).status_code == 201
+    before = resident_bytes(stack.b)
+    wires = half_bodies(stack, token)
     try:
-        for wire in wires:
-            wire.send(head + b"x" * (PUBLISH_LIMIT_BYTES - 1))
         refused = wait_until(lambda: some_answered(wires), "those are refused that there is no room for")
         assert resident_bytes(stack.b) - before < 80 * MEBIBYTE
         for wire in refused:
             answer = wire.answer()
             assert_problem(answer, 503, "at_capacity")
             assert int(answer.headers["retry-after"]) > 0
-        # Small ones are taken all the while: nobody keeps all publishers out in this way.
-        assert service.publish(new_event()).status_code == 201
-        assert_problem(service.publish(many), 503, "at_capacity")
+        assert publisher.publish(new_event()).status_code == 201
+        assert publisher.publish(many).status_code == 201
     finally:
         for wire in wires:
             wire.close()
-    wait_until(lambda: service.publish(many).status_code == 201, "there is room for large bodies again")
+    assert principal.polled(correlation_id=marker)["total"] == 12
+
+
+def test_n06_a_stranger_that_fills_its_room_is_told_to_come_back_and_may_then(stack: Stack) -> None:
+    wires = half_bodies(stack, "x" * 20)
+    try:
+        wait_until(lambda: some_answered(wires), "those are refused that there is no room for")
+    finally:
+        for wire in wires:
+            wire.close()
+    body = b'"' + b"x" * (ORDINARY_LIMIT_BYTES - 2) + b'"'
+
+    def is_read() -> bool:
+        headers = {"Content-Type": "application/json", "X-VX11-Token": "x", "Content-Length": str(len(body))}
+        with Wire(stack.b.url) as wire:
+            wire.send(request("POST", EVENTS, headers, body))
+            return wire.answer().status == 401
+
+    wait_until(is_read, "there is room for strangers again")
 
 
 def some_answered(wires: list[Wire]) -> list[Wire]:
