@@ -1,5 +1,6 @@
 /** Requests to the API with the credentials of the page: a ticket, a page of events, the address of a stream. */
 
+import { parse } from "./exact.js";
 import { Interruption, refusal } from "./retry.js";
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -46,7 +47,7 @@ export class Api {
     try {
       signal.throwIfAborted();
       const response = await fetch(this.#baseUrl + path, { method, headers, cache: "no-store", signal: stop.signal });
-      const body = (await response.json().catch(() => null)) ?? {};
+      const body = (await response.text().then(parse).catch(() => null)) ?? {};
       if (!response.ok && response.status !== 410) throw refusal(response, body);
       // An answer that was cut off, or of something between here and the server, such as a network's sign-in page.
       if (!makesSense(body)) throw new Interruption("bad_answer");

@@ -1,5 +1,6 @@
 /** One stream from its opening to its end: hands over what it hears, never resolves; the Interruption says why. */
 
+import { parse } from "./exact.js";
 import { Interruption } from "./retry.js";
 
 /** A stream says "connected" at once; one that says nothing for so long sits behind something that buffers. */
@@ -72,7 +73,7 @@ class Stream {
   #handle(name, handler) {
     this.#source.addEventListener(name, (message) => {
       this.#watch();
-      const data = parse(message.data);
+      const data = parsed(message.data);
       if (data === null) return this.#end("bad_frame");
       handler(data, message.lastEventId);
     });
@@ -94,9 +95,9 @@ class Stream {
 }
 
 /** JSON, or null for what is none. */
-function parse(text) {
+function parsed(text) {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch {
     return null;
   }

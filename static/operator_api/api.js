@@ -1,5 +1,6 @@
 /** Requests of the page to the API with the session cookie. A refusal is an ApiError, which says what to show. */
 
+import { parse } from "../events/exact.js";
 import { retryAfterMs } from "../events/retry.js";
 import { text } from "./texts.js";
 
@@ -63,7 +64,7 @@ export class Api {
     try {
       const options = { method, body, cache: "no-store", headers: own, signal: ends };
       const response = await fetch(this.#baseUrl + path, options);
-      const answer = await response.json().catch(() => null);
+      const answer = await response.text().then(parse).catch(() => null);
       if (response.ok && isObject(answer)) return { body: answer, response };
       const waitMs = retryAfterMs(response.headers.get("Retry-After"));
       // One that was cut off, or is of something between here and the server, says nothing.

@@ -1,5 +1,6 @@
 /** One event with all its fields, beside the feed: payload as a tree, copy as JSON, and what belongs to it. */
 
+import { eventJson, payloadOf } from "../events/exact.js";
 import { longTime } from "./clock.js";
 import { payloadTree } from "./payload-tree.js";
 import { text } from "./texts.js";
@@ -31,7 +32,7 @@ export class Detail {
     this.#event = event;
     const given = [...FIELDS, ...NUMBERS].filter((field) => event[field] !== null);
     this.#fields.replaceChildren(...given.flatMap((field) => this.#pair(field, event[field])));
-    this.#payload.replaceChildren(Object.keys(event.payload).length ? payloadTree(event.payload) : text("detail.empty"));
+    this.#payload.replaceChildren(Object.keys(event.payload).length ? payloadTree(payloadOf(event)) : text("detail.empty"));
     this.#copied.textContent = "";
     this.#panel.hidden = false;
   }
@@ -58,8 +59,7 @@ export class Detail {
 
   async #copy() {
     const { type, ...event } = this.#event;
-    const json = JSON.stringify(event, null, 2);
-    const done = await copy(json);
+    const done = await copy(eventJson(event, 2));
     this.#copied.textContent = text(done ? "copied.yes" : "copied.no");
   }
 }

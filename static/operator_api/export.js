@@ -1,5 +1,6 @@
 /** The filtered feed as a file: NDJSON for programs, CSV for spreadsheets. The newest events that pass, oldest first. */
 
+import { eventJson, payloadJson } from "../events/exact.js";
 import { ApiError, showRefusal } from "./api.js";
 import { sizeOf } from "./entries.js";
 import { text } from "./texts.js";
@@ -95,11 +96,11 @@ function sizeOfAll(entries) {
 }
 
 function asNdjson(events) {
-  return events.map(({ type, ...event }) => `${visible(JSON.stringify(event))}\n`).join("");
+  return events.map(({ type, ...event }) => `${visible(eventJson(event))}\n`).join("");
 }
 
 function asCsv(events) {
-  const lines = events.map((event) => [...COLUMNS.map((name) => event[name]), JSON.stringify(event.payload)]);
+  const lines = events.map((event) => [...COLUMNS.map((name) => event[name]), payloadJson(event)]);
   // The mark in front is how spreadsheets know UTF-8.
   return `\ufeff${[[...COLUMNS, "payload"], ...lines].map((cells) => `${cells.map(cell).join(",")}\r\n`).join("")}`;
 }

@@ -1,5 +1,6 @@
 /** What the reader wants to see: as a form, in the page's address, as a query to the log, as a question to an event. */
 
+import { payloadJson } from "../events/exact.js";
 import { addressParameters, changeAddress, onStep } from "./address.js";
 
 export const SEVERITIES = ["info", "warn", "error", "critical"];
@@ -37,7 +38,7 @@ export function admits(filter) {
 function contains(event, sought) {
   const short = [event.summary, event.event_type, event.module, event.correlation_id, event.event_id];
   if (short.some((value) => value.toLowerCase().includes(sought))) return true;
-  return JSON.stringify(event.payload).toLowerCase().includes(sought);
+  return payloadJson(event).toLowerCase().includes(sought);
 }
 
 export class FilterForm {

@@ -1,5 +1,6 @@
 /** JSON as a tree that opens and closes. Branches are made when they are opened: a payload may have 64 KiB. */
 
+import { numberText } from "../events/exact.js";
 import { text } from "./texts.js";
 import { visible } from "./unseen.js";
 
@@ -25,7 +26,9 @@ function item(key, value, depth) {
   const line = element("li");
   const name = element("span", "key", visible(key));
   if (value === null || typeof value !== "object" || !Object.keys(value).length) {
-    line.append(name, " ", element("code", `value ${kind(value)}`, visible(JSON.stringify(value))));
+    const sent = numberText(value);
+    const [type, words] = sent === null ? [kind(value), visible(JSON.stringify(value))] : ["number", sent];
+    line.append(name, " ", element("code", `value ${type}`, words));
     return line;
   }
   const branch = element("details");

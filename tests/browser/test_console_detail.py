@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.console_page import ConsolePage
-from tests.client import Client
+from tests.client import API, Client
 
 NewEvent = Callable[..., Mapping[str, object]]
 PAYLOAD = {"host": "node-07", "checks": [{"name": "disk", "free": 0, "ok": False}, None], "empty": {}}
@@ -54,6 +54,51 @@ def test_an_event_is_copied_as_json(console: ConsolePage, detail: Locator, princ
     copied = json.loads(console.page.evaluate("navigator.clipboard.readText()"))
     event = principal.polled(correlation_id=marker)["events"][0]
     assert copied == {name: value for name, value in event.items() if name != "type"}
+
+
+ODD_NUMBERS = [
+    "9007199254740993",
+    "-18446744073709551",
+    "1e5",
+    "0.10",
+    "-0",
+    "0.1000000000000000055511151231257827",
+    "1.0",
+]
+
+
+@pytest.mark.parametrize("arrives", ["live", "from the log"])
+def test_n10_numbers_are_shown_copied_saved_and_found_as_they_were_sent(
+    console: ConsolePage, service: Client, new_event: NewEvent, marker: str, arrives: str
+) -> None:
+    event = {**new_event(summary=f"numbers {marker}"), "payload": "PAYLOAD"}
+    payload = f'{{"n":[{",".join(ODD_NUMBERS)}],"text":"1e5 \\" 0.10","plain":3}}'
+    body = json.dumps(event).replace('"PAYLOAD"', payload)
+    answer = service.post(f"{API}/events", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
+    if arrives == "from the log":
+        console.row(f"numbers {marker}").wait_for()
+        console.page.reload()
+    console.row(f"numbers {marker}").click()
+    tree = console.page.locator("#detail .tree")
+    assert tree.locator("code.number").all_inner_texts() == [*ODD_NUMBERS, "3"]
+    expect(tree.get_by_text('"1e5 \\" 0.10"')).to_be_visible()
+
+    console.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    console.page.get_by_role("button", name="Copy as JSON").click()
+    expect(console.page.get_by_text("Copied.")).to_be_visible()
+    copied = console.page.evaluate("navigator.clipboard.readText()")
+    assert payload in "".join(line.strip() for line in copied.splitlines()).replace('": ', '":')
+    assert "payload_exact" not in copied
+
+    # By a number that a double does not have.
+    console.page.get_by_label("Text").fill("9007199254740993")
+    expect(console.row(f"numbers {marker}")).to_be_visible()
+    with console.page.expect_download() as downloading:
+        console.page.locator("[data-export=ndjson]").click()
+    saved = downloading.value.path().read_text()
+    assert payload in saved
+    assert "payload_exact" not in saved
 
 
 def test_escape_closes_it_and_gives_the_focus_back_to_the_feed(console: ConsolePage, detail: Locator) -> None:

@@ -177,7 +177,7 @@ def limited(stack_size: Size, tmp_path_factory: pytest.TempPathFactory, pytestco
 def test_n10_a_body_that_cannot_be_taken_meets_the_rate_all_the_same(limited: Stack, path: str, body: bytes) -> None:
     token = limited.service_token if path == "events" else limited.issue_token("principal", scopes=MAY_WRITE)[0]
     client = limited.client(token, server=limited.b)
-    answers = []
+    answers: list[httpx.Response] = []
     # A minute may end meanwhile, once.
     while len(answers) <= 2 * PER_MINUTE + 1 and (not answers or answers[-1].status_code != 429):
         answers.append(client.post(f"{API}/{path}", content=body, headers=JSON_TYPE))
