@@ -6,7 +6,16 @@ from typing import Any
 from events import log
 from events.placement import Appended
 from events.relay import the_relay
-from events.submissions import BATCH_LIMIT_EVENTS, Defaults, Invalid, NewEvent, Submission, read_event, read_key
+from events.submissions import (
+    BATCH_LIMIT_EVENTS,
+    Defaults,
+    Invalid,
+    NewEvent,
+    Submission,
+    read_event,
+    read_key,
+    unknown_fields,
+)
 from gateway.errors import Refusal
 from gateway.limits import LimitExceeded, limiter, rate_of
 from gateway.principals import Principal
@@ -18,11 +27,10 @@ REFUSED_BYTES_PER_EVENT = 8 * 1024
 
 def read_submission(body: dict[str, Any], principal: Principal, *, correlation_id: str, key: str | None) -> Submission:
     """One event, or a batch under `events`. Raises Refusal that names the index and the fields."""
-    batch = body.get("events")
     try:
         key = read_key(key)
         defaults = Defaults(principal.default_module, correlation_id, key)
-        events = _read_batch(batch, key, defaults) if "events" in body else [read_event(body, defaults)]
+        events = _read_batch(body, key, defaults) if "events" in body else [read_event(body, defaults)]
     except Invalid as invalid:
         if invalid.too_large:
             raise Refusal("payload_too_large", title="An event is too large.", errors=invalid.errors) from None
@@ -66,7 +74,10 @@ async def publish(submission: Submission, *, charged: int = 0) -> Appended:
     return appended
 
 
-def _read_batch(batch: Any, key: str | None, defaults: Defaults) -> list[NewEvent]:
+def _read_batch(body: dict[str, Any], key: str | None, defaults: Defaults) -> list[NewEvent]:
+    batch = body["events"]
+    if errors := unknown_fields(body, ("events",)):
+        raise Invalid(errors)
     if key is not None:
         raise Invalid({"Idempotency-Key": ["goes with single events; in a batch, give each an event_id"]})
     if not isinstance(batch, list) or not batch:

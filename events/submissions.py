@@ -4,10 +4,12 @@ A submission is one event or a batch; it is taken whole or refused whole.
 """
 
 import dataclasses
+import difflib
 import hashlib
+import itertools
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +34,9 @@ KEY_FORM = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _FIELDS = frozenset(
     {"event_type", "summary", "severity", "module", "payload", "correlation_id", "event_id", "occurred_at"}
 )
+# So many fields that no event has are named, and so much of each name.
+UNKNOWN_NAMED_LIMIT = 10
+UNKNOWN_NAME_LIMIT = 64
 
 
 class Invalid(Exception):
@@ -96,7 +101,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     """One event of a request. Raises Invalid."""
     if not isinstance(data, dict):
         raise Invalid({"event": ["must be a JSON object"]})
-    errors: dict[str, list[str]] = {}
+    errors = {} if data.keys() <= _FIELDS else unknown_fields(data, _FIELDS)
     event_type = _event_type(data, errors)
     summary = _summary(data, errors)
     severity = _severity(data, errors)
@@ -108,7 +113,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     if errors:
         raise Invalid(errors)
     # Only a large payload can make a large event: all other fields together have less than 4 KiB.
-    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(exact_json.dumps(_known(data))) > EVENT_LIMIT_BYTES:
+    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(exact_json.dumps(data)) > EVENT_LIMIT_BYTES:
         raise Invalid({"payload": [f"an event has at most {EVENT_LIMIT_BYTES} bytes"]}, too_large=True)
     repeatable = bool(event_id or defaults.idempotency_key)
     return NewEvent(
@@ -124,14 +129,21 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     )
 
 
+def unknown_fields(data: Mapping[str, Any], known: Collection[str]) -> dict[str, list[str]]:
+    """A problem for each field that is not known, with the name that may have been meant."""
+    unknown = itertools.islice((name for name in data if name not in known), UNKNOWN_NAMED_LIMIT)
+    return {name[:UNKNOWN_NAME_LIMIT]: [_unknown(name[:UNKNOWN_NAME_LIMIT], known)] for name in unknown}
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "data of your own goes into payload"
+    return f"unknown; {hint}"
+
+
 def _fingerprint(data: Mapping[str, Any]) -> str:
     """Of what was sent, not of what defaults made of it: a retry has another correlation id."""
-    return hashlib.sha256(exact_json.canonical(_known(data))).hexdigest()[:32]
-
-
-def _known(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that were checked. What else was sent counts for nothing, and might not be writable as JSON."""
-    return {name: value for name, value in data.items() if name in _FIELDS}
+    return hashlib.sha256(exact_json.canonical(data)).hexdigest()[:32]
 
 
 def _event_type(data: Mapping[str, Any], errors: dict[str, list[str]]) -> str:

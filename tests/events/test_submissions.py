@@ -14,6 +14,8 @@ from events.submissions import (
     EVENT_LIMIT_BYTES,
     RESERVED_TYPES,
     SUMMARY_LIMIT,
+    UNKNOWN_NAME_LIMIT,
+    UNKNOWN_NAMED_LIMIT,
     Defaults,
     Invalid,
     NewEvent,
@@ -135,9 +137,18 @@ def test_an_event_of_the_largest_size_is_taken_and_one_byte_more_is_too_large() 
     assert raised.value.too_large
 
 
-def test_unknown_fields_are_left_out_whatever_they_hold() -> None:
-    fields = {**sized(EVENT_LIMIT_BYTES), "seq": 2**70, "created_at": "x", "publisher": "somebody else"}
-    assert read_event(fields, DEFAULTS).event_type == "drift"
+def test_fields_that_no_event_has_are_refused_by_name_with_the_one_that_may_have_been_meant() -> None:
+    assert errors({**PLAIN, "seq": 2**70, "Sumary": {}, "publisher": "another"}) == {
+        "seq": ["unknown; data of your own goes into payload"],
+        "Sumary": ["unknown; did you mean summary?"],
+        "publisher": ["unknown; data of your own goes into payload"],
+    }
+
+
+def test_n10_many_or_long_unknown_fields_make_a_short_answer() -> None:
+    found = errors({**PLAIN, **{f"{number}{'k' * 60_000}": 0 for number in range(5_000)}})
+    assert len(found) == UNKNOWN_NAMED_LIMIT
+    assert all(len(name) == UNKNOWN_NAME_LIMIT for name in found)
 
 
 @given(
