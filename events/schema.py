@@ -41,10 +41,9 @@ def _optional(schema: Json) -> Json:
 
 _SUBMISSION: Json = {
     "type": "object",
-    "description": f"At most {submissions.EVENT_LIMIT_BYTES} bytes of JSON. What is not named here counts for nothing.",
+    "description": f"At most {submissions.EVENT_LIMIT_BYTES} bytes of JSON. All other data goes into `payload`.",
     "required": ["event_type", "summary"],
-    # With `events` it is read as a batch.
-    "not": {"required": ["events"]},
+    "additionalProperties": False,
     "properties": {
         "event_type": {**_NAME, "not": {"anyOf": _RESERVED_WORDS + _RESERVED_PREFIXES}},
         "summary": {"type": "string", "minLength": 1, "maxLength": submissions.SUMMARY_LIMIT},
@@ -63,7 +62,7 @@ SCHEMAS: dict[str, Json] = {
         "anyOf": [
             {"type": ["string", "boolean", "null"]},
             # JSON Schema takes 1e30 for a whole number; we do not, so no bounds can be given here.
-            {"type": "number", "description": "A double, or a whole number of 64 bits."},
+            {"type": "number", "description": "Kept as written: a double, or a whole number of 64 bits."},
             {"type": "array", "items": component("Value")},
             {"type": "object", "additionalProperties": component("Value")},
         ],
