@@ -164,7 +164,8 @@ def _collector_paused() -> Iterator[None]:
 def _refuse_media_type(content_type: str) -> None:
     media_type, _, parameters = content_type.partition(";")
     charset = _CHARSET.search(parameters)
-    if media_type.strip().lower() != "application/json" or (charset and charset[1].lower() not in ("utf-8", "utf8")):
+    is_json = media_type.strip(" \t").lower() == "application/json"
+    if not is_json or (charset and charset[1].lower() not in ("utf-8", "utf8")):
         raise Refusal("unsupported_media_type")
 
 
