@@ -7,6 +7,7 @@ a text in a header costs nothing to make up.
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 
 # Of all connections together.
 KNOWN_LIMIT_BYTES = 56 * 1024 * 1024
@@ -70,3 +71,28 @@ class BodyRoom:
 
     def give_back(self, sender: Sender, size_bytes: int) -> None:
         self._parts[sender.known].give_back(sender.name, size_bytes)
+
+
+class Held:
+    """What the body of one request holds. Whose it is, `sender_of` says; it may come to know while the body comes."""
+
+    def __init__(self, room: BodyRoom, sender_of: Callable[[], Sender]) -> None:
+        self._room = room
+        self._sender_of = sender_of
+        self._sender: Sender | None = None
+        self._bytes = 0
+
+    def grow_to(self, size_bytes: int) -> bool:
+        """Whether there is room for so much in all."""
+        if self._sender is None or not self._sender.known:
+            self.release()
+            self._sender = self._sender_of()
+        if not self._room.take(self._sender, size_bytes - self._bytes):
+            return False
+        self._bytes = size_bytes
+        return True
+
+    def release(self) -> None:
+        if self._sender is not None and self._bytes:
+            self._room.give_back(self._sender, self._bytes)
+        self._bytes = 0

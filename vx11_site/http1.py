@@ -5,6 +5,7 @@ What is refused here never reaches the application, and gets the same error body
 
 import logging
 import uuid
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -17,7 +18,7 @@ from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
 from gateway.middleware import headers_for
 from vx11_site import request_syntax
-from vx11_site.body_room import SMALL_BODY_BYTES, Sender
+from vx11_site.body_room import SMALL_BODY_BYTES, Held
 from vx11_site.writer import Writer, bound_kernel
 
 logger = logging.getLogger(__name__)
@@ -134,17 +135,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
     # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
-    __slots__ = (
-        "_body_sender",
-        "_correlation_id",
-        "_held_bytes",
-        "_kept_bytes",
-        "_limit_bytes",
-        "_logged",
-        "_refused",
-        "content",
-        "writer",
-    )
+    __slots__ = ("_correlation_id", "_held", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "content", "writer")
     # Twisted's, which are in the dictionary.
     requestHeaders: Headers  # noqa: N815 - its name
     responseHeaders: Headers  # noqa: N815 - as above
@@ -154,9 +145,8 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.content: BytesIO | None = None
         self._limit_bytes = 0
         self._kept_bytes = 0
-        # Of these, what counts in the room for all bodies, and whose they are: known when there are any.
-        self._held_bytes = 0
-        self._body_sender: Sender | None = None
+        # What a body that is not small has taken of the room for all.
+        self._held: Held | None = None
         self._refused = False
         self._logged = False
         self._correlation_id = "-"
@@ -180,7 +170,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             return
         if self._kept_bytes + len(data) > self._limit_bytes:
             self._refuse(Refusal("payload_too_large"))
-        elif not self._hold(max(0, self._kept_bytes + len(data) - SMALL_BODY_BYTES)):
+        elif not self._has_room(self._kept_bytes + len(data)):
             self._refuse(Refusal("at_capacity"))
         else:
             self._kept_bytes += len(data)
@@ -284,23 +274,14 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": encoded})
         self.handle_reply({"type": "http.response.body", "body": body, "more_body": more_body})
 
-    def _hold(self, size_bytes: int) -> bool:
-        """Whether there is room for so much of this body in all."""
-        if size_bytes == self._held_bytes:
-            return True
-        if self._body_sender is None or not self._body_sender.known:
-            # A token that is new to this process may be known by the time of the next piece.
-            self._forget_body()
-            self._body_sender = self.server.sender_of(self)
-        if not self.server.body_room.take(self._body_sender, size_bytes - self._held_bytes):
-            return False
-        self._held_bytes = size_bytes
-        return True
+    def _has_room(self, body_bytes: int) -> bool:
+        if self._held is None and body_bytes > SMALL_BODY_BYTES:
+            self._held = Held(self.server.body_room, partial(self.server.sender_of, self))
+        return self._held is None or self._held.grow_to(body_bytes - SMALL_BODY_BYTES)
 
     def _forget_body(self) -> None:
-        if self._body_sender is not None and self._held_bytes:
-            self.server.body_room.give_back(self._body_sender, self._held_bytes)
-        self._held_bytes = 0
+        if self._held is not None:
+            self._held.release()
 
     def _log(self, *, whole: bool) -> None:
         """One line in the access log, with the correlation id that was answered."""

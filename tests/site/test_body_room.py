@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vx11_site.body_room import KNOWN_LIMIT_BYTES, SMALL_BODY_BYTES, UNKNOWN_LIMIT_BYTES, BodyRoom, Sender
+from vx11_site.body_room import KNOWN_LIMIT_BYTES, SMALL_BODY_BYTES, UNKNOWN_LIMIT_BYTES, BodyRoom, Held, Sender
 
 MEBIBYTE = 1024 * 1024
 # The longest body, as far as it counts.
@@ -50,6 +50,19 @@ def test_n06_one_stranger_leaves_some_for_the_others() -> None:
 def test_a_stranger_who_is_alone_may_send_the_longest_body() -> None:
     # Perhaps its token is only too young to be known here.
     assert BodyRoom().take(Sender("10.0.0.1", known=False), BODY_BYTES)
+
+
+def test_a_sender_that_becomes_known_while_its_body_comes_holds_it_among_the_known() -> None:
+    room, known = BodyRoom(), False
+    held = Held(room, lambda: Sender("s-1" if known else "10.0.0.1", known))
+    assert held.grow_to(PIECE_BYTES)
+    known = True
+    assert held.grow_to(2 * PIECE_BYTES)
+    assert room.held_bytes == 2 * PIECE_BYTES
+    assert room.take(Sender("10.0.0.2", known=False), BODY_BYTES)
+    held.release()
+    held.release()
+    assert room.held_bytes == BODY_BYTES
 
 
 takes = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.integers(1, BODY_BYTES)), max_size=60)
