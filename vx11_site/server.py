@@ -32,7 +32,6 @@ from gateway.audit import refusals
 from gateway.bodies import body_limit_bytes
 from gateway.chores import Scheduler
 from gateway.errors import Refusal
-from gateway.limits import address_group
 from gateway.principals import directory
 from ledger.sqlite3.base import give_up_running
 from operator_api import conversations
@@ -129,7 +128,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
                 return Sender(public_id, known=True)
         peer = str(getattr(request.channel.transport.getPeer(), "host", ""))
         address = headers.client_address(peer, raw, settings.TRUSTED_PROXIES)
-        return Sender(address_group(address), known=False)
+        return Sender(headers.address_group(address), known=False)
 
     def log_access(self, request: Request, *, whole: bool) -> None:
         access_log.note(request, whole=whole)
