@@ -68,15 +68,18 @@ SCHEMAS: dict[str, Json] = {
         ],
     },
     "Submission": _SUBMISSION,
-    "SubmissionBatch": exactly(
-        events={
-            "type": "array",
-            "description": "All or none of them. Without an Idempotency-Key: here, event_ids make a retry safe.",
-            "items": component("Submission"),
-            "minItems": 1,
-            "maxItems": submissions.BATCH_LIMIT_EVENTS,
-        }
-    ),
+    "SubmissionBatch": {
+        **exactly(
+            events={
+                "type": "array",
+                "description": "All or none of them. Without an Idempotency-Key: here, event_ids make a retry safe.",
+                "items": component("Submission"),
+                "minItems": 1,
+                "maxItems": submissions.BATCH_LIMIT_EVENTS,
+            }
+        ),
+        "additionalProperties": False,
+    },
     "Publication": {"anyOf": [component("Submission"), component("SubmissionBatch")]},
     "Place": exactly(**_PLACE),
     "Published": exactly(**_PLACE, cursor=CURSOR),
