@@ -1,5 +1,6 @@
 """Stopping a server: its readers hear of it, their answers end whole, and nothing is logged as broken."""
 
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -41,3 +42,12 @@ def test_a_request_that_has_not_come_whole_does_not_disturb_the_end(own_stack: O
         stack.a.stop()
         assert connection.recv(1000) == b""
     assert "Traceback" not in stack.a.process.log_tail()
+
+
+def test_a_server_whose_terminal_closes_ends_as_one_that_is_told_to(own_stack: OwnStack) -> None:
+    stack = own_stack()
+    with stack.client(stack.principal_token).stream() as stream:
+        stream.connected()
+        assert stack.a.process.end(signal.SIGHUP) == 0
+        last = stream.rest()[-1]
+        assert (last.name, last.data["reason"]) == ("stream-end", "draining")
