@@ -165,6 +165,6 @@ async def _wait_for_more(cursor: Cursor, may_see: MaySee, rights: Rights, second
                 matching, reached = hub.recall(cursor, may_see.selection)
                 if matching or reached is None:
                     return
-                # Nobody need ask the database about what does not match.
+                # The database need not be asked about what does not match.
                 cursor = reached
                 await hub.matched(may_see.selection)

@@ -80,7 +80,7 @@ async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, beg
         return
     caller = caller_of(request)
     try:
-        # A page that signs somebody in or out has another session than the one it began with.
+        # A page that signs a user in or out has another session than the one it began with.
         principal = await directory.named(sessions.principal_id(user.pk))
         if request.method in ("GET", "HEAD") and principal.generation != sessions.generation(user):
             raise Refused("password changed", principal.public_id)

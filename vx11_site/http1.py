@@ -68,7 +68,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 
     def readConnectionLost(self) -> None:  # noqa: N802 - as above
         """The client says no more, or is gone: that looks the same. What it has sent whole is answered if it changes
-        something, for the client may have closed only its half, and then wants to know; else nobody waits for it.
+        something, for the client may have closed only its half, and then wants to know; a read is of no use any more.
         """
         request = self.requests[0] if self.requests else None
         if request is not None and request.whole and request.method not in SAFE_METHODS:

@@ -107,7 +107,7 @@ def test_n03_a_stall_in_the_middle_of_writing_stops_it(
         members.append(joined(hub, inboxes[-1], selection))
     hub.accept([entry(1, "warn")])
     assert sorted(inbox.seqs for inbox in inboxes) == [[], [], [1]]
-    # Whoever got it stands after it, the others before it.
+    # Those that got it stand after it, the others before it.
     for subscriber, inbox in zip(members, inboxes, strict=True):
         assert subscriber.cursor.seq == len(inbox.seqs)
 
