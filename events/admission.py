@@ -16,10 +16,12 @@ from gateway.authentication import Caller, narrowed, refused_credential, require
 from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection, read_severities, read_values
 from gateway.models import TokenAudit
-from gateway.principals import Principal, Refused, directory
+from gateway.principals import Principal, Refused
 
 ALLOW = "GET, HEAD, OPTIONS"
 SINGLE_PARAMETERS = ("token", "last_event_id", "follow")
+# How EventSource and fetch() ask; an element that loads the address does so with the mode of fetch(), too.
+SCRIPT_MODES = frozenset({"cors", "same-origin", "no-cors"})
 WORDS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
@@ -158,8 +160,7 @@ async def _ticket_and_holder(text: str, caller: Caller) -> tuple[tickets.Ticket,
     if ticket is None:
         raise await _bad_ticket(Refused("unknown or expired"), caller)
     try:
-        holder = await directory.named(ticket.principal_id, session_id=ticket.session_id, ticket_id=ticket.public_id)
-        return ticket, holder
+        return ticket, await ticket.holder()
     except Refused as refused:
         raise await _bad_ticket(refused, caller, ticket.public_id) from None
 
@@ -180,16 +181,22 @@ def _refuse_host(raw: headers.RawHeaders) -> None:
 
 
 def _refuse_cross_site(raw: headers.RawHeaders) -> None:
-    """Browsers say where a request comes from; a stream is opened by our pages, or by no page at all."""
+    """Browsers say where a request comes from; a stream is opened by scripts of our pages, or by no page at all."""
     if headers.all_values(raw, b"sec-purpose"):
         raise Refusal("cross_site", title="A stream cannot be fetched in advance.")
+    # First, wherever it comes from: an address that is navigated to, or put into an element of a page, would use a
+    # ticket up for what no script reads.
+    modes, targets = (headers.all_values(raw, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest"))
+    if not SCRIPT_MODES.issuperset(modes) or not {"empty"}.issuperset(targets):
+        raise Refusal("cross_site", title="A stream is opened by a script, not by following a link.")
+    if headers.all_values(raw, b"sec-fetch-user"):
+        raise Refusal("cross_site", title="A stream is opened by a script, not by following a link.")
     site = headers.all_values(raw, b"sec-fetch-site")
     origin = headers.all_values(raw, b"origin")
-    if not site or site == ["same-origin"] or (len(origin) == 1 and origin[0] in settings.ALLOWED_ORIGINS):
+    if not site or site in (["same-origin"], ["none"]):
         return
-    if site == ["none"] and headers.all_values(raw, b"sec-fetch-mode") != ["navigate"]:
-        return
-    raise Refusal("cross_site")
+    if len(origin) != 1 or origin[0] not in settings.ALLOWED_ORIGINS:
+        raise Refusal("cross_site")
 
 
 def _cursor(from_header: list[str], from_query: str) -> Cursor | None:

@@ -6,6 +6,7 @@ bookkeeping are done once for a group, so that for each of its members only the 
 
 import asyncio
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,8 +14,10 @@ from collections.abc import Callable, Sequence
 from events import metrics, sse
 from events.cursors import Cursor, Head
 from events.entries import Entry
+from events.subscribers import TURN_STREAMS, Group, Subscriber
 from gateway import tracing
 from gateway.filters import Selection
+from gateway.uptime import uptime_seconds
 
 # What a reader who comes back is given at once. Each such chunk is a copy of its own, so many readers must not hold
 # much each; what is left they get when they have taken this.
@@ -27,103 +30,25 @@ TICK_SECONDS = 0.02
 LONGEST_TICK_SECONDS = 0.1
 WRITING_SHARE = 0.25
 
-# Takes a chunk; False if the reader cannot take more for now.
-Write = Callable[[bytes], bool]
+
+def _nothing() -> None:
+    pass
 
 
-class Subscriber:
-    """One stream's place in the hub. While it is live the hub writes to it; else its stream reads on by itself."""
-
-    __slots__ = ("_bytes", "_cursor", "_events", "_group", "_waiting", "end_reason", "selection", "write")
-
-    def __init__(self, selection: Selection, cursor: Cursor, write: Write) -> None:
-        self.selection = selection
-        self.write = write
-        self.end_reason = ""
-        self._cursor = cursor
-        self._group: Group | None = None
-        self._events = 0
-        self._bytes = 0
-        self._waiting: asyncio.Future[None] | None = None
-
-    @property
-    def live(self) -> bool:
-        return self._group is not None
-
-    @property
-    def cursor(self) -> Cursor:
-        """Everything up to here was written."""
-        return self._cursor if self._group is None else self._group.cursor
-
-    @property
-    def events_sent(self) -> int:
-        return self._events if self._group is None else self._events + self._group.events
-
-    @property
-    def bytes_sent(self) -> int:
-        return self._bytes if self._group is None else self._bytes + self._group.bytes
-
-    def wrote(self, size_bytes: int, *, events: int = 0, cursor: Cursor | None = None) -> None:
-        """Count what the stream itself has written; a cursor is its new position, which only the hub moves if live."""
-        self._bytes += size_bytes
-        self._events += events
-        if cursor is not None:
-            self._cursor = cursor
-
-    def end(self, reason: str) -> None:
-        """Ask the stream's task to say goodbye; the first reason stands, and nothing more is written until then."""
-        self.end_reason = self.end_reason or reason
-        self.step_back()
-
-    async def stepped_back(self) -> None:
-        """Until the subscriber is live no more."""
-        if self._group is not None:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-
-    def go_live(self, group: "Group") -> None:
-        self._group = group
-        # A member has what the group had since it came: so the hub counts once for all.
-        self._events -= group.events
-        self._bytes -= group.bytes
-        group.members.add(self)
-
-    def step_back(self) -> None:
-        """Be live no more: keep only the cursor, until the stream joins again."""
-        if self._group is not None:
-            group, self._group = self._group, None
-            group.members.discard(self)
-            self._cursor = group.cursor
-            self._events += group.events
-            self._bytes += group.bytes
-            if self._waiting is not None and not self._waiting.done():
-                self._waiting.set_result(None)
+async def _one_of(waiting: set[asyncio.Future[None]]) -> None:
+    """Wait with these."""
+    future = asyncio.get_running_loop().create_future()
+    waiting.add(future)
+    try:
+        await future
+    finally:
+        waiting.discard(future)
 
 
-class Group:
-    """The live subscribers with one selection, and what was written to each of them since the group began."""
-
-    __slots__ = ("bytes", "cursor", "events", "members", "selection")
-
-    def __init__(self, selection: Selection, cursor: Cursor) -> None:
-        self.selection = selection
-        self.cursor = cursor
-        self.members: set[Subscriber] = set()
-        self.events = 0
-        self.bytes = 0
-
-    def write(self, chunk: bytes, *, events: int, cursor: Cursor) -> int:
-        """To every member; to how many. Who cannot take more steps back, and neither holds memory nor delays others."""
-        self.cursor = cursor
-        if not chunk:
-            return 0
-        streams = len(self.members)
-        self.events += events
-        self.bytes += len(chunk)
-        full = [member for member in self.members if not member.write(chunk)]
-        for member in full:
-            member.step_back()
-        return streams
+def _resolve(waiting: set[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 def _unbroken(entries: Sequence[Entry], last_seq: int) -> Sequence[Entry]:
@@ -138,8 +63,14 @@ class Hub:
     """The subscribers of one process, and the position up to which they have been given everything."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.epoch = ""
-        self.seq = 0
+        # One object, because the thread that appends reads it while this one moves it.
+        self.cursor = Cursor("", 0)
+        # Up to when, in uptime_seconds(), it is known what the subscribers may see; who looks after them says it again
+        # and again. Without a keeper, as in tests of the hub alone, there is nothing to be known.
+        self.trusted_until = math.inf
+        # Called when something waits because rights are not known.
+        self.on_hold: Callable[[], None] = _nothing
+        self._trusted_again: set[asyncio.Future[None]] = set()
         self._clock = clock
         self._groups: dict[Selection, Group] = {}
         self._recent: deque[Entry] = deque()
@@ -147,10 +78,15 @@ class Hub:
         self._due: list[Entry] = []
         self._quiet_until = float("-inf")
         self._advanced: set[asyncio.Future[None]] = set()
+        self._wanted: dict[Selection, set[asyncio.Future[None]]] = {}
 
     @property
-    def cursor(self) -> Cursor:
-        return Cursor(self.epoch, self.seq)
+    def epoch(self) -> str:
+        return self.cursor.epoch
+
+    @property
+    def seq(self) -> int:
+        return self.cursor.seq
 
     @property
     def subscribers(self) -> list[Subscriber]:
@@ -159,36 +95,40 @@ class Hub:
 
     def reset(self, head: Head, recent: Sequence[Entry] = ()) -> None:
         """Stand at the head of a log, whose last entries are `recent`. Live subscribers step back and read it."""
-        self.epoch, self.seq = head.epoch, head.last_seq
-        self._due.clear()
+        self.cursor = head.newest
         self._recent.clear()
         self._recent_bytes = 0
         self._remember(_unbroken(recent, head.last_seq))
-        for subscriber in self.subscribers:
-            subscriber.step_back()
-        self._groups.clear()
+        self._step_all_back()
         self.wake_pollers()
 
     def accept(self, entries: Sequence[Entry]) -> bool:
         """Take entries in seq order, leaving out those known. False if some are missing before or among them."""
-        fresh = [entry for entry in entries if entry.seq > self.seq]
+        epoch, seq = self.cursor
+        fresh = [entry for entry in entries if entry.seq > seq]
         if not fresh:
             return True
-        if fresh[0].seq != self.seq + 1 or fresh[-1].seq != self.seq + len(fresh):
+        if fresh[0].seq != seq + 1 or fresh[-1].seq != seq + len(fresh):
             return False
-        self.seq = fresh[-1].seq
+        self.cursor = Cursor(epoch, fresh[-1].seq)
         self._remember(fresh)
-        self.wake_pollers()
+        _resolve(self._advanced)
+        for selection, waiting in self._wanted.items():
+            if any(entry.passes(selection) for entry in fresh):
+                _resolve(waiting)
         if self._groups:
             self._schedule(fresh)
         return True
 
     def join(self, subscriber: Subscriber) -> bool:
-        """Write what the subscriber misses and make it live; False if it must read on before, or take what it has.
+        """Write what the subscriber misses and make it live; False if it must read on before, or take what it has, or
+        wait until rights are known.
 
         Nothing is awaited between the last chunk of history and the first live one, so none can fall between.
         """
         self.flush()
+        if not self.may_write():
+            return False
         missed, reached = self.recall(subscriber.cursor, subscriber.selection)
         if reached != self.cursor:
             return False
@@ -226,32 +166,67 @@ class Hub:
         return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)
 
     async def advanced(self) -> None:
-        """Until the hub's position has moved, or somebody wakes the pollers."""
-        future = asyncio.get_running_loop().create_future()
-        self._advanced.add(future)
+        """Until the hub's position has moved, or all who wait are woken."""
+        await _one_of(self._advanced)
+
+    async def matched(self, selection: Selection) -> None:
+        """Until an entry comes that passes, or all who wait are woken."""
+        waiting = self._wanted.setdefault(selection, set())
         try:
-            await future
+            await _one_of(waiting)
         finally:
-            self._advanced.discard(future)
+            if not waiting:
+                self._wanted.pop(selection, None)
 
     def wake_pollers(self) -> None:
         """Let them look again, though nothing may have happened."""
-        for future in self._advanced:
-            if not future.done():
-                future.set_result(None)
+        _resolve(self._advanced)
+        for waiting in self._wanted.values():
+            _resolve(waiting)
+
+    def may_write(self) -> bool:
+        """Whether it is known what the subscribers may see: asked where events are written, by no timer beside it."""
+        return uptime_seconds() < self.trusted_until
+
+    def trust(self, until: float) -> None:
+        """The rights of all subscribers were looked at and count until then: what was held back is written."""
+        self.trusted_until = until
+        _resolve(self._trusted_again)
+        self.flush()
+
+    def distrust(self) -> None:
+        """Nothing more until it is known what the subscribers may see. They step back meanwhile."""
+        self.trusted_until = float("-inf")
+        self._step_all_back()
+
+    async def trusted(self) -> None:
+        """Until rights have been looked at."""
+        self.on_hold()
+        await _one_of(self._trusted_again)
 
     def flush(self) -> None:
-        """Write what is due to every group, each with one chunk."""
+        """Write what is due to every group, each with one chunk; or hold it while rights are not known."""
         if not self._due:
+            return
+        if not self.may_write():
+            self._hold()
             return
         due, self._due = self._due, []
         began = self._clock()
         cursor = Cursor(self.epoch, due[-1].seq)
-        streams = size_bytes = 0
+        streams = size_bytes = unchecked = 0
+        may_write = self.may_write
         for group in list(self._groups.values()):
+            unchecked += len(group.members)
+            if unchecked > TURN_STREAMS:
+                unchecked = 0
+                if not may_write():
+                    # The process stood still in the middle of it: those that are left read this by themselves.
+                    self._step_all_back()
+                    break
             matching = [entry for entry in due if entry.passes(group.selection)]
             chunk = sse.events(self.epoch, matching) if matching else b""
-            written = group.write(chunk, events=len(matching), cursor=cursor)
+            written = group.write(chunk, len(matching), cursor, may_write)
             streams += written
             size_bytes += written * len(chunk)
         now = self._clock()
@@ -262,10 +237,24 @@ class Hub:
             span = {"first_seq": due[0].seq, "last_seq": cursor.seq, "streams": streams, "size_bytes": size_bytes}
             tracing.tracer.wrote(self.epoch, **span, seconds=now - began)
 
+    def _hold(self) -> None:
+        """Keep what is due until rights are known, as long as it costs nothing: it is among the recent ones."""
+        if self.seq - self._due[0].seq >= len(self._recent):
+            self._step_all_back()
+        self.on_hold()
+
+    def _step_all_back(self) -> None:
+        for subscriber in self.subscribers:
+            subscriber.step_back()
+        self._groups.clear()
+        self._due.clear()
+
     def _schedule(self, entries: list[Entry]) -> None:
         waiting = bool(self._due)
         self._due.extend(entries)
         if waiting:
+            if not self.may_write():
+                self._hold()
             return
         pause = self._quiet_until - self._clock()
         if pause <= 0:

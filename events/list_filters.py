@@ -18,6 +18,7 @@ END_REASONS = (
     "client_closed",
     "revoked",
     "expired",
+    "rights_changed",
     "disconnected_by_admin",
     "max_age",
     "slow_consumer",

@@ -50,7 +50,7 @@ class Page(NamedTuple):
     entries: list[Entry]
     cursor: Cursor
     head: Head
-    # In the direction in which the page was read.
+    # In the direction in which the page was read: before it, for the newest page and for one before a cursor.
     has_more: bool = False
 
     @property
@@ -149,16 +149,15 @@ def read_before(cursor: Cursor, selection: Selection, *, limit: int) -> Page:
     past_the_end = Cursor(now.epoch, now.last_seq + 1)
     if cursor != past_the_end and (reset := now.reset_for(cursor)):
         raise CursorGone(reset, now)
-    entries, full = _read(selection, after=now.oldest_seq - 1, until=cursor.seq - 1, limit=limit, backwards=True)
-    entries.reverse()
-    return Page(entries, Cursor(now.epoch, entries[0].seq if entries else now.oldest_seq), now, has_more=full)
+    entries, has_more = _read_back(selection, now, until=cursor.seq - 1, limit=limit)
+    return Page(entries, Cursor(now.epoch, entries[0].seq if entries else now.oldest_seq), now, has_more=has_more)
 
 
 def read_newest(selection: Selection, *, limit: int) -> Page:
     """The newest entries that pass, oldest first; the cursor is the head, from which a stream goes on."""
     now = head()
-    entries, _ = _read(selection, after=now.oldest_seq - 1, until=now.last_seq, limit=limit, backwards=True)
-    return Page(entries[::-1], now.newest, now)
+    entries, has_more = _read_back(selection, now, until=now.last_seq, limit=limit)
+    return Page(entries, now.newest, now, has_more=has_more)
 
 
 def cursor_at(moment: datetime) -> Cursor:
@@ -304,6 +303,12 @@ def _read(
         fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
         step = max(1, min(fit, READ_GROWTH * step))
     return entries, True
+
+
+def _read_back(selection: Selection, now: Head, *, until: int, limit: int) -> tuple[list[Entry], bool]:
+    """The last `limit` entries up to that seq, oldest first, and whether there are others before them."""
+    entries, full = _read(selection, after=now.oldest_seq - 1, until=until, limit=limit + 1, backwards=True)
+    return entries[:limit][::-1], full
 
 
 def _tell(epoch: str, entries: list[Entry], commit: tracing.Commit | None) -> None:

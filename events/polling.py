@@ -6,6 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
+
+from django.utils import timezone
 
 from events import log
 from events.admission import read_cursor
@@ -19,8 +22,17 @@ from gateway.limits import LimitExceeded
 from ledger.reader import reader
 
 Query = dict[str, list[str]]
-# What the caller may see now, asked again after every wait. Raises Refusal when that is nothing any more.
-Rights = Callable[[], Awaitable[Selection]]
+
+
+class MaySee(NamedTuple):
+    """What a caller may see now, and when that ends by itself."""
+
+    selection: Selection
+    expires_at: datetime | None
+
+
+# Asked again after every wait. Raises Refusal when there is nothing any more that the caller may see.
+Rights = Callable[[], Awaitable[MaySee]]
 
 LIMIT_DEFAULT, LIMIT_MOST = 10, 500
 WAIT_MOST_SECONDS = 25
@@ -29,6 +41,8 @@ LONG_POLLS_LIMIT = 1_000
 # Of one principal, so that others find a place. In the field all browsers of a site share a token.
 LONG_POLLS_LIMIT_EACH = 500
 RETRY_AFTER_SECONDS = 2
+# A wait for the end of rights must not end before them.
+EXPIRY_SLACK_SECONDS = 0.01
 
 # How many wait in this process, by principal.
 _waiting: Counter[str] = Counter()
@@ -47,10 +61,10 @@ async def page_for(query: Query, rights: Rights, *, limit: int, who: str) -> Pag
     if after is not None:
         return await _read_since(after, rights, limit, wait_seconds, who)
     if until is not None:
-        return await reader.run(log.read_before, until, await rights(), limit=limit)
+        return await reader.run(log.read_before, until, (await rights()).selection, limit=limit)
     if moment is not None:
         return await _page_around(moment, rights, limit)
-    return await reader.run(log.read_newest, await rights(), limit=limit)
+    return await reader.run(log.read_newest, (await rights()).selection, limit=limit)
 
 
 def read_limit(query: Query) -> int:
@@ -89,7 +103,7 @@ async def _page_around(moment: datetime, rights: Rights, limit: int) -> Page:
     """Half of the page before the moment, half from it on; the cursor leads on forwards."""
     cursor = await reader.run(log.cursor_at, moment)
     after = Cursor(cursor.epoch, cursor.seq + 1)
-    earlier = await reader.run(log.read_before, after, await rights(), limit=limit // 2)
+    earlier = await reader.run(log.read_before, after, (await rights()).selection, limit=limit // 2)
     later = await _read_since(cursor, rights, limit - len(earlier.entries), 0, who="")
     return later._replace(entries=earlier.entries + later.entries)
 
@@ -98,13 +112,14 @@ async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: 
     """Read on until there is something, or the log ends; then wait for more, if that was asked for."""
     deadline = time.monotonic() + wait_seconds
     while True:
-        page = await reader.run(log.read_after, cursor, await rights(), limit=limit)
+        may_see = await rights()
+        page = await reader.run(log.read_after, cursor, may_see.selection, limit=limit)
         if page.entries or (page.caught_up and (time.monotonic() >= deadline or the_sessions().draining)):
             return page
         cursor = page.cursor
         if page.caught_up:
             with _place(who):
-                await _wait_for_more(cursor, deadline)
+                await _wait_for_more(cursor, may_see, rights, _seconds_left(deadline, may_see))
 
 
 @contextlib.contextmanager
@@ -123,17 +138,33 @@ def _place(who: str) -> Iterator[None]:
             del _waiting[who]
 
 
-async def _wait_for_more(cursor: Cursor, deadline: float) -> None:
-    """Until the log has grown beyond the cursor, or the deadline."""
+def _seconds_left(deadline: float, may_see: MaySee) -> float:
+    """For waiting: not beyond the end of the rights, for then there is another answer."""
+    seconds = deadline - time.monotonic()
+    if may_see.expires_at is not None:
+        seconds = min(seconds, (may_see.expires_at - timezone.now()).total_seconds() + EXPIRY_SLACK_SECONDS)
+    return max(0.0, seconds)
+
+
+async def _wait_for_more(cursor: Cursor, may_see: MaySee, rights: Rights, seconds: float) -> None:
+    """Until there is something after the cursor that may be seen, or rights change, or the time is over."""
     relay = the_relay()
     await relay.start()
-    try:
-        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            if relay.hub.epoch != cursor.epoch:
+    hub = relay.hub
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            if hub.epoch != cursor.epoch:
                 # The log has a new epoch and the hub has not heard of it yet.
                 relay.nudge()
-                await relay.hub.advanced()
-            while relay.hub.epoch == cursor.epoch and relay.hub.seq <= cursor.seq and not the_sessions().draining:
-                await relay.hub.advanced()
-    except TimeoutError:
-        pass
+                await hub.advanced()
+                return
+            while not the_sessions().draining and await rights() == may_see:
+                if hub.seq < cursor.seq:
+                    await hub.advanced()
+                    continue
+                matching, reached = hub.recall(cursor, may_see.selection)
+                if matching or reached is None:
+                    return
+                # The database need not be asked about what does not match.
+                cursor = reached
+                await hub.matched(may_see.selection)

@@ -23,13 +23,16 @@ from events.relay import the_relay
 from events.streams import Stream
 from gateway.errors import Refusal
 from gateway.leases import Leases
-from gateway.principals import Snapshot, directory
+from gateway.principals import RIGHTS_LIMIT_SECONDS, Snapshot, directory
+from gateway.uptime import uptime_seconds
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
 
 logger = logging.getLogger("vx11.streams")
 
 TICK_SECONDS = 1.0
+# Who waits for rights to be known need not wait for the next tick, but a slow database is not asked all the time.
+LEAST_PAUSE_SECONDS = 0.05
 # Streams looked after before others get their turn: each may get a heartbeat, and there may be thousands.
 TURN_STREAMS = 250
 # From one stream's end to the next in a drain, at the most: few are done soon, many are spread over the time there is.
@@ -107,11 +110,17 @@ class Sessions:
         self._opening = 0
         self._streams: set[Stream] = set()
         self._keeper: asyncio.Task[None] | None = None
+        self._hastened = asyncio.Event()
+        self._looked_at: Snapshot | None = None
         self._touched_at = float("-inf")
 
     def start(self) -> None:
         """From now on say that this process lives, and look after its streams."""
         if self._keeper is None or self._keeper.done():
+            hub = the_relay().hub
+            # Nothing is written before rights have been looked at.
+            hub.distrust()
+            hub.on_hold = self._hastened.set
             # In a context of its own: what it logs is not about the request that opened the first stream.
             self._keeper = asyncio.create_task(self._keep(), context=contextvars.Context())
 
@@ -133,6 +142,9 @@ class Sessions:
             cursor=str(stream.cursor),
             opened_at=stream.opened_at,
         )
+        if directory.known is not None:
+            # It was admitted by what was known a while ago; all others have been looked at since.
+            stream.check_rights(directory.known)
         self._touch()
         writer.write_behind(write_many, row)
         logger.info("stream opened stream=%s principal=%s", stream.stream_id, opening.principal.public_id)
@@ -208,29 +220,42 @@ class Sessions:
             stream.end("draining")
 
     async def _keep(self) -> None:
-        """Look after the streams once a second."""
+        """Look after the streams once a second, and at once when something waits for their rights to be known."""
         while True:
             try:
                 await self._look_after()
             except Exception:
                 # Without this task no stream would get a heartbeat or an end any more, and nobody would notice.
                 logger.exception("the streams could not be looked after")
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(min(LEAST_PAUSE_SECONDS, TICK_SECONDS))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS - LEAST_PAUSE_SECONDS):
+                    await self._hastened.wait()
+            self._hastened.clear()
 
     async def _look_after(self) -> None:
         self._touch()
+        hub = the_relay().hub
         snapshot: Snapshot | None = None
         with contextlib.suppress(LedgerUnavailable):
-            snapshot = await directory.current()
+            # So new that nothing need wait for it before the next tick.
+            snapshot = await directory.current(fresh_seconds=TICK_SECONDS / 2)
+        trusted_until = min(directory.good_until, uptime_seconds() + RIGHTS_LIMIT_SECONDS)
+        if snapshot is None:
+            hub.distrust()
+        elif snapshot is not self._looked_at:
+            # Long polls look at their rights too.
+            self._looked_at = snapshot
+            hub.wake_pollers()
         slow = held_bytes = 0
         for number, stream in enumerate(list(self._streams), 1):
-            if snapshot is None:
-                stream.hold_back()
             stream.tick(time.monotonic(), snapshot)
             held = stream.held_bytes
             slow, held_bytes = slow + bool(held), held_bytes + held
             if number % TURN_STREAMS == 0:
                 await asyncio.sleep(0)
+        if snapshot is not None:
+            hub.trust(trusted_until)
         metrics.SLOW_READERS.set(slow)
         metrics.PENDING_BYTES.set(held_bytes)
         self.node.slow_readers, self.node.held_bytes = slow, held_bytes

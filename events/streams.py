@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import random
 import time
+from collections.abc import Coroutine
 from datetime import datetime
 
 from django.conf import settings
@@ -12,13 +13,14 @@ from django.utils import timezone
 
 from events import announcements, log, metrics, sse
 from events.cursors import Cursor, CursorGone
-from events.hub import CATCH_UP_LIMIT_BYTES, Subscriber
+from events.hub import CATCH_UP_LIMIT_BYTES
 from events.log import Page
 from events.outlets import Outlet
 from events.relay import Relay
+from events.subscribers import Subscriber
 from gateway.authentication import Caller
 from gateway.filters import Selection
-from gateway.principals import Principal, Refused, Snapshot, directory
+from gateway.principals import Principal, Refused, Snapshot
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
@@ -64,7 +66,6 @@ class Stream:
         "_reset",
         "_start",
         "_subscriber",
-        "_unsure",
         "opened_at",
         "opening",
         "stream_id",
@@ -88,7 +89,6 @@ class Stream:
         spread = random.uniform(1 - MAX_AGE_JITTER, 1 + MAX_AGE_JITTER)
         self._ends_at = now + settings.STREAM_MAX_AGE_SECONDS * spread
         self._checked: Snapshot | None = None
-        self._unsure = False
         self._expires_at = opening.principal.expires_at
 
     @property
@@ -113,11 +113,6 @@ class Stream:
 
     def end(self, reason: str) -> None:
         self._subscriber.end(reason)
-
-    def hold_back(self) -> None:
-        """Nothing more until rights are known again: nobody can say whether this reader may still see what comes."""
-        self._unsure = True
-        self._subscriber.step_back()
 
     def _is_ending(self) -> bool:
         """Asked anew after every wait: others end a stream."""
@@ -186,7 +181,7 @@ class Stream:
         if self._expires_at is not None and self._expires_at <= timezone.now():
             self.end("expired")
         if snapshot is not None:
-            self._check_rights(snapshot)
+            self.check_rights(snapshot)
         if now >= self._heartbeat_due:
             # First, because it may find that this reader is too far behind; its cursor must not move then.
             self._relay.hub.flush()
@@ -194,7 +189,7 @@ class Stream:
                 self._heartbeat_due = now + settings.HEARTBEAT_SECONDS
                 self._put(self._next_heartbeat())
 
-    def _check_rights(self, snapshot: Snapshot) -> None:
+    def check_rights(self, snapshot: Snapshot) -> None:
         """End when the principal may not read any more, or not as much as when the stream was opened."""
         if snapshot is self._checked:
             return
@@ -203,14 +198,16 @@ class Stream:
             self.end("disconnected_by_admin")
         opened_as = self.opening.principal
         try:
-            principal = snapshot.with_public_id(opened_as.public_id, session_id=opened_as.session_id)
+            principal = snapshot.still(opened_as)
         except Refused as refused:
             self.end("expired" if refused.why == "expired" else "revoked")
             return
         self._expires_at = principal.expires_at
-        same = principal.selection == opened_as.selection and principal.generation == opened_as.generation
-        if not same or "events:read" not in principal.scopes:
+        if "events:read" not in principal.scopes:
             self.end("revoked")
+        elif principal.selection != opened_as.selection:
+            # Whether it is more or less now: who comes back gets what the principal may see.
+            self.end("rights_changed")
 
     def _put(self, chunk: bytes, *, events: int = 0, cursor: Cursor | None = None) -> None:
         """Write, and be live no more if the reader cannot take it; one that is not live must have drained before.
@@ -244,51 +241,40 @@ class Stream:
                 self._heartbeat_due = time.monotonic() + settings.HEARTBEAT_SECONDS
                 self._put(self._next_heartbeat())
                 await self._drained()
-            if self._unsure and not await self._is_sure():
-                continue
             if self._is_ending():
                 return
-            if self._page is None and self.opening.follow and self._relay.hub.join(self._subscriber):
+            hub = self._relay.hub
+            if not hub.may_write():
+                await self._wait(hub.trusted())
+            elif self._page is None and self.opening.follow and hub.join(self._subscriber):
                 if first:
                     metrics.REPLAYED_EVENTS.observe(self.events_sent - before)
                     self._put(announcements.caught_up(self.cursor))
                 return
-            await self._replay()
-
-    async def _is_sure(self) -> bool:
-        """Whether rights are known again, after a moment if not. They may be such that this stream ends."""
-        try:
-            snapshot = await directory.current()
-        except LedgerUnavailable:
-            await asyncio.sleep(PAUSE_SECONDS)
-            return False
-        self._unsure = False
-        self._check_rights(snapshot)
-        # What was read before is by rights of before.
-        self._page = None
-        return True
+            else:
+                await self._replay()
 
     async def _replay(self) -> None:
-        """Write what comes next, from the hub's memory or the log."""
-        if self._page is None and self.opening.follow:
+        """Write what comes next from the hub's memory, or read it from the log: it is written in the next turn, when
+        rights have been looked at again."""
+        if self._page is not None:
+            page, self._page = self._page, None
+            self._put(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
+            if page.caught_up:
+                await self._caught_up()
+            return
+        if self.opening.follow:
             entries, reached = self._relay.hub.recall(self.cursor, self.opening.selection)
             if reached is not None:
                 self._put(sse.events(reached.epoch, entries), events=len(entries), cursor=reached)
                 return
         try:
-            page, self._page = self._page or await self._read(), None
+            self._page = await self._read()
         except LedgerUnavailable:
             await asyncio.sleep(PAUSE_SECONDS)
-            return
         except CursorGone as gone:
             metrics.STREAMS_RESET.labels(gone.reset).inc()
             self._put(announcements.reset(gone), cursor=gone.head.newest)
-            return
-        if self._is_ending():
-            return
-        self._put(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
-        if page.caught_up:
-            await self._caught_up()
 
     def _opening_words(self) -> bytes:
         opening = announcements.opening(self.stream_id, self.cursor)
@@ -310,6 +296,11 @@ class Stream:
             self.end("end_of_log")
         elif hub.epoch != self.cursor.epoch or hub.seq < self.cursor.seq:
             self._relay.nudge()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE_SECONDS):
-                    await hub.advanced()
+            await self._wait(hub.advanced())
+
+    @staticmethod
+    async def _wait(change: Coroutine[None, None, None]) -> None:
+        """For this, but not for ever: a reader that waits gets its heartbeats."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await change

@@ -15,7 +15,7 @@ from events.admission import accepts_event_stream, read_filters
 from events.cursors import Cursor, CursorGone
 from events.entries import timestamp
 from events.placement import Appended, IdempotencyConflict
-from events.polling import page_for, read_limit, read_number
+from events.polling import MaySee, page_for, read_limit, read_number
 from events.publishing import admit, charge_refused, publish, read_submission
 from gateway import headers, tracing
 from gateway.authentication import narrowed, refused_credential, require
@@ -95,7 +95,8 @@ class EventsView(Endpoint):
             head = gone.head
             extra = {"reset": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
             raise Refusal("cursor_expired", extra=extra) from None
-        total = await reader.run(log.count, await self._may_see(asked))
+        # By the rights by which the page was read; whether they still are those of now is looked at when it leaves.
+        total = await reader.run(log.count, self.principal.selection & asked)
         return answer(
             {
                 "events": [orjson.Fragment(entry.body) for entry in page.entries],
@@ -108,15 +109,15 @@ class EventsView(Endpoint):
             }
         )
 
-    async def _may_see(self, asked: Selection) -> Selection:
+    async def _may_see(self, asked: Selection) -> MaySee:
         """By the rights of now: a long poll may outlive those it began with. Raises Refusal, LedgerUnavailable."""
         known = self.principal
         try:
-            self.principal = await directory.named(known.public_id, session_id=known.session_id)
+            self.principal = await directory.still(known)
         except Refused as refused:
             raise await refused_credential("main_auth_failed", refused, self.caller) from None
         require(self.principal, "events:read")
-        return self.principal.selection & asked
+        return MaySee(self.principal.selection & asked, self.principal.expires_at)
 
 
 class StatsView(Endpoint):

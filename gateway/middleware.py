@@ -3,6 +3,7 @@
 Native asynchronous, so that neither the lean nor the ordinary handler needs a thread for it.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from gateway import correlation, cors, headers
-from gateway.authentication import caller_of, note_refusal
+from gateway import correlation, cors, headers, sessions
+from gateway.authentication import caller_of, note_refusal, refused_credential
 from gateway.errors import Refusal, refusal_for, respond
+from gateway.principals import RIGHTS_LIMIT_SECONDS, Refused, directory
+from gateway.uptime import uptime_seconds
 
 # Probes address a process by whatever name it has; what they see is public.
 ANY_HOST_PATHS = frozenset({"/health", "/ready"})
@@ -48,7 +51,9 @@ class EdgeMiddleware:
                 raise Refusal("bad_request")  # No text of any page has a NUL, and PostgreSQL takes none.
             if request.method not in PAGE_METHODS and _is_page(request.path):
                 raise Refusal("method_not_allowed", headers={"Allow": ", ".join(PAGE_METHODS)})
+            began = uptime_seconds()
             response = await self.get_response(request)
+            await _refuse_outdated(request, response, began)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, caller_of(request))
             response = respond(refusal_for(error), correlation_id)
@@ -62,6 +67,25 @@ class EdgeMiddleware:
         for name, value in headers_for(request.path, request.method or "", raw).items():
             response.headers.setdefault(name, value)
         return without_body(response) if request.method == "HEAD" else response
+
+
+async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, began: float) -> None:
+    """Nothing leaves by rights that are older than promised: the process may have stood still. Raises Refusal."""
+    now = uptime_seconds()
+    if now >= getattr(response, "good_until", math.inf):
+        raise Refusal("dependency_unavailable")
+    # Django looks at a user when the request begins; pages of the admin may take long.
+    user = getattr(request, "_cached_user", None) or getattr(request, "_acached_user", None)
+    if now - began < RIGHTS_LIMIT_SECONDS or user is None or not user.is_authenticated:
+        return
+    caller = caller_of(request)
+    try:
+        # A page that signs a user in or out has another session than the one it began with.
+        principal = await directory.named(sessions.principal_id(user.pk))
+        if request.method in ("GET", "HEAD") and principal.generation != sessions.generation(user):
+            raise Refused("password changed", principal.public_id)
+    except Refused as refused:
+        raise await refused_credential("main_auth_failed", refused, caller) from None
 
 
 def _is_page(path: str) -> bool:

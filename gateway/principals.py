@@ -7,25 +7,29 @@ process, by whatever means, is thus known within FRESH_SECONDS even when nobody 
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
-import time
 from collections.abc import Iterable
-from datetime import datetime
 
-from django.utils import timezone
+from django.contrib.auth.models import User
 
 from gateway import environment_tokens, sessions, tokens
-from gateway.filters import EVERYTHING, Selection
 from gateway.models import AccessToken, RightsVersion, operators
 from gateway.scopes import SCOPES_OF_GROUP
+from gateway.standings import Principal, Refused, Snapshot, Standing
+from gateway.uptime import uptime_seconds
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
+# Who asks the directory needs these too.
+__all__ = ["Directory", "Principal", "Refused", "Snapshot", "Standing", "directory"]
+
 logger = logging.getLogger(__name__)
 
-# How old the knowledge of rights may be while the database answers.
+# How old the knowledge of rights gets before it is checked.
 FRESH_SECONDS = 1.0
+# By rights that were confirmed longer ago nothing is shown or done while the database answers: what the documents
+# promise. Also a process that stood still (stopped, paused, suspended) asks before it goes on.
+RIGHTS_LIMIT_SECONDS = 2.0
 # A token that is not known may be a moment old: then rights are checked again, but so often at the most, so that
 # a flood of guesses costs ten small queries a second and not one for each.
 MISS_FRESH_SECONDS = 0.1
@@ -34,82 +38,14 @@ REREAD_SECONDS = 15.0
 # How long a caller waits for that check when it could go on with what is known: the database that is slow now will be
 # waited for again when the caller reads or writes, and an answer is promised within two seconds.
 CHECK_WAIT_SECONDS = 0.25
-# How old it may be while the database does not; after that, callers get 503 instead of old rights.
+# How old it may be while the database does not answer; after that, callers get 503 instead of old rights.
 STALE_LIMIT_SECONDS = 20.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Principal:
-    """One caller. `kind` is "principal", "service" or "session"; `modules` None means all of them."""
-
-    public_id: str
-    kind: str
-    name: str
-    scopes: frozenset[str]
-    modules: frozenset[str] | None = None
-    expires_at: datetime | None = None
-    # Service tokens: the only module they publish for; None publishes for any.
-    publishes_for: str | None = None
-    default_module: str = ""
-    # Sessions: which one, and a mark that changes with the user's password.
-    session_id: str = ""
-    generation: str = ""
-
-    @property
-    def selection(self) -> Selection:
-        """All that this principal may see."""
-        return EVERYTHING if self.modules is None else Selection(modules=self.modules)
-
-
-class Refused(Exception):
-    """The credential is not valid now. `why` is for our logs; callers are told the same for every reason."""
-
-    def __init__(self, why: str, public_id: str = "") -> None:
-        super().__init__(why)
-        self.why = why
-        self.public_id = public_id
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Standing:
-    """A principal and why it may not call, if so ("" while it may)."""
-
-    principal: Principal
-    barred: str = ""
-
-    def admit(self) -> Principal:
-        principal = self.principal
-        if self.barred:
-            raise Refused(self.barred, principal.public_id)
-        if principal.expires_at is not None and principal.expires_at <= timezone.now():
-            raise Refused("expired", principal.public_id)
-        return principal
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All standings at one version of rights."""
-
-    version: int
-    by_digest: dict[str, Standing]
-    by_public_id: dict[str, Standing]
-    ended_sessions: frozenset[str] = frozenset()
-    # Ended by an administrator.
-    ended_streams: frozenset[str] = frozenset()
-    ended_tickets: frozenset[str] = frozenset()
-
-    def with_token(self, text: str) -> Principal:
-        """The principal of a token text. Raises Refused."""
-        return _admitted(self.by_digest.get(tokens.digest(text)))
-
-    def with_public_id(self, public_id: str, *, session_id: str = "", ticket_id: str = "") -> Principal:
-        """The principal with this public id, in this session if it is a console user's. Raises Refused."""
-        if session_id in self.ended_sessions:
-            raise Refused("signed out", public_id)
-        if ticket_id in self.ended_tickets:
-            raise Refused("ticket revoked", public_id)
-        principal = _admitted(self.by_public_id.get(public_id))
-        return dataclasses.replace(principal, session_id=session_id) if session_id else principal
+# A database that has not answered a check in this time does not answer now.
+ANSWER_SECONDS = 1.0
+# Longer than a check can take: then it was this process that stood still, and nothing is known about the database.
+LONGEST_CHECK_SECONDS = 2.2
+# Until the next check has found out whether it answers again: that begins up to two seconds after one has failed.
+SILENCE_SECONDS = 5.0
 
 
 class Directory:
@@ -117,7 +53,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._checked_at = self._confirmed_at = self._read_at = float("-inf")
+        self._checked_at = self._confirmed_at = self._read_at = self._silent_at = float("-inf")
         self._renewal: asyncio.Task[None] | None = None
 
     async def holder_of(self, text: str) -> Principal:
@@ -142,26 +78,59 @@ class Directory:
         except Refused:
             return ""
 
-    async def user_in_session(self, user_id: int, session_key: str | None) -> Principal:
-        """The principal of a console user. Raises Refused, LedgerUnavailable."""
-        return await self.named(sessions.principal_id(user_id), session_id=sessions.session_id(session_key))
+    async def user_in_session(self, user: User, session_key: str | None) -> Principal:
+        """The principal of a console user as the database has it now. Raises Refused, LedgerUnavailable."""
+        public_id = sessions.principal_id(user.pk)
+        known = (await self.current()).by_public_id.get(public_id)
+        if known is not None and known.principal.generation != sessions.generation(user):
+            # The password has changed a moment ago.
+            await self._after_miss()
+        return await self.named(
+            public_id, session_id=sessions.session_id(session_key), session_row=sessions.row_key(session_key)
+        )
 
-    async def named(self, public_id: str, *, session_id: str = "", ticket_id: str = "") -> Principal:
-        """As Snapshot.with_public_id, for a principal that another process may have met first."""
+    async def named(
+        self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""
+    ) -> Principal:
+        """As Snapshot.with_public_id, for a principal or a session that another process may have met first."""
         snapshot = await self.current()
-        if public_id not in snapshot.by_public_id:
+        if public_id not in snapshot.by_public_id or (session_row and session_row not in snapshot.session_ends):
             snapshot = await self._after_miss()
-        return snapshot.with_public_id(public_id, session_id=session_id, ticket_id=ticket_id)
+        return snapshot.with_public_id(public_id, session_id=session_id, session_row=session_row, ticket_id=ticket_id)
 
-    async def current(self) -> Snapshot:
-        """Everybody's rights, at most FRESH_SECONDS old. Raises LedgerUnavailable."""
+    async def still(self, principal: Principal) -> Principal:
+        """The same principal with the rights of now, if what admitted it still would. Raises Refused,
+        LedgerUnavailable.
+        """
+        return (await self.current()).still(principal)
+
+    @property
+    def known(self) -> Snapshot | None:
+        """What was read last, however long ago."""
+        return self._snapshot
+
+    @property
+    def good_until(self) -> float:
+        """Up to when, in uptime_seconds(), something may be shown or done by the current snapshot."""
+        limit = self._confirmed_at + RIGHTS_LIMIT_SECONDS
+        silence_ends = min(self._silent_at + SILENCE_SECONDS, self._confirmed_at + STALE_LIMIT_SECONDS)
+        return min(max(limit, silence_ends), self._confirmed_at + STALE_LIMIT_SECONDS)
+
+    async def current(self, *, fresh_seconds: float | None = None) -> Snapshot:
+        """Everybody's rights, checked FRESH_SECONDS ago at the most unless told otherwise. Raises LedgerUnavailable."""
+        age_limit_seconds = FRESH_SECONDS if fresh_seconds is None else fresh_seconds
         if self._snapshot is None:
             await self._renewed()
-        elif self._age_seconds >= FRESH_SECONDS and self._renewal is None:
+        elif self._age_seconds >= age_limit_seconds and self._renewal is None:
             # One caller waits, and not for long: the others, and after that this one too, go on with what is known.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_WAIT_SECONDS):
                     await self._renewed()
+        # But none with what is older than promised. A check that was under way when the process stood still says
+        # nothing about what happened meanwhile; the one after it does.
+        for _ in range(2):
+            if self._snapshot is not None and uptime_seconds() >= self.good_until:
+                await self._renewed()
         return self._trusted()
 
     async def _after_miss(self) -> Snapshot:
@@ -196,10 +165,10 @@ class Directory:
 
     @property
     def _age_seconds(self) -> float:
-        return time.monotonic() - self._checked_at
+        return uptime_seconds() - self._checked_at
 
     def _trusted(self) -> Snapshot:
-        if self._snapshot is None or time.monotonic() - self._confirmed_at > STALE_LIMIT_SECONDS:
+        if self._snapshot is None or uptime_seconds() >= self.good_until:
             raise LedgerUnavailable("rights cannot be read")
         return self._snapshot
 
@@ -212,15 +181,25 @@ class Directory:
         self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
 
     async def _renew(self) -> None:
-        started = self._checked_at = time.monotonic()
+        started = self._checked_at = uptime_seconds()
+        silence = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._note_silence, started)
         try:
             again = started - self._read_at >= REREAD_SECONDS
             self._snapshot = await reader.run(_read, self._snapshot, again=again)
             self._read_at = started if again else self._read_at
-            self._confirmed_at = started
+            self._confirmed_at, self._silent_at = started, float("-inf")
         except LedgerUnavailable as error:
             logger.warning("rights could not be checked: %s", error)
-            self._checked_at = time.monotonic()
+            self._checked_at = uptime_seconds()
+            self._note_silence(started)
+        finally:
+            silence.cancel()
+
+    def _note_silence(self, started: float) -> None:
+        """The check that started then has no answer: what is known counts for longer, unless we were away ourselves."""
+        now = uptime_seconds()
+        if now - started <= LONGEST_CHECK_SECONDS:
+            self._silent_at = now
 
 
 def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
@@ -247,7 +226,7 @@ def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
         )
         by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
     ended = (sessions.ended(), sessions.ended_streams(), sessions.ended_tickets())
-    snapshot = Snapshot(version, by_digest, by_public_id, *ended)
+    snapshot = Snapshot(version, by_digest, by_public_id, *ended, sessions.ends())
     return known if known == snapshot else snapshot
 
 
@@ -274,12 +253,6 @@ def _standing_of_token(token: AccessToken) -> Standing:
         return Standing(principal, "revoked")
     disabled = token.user is not None and not token.user.is_active
     return Standing(principal, "user disabled" if disabled else "")
-
-
-def _admitted(standing: Standing | None) -> Principal:
-    if standing is None:
-        raise Refused("unknown")
-    return standing.admit()
 
 
 directory = Directory()

@@ -4,10 +4,12 @@ Django's ordinary handler spends two tasks, several thread hops and a dozen sign
 that brings a token needs none of them. Same view classes, same URLs, a fourth of the time.
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from django.conf import settings
@@ -27,6 +29,8 @@ from gateway.middleware import EdgeMiddleware, GetResponse, headers_for
 from gateway.principals import Principal, Refused, directory
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Rights that change each time while an answer is read are not those of a person.
+SHOWING_TRIES = 3
 
 
 def answer(data: Any, status: int = 200) -> HttpResponse:
@@ -58,11 +62,13 @@ class Endpoint(APIView):
         self.caller = caller_of(request)
         try:
             handler = self._handler_of(request.method or "")
-            # A browser's preflight brings no credential.
-            if not self.is_public(request.path, request.method or "") and request.method != "OPTIONS":
-                await self._admit(request)
             # DRF's Request would parse and authenticate a second time; handlers get Django's.
-            response: HttpResponseBase = await handler(request, *args, **kwargs)
+            handle = functools.partial(handler, request, *args, **kwargs)
+            # A browser's preflight brings no credential.
+            if self.is_public(request.path, request.method or "") or request.method == "OPTIONS":
+                return await handle()
+            await self._admit(request)
+            response = await (self._shown(request, handle) if request.method in SAFE_METHODS else handle())
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self.principal.public_id if self.principal else "")
             return respond(refusal_for(error), correlation_id_of(request))
@@ -85,6 +91,24 @@ class Endpoint(APIView):
             raise Refusal("insufficient_scope", title=f"A {self.principal.kind} token may not do this.")
         method = "GET" if request.method == "HEAD" else request.method or ""
         require(self.principal, self.scopes.get(method))
+
+    async def _shown(self, request: HttpRequest, handle: Callable[[], Awaitable[HttpResponseBase]]) -> HttpResponseBase:
+        """What the caller may see when the answer leaves: reading took its time, and rights may have changed since.
+
+        Raises Refusal, LedgerUnavailable.
+        """
+        for _ in range(SHOWING_TRIES):
+            response = await handle()
+            before = self.principal
+            await self._admit(request)
+            if self.principal.generation != before.generation:
+                refused = Refused("password changed", before.public_id)
+                raise await refused_credential("main_auth_failed", refused, self.caller)
+            if (self.principal.selection, self.principal.scopes) == (before.selection, before.scopes):
+                # Looked at by the edge, when the answer has come that far.
+                response.good_until = directory.good_until  # type: ignore[attr-defined]  # a mark of ours
+                return response
+        raise Refusal("dependency_unavailable")
 
     async def _identify(self, request: HttpRequest) -> Principal:
         return await principal_of(request, self.caller)
@@ -113,7 +137,7 @@ async def principal_of(request: HttpRequest, caller: Caller) -> Principal:
     if request.method not in SAFE_METHODS:
         check_csrf(request)
     try:
-        return await directory.user_in_session(user.pk, request.session.session_key)
+        return await directory.user_in_session(user, request.session.session_key)
     except Refused as refused:
         raise await refused_credential("main_auth_failed", refused, caller) from None
 
@@ -151,7 +175,10 @@ class OrdinaryHandler(ASGIHandler):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _whole_body(scope, receive, send)
         if body is not None:
-            await super().handle(scope, replay(body, receive), send)
+            # Django cancels a view when the client hangs up. What has side effects is done to its end: half of it,
+            # as a question that is stored and not asked, is worse than an answer that goes nowhere.
+            leaves = receive if scope["method"] in SAFE_METHODS else _never
+            await super().handle(scope, replay(body, leaves), send)
 
 
 class LeanHandler(ASGIHandler):
@@ -185,8 +212,15 @@ class LeanHandler(ASGIHandler):
             await self.send_response(response, send)
 
 
+async def _never() -> NoReturn:
+    """A client that does not hang up."""
+    while True:
+        await asyncio.Future()
+
+
 def _may_wait(scope: Scope) -> bool:
-    return b"wait=" in scope["query_string"]
+    """Whether it is a long poll; a name may be written with escapes, as `wai%74`."""
+    return scope["method"] in SAFE_METHODS and b"wait" in unquote_to_bytes(scope["query_string"])
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,14 +11,8 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from gateway import sessions, tokens
-
-# What the table's column holds: 160 of the digest's 256 bits.
-ROW_KEY_LENGTH = 40
-
-
-def row_key(session_key: str | None) -> str:
-    return tokens.digest(session_key or "")[:ROW_KEY_LENGTH]
+from gateway import sessions
+from gateway.sessions import row_key
 
 
 class SessionStore(DatabaseSessions):

@@ -4,13 +4,17 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from gateway import tokens
 from gateway.models import EndedSession, EndedStream, EndedTicket, RightsVersion
 
 ID_LENGTH = 20
+# What the table's column holds: 160 of the digest's 256 bits.
+ROW_KEY_LENGTH = 40
 # Clocks of several machines may differ by so much.
 TICKET_MEMORY_LEAST = timedelta(minutes=5)
 
@@ -23,6 +27,16 @@ def principal_id(user_id: int) -> str:
 def session_id(session_key: str | None) -> str:
     """A name for a session that is safe to store: the key itself would sign in whoever reads it."""
     return salted_hmac("vx11.session", session_key or "").hexdigest()[:ID_LENGTH]
+
+
+def row_key(session_key: str | None) -> str:
+    """Under which the session is stored, see gateway.session_store."""
+    return tokens.digest(session_key or "")[:ROW_KEY_LENGTH]
+
+
+def ends() -> dict[str, datetime]:
+    """When each session that is signed in ends, by its row's key: what it opened does not outlive it."""
+    return dict(Session.objects.filter(expire_date__gt=timezone.now()).values_list("session_key", "expire_date"))
 
 
 def generation(user: User) -> str:

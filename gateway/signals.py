@@ -9,9 +9,11 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.contrib.sessions.models import Session
 from django.db import models, transaction
 from django.db.models import signals
 from django.http import HttpRequest
+from django.utils import timezone
 
 from gateway import actors, audit
 from gateway.authentication import caller_of
@@ -34,6 +36,9 @@ def connect() -> None:
     signals.post_save.connect(token_saved, sender=AccessToken, dispatch_uid="gateway.rights.token_saved")
     signals.pre_delete.connect(rights_changed, sender=AccessToken, dispatch_uid="gateway.rights.token_deleted")
     signals.m2m_changed.connect(rights_changed, sender=User.groups.through, dispatch_uid="gateway.rights.groups")
+    # A session that begins, is put off or goes; before its row is locked, as with tokens.
+    signals.pre_save.connect(session_changing, sender=Session, dispatch_uid="gateway.rights.session_saved")
+    signals.pre_delete.connect(session_changing, sender=Session, dispatch_uid="gateway.rights.session_deleted")
     _connect_audit()
 
 
@@ -55,6 +60,12 @@ def rights_changed(**kwargs: Any) -> None:
         return
     RightsVersion.bump()
     transaction.on_commit(directory.expire)
+
+
+def session_changing(instance: Session, **kwargs: Any) -> None:
+    # What has expired is over already, and is deleted by the hundred.
+    if instance.expire_date > timezone.now():
+        rights_changed()
 
 
 def token_saved(**kwargs: Any) -> None:

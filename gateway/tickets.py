@@ -17,7 +17,7 @@ from gateway import tokens
 from gateway.filters import Selection
 from gateway.headers import address_group
 from gateway.limits import limiter
-from gateway.principals import Principal
+from gateway.principals import Principal, Refused, directory
 from gateway.store import FAULTS, ask, the_redis, the_store
 from gateway.ticket_cache import TicketLocMemCache
 
@@ -43,24 +43,46 @@ class Ticket:
     public_id: str
     principal_id: str
     selection: Selection
-    # Of a console user: signing out of it ends the ticket too.
+    # Of a console user: the ticket ends with the session, and with the password that the user had.
     session_id: str = ""
+    session_row: str = ""
+    generation: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        data = {
             "id": self.public_id,
             "principal": self.principal_id,
             "select": self.selection.as_json(),
             "session": self.session_id,
         }
+        return {**data, "row": self.session_row, "generation": self.generation} if self.session_row else data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ticket":
-        return cls(data["id"], data["principal"], Selection.from_json(data["select"]), data["session"])
+        selection = Selection.from_json(data["select"])
+        # A ticket of the release before this one has neither.
+        row, generation = data.get("row", ""), data.get("generation", "")
+        return cls(data["id"], data["principal"], selection, data["session"], row, generation)
+
+    async def holder(self) -> Principal:
+        """Whose it is, while what it was issued by holds. Raises Refused, LedgerUnavailable."""
+        principal = await directory.named(
+            self.principal_id, session_id=self.session_id, session_row=self.session_row, ticket_id=self.public_id
+        )
+        if self.generation and principal.generation != self.generation:
+            raise Refused("password changed", self.principal_id)
+        return principal
 
 
 def new(principal: Principal, selection: Selection) -> Ticket:
-    return Ticket(tokens.new_public_id("t"), principal.public_id, selection, principal.session_id)
+    return Ticket(
+        public_id=tokens.new_public_id("t"),
+        principal_id=principal.public_id,
+        selection=selection,
+        session_id=principal.session_id,
+        session_row=principal.session_row,
+        generation=principal.generation,
+    )
 
 
 class Used(Exception):

@@ -11,8 +11,12 @@ from io import BytesIO
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.main import CONNECTION_DONE
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
+from zope.interface import implementer
 
 from gateway import correlation, headers
 from gateway.errors import CONTENT_TYPE, Refusal
@@ -34,8 +38,11 @@ ABORT_SECONDS = 2
 # And one that may take the last of an answer, that long.
 CLOSE_SECONDS = 30
 NO_HEADERS = Headers()
+# What changes nothing, as bytes of a request line.
+SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
+@implementer(IHalfCloseableProtocol)
 class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cover it
     """One connection. Its timeouts are deadlines: a byte does not move them."""
 
@@ -54,6 +61,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - as above
         self.factory.server.connection_lost(self)
         super().connectionLost(reason)
+
+    def readConnectionLost(self) -> None:  # noqa: N802 - as above
+        """The client says no more, or is gone: that looks the same. What it has sent whole is answered if it changes
+        something, for the client may have closed only its half, and then wants to know; a read is of no use any more.
+        """
+        request = self.requests[0] if self.requests else None
+        if request is not None and request.whole and request.method not in SAFE_METHODS:
+            self.persistent = False
+            return
+        self.transport.connectionLost(Failure(CONNECTION_DONE))
+
+    def writeConnectionLost(self) -> None:  # noqa: N802 - as above
+        """Nothing here closes its own half alone."""
 
     def resetTimeout(self) -> None:  # noqa: N802 - as above
         """Called for every byte that comes."""
@@ -135,7 +155,17 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
     # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
-    __slots__ = ("_correlation_id", "_held", "_kept_bytes", "_limit_bytes", "_logged", "_refused", "content", "writer")
+    __slots__ = (
+        "_correlation_id",
+        "_held",
+        "_kept_bytes",
+        "_limit_bytes",
+        "_logged",
+        "_refused",
+        "content",
+        "whole",
+        "writer",
+    )
     # Twisted's, which are in the dictionary.
     requestHeaders: Headers  # noqa: N815 - its name
     responseHeaders: Headers  # noqa: N815 - as above
@@ -148,6 +178,8 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         # What a body that is not small has taken of the room for all.
         self._held: Held | None = None
         self._refused = False
+        # Whether all of it has come.
+        self.whole = False
         self._logged = False
         self._correlation_id = "-"
         super().__init__(*arguments, **options)
@@ -178,6 +210,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - as above
         """As Twisted's, without parsing the query and the body: nobody here reads `args`."""
+        self.whole = True
         if self._refused:
             self.handle_reply({"type": "http.response.body", "body": b""})
             return

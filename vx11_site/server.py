@@ -210,7 +210,10 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
     # The end
 
     def _listen_to_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # The terminal is gone: as the others, unless this was started to stay (nohup).
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue
             asyncio.get_running_loop().add_signal_handler(number, self._told_to_end)
 
     def _told_to_end(self) -> None:

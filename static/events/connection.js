@@ -167,7 +167,8 @@ export class Connection {
     } else {
       this.#give({ upto: reachedBy(body), events: body.events, live: wait > 0 });
     }
-    return body.has_more;
+    // Without a cursor it says whether there are older ones.
+    return !fromNow && body.has_more;
   }
 
   #begin(cursor) {

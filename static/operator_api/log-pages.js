@@ -64,7 +64,7 @@ export class LogPages {
 }
 
 function backwards(page) {
-  return page.events.length && page.total > page.events.length ? page.first_cursor : null;
+  return page.has_more ? page.first_cursor : null;
 }
 
 function matching(page, filter) {

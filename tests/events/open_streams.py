@@ -16,8 +16,8 @@ READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))
 MADRE = Selection(modules=frozenset({"madre"}))
 
 
-def new_stream(principal: Principal = READER, **fields: Any) -> Stream:
-    relay = Relay(Hub())
+def new_stream(principal: Principal = READER, *, relay: Relay | None = None, **fields: Any) -> Stream:
+    relay = relay or Relay(Hub())
     relay.hub.reset(Head("k7f3", 7, 1))
     values = {"ticket_id": "t-1", "selection": MADRE, "caller": Caller("192.0.2.1", "c-1"), "follow": True, **fields}
     stream = Stream(Opening(principal=principal, **values), relay, ListeningClient())

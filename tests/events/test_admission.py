@@ -100,12 +100,49 @@ def test_w01_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
     assert refused(**headers) == "cross_site"
 
 
+NAVIGATIONS = [
+    {"sec_fetch_mode": "navigate"},
+    {"sec_fetch_mode": "nested-navigate"},
+    {"sec_fetch_mode": "navigate", "sec_fetch_dest": "document", "sec_fetch_user": "?1"},
+    {"sec_fetch_mode": "websocket"},
+    {"sec_fetch_mode": ""},
+    {"sec_fetch_mode": "Cors"},
+    {"sec_fetch_user": "?1"},
+    *({"sec_fetch_mode": "no-cors", "sec_fetch_dest": name} for name in ("image", "script", "iframe", "object", "")),
+    *({"sec_fetch_dest": name} for name in ("document", "frame", "embed", "video", "serviceworker", "empty, document")),
+]
+SITES: list[dict[str, str]] = [
+    {},
+    {"sec_fetch_site": "same-origin"},
+    {"sec_fetch_site": "none"},
+    {"sec_fetch_site": "same-site"},
+    {"sec_fetch_site": "cross-site", "origin": "https://ui.example.org"},
+]
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_what_no_script_asks_for_is_refused_wherever_it_comes_from(settings: Settings, site: dict[str, str]) -> None:
+    settings.ALLOWED_ORIGINS = frozenset({"https://ui.example.org"})
+    for navigation in NAVIGATIONS:
+        assert refused(**site, **navigation) == "cross_site", navigation
+
+
+def test_a_header_that_stands_twice_does_not_hide_what_it_says() -> None:
+    asked = scope(sec_fetch_site="same-origin", sec_fetch_mode="cors", sec_fetch_dest="empty")
+    read_request(asked)
+    for name, value in ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"), (b"sec-fetch-site", b"x")):
+        with pytest.raises(Refusal, match="cross_site"):
+            read_request({**asked, "headers": [*asked["headers"], (name, value)]})
+
+
 def test_our_pages_allowed_origins_and_programs_are_not(settings: Settings) -> None:
     settings.ALLOWED_ORIGINS = frozenset({"https://ui.example.org"})
     for headers in (
         {},
         {"sec_fetch_site": "same-origin"},
         {"sec_fetch_site": "none", "sec_fetch_mode": "cors"},
+        {"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors", "sec_fetch_dest": "empty"},
+        {"sec_fetch_site": "same-origin", "sec_fetch_mode": "same-origin", "sec_fetch_dest": "empty"},
         {"sec_fetch_site": "cross-site", "origin": "https://ui.example.org"},
     ):
         assert read_request(scope("", **headers))

@@ -2,15 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from events import hub as hub_module
 from events.cursors import Cursor, Head
 from events.entries import Entry
-from events.hub import Hub, Subscriber
+from events.hub import Hub
+from events.subscribers import Subscriber
 from gateway.filters import EVERYTHING, Selection
 from tests.events.hub_samples import EPOCH, Inbox, entry, ids
 from tests.events.waiting import until
@@ -265,30 +264,25 @@ def test_selections_that_nobody_has_any_more_are_forgotten(hub: Hub) -> None:
     assert len(hub._groups) == 1
 
 
-# Long polls
+def test_a_transport_that_fails_takes_nothing_from_others_of_its_group(hub: Hub) -> None:
+    def fail(_chunk: bytes) -> bool:
+        raise OSError("no such socket")
+
+    groups = [EVERYTHING, EVERYTHING, WARNINGS, Selection(modules=frozenset({"madre"}))]
+    around = [joined(hub, selection) for selection in groups]
+    failing = [Subscriber(selection, hub.cursor, fail) for selection in groups]
+    assert all(hub.join(subscriber) for subscriber in failing)
+    around += [joined(hub, selection) for selection in groups]
+    hub.accept([entry(1, "warn")])
+    hub.accept([entry(2, "warn")])
+    assert [inbox.seqs for _, inbox in around] == [[1, 2]] * len(around)
+    assert {(subscriber.end_reason, subscriber.live, subscriber.cursor.seq) for subscriber in failing} == {
+        ("error", False, 0)
+    }
 
 
-@pytest.fixture
-def polling(hub: Hub) -> Iterator[None]:
-    yield
-    assert not hub._advanced
-
-
-@pytest.mark.usefixtures("polling")
-@pytest.mark.parametrize(
-    "change",
-    [lambda hub: hub.accept(entries(1, 1)), lambda hub: hub.reset(Head("o", 0, 1)), lambda hub: hub.wake_pollers()],
-)
-async def test_long_polls_wake_when_the_position_moves(hub: Hub, change: Any) -> None:
-    waiting = [asyncio.create_task(hub.advanced()) for _ in range(3)]
-    await asyncio.sleep(0)
-    change(hub)
-    await asyncio.wait_for(asyncio.gather(*waiting), 5)
-
-
-@pytest.mark.usefixtures("polling")
-async def test_a_long_poll_that_goes_away_leaves_nothing_behind(hub: Hub) -> None:
-    waiting = asyncio.create_task(hub.advanced())
-    await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
+def test_the_position_is_one_object_for_the_thread_that_appends(hub: Hub) -> None:
+    # Two values could be read with another log's epoch between them.
+    assert hub.cursor is hub.cursor
+    hub.reset(Head("other", 7, 1))
+    assert hub.cursor == Cursor("other", 7) == (hub.epoch, hub.seq)

@@ -11,7 +11,8 @@ from events import hub as hub_module
 from events import sse
 from events.cursors import Cursor, Head
 from events.entries import Entry
-from events.hub import Hub, Subscriber
+from events.hub import Hub
+from events.subscribers import Subscriber
 from gateway.filters import SEVERITIES, Selection
 from tests.events.hub_samples import EPOCH, Inbox, entry
 

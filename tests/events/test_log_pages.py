@@ -52,6 +52,23 @@ def test_a_page_backwards_of_large_events_says_that_there_is_more() -> None:
     assert log.read_before(page.first_cursor, EVERYTHING, limit=500).entries[-1].seq == page.entries[0].seq - 1
 
 
+@pytest.mark.parametrize(("limit", "has_more"), [(4, True), (5, False), (6, False)])
+@pytest.mark.parametrize("selection", [EVERYTHING, Selection(severities=frozenset({"warn"}))])
+def test_a_page_says_whether_there_is_more_in_its_direction(
+    selection: Selection, limit: int, *, has_more: bool
+) -> None:
+    if selection != EVERYTHING:
+        append_events(3, prefix="before")
+    append_events(5, prefix="found", severity="warn")
+    epoch = log.head().epoch
+    pages = [
+        log.read_newest(selection, limit=limit),
+        log.read_before(Cursor(epoch, log.head().last_seq + 1), selection, limit=limit),
+        log.read_after(Cursor(epoch, log.head().last_seq - 5), selection, limit=limit),
+    ]
+    assert [(len(page.entries), page.has_more) for page in pages] == [(min(limit, 5), has_more)] * 3
+
+
 def test_small_events_fill_a_page_to_its_limit() -> None:
     append_events(600)
     page = log.read_after(Cursor(log.head().epoch, 0), EVERYTHING, limit=500)

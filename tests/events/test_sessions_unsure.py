@@ -10,6 +10,7 @@ from django.utils import timezone
 from events import sessions as sessions_module
 from events import streams
 from events.entries import Entry
+from events.relay import the_relay
 from events.sessions import Sessions
 from events.streams import Stream
 from gateway import principals
@@ -50,7 +51,7 @@ class Open:
 @pytest.fixture
 async def opened() -> AsyncIterator[Open]:
     token, text = await sync_to_async(issue)()
-    stream = new_stream(await directory.holder_of(text), selection=EVERYTHING)
+    stream = new_stream(await directory.holder_of(text), relay=the_relay(), selection=EVERYTHING)
     running = asyncio.create_task(stream.run())
     sessions = Sessions()
     sessions.open(stream)

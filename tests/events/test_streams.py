@@ -192,7 +192,7 @@ LOSSES = {
     "deleted": (snapshot(), "revoked"),
     "user disabled": (snapshot(Standing(READER, "user disabled")), "revoked"),
     "scope lost": (snapshot(Standing(SHRUNK)), "revoked"),
-    "modules narrowed": (snapshot(Standing(NARROWED)), "revoked"),
+    "modules narrowed": (snapshot(Standing(NARROWED)), "rights_changed"),
     "expired": (snapshot(Standing(dataclasses.replace(READER, expires_at=PAST))), "expired"),
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from events.terminal.stream_reader import FINAL_REASONS
 from gateway.tokens import digest
 from tests.answers import assert_problem
 from tests.client import API, Stream
@@ -69,6 +70,10 @@ class Reader:
     ended_as: str = "revoked"
 
 
+# A client takes "revoked" for the end; who may still read something comes back for it.
+ENDED_AS = {"expired": "expired", "sees fewer modules": "rights_changed"}
+
+
 def token_readers(stack: Stack, open_streams: contextlib.ExitStack, changes: Sequence[str]) -> Iterator[Reader]:
     """At each server in turn, so that a change made anywhere has to reach all."""
     issued = json.loads(stack.a.python(ISSUE.format(count=len(changes))))
@@ -80,7 +85,7 @@ def token_readers(stack: Stack, open_streams: contextlib.ExitStack, changes: Seq
         stream.connected()
         names = f"tokens = AccessToken.objects.filter(digest={digest(token)!r}); name = 'user-{secrets.token_hex(4)}'"
         code = f"{names}\n{TOKEN_CHANGES[change]}"
-        yield Reader(change, code, stream, "expired" if change == "expired" else "revoked")
+        yield Reader(change, code, stream, ENDED_AS.get(change, "revoked"))
 
 
 def assert_streams_end(stack: Stack, readers: list[Reader], *, within_seconds: float) -> None:
@@ -123,6 +128,22 @@ def test_a18_a19_while_redis_hangs_streams_of_the_revoked_end_too(stack_size: Si
         readers = list(token_readers(stack, open_streams, ["updated", "expired", "may not read", "user disabled"]))
         with stack.redis.hung():
             assert_streams_end(stack, readers, within_seconds=END_WITHOUT_REDIS_SECONDS)
+
+
+def test_n11_a_module_that_is_added_to_a_token_makes_its_readers_come_back_for_it(stack: Stack, marker: str) -> None:
+    token, public_id = stack.issue_token("principal", modules=("switch",))
+    service = stack.client(stack.service_token)
+    reader = stack.client(token, server=stack.b)
+    with reader.stream() as stream:
+        cursor = stream.connected().cursor
+        find = f"token = AccessToken.objects.get(public_id={public_id!r})"
+        stack.a.python(f"{IMPORTS}{find}; token.modules = ['switch', 'hermes']; token.save()")
+        end = stream.named("stream-end")
+        assert end.data["reason"] == "rights_changed"
+        assert end.data["reason"] not in FINAL_REASONS
+    event_id = service.published({"event_type": "a", "summary": "a", "module": "hermes", "correlation_id": marker})
+    with reader.stream(last_event_id=cursor) as stream:
+        assert stream.event()["event_id"] == event_id["event_id"]
 
 
 def test_a19_whatever_takes_a_users_rights_ends_the_streams_of_its_session(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -161,6 +162,63 @@ def test_a19_a_stream_ends_when_its_session_is_logged_out(stack: Stack, viewer: 
             answer = session.browser.post("/operator/logout", headers={"X-CSRFToken": session.csrf_token})
             assert answer.status_code in (200, 302)
             assert stream.named("stream-end").data["reason"] == "revoked"
+
+
+def sign_out(session: Session, _user: User) -> None:
+    answer = session.browser.post("/operator/logout", headers={"X-CSRFToken": session.csrf_token})
+    assert answer.status_code in (200, 302)
+
+
+def delete_row(session: Session, user: User) -> None:
+    key = session.browser.cookies["vx11_session"]
+    rows = "from django.contrib.sessions.models import Session; from gateway.sessions import row_key"
+    user.run(f"{rows}; assert Session.objects.filter(pk=row_key({key!r})).delete()[0] == 1")
+
+
+SESSION_ENDS: dict[str, Callable[[Session, User], None]] = {
+    "signed out": sign_out,
+    "other password": lambda _, user: user.run("user.set_password('a quite different one'); user.save()"),
+    "deactivated": lambda _, user: user.run("user.is_active = False; user.save()"),
+    "row deleted": delete_row,
+}
+
+
+@pytest.mark.parametrize("end", SESSION_ENDS)
+def test_n11_what_a_session_opened_ends_with_it(
+    stack: Stack, viewer: User, new_event: Callable[..., Json], marker: str, end: str
+) -> None:
+    anyone = stack.client(None, server=stack.b)
+    with viewer.session() as session, ThreadPoolExecutor(1) as pool:
+        used, unused = session.ticket(), session.ticket()
+        with anyone.stream(token=used, correlation_id=marker) as stream:
+            cursor = stream.connected().cursor
+            poll = pool.submit(session.browser.get, f"{API}/events", params={"since": cursor, "wait": 20}, timeout=30)
+            SESSION_ENDS[end](session, viewer)
+            assert stream.named("stream-end").data["reason"] == "revoked"
+        # Others know of it as soon: within two seconds.
+        refused = poll.result(timeout=10)
+        stack.client(stack.service_token).published(new_event())
+        # Of a row that was gone before the poll came, Django says that nobody is signed in.
+        assert (refused.status_code, marker in refused.text) == (401, False)
+        assert_problem(anyone.get(STREAM, params={"token": unused}), 401, "invalid_token")
+
+
+def test_n11_a_ticket_of_before_a_password_change_opens_nothing_in_the_session_that_stays(
+    stack: Stack, viewer: User
+) -> None:
+    with viewer.session() as session:
+        before = session.ticket()
+        key = session.browser.cookies["vx11_session"]
+        # As Django's page does for who changes his own password: the session goes on with the new one.
+        viewer.run(
+            "user.set_password('a quite different one'); user.save(); "
+            "from gateway.session_store import SessionStore; "
+            f"store = SessionStore({key!r}); store['_auth_user_hash'] = user.get_session_auth_hash(); store.save()"
+        )
+        new = session.issue_ticket()
+        anyone = stack.client(None)
+        assert anyone.stream_status(token=new.json()["sse_token"]) == 200
+        assert_problem(anyone.get(STREAM, params={"token": before}), 401, "invalid_token")
 
 
 def test_a16_rights_are_those_of_now_not_those_of_the_cursor(

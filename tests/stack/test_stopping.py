@@ -1,5 +1,6 @@
 """Stopping a server: its readers hear of it, their answers end whole, and nothing is logged as broken."""
 
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -82,3 +83,12 @@ def test_n02_a_server_ends_when_told_to_while_a_statement_runs_and_answers_until
         assert not asked.done()
         assert stack.a.stop() == 0
         assert asked.exception(timeout=20) or asked.result().status_code == 503
+
+
+def test_a_server_whose_terminal_closes_ends_as_one_that_is_told_to(own_stack: OwnStack) -> None:
+    stack = own_stack()
+    with stack.client(stack.principal_token).stream() as stream:
+        stream.connected()
+        assert stack.a.process.end(signal.SIGHUP) == 0
+        last = stream.rest()[-1]
+        assert (last.name, last.data["reason"]) == ("stream-end", "draining")

@@ -91,12 +91,22 @@ def test_requests_of_the_own_site_and_of_programs_pass(principal: Client, header
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
         {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
         {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
     ],
 )
 def test_requests_of_other_sites_and_navigations_are_refused(principal: Client, headers: dict[str, str]) -> None:
     answer = principal.get(STREAM, headers={**headers, "Origin": "https://evil.example"})
     assert_problem(answer, 403, "cross_site")
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_link_to_a_stream_does_not_use_its_ticket_up(stack: Stack, principal: Client) -> None:
+    ticket = principal.ticket()
+    anyone = stack.client(None)
+    followed = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert_problem(anyone.get(STREAM, params={"token": ticket}, headers=followed), 403, "cross_site")
+    assert anyone.stream_status(token=ticket) == 200
 
 
 def test_a_cookie_does_not_open_a_stream(stack: Stack) -> None:
