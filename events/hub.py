@@ -221,6 +221,11 @@ class Hub:
                 matching.append(entry)
         return matching, self.cursor
 
+    @property
+    def memory(self) -> list[Entry]:
+        """The last entries up to the hub's position, without a hole."""
+        return list(self._recent)
+
     def remembers(self, cursor: Cursor) -> bool:
         """Whether everything after the cursor is at hand, so that nobody need ask the log."""
         return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)

@@ -5,9 +5,6 @@ a reader that has seen seq 7 can never be surprised by a later 5. Functions here
 reaches them through the ledger.
 """
 
-import logging
-import secrets
-import string
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -15,10 +12,11 @@ from typing import NamedTuple
 from django.db import models, transaction
 from django.utils import timezone
 
+from events import epochs
 from events.clock import UnixSeconds
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry, Record, encode
-from events.insertion import Row, insert, lock_head, move_head
+from events.insertion import Row, insert, move_head
 from events.models import Event, LogHead
 from events.placement import Appended, Known, place
 from events.submissions import Submission
@@ -27,9 +25,6 @@ from gateway.filters import Selection
 from gateway.retention import delete_in_batches
 from ledger.writer import runs_last
 
-logger = logging.getLogger(__name__)
-
-EPOCH_LENGTH = 6
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
@@ -66,9 +61,6 @@ class Page(NamedTuple):
 # Told after each commit, in the thread that committed: (epoch, entries in seq order).
 Listener = Callable[[str, list[Entry]], None]
 _listeners: list[Listener] = []
-# Asked before each append, in the thread that appends: how far the log has been seen to go.
-Witness = Callable[[], Cursor]
-_witnesses: list[Witness] = []
 
 
 def on_append(listener: Listener) -> None:
@@ -77,29 +69,20 @@ def on_append(listener: Listener) -> None:
         _listeners.append(listener)
 
 
-def ask_before_append(witness: Witness) -> None:
-    """Never append where the witness has seen other events already: the log went back, so a new epoch begins."""
-    if witness not in _witnesses:
-        _witnesses.append(witness)
-
-
 def head() -> Head:
     """Where the log begins and ends now."""
-    row = LogHead.objects.filter(pk=1).values_list("epoch", "last_seq", "oldest_seq").first()
+    row = LogHead.objects.filter(pk=1).values_list(*Head._fields).first()
     if row:
         return Head(*row)
     with transaction.atomic():
-        return _as_head(_locked_head())
+        return epochs.as_head(epochs.locked_head())
 
 
 @runs_last
 def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]:
     """Append in the caller's transaction, for the ledger's writer; a conflict fails its own submission only."""
     commit = None if tracing.tracer is None else tracing.tracer.commit(s.span for s in submissions)
-    row = _locked_head()
-    for witness in _witnesses:
-        # A standby that lacked the last events took over a moment ago, and nobody has looked at the log since.
-        _renew_if_behind(row, witness())
+    row = epochs.locked_head()
     known = Known(submissions)
     now = timezone.now()
     fresh: list[Row] = []
@@ -194,7 +177,7 @@ def prune(*, keep_days: float, keep_rows: int, after_batch: Callable[[int], None
     # Looked for before the head is locked: what is too old now is so then.
     first_kept = _first_kept(keep_days=keep_days, keep_rows=keep_rows)
     with transaction.atomic():
-        row = _locked_head()
+        row = epochs.locked_head()
         # The log may just have been put back to an older state.
         oldest_seq = max(row.oldest_seq, min(first_kept, row.last_seq + 1))
         if oldest_seq != row.oldest_seq:
@@ -219,51 +202,6 @@ def _unneeded(oldest_seq: int) -> models.QuerySet[Event]:
     """What lies before the log and serves no publisher's retry any more."""
     old_enough = models.Q(created_at__lt=timezone.now() - timedelta(hours=IDEMPOTENCY_HOURS))
     return Event.objects.filter(models.Q(fingerprint="") | old_enough, seq__lt=oldest_seq)
-
-
-def start_new_epoch(*, if_behind: Cursor | None = None) -> Head:
-    """Make every cursor given out so far unknown: the log was reset or restored.
-
-    With `if_behind`, only if the log is of that cursor's epoch and ends before it: then it went back in time.
-    Its seqs are not given out again.
-    """
-    with transaction.atomic():
-        row = _locked_head()
-        if if_behind is None:
-            _renew(row, last_seq=row.last_seq)
-        else:
-            _renew_if_behind(row, if_behind)
-        return _as_head(row)
-
-
-def _renew_if_behind(row: LogHead, seen: Cursor) -> None:
-    if row.epoch == seen.epoch and row.last_seq < seen.seq:
-        _renew(row, last_seq=seen.seq)
-        logger.error("the log went back to an older state; it now has the epoch %s", row.epoch)
-
-
-def _renew(row: LogHead, *, last_seq: int) -> None:
-    row.epoch, row.last_seq = _new_epoch(row.epoch), last_seq
-    row.save()
-
-
-def _locked_head() -> LogHead:
-    row = lock_head()
-    if row is None:
-        LogHead.objects.get_or_create(pk=1, defaults={"epoch": _new_epoch("")})
-        row = LogHead.objects.select_for_update().get(pk=1)
-    return row
-
-
-def _as_head(row: LogHead) -> Head:
-    return Head(row.epoch, row.last_seq, row.oldest_seq)
-
-
-def _new_epoch(old: str) -> str:
-    letters = string.ascii_lowercase + string.digits
-    while (epoch := "".join(secrets.choice(letters) for _ in range(EPOCH_LENGTH))) == old:
-        pass
-    return epoch
 
 
 def _matching(selection: Selection) -> models.QuerySet[Event]:

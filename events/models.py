@@ -59,6 +59,9 @@ class LogHead(models.Model):
     epoch = models.CharField(max_length=16)
     last_seq = models.BigIntegerField(default=0)
     oldest_seq = models.BigIntegerField(default=1)
+    # Of the database that took the last append, as in events.incarnation; and whether its commits waited for a standby.
+    incarnation = models.CharField(max_length=64, blank=True, default="", db_default="")
+    synchronous = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return f"{self.epoch}-{self.last_seq}"

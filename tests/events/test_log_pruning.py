@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models import QuerySet
 
-from events import log
+from events import epochs, log
 from events.cursors import Cursor, CursorGone
 from events.models import Event, LogHead
 from events.placement import Appended
@@ -112,7 +112,7 @@ def test_a_pruned_event_that_is_kept_for_retries_is_not_served() -> None:
 def test_a_new_epoch_makes_every_cursor_unknown_and_goes_on_counting() -> None:
     append_events(3)
     before = log.head()
-    after = log.start_new_epoch()
+    after = epochs.start_new_epoch()
     assert after.epoch != before.epoch
     assert gone(before.newest) == "epoch"
     assert append_events(1, prefix="n").ids == [("n0", 4)]
@@ -126,7 +126,7 @@ def test_a_cursor_ahead_of_the_log_is_unknown() -> None:
 def test_a_log_that_went_back_gets_a_new_epoch_and_gives_no_seq_out_twice() -> None:
     append_events(3)
     seen = Cursor(log.head().epoch, 10)
-    after = log.start_new_epoch(if_behind=seen)
+    after = epochs.check_against(seen)
     assert after.epoch != seen.epoch
     assert append_events(1, prefix="n").ids == [("n0", 11)]
 
@@ -135,8 +135,8 @@ def test_a_log_that_went_back_gets_a_new_epoch_and_gives_no_seq_out_twice() -> N
 def test_a_log_that_is_not_behind_keeps_its_epoch(seq: int) -> None:
     append_events(3)
     head = log.head()
-    assert log.start_new_epoch(if_behind=Cursor(head.epoch, seq)) == head
-    assert log.start_new_epoch(if_behind=Cursor("another", 99)) == head
+    assert epochs.check_against(Cursor(head.epoch, seq)) == head
+    assert epochs.check_against(Cursor("another", 99)) == head
 
 
 def test_there_is_one_head_row() -> None:
