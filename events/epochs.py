@@ -34,7 +34,7 @@ def start_new_epoch(*, seen: Cursor | None = None) -> Head:
     It goes on after what was `seen` of it, if that is known, so that no seq is given out twice.
     """
     with transaction.atomic():
-        row = locked_head()
+        row = locked_head().row
         _renew(row, [] if seen is None else [seen])
         return as_head(row)
 
@@ -42,7 +42,7 @@ def start_new_epoch(*, seen: Cursor | None = None) -> Head:
 def check_against(seen: Cursor) -> Head:
     """The head; of a new epoch, if the log was put back to an older state since that was seen of it."""
     with transaction.atomic():
-        return as_head(locked_head(seen))
+        return as_head(locked_head(seen).row)
 
 
 def give_up(seen: Cursor) -> Head:
@@ -51,14 +51,14 @@ def give_up(seen: Cursor) -> Head:
     Only the first that finds this out begins one.
     """
     with transaction.atomic():
-        row = locked_head(seen)
+        row = locked_head(seen).row
         if row.epoch == seen.epoch:
             _renew(row, [seen])
             logger.error("the log holds other events than were seen of it; it now has the epoch %s", row.epoch)
         return as_head(row)
 
 
-def locked_head(*seen: Cursor) -> LogHead:
+def locked_head(*seen: Cursor) -> LockedHead:
     """The head, locked until the transaction ends; of a new epoch, if the database may lack what was seen of the log.
 
     Every way to append leads through here, so it does not matter which process is the first after a failover.
@@ -74,7 +74,7 @@ def locked_head(*seen: Cursor) -> LogHead:
     elif any(as_head(row).is_behind(cursor) for cursor in all_seen):
         _renew(row, all_seen)
         logger.error("the log went back to an older state; it now has the epoch %s", row.epoch)
-    return row
+    return locked
 
 
 def _take_over(locked: LockedHead, seen: list[Cursor]) -> None:

@@ -18,8 +18,11 @@ _WAITS_FOR_STANDBY = (
 
 
 def columns() -> str:
-    """SQL, for a query of the head's table: the incarnation, and whether commits wait for a standby."""
-    return f"{_POSTGRESQL}, {_WAITS_FOR_STANDBY}" if connection.vendor == "postgresql" else "'', 0"
+    """SQL, for a query of the head's table: the incarnation, whether commits wait for a standby, and the time."""
+    if connection.vendor != "postgresql":
+        # SQLite's clock is this process's.
+        return "'', 0, NULL"
+    return f"{_POSTGRESQL}, {_WAITS_FOR_STANDBY}, clock_timestamp()"
 
 
 def is_promotion(before: str, now: str) -> bool:

@@ -5,9 +5,11 @@ together two queries for the head was half the cost of publishing one event.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.utils import timezone
 
 from events import incarnation
 from events.entries import Record
@@ -37,11 +39,13 @@ _COPY = f'COPY "{_TABLE}" ({_COLUMNS}) FROM STDIN'
 
 
 class LockedHead(NamedTuple):
-    """The head's row, and of the database that it is locked in: its incarnation, and if commits wait for a standby."""
+    """The head's row, and of the database that it is locked in: its incarnation, if commits wait for a standby, and
+    its time."""
 
     row: LogHead
     incarnation: str
     synchronous: bool
+    now: datetime
 
 
 def lock_head() -> LockedHead | None:
@@ -52,8 +56,9 @@ def lock_head() -> LockedHead | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    *values, here, synchronous = found
-    return LockedHead(LogHead.from_db(connection.alias, ("id", *_HEAD_FIELDS), (1, *values)), here, bool(synchronous))
+    *values, here, synchronous, now = found
+    row = LogHead.from_db(connection.alias, ("id", *_HEAD_FIELDS), (1, *values))
+    return LockedHead(row, here, bool(synchronous), now or timezone.now())
 
 
 def move_head(last_seq: int) -> None:

@@ -15,7 +15,10 @@ def _closed_streams(before: datetime) -> retention.Rows:
 
 def _prune_as_chore(go_on: chores.GoOn) -> str:
     keep_days, keep_rows = settings.EVENT_RETENTION_DAYS, settings.EVENT_RETENTION_ROWS
-    deleted = log.prune(keep_days=keep_days, keep_rows=keep_rows, after_batch=lambda _rows: go_on())
+    try:
+        deleted = log.prune(keep_days=keep_days, keep_rows=keep_rows, after_batch=lambda _rows: go_on())
+    except retention.NearlyAll as refused:
+        raise chores.ChoreRefused(f"would delete {refused}; if that is meant: manage.py prune_events --yes") from None
     return f"deleted {deleted} events"
 
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from events import capacity, metrics
 from events.models import Node, StreamSession
@@ -24,6 +23,7 @@ from events.streams import Stream
 from gateway.errors import Refusal
 from gateway.leases import Leases
 from gateway.principals import Snapshot, directory
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
 
@@ -148,7 +148,7 @@ class Sessions:
         metrics.STREAMS_ACTIVE.set(len(self._streams))
         metrics.STREAMS_ENDED.labels(reason).inc()
         metrics.EVENTS_SENT.inc(stream.events_sent)
-        now = timezone.now()
+        now = clock.now()
         row = {
             "id": uuid.UUID(stream.stream_id),
             "closed_at": now,
@@ -244,7 +244,7 @@ class Sessions:
     def _presence(self) -> Presence:
         # By our clock, as the rows are, and as of now: a stream opened while this waits in the queue does not count,
         # nor one that is being opened and is not in the set yet.
-        opened_before = timezone.now() - timedelta(seconds=NODE_TOUCH_SECONDS)
+        opened_before = clock.now() - timedelta(seconds=NODE_TOUCH_SECONDS)
         self.node.streams, self.node.draining = len(self._streams), self.draining
         return Presence(copy.copy(self.node), frozenset(stream.stream_id for stream in self._streams), opened_before)
 

@@ -8,7 +8,6 @@ import time
 from datetime import datetime
 
 from django.conf import settings
-from django.utils import timezone
 
 from events import announcements, log, metrics, sse
 from events.cursors import Cursor, CursorGone
@@ -19,6 +18,7 @@ from events.relay import Relay
 from gateway.authentication import Caller
 from gateway.filters import Selection
 from gateway.principals import Principal, Refused, Snapshot, directory
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
@@ -74,7 +74,7 @@ class Stream:
         self.opening = opening
         # Given when the ticket is redeemed, which is the last thing that can fail.
         self.stream_id = ""
-        self.opened_at: datetime = timezone.now()
+        self.opened_at: datetime = clock.now()
         self._relay = relay
         self._outlet = outlet
         self._subscriber = Subscriber(opening.selection, relay.hub.cursor, outlet.write)
@@ -183,7 +183,7 @@ class Stream:
         """Once a second: a heartbeat if it is due, the end if its time or its rights are over."""
         if now >= self._ends_at:
             self.end("max_age")
-        if self._expires_at is not None and self._expires_at <= timezone.now():
+        if self._expires_at is not None and self._expires_at <= clock.now():
             self.end("expired")
         if snapshot is not None:
             self._check_rights(snapshot)

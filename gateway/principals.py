@@ -13,12 +13,11 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.utils import timezone
-
 from gateway import environment_tokens, sessions, tokens
 from gateway.filters import EVERYTHING, Selection
 from gateway.models import AccessToken, RightsVersion, operators
 from gateway.scopes import SCOPES_OF_GROUP
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
@@ -81,7 +80,7 @@ class Standing:
         principal = self.principal
         if self.barred:
             raise Refused(self.barred, principal.public_id)
-        if principal.expires_at is not None and principal.expires_at <= timezone.now():
+        if principal.expires_at is not None and principal.expires_at <= clock.now():
             raise Refused("expired", principal.public_id)
         return principal
 

@@ -31,7 +31,7 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> Moves:
     """From now on the database says this of itself."""
 
     def move(to: str, *, synchronous: bool = False) -> None:
-        monkeypatch.setattr(incarnation, "columns", lambda: f"'{to}', {int(synchronous)} = 1")
+        monkeypatch.setattr(incarnation, "columns", lambda: f"'{to}', {int(synchronous)} = 1, NULL")
 
     return move
 
