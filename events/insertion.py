@@ -58,7 +58,7 @@ def lock_head() -> LockedHead | None:
         return None
     *values, here, synchronous, now = found
     row = LogHead.from_db(connection.alias, ("id", *_HEAD_FIELDS), (1, *values))
-    return LockedHead(row, here, bool(synchronous), now or timezone.now())
+    return LockedHead(row, here, bool(synchronous), now or timezone.now())  # SQLite has this process's clock
 
 
 def move_head(last_seq: int) -> None:

@@ -19,6 +19,7 @@ from events.entries import Entry
 from events.hub import Hub
 from events.neighbours import Neighbours
 from gateway.filters import EVERYTHING
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
@@ -186,6 +187,7 @@ class Relay:
                 await self._compare_memory()
         metrics.LOG_HEAD.set(head.last_seq)
         metrics.LOG_OLDEST.set(head.oldest_seq)
+        # Prometheus compares it with its own time of day.
         metrics.LOOKED_AT.set(time.time())
         if head.epoch == self.hub.epoch and head.last_seq > self.hub.seq:
             await asyncio.sleep(LOOK_PATIENCE_SECONDS)
@@ -281,5 +283,5 @@ def the_relay() -> Relay:
     global _relay  # one for the process, and the process knows it only when its loop runs
     loop = asyncio.get_running_loop()
     if _relay is None or (_relay._loop is not None and _relay._loop is not loop):
-        _relay = Relay(Hub())
+        _relay = Relay(Hub(time_of_day=lambda: clock.now().timestamp()))
     return _relay
