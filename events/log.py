@@ -16,7 +16,7 @@ from events.clock import UnixSeconds
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry, Record, encode
 from events.insertion import Row, insert, move_head
-from events.models import Event, LogHead
+from events.models import Event, LogHead, UsedKey
 from events.placement import Appended, Known, place
 from events.submissions import Submission
 from gateway import retention, tracing
@@ -89,6 +89,8 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
     for submission in submissions:
         outcomes.append(place(submission, row, known, fresh, now))
         submission.tried = True
+    if known.used_keys:
+        UsedKey.objects.bulk_create(known.used_keys)
     if fresh:
         insert(fresh)
         move_head(row.last_seq)

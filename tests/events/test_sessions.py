@@ -4,10 +4,13 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from events import sessions as sessions_module
@@ -282,6 +285,76 @@ def test_f19_a_process_whose_clock_is_wrong_neither_loses_streams_nor_takes_them
 
     assert StreamSession.objects.filter(closed_at=None).count() == 2
     assert set(Node.objects.values_list("name", flat=True)) == {"right", "wrong"}
+
+
+def silence(seconds: float, *nodes: Node) -> None:
+    """None of these could say for so long that it lives."""
+    pks = [node.pk for node in nodes]
+    Node.objects.filter(pk__in=pks).update(seen_at=Now() - timedelta(seconds=seconds))
+
+
+def is_open(row: StreamSession) -> bool:
+    row.refresh_from_db()
+    return (row.closed_at, row.end_reason) == (None, "")
+
+
+def test_n07_after_the_database_was_away_nobody_is_taken_for_dead_before_it_can_say_that_it_lives() -> None:
+    nodes = first, second = Node(name="first"), Node(name="second")
+    touch_node([presence_of(node) for node in nodes])
+    rows = [open_row(node) for node in nodes]
+    presences = [presence_of(node, row) for node, row in zip(nodes, rows, strict=True)]
+    silence(60, *nodes)
+
+    touch_node(presences[:1])
+    assert all(map(is_open, rows))
+    touch_node(presences[1:])
+    assert all(map(is_open, rows))
+
+    # One that says nothing for as long after it is dead all the same.
+    silence(60, second)
+    touch_node(presences[:1])
+    assert is_open(rows[1])
+    sessions_module._back_at[first.pk] -= sessions_module.NODE_LOST_SECONDS
+    touch_node(presences[:1])
+    assert [is_open(row) for row in rows] == [True, False]
+
+
+def test_n03_streams_of_a_process_that_was_taken_for_dead_are_open_again() -> None:
+    stopped, other = Node(name="stopped"), Node(name="other")
+    went_on, ended = open_row(stopped), open_row(stopped)
+    touch_node([presence_of(stopped, went_on, ended)])
+    silence(60, stopped)
+    touch_node([presence_of(other)])
+    assert not is_open(went_on)
+    assert not is_open(ended)
+    touch_node([presence_of(stopped, went_on)])
+    assert is_open(went_on)
+    assert not is_open(ended)
+
+
+def test_two_processes_that_find_a_dead_one_do_not_wait_for_each_other() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one lock for all")
+    dead = Node.objects.create(name="dead")
+    silence(60, dead)
+    rows = [open_row(dead) for _ in range(4)]
+    held = rows[2]
+
+    def sweep() -> None:
+        try:
+            with transaction.atomic():
+                touch_node([presence_of(Node(name="other"))])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        StreamSession.objects.select_for_update().get(pk=held.pk)
+        Node.objects.select_for_update().get(pk=dead.pk)
+        pool.submit(sweep).result()
+        assert [is_open(row) for row in rows] == [row == held for row in rows]
+    touch_node([presence_of(Node(name="third"))])
+    assert not is_open(held)
+    assert not Node.objects.filter(pk=dead.pk).exists()
 
 
 def test_a_process_that_was_taken_for_dead_comes_back() -> None:
