@@ -70,7 +70,7 @@ def test_n08_a_standby_that_may_lack_events_begins_a_new_epoch_with_whatever_loc
     assert log.head().epoch == after.epoch
 
 
-def test_f07_a_standby_that_every_commit_waited_for_keeps_the_epoch(moves: Moves) -> None:
+def test_a_standby_that_every_commit_waited_for_keeps_the_epoch(moves: Moves) -> None:
     moves(HERE, synchronous=True)
     append_events(3)
     before = log.head()

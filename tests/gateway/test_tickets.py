@@ -118,33 +118,6 @@ async def test_a12_a_ticket_that_is_brought_again_is_known_by_its_id_until_its_t
     assert used.value.public_id == ticket.public_id
 
 
-@pytest.mark.usefixtures("memory_store")
-async def test_n05_a_ticket_lives_no_longer_when_the_clock_is_put_back(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.SSE_TOKEN_TTL_SECONDS = 0.2
-    text, _ = await issued()
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() - 3600)
-    async with asyncio.timeout(10):
-        while await tickets.find(text):  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.02)
-    assert await tickets.count() == 0
-    # Nor shorter.
-    settings.SSE_TOKEN_TTL_SECONDS = 60
-    text, ticket = await issued()
-    monkeypatch.setattr(time, "time", lambda: real() + 3600)
-    assert await tickets.find(text) == ticket
-
-
-async def test_n05_a_ticket_is_over_when_the_clock_of_redis_was_put_back(redis_store: PrivateRedis) -> None:
-    text, ticket = await issued()
-    assert await tickets.find(text) == ticket
-    [key] = redis_store.ask("KEYS", "vx11:sse_token:*")
-    redis_store.ask("PEXPIRE", key, 3_600_000)
-    assert await tickets.find(text) is None
-
-
 async def test_a_redis_that_is_full_still_lets_a_ticket_be_used(redis_store: PrivateRedis) -> None:
     text, ticket = await issued()
     redis_store.ask("CONFIG", "SET", "maxmemory", "1")
