@@ -3,11 +3,11 @@
 import random
 
 from django.conf import settings
-from django.utils import timezone
 
 from events import sse
 from events.cursors import Cursor, CursorGone
 from events.entries import timestamp
+from ledger import clock
 
 # Clients come back spread over these seconds, not all at once.
 RETRY_LEAST_MS, RETRY_MOST_MS = 3000, 7000
@@ -22,7 +22,7 @@ def opening(stream_id: str, cursor: Cursor) -> bytes:
         "cursor": str(cursor),
         "heartbeat_sec": settings.HEARTBEAT_SECONDS,
         # By this a browser measures delays from its first event on, however wrong its clock is.
-        "time": timestamp(timezone.now()),
+        "time": timestamp(clock.now()),
     }
     return sse.retry(_retry_ms()) + sse.message(cursor, connected)
 
@@ -34,7 +34,7 @@ def caught_up(cursor: Cursor) -> bytes:
 
 def heartbeat(number: int, cursor: Cursor) -> bytes:
     """A comment for proxies, and an event that moves the cursor of readers whose filter lets little through."""
-    data = {"cursor": str(cursor), "time": timestamp(timezone.now())}
+    data = {"cursor": str(cursor), "time": timestamp(clock.now())}
     return sse.keep_alive(number) + sse.named("heartbeat", data, cursor=cursor)
 
 

@@ -14,12 +14,9 @@ from typing import Any
 
 import orjson
 from django.db import transaction
-from django.db.models.functions import Now
 
-from events import log
+from events import epochs, log
 from events.cursors import Cursor
-from events.insertion import lock_head
-from events.models import LogHead
 from events.submissions import NewEvent, Submission
 
 # Stands where a token's public id stands in events of others.
@@ -59,11 +56,8 @@ class Change:
 def change() -> Iterator[Change]:
     """For functions of the ledger's writer, which are marked with `runs_last` because they lock the head."""
     with transaction.atomic():
-        if lock_head() is None:
-            # It is made, and stays locked.
-            log.head()
-        epoch, last_seq, now = LogHead.objects.values_list("epoch", "last_seq", Now()).get(pk=1)
-        changing = Change(now, Cursor(epoch, last_seq), [])
+        locked = epochs.locked_head()
+        changing = Change(locked.now, Cursor(locked.row.epoch, locked.row.last_seq), [])
         yield changing
         if changing.events:
             log.append_many([Submission(PUBLISHER, changing.events)])

@@ -62,7 +62,10 @@ def _unbroken(entries: Sequence[Entry], last_seq: int) -> Sequence[Entry]:
 class Hub:
     """The subscribers of one process, and the position up to which they have been given everything."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, time_of_day: Callable[[], float] = time.time
+    ) -> None:
+        """`time_of_day` is of the clock by which events are dated: seconds since 1970."""
         # One object, because the thread that appends reads it while this one moves it.
         self.cursor = Cursor("", 0)
         # Up to when, in uptime_seconds(), it is known what the subscribers may see; who looks after them says it again
@@ -72,6 +75,7 @@ class Hub:
         self.on_hold: Callable[[], None] = _nothing
         self._trusted_again: set[asyncio.Future[None]] = set()
         self._clock = clock
+        self._time_of_day = time_of_day
         self._groups: dict[Selection, Group] = {}
         self._recent: deque[Entry] = deque()
         self._recent_bytes = 0
@@ -161,6 +165,11 @@ class Hub:
                 matching.append(entry)
         return matching, self.cursor
 
+    @property
+    def memory(self) -> list[Entry]:
+        """The last entries up to the hub's position, without a hole."""
+        return list(self._recent)
+
     def remembers(self, cursor: Cursor) -> bool:
         """Whether everything after the cursor is at hand, so that nobody need ask the log."""
         return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)
@@ -232,7 +241,7 @@ class Hub:
         now = self._clock()
         pause = min((now - began) * (1 / WRITING_SHARE - 1), LONGEST_TICK_SECONDS)
         self._quiet_until = now + max(TICK_SECONDS, pause)
-        metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, time.time() - due[0].created_at))
+        metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, self._time_of_day() - due[0].created_at))
         if tracing.tracer is not None:
             span = {"first_seq": due[0].seq, "last_seq": cursor.seq, "streams": streams, "size_bytes": size_bytes}
             tracing.tracer.wrote(self.epoch, **span, seconds=now - began)

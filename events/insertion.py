@@ -5,10 +5,13 @@ together two queries for the head was half the cost of publishing one event.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.utils import timezone
 
+from events import incarnation
 from events.entries import Record
 from events.models import Event, LogHead
 
@@ -28,19 +31,34 @@ _TABLE = Event._meta.db_table
 _COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
 # Names of our own, and no values: there is nothing in them to inject.
 _INSERT = f'INSERT INTO "{_TABLE}" ({_COLUMNS}) VALUES ({", ".join(["%s"] * len(_FIELDS))})'  # noqa: S608 - as said
-_HEAD_FIELDS = ("id", "epoch", "last_seq", "oldest_seq")
-_HEAD = f'SELECT "epoch", "last_seq", "oldest_seq" FROM "{LogHead._meta.db_table}" WHERE "id" = 1'  # noqa: S608 - as said
+_HEAD_FIELDS = ("epoch", "last_seq", "oldest_seq", "incarnation", "synchronous")
+_HEAD_COLUMNS = ", ".join(f'"{name}"' for name in _HEAD_FIELDS)
+_HEAD = f'SELECT {_HEAD_COLUMNS}, %s FROM "{LogHead._meta.db_table}" WHERE "id" = 1'  # noqa: S608 - as said
 _MOVE = f'UPDATE "{LogHead._meta.db_table}" SET "last_seq" = %s WHERE "id" = 1'  # noqa: S608 - as said
 _COPY = f'COPY "{_TABLE}" ({_COLUMNS}) FROM STDIN'
 
 
-def lock_head() -> LogHead | None:
+class LockedHead(NamedTuple):
+    """The head's row, and of the database that it is locked in: its incarnation, if commits wait for a standby, and
+    its time."""
+
+    row: LogHead
+    incarnation: str
+    synchronous: bool
+    now: datetime
+
+
+def lock_head() -> LockedHead | None:
     """The head of the log, locked until the transaction ends; None before there is one."""
     locking = " FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
-        cursor.execute(_HEAD + locking)
-        row = cursor.fetchone()
-    return None if row is None else LogHead.from_db(connection.alias, _HEAD_FIELDS, (1, *row))
+        cursor.execute(_HEAD % incarnation.columns() + locking)
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    *values, here, synchronous, now = found
+    row = LogHead.from_db(connection.alias, ("id", *_HEAD_FIELDS), (1, *values))
+    return LockedHead(row, here, bool(synchronous), now or timezone.now())  # SQLite has this process's clock
 
 
 def move_head(last_seq: int) -> None:

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import OperationalError
-from django.utils import timezone
 
 from events.models import StreamSession
 from gateway.admin.deadline import read_within
 from gateway.filters import Selection
 from gateway.models import TokenAudit
+from ledger import clock
 
 # A ticket opens one stream; with VX11_SSE_TOKEN_SINGLE_USE off, or under attack, it may be named more often.
 TICKET_LIMIT_ROWS = 200
@@ -107,7 +107,7 @@ def of_ticket(ticket_id: str) -> TicketLife | None:
 
 
 def of_principal(public_id: str) -> PrincipalLife:
-    lately = timezone.now() - timedelta(days=PRINCIPAL_DAYS)
+    lately = clock.now() - timedelta(days=PRINCIPAL_DAYS)
     rows = TokenAudit.objects.filter(principal_id=public_id, at__gte=lately).order_by("-at")
     streams = StreamSession.objects.filter(principal_id=public_id).order_by("-opened_at")
     return PrincipalLife(
@@ -175,7 +175,7 @@ def selection_words(stream: StreamSession) -> str:
 
 def duration_words(stream: StreamSession) -> str:
     """How long the stream lasted, or has lasted by now: "1 h 2 min", "3.5 s"."""
-    seconds = ((stream.closed_at or timezone.now()) - stream.opened_at).total_seconds()
+    seconds = ((stream.closed_at or clock.now()) - stream.opened_at).total_seconds()
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)

@@ -5,31 +5,26 @@ a reader that has seen seq 7 can never be surprised by a later 5. Functions here
 reaches them through the ledger.
 """
 
-import logging
-import secrets
-import string
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import models, transaction
-from django.utils import timezone
 
+from events import epochs
 from events.clock import UnixSeconds
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry, Record, encode
-from events.insertion import Row, insert, lock_head, move_head
-from events.models import Event, LogHead
+from events.insertion import Row, insert, move_head
+from events.models import Event, LogHead, UsedKey
 from events.placement import Appended, Known, place
 from events.submissions import Submission
-from gateway import tracing
+from gateway import retention, tracing
 from gateway.filters import Selection
 from gateway.retention import delete_in_batches
+from ledger import clock
 from ledger.writer import runs_last
 
-logger = logging.getLogger(__name__)
-
-EPOCH_LENGTH = 6
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
@@ -66,9 +61,6 @@ class Page(NamedTuple):
 # Told after each commit, in the thread that committed: (epoch, entries in seq order).
 Listener = Callable[[str, list[Entry]], None]
 _listeners: list[Listener] = []
-# Asked before each append, in the thread that appends: how far the log has been seen to go.
-Witness = Callable[[], Cursor]
-_witnesses: list[Witness] = []
 
 
 def on_append(listener: Listener) -> None:
@@ -77,36 +69,28 @@ def on_append(listener: Listener) -> None:
         _listeners.append(listener)
 
 
-def ask_before_append(witness: Witness) -> None:
-    """Never append where the witness has seen other events already: the log went back, so a new epoch begins."""
-    if witness not in _witnesses:
-        _witnesses.append(witness)
-
-
 def head() -> Head:
     """Where the log begins and ends now."""
-    row = LogHead.objects.filter(pk=1).values_list("epoch", "last_seq", "oldest_seq").first()
+    row = LogHead.objects.filter(pk=1).values_list(*Head._fields).first()
     if row:
         return Head(*row)
     with transaction.atomic():
-        return _as_head(_locked_head())
+        return epochs.as_head(epochs.locked_head().row)
 
 
 @runs_last
 def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]:
     """Append in the caller's transaction, for the ledger's writer; a conflict fails its own submission only."""
     commit = None if tracing.tracer is None else tracing.tracer.commit(s.span for s in submissions)
-    row = _locked_head()
-    for witness in _witnesses:
-        # A standby that lacked the last events took over a moment ago, and nobody has looked at the log since.
-        _renew_if_behind(row, witness())
+    row, now = (locked := epochs.locked_head()).row, locked.now
     known = Known(submissions)
-    now = timezone.now()
     fresh: list[Row] = []
     outcomes: list[Appended | Exception] = []
     for submission in submissions:
         outcomes.append(place(submission, row, known, fresh, now))
         submission.tried = True
+    if known.used_keys:
+        UsedKey.objects.bulk_create(known.used_keys)
     if fresh:
         insert(fresh)
         move_head(row.last_seq)
@@ -184,16 +168,24 @@ def count_by_time(
     return {(number, severity): events for number, severity, events in counted}, now.newest
 
 
-def prune(*, keep_days: float, keep_rows: int, after_batch: Callable[[int], None] = lambda _rows: None) -> int:
+def prune(
+    *,
+    keep_days: float,
+    keep_rows: int,
+    after_batch: Callable[[int], None] = lambda _rows: None,
+    even_nearly_all: bool = False,
+) -> int:
     """Forget events that are too old or too many; how many rows that deleted, in short transactions.
 
     The head moves first, so that readers are told `stream-reset` and never see a hole. Rows by which a retry
-    is recognised are deleted only after IDEMPOTENCY_HOURS, though they are not served any more.
+    is recognised are deleted only after IDEMPOTENCY_HOURS, though they are not served any more. Raises NearlyAll.
     """
     # Looked for before the head is locked: what is too old now is so then.
     first_kept = _first_kept(keep_days=keep_days, keep_rows=keep_rows)
+    if not even_nearly_all:
+        _refuse_nearly_all(first_kept)
     with transaction.atomic():
-        row = _locked_head()
+        row = epochs.locked_head().row
         # The log may just have been put back to an older state.
         oldest_seq = max(row.oldest_seq, min(first_kept, row.last_seq + 1))
         if oldest_seq != row.oldest_seq:
@@ -208,61 +200,38 @@ def count_prunable(*, keep_days: float, keep_rows: int) -> int:
 
 
 def _first_kept(*, keep_days: float, keep_rows: int) -> int:
+    """By rows that exist, for a log that was restored has holes; and by the database's clock."""
     now = head()
-    young = Event.objects.filter(created_at__gte=timezone.now() - timedelta(days=keep_days))
+    young = Event.objects.filter(created_at__gte=clock.ask() - timedelta(days=keep_days))
     first_young = young.aggregate(seq=models.Min("seq"))["seq"] or now.last_seq + 1
-    return max(now.oldest_seq, first_young, now.last_seq - keep_rows + 1)
+    return max(now.oldest_seq, first_young, _first_of_newest(keep_rows, now))
+
+
+def _first_of_newest(rows: int, now: Head) -> int:
+    """The seq of the oldest among so many of the newest rows."""
+    span = now.last_seq - now.oldest_seq + 1
+    if span <= rows:
+        return now.oldest_seq
+    # Counted by an index. Rows before the log are few: those of a day by which retries are recognised.
+    existing = Event.objects.count() - Event.objects.filter(seq__lt=now.oldest_seq).count()
+    if existing >= span:
+        return now.last_seq - rows + 1
+    newest = Event.objects.filter(seq__gte=now.oldest_seq).order_by("-seq").values_list("seq", flat=True)
+    return next(iter(newest[rows - 1 : rows]), now.oldest_seq)
+
+
+def _refuse_nearly_all(first_kept: int) -> None:
+    """Raises NearlyAll. What is not served any more, as after a pruning that was stopped, does not count."""
+    served = Event.objects.filter(seq__gte=head().oldest_seq)
+    going = served.filter(seq__lt=first_kept).count()
+    if refused := retention.nearly_all(going, served):
+        raise retention.NearlyAll({"events": refused})
 
 
 def _unneeded(oldest_seq: int) -> models.QuerySet[Event]:
     """What lies before the log and serves no publisher's retry any more."""
-    old_enough = models.Q(created_at__lt=timezone.now() - timedelta(hours=IDEMPOTENCY_HOURS))
+    old_enough = models.Q(created_at__lt=clock.ask() - timedelta(hours=IDEMPOTENCY_HOURS))
     return Event.objects.filter(models.Q(fingerprint="") | old_enough, seq__lt=oldest_seq)
-
-
-def start_new_epoch(*, if_behind: Cursor | None = None) -> Head:
-    """Make every cursor given out so far unknown: the log was reset or restored.
-
-    With `if_behind`, only if the log is of that cursor's epoch and ends before it: then it went back in time.
-    Its seqs are not given out again.
-    """
-    with transaction.atomic():
-        row = _locked_head()
-        if if_behind is None:
-            _renew(row, last_seq=row.last_seq)
-        else:
-            _renew_if_behind(row, if_behind)
-        return _as_head(row)
-
-
-def _renew_if_behind(row: LogHead, seen: Cursor) -> None:
-    if row.epoch == seen.epoch and row.last_seq < seen.seq:
-        _renew(row, last_seq=seen.seq)
-        logger.error("the log went back to an older state; it now has the epoch %s", row.epoch)
-
-
-def _renew(row: LogHead, *, last_seq: int) -> None:
-    row.epoch, row.last_seq = _new_epoch(row.epoch), last_seq
-    row.save()
-
-
-def _locked_head() -> LogHead:
-    row = lock_head()
-    if row is None:
-        LogHead.objects.get_or_create(pk=1, defaults={"epoch": _new_epoch("")})
-        row = LogHead.objects.select_for_update().get(pk=1)
-    return row
-
-
-def _as_head(row: LogHead) -> Head:
-    return Head(row.epoch, row.last_seq, row.oldest_seq)
-
-
-def _new_epoch(old: str) -> str:
-    letters = string.ascii_lowercase + string.digits
-    while (epoch := "".join(secrets.choice(letters) for _ in range(EPOCH_LENGTH))) == old:
-        pass
-    return epoch
 
 
 def _matching(selection: Selection) -> models.QuerySet[Event]:

@@ -53,12 +53,36 @@ class Event(models.Model):
         return f"{self.seq} {self.event_type} {self.module}"
 
 
+class UsedKey(models.Model):
+    """An Idempotency-Key that came with an event which was there already: a later use of it must be for that event.
+
+    The key with which an event was first sent stands in the event's own row.
+    """
+
+    publisher = models.CharField(max_length=32)
+    key = models.CharField(max_length=128)
+    seq = models.BigIntegerField()
+    event_id = models.CharField(max_length=64)
+    fingerprint = models.CharField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("key", "publisher"), name="used_key_once_per_publisher"),)
+        indexes = (models.Index(fields=["at"], name="used_key_at"),)
+
+    def __str__(self) -> str:
+        return f"{self.publisher} {self.seq}"
+
+
 class LogHead(models.Model):
     """The one row that numbers events: whoever holds its lock appends."""
 
     epoch = models.CharField(max_length=16)
     last_seq = models.BigIntegerField(default=0)
     oldest_seq = models.BigIntegerField(default=1)
+    # Of the database that took the last append, as in events.incarnation; and whether its commits waited for a standby.
+    incarnation = models.CharField(max_length=64, blank=True, default="", db_default="")
+    synchronous = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return f"{self.epoch}-{self.last_seq}"

@@ -10,7 +10,7 @@ from django.db import connection
 
 from events.entries import Record
 from events.insertion import Row
-from events.models import Event, LogHead
+from events.models import Event, LogHead, UsedKey
 from events.submissions import NewEvent, Submission
 
 
@@ -34,6 +34,8 @@ class Known:
     def __init__(self, submissions: list[Submission]) -> None:
         self.by_id: dict[tuple[str, str], tuple[int, str]] = {}
         self.by_key: dict[tuple[str, str], tuple[int, str, str]] = {}
+        # Keys that came with an event that is known: to be written with the new events.
+        self.used_keys: list[UsedKey] = []
         # Ids made here a moment ago cannot be there, unless this is the second try after a lost answer.
         ids = [event.event_id for s in submissions for event in s.events if event.fingerprint or s.tried]
         keys = [s.idempotency_key for s in submissions if s.idempotency_key]
@@ -44,6 +46,24 @@ class Known:
                 rows = Event.objects.filter(**{name: values[start : start + limit - 1]})
                 for row in rows.values_list(*columns):
                     self.add(*row)
+        for start in range(0, len(keys), limit):
+            used = UsedKey.objects.filter(key__in=keys[start : start + limit])
+            for row in used:
+                self.by_key[row.publisher, row.key] = (row.seq, row.fingerprint, row.event_id)
+
+    def use(self, publisher: str, key: str, seq: int, event: NewEvent, now: datetime) -> None:
+        """Remember a key for an event that was there before it."""
+        self.by_key[publisher, key] = (seq, event.fingerprint, event.event_id)
+        self.used_keys.append(
+            UsedKey(
+                publisher=publisher,
+                key=key,
+                seq=seq,
+                event_id=event.event_id,
+                fingerprint=event.fingerprint,
+                at=now,
+            )
+        )
 
     def add(self, publisher: str, event_id: str, key: str | None, seq: int, fingerprint: str) -> None:
         self.by_id[publisher, event_id] = (seq, fingerprint)
@@ -71,6 +91,8 @@ def place(submission: Submission, row: LogHead, known: Known, fresh: list[Row], 
         ids.append((event.event_id, before[0]))
     for new in placed:
         known.add(publisher, new.record.event_id, key, new.record.seq, new.fingerprint)
+    if key and not placed:
+        known.use(publisher, key, ids[0][1], submission.events[0], now)
     row.last_seq += len(placed)
     fresh.extend(placed)
     return Appended(row.epoch, ids, created=bool(placed), fresh=len(placed))

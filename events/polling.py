@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from django.utils import timezone
-
 from events import log
 from events.admission import read_cursor
 from events.cursors import Cursor
@@ -19,6 +17,7 @@ from events.sessions import the_sessions
 from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection
 from gateway.limits import LimitExceeded
+from ledger import clock
 from ledger.reader import reader
 
 Query = dict[str, list[str]]
@@ -142,7 +141,7 @@ def _seconds_left(deadline: float, may_see: MaySee) -> float:
     """For waiting: not beyond the end of the rights, for then there is another answer."""
     seconds = deadline - time.monotonic()
     if may_see.expires_at is not None:
-        seconds = min(seconds, (may_see.expires_at - timezone.now()).total_seconds() + EXPIRY_SLACK_SECONDS)
+        seconds = min(seconds, (may_see.expires_at - clock.now()).total_seconds() + EXPIRY_SLACK_SECONDS)
     return max(0.0, seconds)
 
 

@@ -13,19 +13,21 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from events import log, mark, metrics
+from events import epochs, log, mark, metrics
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry
 from events.hub import Hub
 from events.neighbours import Neighbours
 from gateway.filters import EVERYTHING
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
 logger = logging.getLogger(__name__)
 
 TIP_CHECK_SECONDS = 1.0
-MARK_SECONDS = 1.0
+# What is seen and not noted yet is what a crash and a raw copy that is put back can hide together.
+MARK_SECONDS = 0.2
 # Messages may overtake each other; a gap is worth reading from the log only if it does not close by itself.
 GAP_PATIENCE_SECONDS = 0.01
 # A look at the log may overtake a message that is on its way.
@@ -51,6 +53,8 @@ class Relay:
         self._early: list[list[Entry]] = []
         self._others: Neighbours | None = None
         self._noted: Cursor | None = None
+        # Of the database that held the log when its head was looked at last.
+        self._incarnation = ""
         self._starting = asyncio.Lock()
 
     def is_running(self) -> bool:
@@ -69,9 +73,10 @@ class Relay:
             # Whoever was cut off when the process before this one ended comes back now, and need not read the log.
             page = await reader.run(log.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
             self.hub.reset(page.head, page.entries)
+            self._incarnation = page.head.incarnation
             self._loop = asyncio.get_running_loop()
             log.on_append(self.committed)
-            log.ask_before_append(self._seen)
+            epochs.ask_before_append(self._seen)
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
             layer = get_channel_layer()
             # In-process there is nobody else.
@@ -153,7 +158,7 @@ class Relay:
             await self.note_position()
 
     async def note_position(self) -> None:
-        """Note how far the log goes, once a second and at the end; failing is logged, and done again."""
+        """Note how far the log goes, every MARK_SECONDS and at the end; failing is logged, and done again."""
         seen = self.hub.cursor
         if seen == self._noted or not seen.epoch:
             return
@@ -176,8 +181,13 @@ class Relay:
 
     async def _look(self, seen: Cursor) -> None:
         head = await self._head(seen)
+        if head.incarnation != self._incarnation:
+            before, self._incarnation = self._incarnation, head.incarnation
+            if before:
+                await self._compare_memory()
         metrics.LOG_HEAD.set(head.last_seq)
         metrics.LOG_OLDEST.set(head.oldest_seq)
+        # Prometheus compares it with its own time of day.
         metrics.LOOKED_AT.set(time.time())
         if head.epoch == self.hub.epoch and head.last_seq > self.hub.seq:
             await asyncio.sleep(LOOK_PATIENCE_SECONDS)
@@ -195,14 +205,33 @@ class Relay:
             self._others.resubscribe()
 
     async def _head(self, seen: Cursor | None) -> Head:
-        """The head of the log; of a new epoch, if the log ends before what somebody has seen of it.
+        """The head of the log; of a new epoch, if it was put back to an older state since that was seen of it.
 
-        Then it was restored, and cursors out there mean other events now.
+        Then cursors out there mean other events now.
         """
         head = await reader.run(log.head)
-        if seen is None or head.epoch != seen.epoch or head.last_seq >= seen.seq:
+        if seen is None or not head.is_behind(seen):
             return head
-        return await reader.run(log.start_new_epoch, if_behind=seen)
+        return await reader.run(epochs.check_against, seen)
+
+    async def _compare_memory(self) -> None:
+        """Another database holds the log now, and claims to lack nothing: see whether it has what was seen here.
+
+        It may not, where commits waited for a standby: one whose wait was broken off was seen here all the same.
+        """
+        epoch, memory = self.hub.epoch, self.hub.memory
+        kept = {entry.seq: entry.body for entry in memory}
+        seq = min(kept, default=self.hub.seq + 1) - 1
+        while seq < max(kept, default=0):
+            try:
+                page = await reader.run(log.read_after, Cursor(epoch, seq), EVERYTHING)
+            except CursorGone:
+                # Readers are told already, or it is so old that no reader can come back to it.
+                return
+            if any(kept.get(entry.seq, entry.body) != entry.body for entry in page.entries):
+                await reader.run(epochs.give_up, Cursor(epoch, max(kept)))
+                return
+            seq = page.cursor.seq
 
     async def _heal(self) -> None:
         """Whenever something is missing, wait a moment, then read it from the log, once for all streams."""
@@ -232,8 +261,9 @@ class Relay:
         while True:
             try:
                 page = await reader.run(log.read_after, self.hub.cursor, EVERYTHING)
-            except CursorGone as gone:
-                self.hub.reset(gone.head)
+            except CursorGone:
+                # It may have been put back to an older state: then this process is the one that knows of it.
+                self.hub.reset(await self._head(self.hub.cursor))
                 return
             if page.head.epoch != self.hub.epoch:
                 # The hub was given another log while this page was read.
@@ -253,5 +283,5 @@ def the_relay() -> Relay:
     global _relay  # one for the process, and the process knows it only when its loop runs
     loop = asyncio.get_running_loop()
     if _relay is None or (_relay._loop is not None and _relay._loop is not loop):
-        _relay = Relay(Hub())
+        _relay = Relay(Hub(time_of_day=lambda: clock.now().timestamp()))
     return _relay

@@ -1,16 +1,24 @@
 """The log after a restore: another epoch, and no seq given out twice."""
 
-from events import log, mark
+import logging
+
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
+
+from events import epochs, mark
 from events.cursors import Head
+
+logger = logging.getLogger(__name__)
 
 
 def begin_new_epoch() -> Head:
     """Cursors given out so far mean nothing any more. Goes on after the last seq that anybody has seen, if that is
     known: the mark outside the database may have seen more of the log than what was restored.
     """
-    before, seen = log.head(), mark.read()
-    if seen is not None:
-        after = log.start_new_epoch(if_behind=seen)
-        if after.epoch != before.epoch:
-            return after
-    return log.start_new_epoch()
+    head = epochs.start_new_epoch(seen=mark.read())
+    try:
+        # Now, and not when the next server starts: the same file may be restored once more before that.
+        mark.advance(head.newest)
+    except (ConnectionInterrupted, RedisError, OSError) as error:
+        logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)
+    return head

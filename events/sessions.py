@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from events import capacity, metrics
 from events.models import Node, StreamSession
@@ -25,6 +25,7 @@ from gateway.errors import Refusal
 from gateway.leases import Leases
 from gateway.principals import RIGHTS_LIMIT_SECONDS, Snapshot, directory
 from gateway.uptime import uptime_seconds
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
 
@@ -49,6 +50,8 @@ NODE_LOST_SECONDS = 20.0
 NODE_SAYS = ("name", "started_at", "streams", "slow_readers", "held_bytes", "draining")
 # Rows closed at a time of streams whose end was lost; the rest comes with the next touch.
 LOST_LIMIT_ROWS = 5_000
+# Rows reopened by one statement.
+REOPENED_ROWS = 1_000
 
 
 def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
@@ -79,14 +82,62 @@ def touch_node(presences: list[Presence]) -> Sequence[None]:
     """
     for presence in presences:
         node = presence.node
+        if _was_away(node):
+            _reopen(presence)
         says = {name: getattr(node, name) for name in NODE_SAYS}
         Node.objects.update_or_create(pk=node.pk, defaults={**says, "seen_at": Now()})
         _close_lost(presence)
-    alive = Node.objects.filter(seen_at__gte=Now() - timedelta(seconds=NODE_LOST_SECONDS))
-    orphans = StreamSession.objects.filter(closed_at=None).exclude(Exists(alive.filter(pk=OuterRef("node"))))
-    orphans.update(closed_at=Now(), end_reason="node_lost")
-    Node.objects.filter(seen_at__lt=Now() - timedelta(seconds=NODE_LOST_SECONDS)).delete()
+    if all(time.monotonic() - _back_at[presence.node.pk] >= NODE_LOST_SECONDS for presence in presences):
+        _sweep()
     return [None] * len(presences)
+
+
+# By process: when it came back after it could not say that it lives, by time.monotonic(). If the database was away,
+# others could not either, and have as long as a process ever has to say it.
+_back_at: dict[uuid.UUID, float] = {}
+
+
+def _was_away(node: Node) -> bool:
+    """Whether others must have taken this process for dead: the database was away, or the process stood still."""
+    fresh = Node.objects.filter(pk=node.pk, seen_at__gte=Now() - timedelta(seconds=NODE_LOST_SECONDS)).exists()
+    if node.pk not in _back_at:
+        # It begins. One that cannot have missed anything need not wait.
+        _back_at[node.pk] = float("-inf")
+        return False
+    if not fresh:
+        _back_at[node.pk] = time.monotonic()
+    return not fresh
+
+
+def _reopen(presence: Presence) -> None:
+    """Streams that went on though their process was taken for dead are open again for the admin."""
+    ids = sorted(presence.open_ids)
+    for start in range(0, len(ids), REOPENED_ROWS):
+        swept = StreamSession.objects.filter(pk__in=ids[start : start + REOPENED_ROWS], end_reason="node_lost")
+        swept.update(closed_at=None, end_reason="")
+
+
+def _sweep() -> None:
+    """Close the streams of dead processes, and forget those.
+
+    Several processes do this at once, in transactions that hold other rows already: what another has locked is left
+    to it, so that no two wait for each other.
+    """
+    lost_before = Now() - timedelta(seconds=NODE_LOST_SECONDS)
+    alive = Node.objects.filter(seen_at__gte=lost_before)
+    orphans = StreamSession.objects.filter(closed_at=None).exclude(Exists(alive.filter(pk=OuterRef("node"))))
+    silent = Node.objects.filter(seen_at__lt=lost_before)
+    with transaction.atomic():
+        found = list(_lockable(orphans).values_list("pk", flat=True)[:LOST_LIMIT_ROWS])
+        if found:
+            StreamSession.objects.filter(pk__in=found).update(closed_at=Now(), end_reason="node_lost")
+        if dead := list(_lockable(silent).values_list("pk", flat=True)):
+            Node.objects.filter(pk__in=dead).delete()
+
+
+def _lockable(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Those that nobody has locked, locked. SQLite has one lock for all, and this transaction holds it."""
+    return rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))
 
 
 def _close_lost(presence: Presence) -> None:
@@ -160,7 +211,7 @@ class Sessions:
         metrics.STREAMS_ACTIVE.set(len(self._streams))
         metrics.STREAMS_ENDED.labels(reason).inc()
         metrics.EVENTS_SENT.inc(stream.events_sent)
-        now = timezone.now()
+        now = clock.now()
         row = {
             "id": uuid.UUID(stream.stream_id),
             "closed_at": now,
@@ -269,7 +320,7 @@ class Sessions:
     def _presence(self) -> Presence:
         # By our clock, as the rows are, and as of now: a stream opened while this waits in the queue does not count,
         # nor one that is being opened and is not in the set yet.
-        opened_before = timezone.now() - timedelta(seconds=NODE_TOUCH_SECONDS)
+        opened_before = clock.now() - timedelta(seconds=NODE_TOUCH_SECONDS)
         self.node.streams, self.node.draining = len(self._streams), self.draining
         return Presence(copy.copy(self.node), frozenset(stream.stream_id for stream in self._streams), opened_before)
 

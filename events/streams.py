@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from datetime import datetime
 
 from django.conf import settings
-from django.utils import timezone
 
 from events import announcements, log, metrics, sse
 from events.cursors import Cursor, CursorGone
@@ -21,6 +20,7 @@ from events.subscribers import Subscriber
 from gateway.authentication import Caller
 from gateway.filters import Selection
 from gateway.principals import Principal, Refused, Snapshot
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 
@@ -75,7 +75,7 @@ class Stream:
         self.opening = opening
         # Given when the ticket is redeemed, which is the last thing that can fail.
         self.stream_id = ""
-        self.opened_at: datetime = timezone.now()
+        self.opened_at: datetime = clock.now()
         self._relay = relay
         self._outlet = outlet
         self._subscriber = Subscriber(opening.selection, relay.hub.cursor, outlet.write)
@@ -178,7 +178,7 @@ class Stream:
         """Once a second: a heartbeat if it is due, the end if its time or its rights are over."""
         if now >= self._ends_at:
             self.end("max_age")
-        if self._expires_at is not None and self._expires_at <= timezone.now():
+        if self._expires_at is not None and self._expires_at <= clock.now():
             self.end("expired")
         if snapshot is not None:
             self.check_rights(snapshot)

@@ -1,13 +1,11 @@
 """events: publish and poll; events/stats: counts over time."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from events import log, metrics, schema
@@ -25,6 +23,7 @@ from gateway.json_bodies import PUBLISH_LIMIT_VALUES, read_json
 from gateway.principals import Refused, directory
 from gateway.rest import Endpoint, answer
 from gateway.schema import body_of, component, refuses
+from ledger import clock
 from ledger.reader import reader
 
 STATS_MOST_SECONDS = 86_400
@@ -137,10 +136,10 @@ class StatsView(Endpoint):
             raise BadFilter("bucket", f"at most {STATS_MOST_BUCKETS} buckets; take a larger one")
         selection = narrowed(self.principal.selection, read_filters(query))
         # Buckets begin at whole multiples, so that two readers see the same ones.
-        first = int(time.time() - seconds) // bucket_seconds * bucket_seconds
+        first = int(clock.now().timestamp() - seconds) // bucket_seconds * bucket_seconds
         since = datetime.fromtimestamp(first, UTC)
         counts, cursor = await reader.run(log.count_by_time, selection, since=since, bucket_seconds=bucket_seconds)
-        last = int((timezone.now() - since).total_seconds() // bucket_seconds)
+        last = int((clock.now() - since).total_seconds() // bucket_seconds)
         buckets = [
             {
                 "start": timestamp(since + timedelta(seconds=index * bucket_seconds)),

@@ -51,6 +51,10 @@ class ChoreStopped(Exception):
     """This process ends, or the chore is no longer its own."""
 
 
+class ChoreRefused(Exception):
+    """Nothing is broken, and the work is not done unless a person wants it so: the text says what, and how."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _Registered:
     work: Work
@@ -162,6 +166,9 @@ class Scheduler:
         except ChoreStopped:
             # Another process, or the next start, goes on at once with what is left.
             outcome, due_in_seconds = "stopped: its process ended", 0
+        except ChoreRefused as refused:
+            outcome = f"failed: {refused}"
+            logger.warning("chore refused name=%s: %s", name, refused)
         except DATABASE_FAULTS as error:
             outcome = f"failed: {type(error).__name__}"
             logger.warning("chore failed name=%s: %s", name, type(error).__name__)

@@ -14,7 +14,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from gateway.checks import OF_SETTINGS
-from gateway.retention import AfterBatch, Counts, in_words
+from gateway.retention import AfterBatch, Counts, NearlyAll, in_words
 from ledger.faults import DATABASE_FAULTS
 
 LEAST_AGE = timedelta(days=1)
@@ -98,6 +98,7 @@ class CleaningCommand(BaseCommand, abc.ABC):
         )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="Delete also if that is nearly all there is.")
         parser.add_argument("--dry-run", action="store_true", help="Say how many rows would go, and delete none.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -107,6 +108,9 @@ class CleaningCommand(BaseCommand, abc.ABC):
                 self._say_planned(planned)
             else:
                 self._clean(options, Progress(self.stdout, planned))
+        except NearlyAll as refused:
+            message = f"This would delete {refused}, and deleted none of them. If that is meant, add --yes."
+            raise CommandError(message) from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted before anything was deleted.", returncode=INTERRUPTED) from None
         except DATABASE_FAULTS as error:

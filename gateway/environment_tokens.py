@@ -2,11 +2,11 @@
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from gateway import tokens
 from gateway.models import AccessToken
 from gateway.scopes import SCOPES_OF_KIND
+from ledger import clock
 
 LEFT_ENVIRONMENT = "no longer in the environment"
 
@@ -28,7 +28,7 @@ def register() -> None:
         gone = known.exclude(digest__in=kinds)
         # A start that changes nothing must not make every other process read all rights again.
         if gone.exists():
-            gone.update(revoked_at=timezone.now(), revoked_because=LEFT_ENVIRONMENT)
+            gone.update(revoked_at=clock.now(), revoked_because=LEFT_ENVIRONMENT)
 
 
 def _register(kind: str, digest: str) -> None:

@@ -26,6 +26,8 @@ RENEW_SECONDS = 5.0
 # What is given back is said after a moment, for all that were given back in it.
 TELL_SECONDS = 0.1
 RETRY_SECONDS = 1.0
+# A command whose caller has given it up may still reach Redis for so long: to connect and to answer take a second each.
+LATE_SECONDS = 5.0
 # Opening a stream waits for Redis, but a stream with a token in a header must open without it too.
 TAKE_WAIT_SECONDS = 0.5
 AWAY_PAUSE_SECONDS = 5.0
@@ -37,13 +39,16 @@ UNKNOWN = -1
 _REFUSED, _TAKEN_BY_A_STRANGER = 0, 2
 # KEYS: the principal's hash, this process's key. ARGV: this process, how many it would hold, the limit, the lives of
 # the two keys, the prefix of processes' keys. Answers 0 and changes nothing, or 1 and sets the number; 2 if Redis did
-# not know this process.
+# not know this process. A process' key that has longer to live than it is ever given is of before Redis' wall clock
+# was put back: it gets its own time again, or a dead process would hold what it had for as long.
 _TAKE = """
 local held = redis.call('HGETALL', KEYS[1])
 local total = tonumber(ARGV[2])
 for i = 1, #held, 2 do
   if held[i] ~= ARGV[1] then
-    if redis.call('EXISTS', ARGV[6] .. held[i]) == 1 then
+    local left_ms = redis.call('PTTL', ARGV[6] .. held[i])
+    if left_ms > 0 then
+      if left_ms > ARGV[5] * 1000 then redis.call('EXPIRE', ARGV[6] .. held[i], ARGV[5]) end
       total = total + tonumber(held[i + 1])
     else
       redis.call('HDEL', KEYS[1], held[i])
@@ -70,6 +75,8 @@ class Leases:
         # What Redis knows of us, if all went well; and for whom that may have to change.
         self._told: dict[str, int] = {}
         self._changed: set[str] = set()
+        # For whom a command was given up, and until when it may come after those that follow it.
+        self._late: dict[str, float] = {}
         self._teller: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
@@ -113,7 +120,12 @@ class Leases:
             answer = await store.ask(partial(self._take, principal_id, number, limit), wait_seconds=TAKE_WAIT_SECONDS)
         except StoreUnavailable:
             self._away_until = loop.time() + AWAY_PAUSE_SECONDS
+            self._expect_late(principal_id)
             return True
+        except asyncio.CancelledError:
+            # The client is gone, and the thread goes on: what it sets is nobody's.
+            self._expect_late(principal_id)
+            raise
         if answer == _REFUSED:
             return False
         if answer == _TAKEN_BY_A_STRANGER:
@@ -128,6 +140,17 @@ class Leases:
             if self._teller is None or self._teller.done():
                 self._teller = asyncio.create_task(self._tell())
 
+    def _expect_late(self, *principal_ids: str) -> None:
+        """What was given up may overwrite what is told next; told once more after that, it stands."""
+        self._late |= dict.fromkeys(principal_ids, asyncio.get_running_loop().time() + LATE_SECONDS)
+
+    def _note_late(self, now: float) -> None:
+        over = [name for name, until in self._late.items() if until <= now]
+        for name in over:
+            del self._late[name]
+            self._told[name] = UNKNOWN
+        self._changed.update(over)
+
     def _forget_told(self) -> None:
         """Redis was restarted, or has not heard of us for long: it knows nothing of what we hold."""
         self._told = dict.fromkeys(self._held, UNKNOWN)
@@ -137,8 +160,9 @@ class Leases:
         """Keep Redis up to date, for as long as this process holds anything or has something to say."""
         loop = asyncio.get_running_loop()
         renew_at = loop.time()
-        while self._held or self._changed:
+        while self._held or self._changed or self._late:
             await asyncio.sleep(TELL_SECONDS)
+            self._note_late(loop.time())
             due = loop.time() >= renew_at
             if not due and not self._changed:
                 continue
@@ -164,6 +188,7 @@ class Leases:
             # What became of it is not known, so whatever is held then is told again.
             self._told |= dict.fromkeys(numbers, UNKNOWN)
             self._changed |= changed
+            self._expect_late(*numbers)
             raise
         self._told |= numbers
         self._told = {name: number for name, number in self._told.items() if number}

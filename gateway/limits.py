@@ -11,6 +11,7 @@ import functools
 import math
 import threading
 import time
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -40,14 +41,31 @@ class LimitExceeded(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+# KEYS: the count. ARGV: the window's length, how much is added. Redis notes by its wall clock when a key ends; once
+# that is put back, a window that has longer to go than it is long gets its own length again.
+_COUNT = """
+local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+local left_ms = redis.call('PTTL', KEYS[1])
+if left_ms < 0 or left_ms > ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return count
+"""
+
+
 class RedisWindows(RedisStorage):
-    """The library's, which knows the end of a window to the second only: whoever waits a second would wait two."""
+    """The library's, which knows the end of a window to the second only: whoever waits a second would wait two.
+
+    Ends of windows are by time.monotonic() here, as in MemoryWindows. The library only hands them on.
+    """
 
     STORAGE_SCHEME = []
 
+    def __init__(self, uri: str, **options: Any) -> None:
+        super().__init__(uri, **options)
+        self.lua_incr_expire = self.storage.register_script(_COUNT)
+
     def get_expiry(self, key: str) -> float:
         left_ms = int(self.storage.pttl(self.prefixed_key(key)))
-        return time.time() + max(0, left_ms) / 1000
+        return time.monotonic() + max(0, left_ms) / 1000
 
 
 class MemoryWindows(Storage):
@@ -57,7 +75,7 @@ class MemoryWindows(Storage):
 
     def __init__(self) -> None:
         super().__init__()
-        # Key: how often, and when its window ends (time.time(), as the library's clients expect).
+        # Key: how often, and when its window ends (time.monotonic()).
         self._windows: dict[str, tuple[int, float]] = {}
 
     @property
@@ -65,8 +83,8 @@ class MemoryWindows(Storage):
         return ValueError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = time.time()
-        count, ends_at = self._windows.get(key, (0, 0.0))
+        now = time.monotonic()
+        count, ends_at = self._windows.get(key, (0, float("-inf")))
         if ends_at <= now:
             self._windows.pop(key, None)
             self._make_room()
@@ -75,11 +93,11 @@ class MemoryWindows(Storage):
         return count + amount
 
     def get(self, key: str) -> int:
-        count, ends_at = self._windows.get(key, (0, 0.0))
-        return count if ends_at > time.time() else 0
+        count, ends_at = self._windows.get(key, (0, float("-inf")))
+        return count if ends_at > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._windows.get(key, (0, time.time()))[1]
+        return self._windows.get(key, (0, time.monotonic()))[1]
 
     def check(self) -> bool:
         return True
@@ -102,7 +120,7 @@ class _Reserve:
     """What was counted in Redis already and is not used yet."""
 
     left: int = 0
-    ends_at: float = 0.0
+    ends_at: float = float("-inf")
     asking: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
 
 
@@ -187,7 +205,7 @@ class Limiter:
         self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
 
     def _refuse_known(self, name: str, key: str) -> None:
-        if (until := self._refused.get(key, 0.0)) > time.time():
+        if (until := self._refused.get(key, float("-inf"))) > time.monotonic():
             raise self._exceeded(name, until)
 
     def _charge_here(self, name: str, who: str, cost: int) -> None:
@@ -203,7 +221,7 @@ class Limiter:
 
     def _exceeded(self, name: str, until: float) -> LimitExceeded:
         metrics.LIMITED.labels(name).inc()
-        return LimitExceeded(name, max(1, math.ceil(until - time.time())))
+        return LimitExceeded(name, max(1, math.ceil(until - time.monotonic())))
 
 
 def rate_of(name: str) -> tuple[int, int] | None:

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import models, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from gateway import tokens
 from gateway.notices import tokens_updating
+from ledger import clock
 
 # A token that was made to last has somebody who may have forgotten by now that it ends.
 MADE_TO_LAST = timedelta(days=30)
@@ -34,7 +35,13 @@ class RightsVersion(models.Model):
 
     @classmethod
     def current(cls) -> int:
-        return cls.objects.values_list("version", flat=True).filter(pk=1).first() or 0
+        found = cls.objects.values_list("version", Now()).filter(pk=1).first()
+        if found is None:
+            return 0
+        # Every process asks this once a second, and so knows the database's time at no cost.
+        version, then = found
+        clock.told(then)
+        return int(version)
 
     @classmethod
     def bump(cls) -> None:
@@ -56,14 +63,14 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
 
     def ending_soon(self) -> "AccessTokenQuerySet":
         """Valid ones that were made to last, in the order in which they end."""
-        now = timezone.now()
+        now = clock.now()
         ending = self.filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + ENDS_SOON)
         lasting = ending.filter(created_at__lte=models.F("expires_at") - MADE_TO_LAST)
         return lasting.exclude(user__is_active=False).order_by("expires_at")
 
     def revoke(self, *, because: str) -> int:
         """Revoke those not revoked yet; how many that were."""
-        return self.filter(revoked_at=None).update(revoked_at=timezone.now(), revoked_because=because)
+        return self.filter(revoked_at=None).update(revoked_at=clock.now(), revoked_because=because)
 
 
 class AccessToken(models.Model):
@@ -114,7 +121,7 @@ class AccessToken(models.Model):
         """In a word, why it is or is not valid: "valid", "revoked", "expired", "user disabled"."""
         if self.revoked_at is not None:
             return "revoked"
-        if self.expires_at is not None and self.expires_at <= timezone.now():
+        if self.expires_at is not None and self.expires_at <= clock.now():
             return "expired"
         return "user disabled" if self.user is not None and not self.user.is_active else "valid"
 
@@ -149,7 +156,7 @@ class EndedSession(models.Model):
 
     # As gateway.sessions names it; not the session's key.
     session_id = models.CharField(max_length=32, primary_key=True)
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return self.session_id
@@ -159,7 +166,7 @@ class EndedStream(models.Model):
     """A stream that an administrator ended: whichever process holds it sees this with the next look at rights."""
 
     stream_id = models.CharField(max_length=36, primary_key=True)
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return self.stream_id
@@ -178,7 +185,7 @@ class EndedTicket(models.Model):
     """A ticket that was revoked before anybody used it: no process opens a stream for it any more."""
 
     ticket_id = models.CharField(max_length=32, primary_key=True)
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return self.ticket_id
@@ -229,7 +236,7 @@ class TokenAudit(models.Model):
 
     # Made by the caller, so that a row written twice because an answer was lost is still one row.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=clock.now)
     action = models.CharField(max_length=20, choices=Action)
     # Who did it, if a person did: a console user's name, or "manage.py revoke_token".
     actor = models.CharField(max_length=150, blank=True)
@@ -285,7 +292,7 @@ class Chore(models.Model):
     """Something that one process of the cluster does now and then: whoever moves `due_at` first does it."""
 
     name = models.CharField(max_length=32, primary_key=True)
-    due_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=clock.now)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     # What came of it, for people: "purged 120 rows", or the name of the error.

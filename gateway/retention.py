@@ -11,6 +11,7 @@ chore of the same name delete them. What must stay:
 
 import dataclasses
 import functools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -21,7 +22,6 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
 from gateway import chores
@@ -37,6 +37,7 @@ from gateway.models import (
     TokenAuditQuerySet,
 )
 from gateway.sessions import memory_begins
+from ledger import clock
 
 # Rows of one transaction: on an ordinary disk it then takes a few hundredths of a second.
 BATCH_ROWS = 1_000
@@ -54,15 +55,42 @@ Counts = dict[str, int]
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One kind of rows. `too_old(before)` are those to delete; `order` is a column by which they are found quickly."""
+    """One kind of rows. `too_old(before)` are those to delete; `order` is a column by which they are found quickly.
+
+    `all_may_go`: they live for minutes or hours, and all of them are over at once in any quiet night.
+    """
 
     name: str
     too_old: Callable[[datetime], Rows]
     order: str
     delete: Delete
+    all_may_go: bool = False
 
 
 _kinds: dict[str, Kind] = {}
+
+# Beyond this share of its rows a kind is not deleted unasked: so much goes at once when a clock is wrong, a limit was
+# lowered by mistake, or an old backup was restored. Of a few rows nearly all may go in an ordinary hour.
+NEARLY_ALL_SHARE = 0.9
+NEARLY_ALL_LEAST_ROWS = 100
+
+
+class NearlyAll(Exception):
+    """These kinds were left as they are: how many rows would have gone, of how many that there are."""
+
+    def __init__(self, refused: "dict[str, tuple[int, int]]") -> None:
+        super().__init__(", ".join(f"{going} of {there} {name}" for name, (going, there) in refused.items()))
+        self.refused = refused
+
+
+def nearly_all(going: int, there: Rows) -> tuple[int, int] | None:
+    """How many would go of how many, if that is nearly all; None if it is not."""
+    if going < NEARLY_ALL_LEAST_ROWS:
+        return None
+    # More than are enough need not be counted.
+    enough = math.ceil(going / NEARLY_ALL_SHARE)
+    existing = there.order_by().values("pk")[:enough].count()
+    return (going, existing) if existing < enough else None
 
 
 def delete(rows: Rows) -> int:
@@ -70,9 +98,16 @@ def delete(rows: Rows) -> int:
     return rows.delete()[0]
 
 
-def keep_no_longer(name: str, too_old: Callable[[datetime], Rows], *, order: str, delete: Delete = delete) -> None:
+def keep_no_longer(
+    name: str,
+    too_old: Callable[[datetime], Rows],
+    *,
+    order: str,
+    delete: Delete = delete,
+    all_may_go: bool = False,
+) -> None:
     """Register a kind of rows."""
-    _kinds[name] = Kind(name, too_old, order, delete)
+    _kinds[name] = Kind(name, too_old, order, delete, all_may_go)
 
 
 def kinds() -> list[Kind]:
@@ -86,16 +121,32 @@ def count(before: datetime) -> Counts:
     return {kind.name: kind.too_old(before).count() for kind in kinds()}
 
 
-def purge(before: datetime, *, actor: str, after_batch: AfterBatch) -> Counts:
+def refuse_nearly_all(before: datetime) -> None:
+    """Raises NearlyAll for the kinds of which `purge` would delete nearly all now."""
+    if refused := {kind.name: found for kind in kinds() if (found := _nearly_all_of(kind, before))}:
+        raise NearlyAll(refused)
+
+
+def _nearly_all_of(kind: Kind, before: datetime) -> tuple[int, int] | None:
+    rows = kind.too_old(before)
+    return None if kind.all_may_go else nearly_all(rows.count(), rows.model._default_manager.all())
+
+
+def purge(before: datetime, *, actor: str, after_batch: AfterBatch, even_nearly_all: bool = False) -> Counts:
     """Delete what was over before that time; how many rows of each kind.
 
-    `after_batch` may end it by raising. What had gone by then is in the audit all the same.
+    `after_batch` may end it by raising. What had gone by then is in the audit all the same. Raises NearlyAll at the
+    end, for kinds that were left as they are.
     """
     deleted: Counts = {}
+    refused: dict[str, tuple[int, int]] = {}
     # A token that goes has a row of its own in the audit too.
     with acting(actor):
         try:
             for kind in kinds():
+                if not even_nearly_all and (found := _nearly_all_of(kind, before)):
+                    refused[kind.name] = found
+                    continue
                 told = functools.partial(_tell, deleted, kind.name, after_batch)
                 delete_in_batches(kind.too_old(before), order=kind.order, delete=kind.delete, after_batch=told)
         finally:
@@ -103,6 +154,8 @@ def purge(before: datetime, *, actor: str, after_batch: AfterBatch) -> Counts:
             if gone:
                 action, total = TokenAudit.Action.PURGED, sum(gone.values())
                 TokenAudit(action=action, reason=in_words(gone)[:REASON_LENGTH], count=total).save()
+    if refused:
+        raise NearlyAll(refused)
     return deleted
 
 
@@ -173,20 +226,23 @@ def _past_use(model: type[EndedSession | EndedStream | EndedTicket]) -> Callable
 
 
 def _purge_as_chore(go_on: chores.GoOn) -> str:
-    before = timezone.now() - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    before = clock.ask() - timedelta(days=settings.AUDIT_RETENTION_DAYS)
     go_on()
-    deleted = purge(before, actor="scheduler", after_batch=lambda _name, _rows: go_on())
+    try:
+        deleted = purge(before, actor="scheduler", after_batch=lambda _name, _rows: go_on())
+    except NearlyAll as refused:
+        raise chores.ChoreRefused(f"would delete {refused}; if that is meant: manage.py purge_tokens --yes") from None
     return f"deleted {in_words(deleted)}"
 
 
 def _expired_sign_ins(_before: datetime) -> Rows:
-    return Session.objects.filter(expire_date__lt=timezone.now())
+    return Session.objects.filter(expire_date__lt=clock.ask())
 
 
 keep_no_longer("audit rows", _old_audit, order="at", delete=_delete_audit)
 keep_no_longer("dead tokens", _dead_tokens, order="created_at", delete=_delete_tokens)
-keep_no_longer("signed-out sessions", _past_use(EndedSession), order="at")
-keep_no_longer("disconnected streams", _past_use(EndedStream), order="at")
-keep_no_longer("revoked tickets", _past_use(EndedTicket), order="at")
+keep_no_longer("signed-out sessions", _past_use(EndedSession), order="at", all_may_go=True)
+keep_no_longer("disconnected streams", _past_use(EndedStream), order="at", all_may_go=True)
+keep_no_longer("revoked tickets", _past_use(EndedTicket), order="at", all_may_go=True)
 keep_no_longer("expired sign-ins", _expired_sign_ins, order="expire_date")
 chores.register("purge_tokens", _purge_as_chore)

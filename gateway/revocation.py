@@ -7,10 +7,10 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from django.utils import timezone
 
 from gateway.actors import current
 from gateway.models import EndedTicket, RightsVersion, TokenAudit
+from ledger import clock
 
 Action = TokenAudit.Action
 BATCH_ROWS = 1_000
@@ -36,7 +36,7 @@ def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None)
     wanted = Q(principal_id=principal_id) if principal_id else Q()
     if ticket_ids is not None:
         wanted &= Q(ticket_id__in=ticket_ids)
-    begins = timezone.now() - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS) - CLOCKS_DIFFER
+    begins = clock.now() - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS) - CLOCKS_DIFFER
     issued = TokenAudit.objects.filter(wanted, action=Action.TICKET_ISSUED, at__gte=begins)
     issued = issued.exclude(Exists(EndedTicket.objects.filter(ticket_id=OuterRef("ticket_id"))))
     same = TokenAudit.objects.filter(ticket_id=OuterRef("ticket_id"), action=Action.TICKET_REDEEMED)

@@ -9,21 +9,21 @@ from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
-from django.utils import timezone
 
 from gateway import sessions
 from gateway.sessions import row_key
+from ledger import clock
 
 
 class SessionStore(DatabaseSessions):
     """Named as Django wants it. Whatever deletes a session ends what it opened: its tickets and its streams."""
 
     def _get_session_from_db(self) -> Session | None:
-        session: Session | None = self._own_rows().filter(expire_date__gt=timezone.now()).first()
+        session: Session | None = self._own_rows().filter(expire_date__gt=clock.now()).first()
         return self._known(session)
 
     async def _aget_session_from_db(self) -> Session | None:
-        session: Session | None = await self._own_rows().filter(expire_date__gt=timezone.now()).afirst()
+        session: Session | None = await self._own_rows().filter(expire_date__gt=clock.now()).afirst()
         return self._known(session)
 
     def exists(self, session_key: str) -> bool:

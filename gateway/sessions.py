@@ -6,11 +6,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from gateway import tokens
 from gateway.models import EndedSession, EndedStream, EndedTicket, RightsVersion
+from ledger import clock
 
 ID_LENGTH = 20
 # What the table's column holds: 160 of the digest's 256 bits.
@@ -36,7 +36,7 @@ def row_key(session_key: str | None) -> str:
 
 def ends() -> dict[str, datetime]:
     """When each session that is signed in ends, by its row's key: what it opened does not outlive it."""
-    return dict(Session.objects.filter(expire_date__gt=timezone.now()).values_list("session_key", "expire_date"))
+    return dict(Session.objects.filter(expire_date__gt=clock.now()).values_list("session_key", "expire_date"))
 
 
 def generation(user: User) -> str:
@@ -56,18 +56,18 @@ def ended_streams() -> frozenset[str]:
 
 def ended_tickets() -> frozenset[str]:
     """The tickets that were revoked and whose time may not be over yet."""
-    begins = timezone.now() - TICKET_MEMORY_LEAST - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
+    begins = clock.ask() - TICKET_MEMORY_LEAST - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
     return frozenset(EndedTicket.objects.filter(at__gte=begins).values_list("ticket_id", flat=True))
 
 
 def end(session_key: str) -> None:
     """Nothing that this session opened goes on: somebody signed out, or somebody else signed in."""
     with transaction.atomic():
-        EndedSession.objects.update_or_create(session_id=session_id(session_key), defaults={"at": timezone.now()})
+        EndedSession.objects.update_or_create(session_id=session_id(session_key), defaults={"at": clock.ask()})
         RightsVersion.bump()
 
 
 def memory_begins() -> datetime:
     """Nothing that a session opened outlives it by more than a ticket and a stream."""
     seconds = settings.SSE_TOKEN_TTL_SECONDS + 2 * settings.STREAM_MAX_AGE_SECONDS
-    return timezone.now() - timedelta(seconds=seconds)
+    return clock.ask() - timedelta(seconds=seconds)

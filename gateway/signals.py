@@ -13,7 +13,6 @@ from django.contrib.sessions.models import Session
 from django.db import models, transaction
 from django.db.models import signals
 from django.http import HttpRequest
-from django.utils import timezone
 
 from gateway import actors, audit
 from gateway.authentication import caller_of
@@ -21,6 +20,7 @@ from gateway.models import AccessToken, RightsVersion, TokenAudit
 from gateway.notices import tokens_updating
 from gateway.principals import directory
 from gateway.sessions import principal_id
+from ledger import clock
 
 Action = TokenAudit.Action
 NAME_LENGTH = 150
@@ -64,7 +64,7 @@ def rights_changed(**kwargs: Any) -> None:
 
 def session_changing(instance: Session, **kwargs: Any) -> None:
     # What has expired is over already, and is deleted by the hundred.
-    if instance.expire_date > timezone.now():
+    if instance.expire_date > clock.now():
         rights_changed()
 
 

@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.utils import timezone
-
 from gateway import tokens
 from gateway.filters import EVERYTHING, Selection
+from ledger import clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Standing:
         principal = self.principal
         if self.barred:
             raise Refused(self.barred, principal.public_id)
-        if principal.expires_at is not None and principal.expires_at <= timezone.now():
+        if principal.expires_at is not None and principal.expires_at <= clock.now():
             raise Refused("expired", principal.public_id)
         return principal
 
@@ -96,7 +95,7 @@ class Snapshot:
         ends_at = self.session_ends.get(session_row)
         if ends_at is None:
             raise Refused("session over", public_id)
-        if ends_at <= timezone.now():
+        if ends_at <= clock.now():
             raise Refused("expired", public_id)
         return dataclasses.replace(principal, session_id=session_id, session_row=session_row, expires_at=ends_at)
 

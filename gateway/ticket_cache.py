@@ -26,9 +26,18 @@ class TicketLocMemCache(LocMemCache):
     """A LocMemCache that makes room by dropping what has expired, and refuses when that is not enough."""
 
     _expire_info: dict[str, float | None]
-    # By the clock of the entries, which may be put back.
     _scanned_at = float("-inf")
     _sets = 0
+
+    def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> float | None:
+        """When an entry ends, by time.monotonic(): Django's is the wall clock, and a ticket lives an hour longer once
+        that is put back by one."""
+        ends_at = super().get_backend_timeout(timeout)
+        return None if ends_at is None else ends_at - time.time() + time.monotonic()
+
+    def _has_expired(self, key: str) -> bool:
+        ends_at = self._expire_info.get(key, float("-inf"))
+        return ends_at is not None and ends_at <= time.monotonic()
 
     def _set(self, key: str, value: bytes, timeout: Any = DEFAULT_TIMEOUT) -> None:
         self._sets += 1
@@ -38,19 +47,19 @@ class TicketLocMemCache(LocMemCache):
 
     def _cull(self) -> None:
         """When the store is full. In the second after a look through all entries, nobody looks again."""
-        if abs(time.time() - self._scanned_at) >= SCAN_PAUSE_SECONDS:
+        if time.monotonic() - self._scanned_at >= SCAN_PAUSE_SECONDS:
             self._drop_expired()
         if len(self._expire_info) >= self._max_entries:
             raise TicketStoreFull
 
     def _drop_expired(self) -> None:
-        now = self._scanned_at = time.time()
+        now = self._scanned_at = time.monotonic()
         for key in [key for key, expires in self._expire_info.items() if expires is not None and expires <= now]:
             self._delete(key)  # type: ignore[attr-defined]  # as above
 
     def count(self, prefix: str) -> int:
         """How many entries whose key begins so are alive."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock:  # type: ignore[attr-defined]  # as above
             entries = self._expire_info.items()
             return sum(1 for key, expires in entries if key.startswith(prefix) and (expires is None or expires > now))

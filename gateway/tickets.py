@@ -112,7 +112,7 @@ async def find(text: str) -> Ticket | None:
     """The ticket of this text while it is valid; uses nothing up. Raises Used, StoreUnavailable."""
     key, used_key = _key(text), _key(text, USED_PREFIX)
     try:
-        found = await ask(functools.partial(the_store().get_many, [key, used_key]))
+        found = await ask(functools.partial(_look_up, key, used_key))
         if key in found:
             return Ticket.from_json(found[key])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -180,6 +180,21 @@ def remove_all() -> None:
     keys = client.scan_iter(f"{KEY_PREFIX}*", count=REMOVE_KEYS)
     while batch := list(itertools.islice(keys, REMOVE_KEYS)):
         client.delete(*batch)
+
+
+def _look_up(key: str, used_key: str) -> dict[str, Any]:
+    store, client = the_store(), the_redis()
+    if client is None:
+        return store.get_many([key, used_key])
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.mget(key, used_key)
+        pipeline.pttl(key)
+        values, left_ms = pipeline.execute()
+    found = {name: value for name, value in zip((key, used_key), values, strict=True) if value is not None}
+    if left_ms > settings.SSE_TOKEN_TTL_SECONDS * 1000:
+        # Redis' wall clock was put back, and the ticket would live until it is again what it was.
+        found.pop(key, None)
+    return {name: store.client.decode(value) for name, value in found.items()}  # type: ignore[attr-defined]  # as below
 
 
 def _count() -> int:

@@ -213,7 +213,12 @@ def _by_function(batch: list[_Waiting]) -> _Groups:
     groups: dict[WriteMany, list[_Waiting]] = {}
     for waiting in batch:
         groups.setdefault(waiting.function, []).append(waiting)
-    return sorted(groups.items(), key=lambda item: getattr(item[0], "runs_last", False))
+    # All processes in the same order, whatever came first: two that change the same rows must not wait for each other.
+    return sorted(groups.items(), key=lambda item: (getattr(item[0], "runs_last", False), _name_of(item[0])))
+
+
+def _name_of(function: WriteMany) -> str:
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
 
 
 def _settle(outcomes: list[tuple[_Waiting, Any]]) -> None:

@@ -17,7 +17,6 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Count, DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from events import log
@@ -26,6 +25,7 @@ from events.readership import open_streams
 from events.sessions import NODE_LOST_SECONDS
 from gateway.errors import Refusal, correlation_id_of, respond
 from gateway.models import TokenAudit
+from ledger import clock
 from operator_api.minutes import (
     CLOSED,
     EVENTS,
@@ -94,7 +94,7 @@ class Dashboard:
     def _read(self) -> None:
         self._figures = None
         try:
-            self._figures = read(self._minutes, timezone.now())
+            self._figures = read(self._minutes, clock.now())
         except (OperationalError, InterfaceError) as error:
             logger.error("the dashboard cannot be read: %s", type(error).__name__)
         finally:

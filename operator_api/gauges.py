@@ -7,10 +7,10 @@ from collections import Counter
 from datetime import datetime
 
 from django.conf import settings
-from django.utils import timezone
 from prometheus_client import Gauge
 
 from gateway.models import AccessToken
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from operator_api import modules, windows
@@ -60,7 +60,7 @@ async def _tell_window(found: Look) -> None:
         WINDOW_OVERDUE.set(UNKNOWN)
         return
     since = found.window["created_at"]
-    age = timezone.now() - datetime.fromisoformat(since) if since else None
+    age = clock.now() - datetime.fromisoformat(since) if since else None
     WINDOW_OPEN_SECONDS.set(max(0.0, age.total_seconds()) if age else 0)
     try:
         WINDOW_OVERDUE.set(await reader.run(windows.is_due))

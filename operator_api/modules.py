@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from events.entries import timestamp
+from ledger import clock
 from operator_api.models import Module
 
 UP, DOWN, OFF_BY_POLICY, UNKNOWN = "UP", "DOWN", "OFF_BY_POLICY", "unknown"
@@ -48,7 +48,7 @@ class Surroundings:
 def read() -> tuple[datetime, Sequence[Module]]:
     """The database's time, and all modules by name. Reads the database."""
     rows = list(Module.objects.annotate(now=Now()).order_by("name"))
-    return rows[0].now if rows else timezone.now(), rows
+    return rows[0].now if rows else clock.now(), rows
 
 
 def built_in_rows() -> list[Module]:

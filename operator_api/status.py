@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from events.entries import timestamp
 from events.relay import the_relay
@@ -16,6 +15,7 @@ from events.sessions import the_sessions
 from gateway import metrics, tickets
 from gateway.store import StoreUnavailable
 from gateway.upstream import the_backend
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from operator_api import modules, windows
@@ -59,7 +59,7 @@ class Look:
             "operator_services": self._statuses(OPERATOR),
             "degraded": self.degraded,
             "window": self.window_status(),
-            "timestamp": timestamp(timezone.now()),
+            "timestamp": timestamp(clock.now()),
         }
 
     def _of(self, category: str) -> dict[str, State]:
@@ -111,7 +111,7 @@ async def _look() -> Look:
     cache_up, read = await asyncio.gather(_cache_up(), _read())
     if read is None:
         window = {**windows.closed(windows.DEGRADED, reason="window_store_unavailable"), "cursor": ""}
-        around = Surroundings(timezone.now(), store_up=False, cache_up=cache_up, opened=None)
+        around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None)
         return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
     window, (now, rows) = read
     around = Surroundings(now, store_up=True, cache_up=cache_up, opened=window["services"])
@@ -125,7 +125,7 @@ async def look_without_backend() -> Look:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CACHE_SECONDS):
             cache_up = await _cache_up()
-    around = Surroundings(timezone.now(), store_up=False, cache_up=cache_up, opened=None, away=BACKEND_UNAVAILABLE)
+    around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None, away=BACKEND_UNAVAILABLE)
     return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
 
 

@@ -1,6 +1,7 @@
 """Ground of the unit tests that use the database: each of them starts with an idle process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,10 @@ import pytest
 def ledger(transactional_db: None) -> Iterator[None]:
     """An empty database that threads share; what a process keeps running and in memory begins with the test."""
     # Not above: conftest files read this module, and pytest reads those before Django is set up.
+    from django.conf import settings
+    from django.core.cache import cache
+
+    from events import epochs
     from gateway.limits import limiter
     from gateway.principals import directory
     from ledger.reader import reader
@@ -16,6 +21,10 @@ def ledger(transactional_db: None) -> Iterator[None]:
 
     directory.forget()
     limiter.forget()
+    # The log of the test before this one went further, and was put back.
+    cache.delete("log_mark")
+    (Path(settings.DATA_DIR) / "log_mark").unlink(missing_ok=True)
+    epochs._witnesses.clear()
     yield
     writer.close()
     reader.close()

@@ -71,6 +71,7 @@ class RecordedCommit:
     def __init__(self, tracer: "OperatorTracer", carried: list[trace.Span]) -> None:
         self._tracer = tracer
         self._carried = carried
+        # Collectors want the time of day.
         self._began_ns = time.time_ns()
 
     def done(self, epoch: str, *, first_seq: int, last_seq: int, size_bytes: int) -> None:

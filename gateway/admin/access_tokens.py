@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 
 from gateway import tokens
 from gateway.admin.audited import AuditedAdmin
@@ -16,6 +15,7 @@ from gateway.admin.granting import grantable_scopes
 from gateway.models import REASON_LENGTH, AccessToken, TokenAudit
 from gateway.module_names import RULE, is_module_name
 from gateway.scopes import OPERATOR_SCOPES, SCOPES_OF_KIND, SERVICE_SCOPES
+from ledger import clock
 
 ALL_SCOPES = sorted(OPERATOR_SCOPES | SERVICE_SCOPES)
 
@@ -58,7 +58,7 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
     def clean_expires_at(self) -> datetime | None:
         """A token that there is may be set to have expired; a new one that has is a slip of the pen."""
         expires_at: datetime | None = self.cleaned_data["expires_at"]
-        if expires_at is not None and self.instance.pk is None and expires_at <= timezone.now():
+        if expires_at is not None and self.instance.pk is None and expires_at <= clock.now():
             raise forms.ValidationError("This time is over: the token would never be valid.")
         return expires_at
 

@@ -12,7 +12,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from gateway.admin.audited import AuditedAdmin, acting_in
@@ -20,6 +19,7 @@ from gateway.admin.searching import is_public_id
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.redaction import redact
 from gateway.terminal_text import shown
+from ledger import clock
 
 # Rows of one file, the newest ones: about 10 MB, which is made in memory. If more match, its last line says so.
 EXPORT_LIMIT_ROWS = 50_000
@@ -82,7 +82,7 @@ class ExportAdmin(AuditedAdmin):
         reason = f"{count} rows of {self.opts.verbose_name_plural}{', cut' if cut else ''}; {_described(request)}"
         with acting_in(request):
             TokenAudit(action=TokenAudit.Action.EXPORTED, reason=reason[:REASON_LENGTH]).save()
-        name = f"{self.opts.model_name}-{timezone.now():%Y%m%d-%H%M%S}.csv"
+        name = f"{self.opts.model_name}-{clock.now():%Y%m%d-%H%M%S}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(as_csv(self.export_fields, rows), content_type="text/csv; charset=utf-8", headers=headers)
 

@@ -12,10 +12,10 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from gateway.errors import REASONS
 from gateway.models import IS_RARE, TokenAudit
+from ledger import clock
 
 # What a credential can be refused for; the rest is a mistake in a request and not on record.
 REFUSING_STATUSES = frozenset({401, 403, 429})
@@ -40,7 +40,7 @@ class WhenFilter(admin.SimpleListFilter):
             return queryset
         if self.value() not in SPANS:
             raise IncorrectLookupParameters
-        begins = timezone.now() - timedelta(hours=SPANS[str(self.value())][1])
+        begins = clock.now() - timedelta(hours=SPANS[str(self.value())][1])
         return queryset.filter(**{f"{self.field}__gte": begins})
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from gateway.admin.audited import AuditedAdmin
 from gateway.admin.filters import SPANS, WhenFilter
+from ledger import clock
 
 # Columns without an index are searched no further back than this, unless the time filter says how far.
 SEARCH_DAYS = 7
@@ -69,7 +69,7 @@ class SearchingAdmin(AuditedAdmin):
         if request.GET.get(WhenFilter.parameter_name) not in SPANS:
             # The page says so, and the export.
             request.searched_days = SEARCH_DAYS  # type: ignore[attr-defined]
-            recent &= Q(**{f"{self.at_field}__gte": timezone.now() - timedelta(days=SEARCH_DAYS)})
+            recent &= Q(**{f"{self.at_field}__gte": clock.now() - timedelta(days=SEARCH_DAYS)})
         return queryset.filter(recent), False
 
     def _indexed(self, term: str) -> Iterator[Q]:

@@ -72,6 +72,7 @@ export class Connection {
   }
 
   async #pause(signal, ms, interruption) {
+    // A time of day, because other tabs hear it; nothing waits by it.
     const retryAtMs = Date.now() + ms;
     this.#owner.state({ state: "reconnecting", transport: null, retryAtMs, ...causeOf(interruption) });
     await sleep(ms, signal);
@@ -140,10 +141,10 @@ export class Connection {
   async #poll(signal) {
     let waitSeconds = 0; // The first answer comes at once: it says that polling works.
     while (!signal.aborted) {
-      const askedAtMs = Date.now();
+      const askedAtMs = performance.now();
       try {
         const hasMore = await this.#pollOnce(signal, waitSeconds);
-        if (!hasMore) await sleep(askedAtMs + ATTEMPT_FLOOR_MS - Date.now(), signal);
+        if (!hasMore) await sleep(askedAtMs + ATTEMPT_FLOOR_MS - performance.now(), signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       }

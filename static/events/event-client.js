@@ -129,7 +129,7 @@ export class EventClient {
   }
 }
 
-/** Whole ones, as a countdown begins with; another tab may have said it a while ago. */
+/** Whole ones, as a countdown begins with. A time of day, which all tabs share; another may have said it a while ago. */
 function secondsUntil(timeMs) {
   return Math.max(0, Math.ceil((timeMs - Date.now()) / 1000));
 }

@@ -37,7 +37,7 @@ export function refusal(response, body) {
   return new Interruption(reason, { final, correlationId, floorMs: retryAfterMs(response.headers.get("Retry-After")) });
 }
 
-/** A Retry-After header in milliseconds: it holds seconds or a date, or is missing. */
+/** A Retry-After header in milliseconds: it holds seconds or a date (so a time of day), or is missing. */
 export function retryAfterMs(text) {
   const ms = /^\d+$/.test(text ?? "") ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Math.min(RETRY_AFTER_LIMIT_MS, Math.max(0, ms || 0));

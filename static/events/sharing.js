@@ -34,6 +34,7 @@ export class SharedConnection {
   #channel = null;
   #leader = { id: "", term: 0 };
   #state = NOWHERE;
+  #retryAtMs = -Infinity;
   #connection = null;
   #settling = null;
   #closing = new AbortController();
@@ -102,7 +103,7 @@ export class SharedConnection {
     this.#leader = { id: this.#id, term: this.#leader.term + 1 };
     this.#presence.stop();
     // The server may have asked the last leader to wait; that holds for the next one.
-    const waitMs = (this.#state.retryAtMs ?? 0) - Date.now();
+    const waitMs = this.#retryAtMs - performance.now();
     this.#changeState(waitMs > 0 ? this.#state : NOWHERE);
     this.#settling = setTimeout(() => this.#connect(), Math.max(SETTLE_MS, waitMs));
   }
@@ -127,7 +128,7 @@ export class SharedConnection {
   }
 
   #changeState(change) {
-    this.#state = change;
+    this.#remember(change);
     this.#announce();
     if (change.state === "ended") return this.#end(change);
     this.#owner.state({ leader: true, ...change });
@@ -200,7 +201,7 @@ export class SharedConnection {
   }
 
   #hearState({ change, cursor, aheadMs }) {
-    this.#state = change;
+    this.#remember(change);
     this.#owner.clock.take(aheadMs);
     if (change.state === "ended") return this.#end(change);
     if (cursor !== null) this.#catchUp.take({ after: cursor, upto: cursor, events: [] });
@@ -208,6 +209,13 @@ export class SharedConnection {
   }
 
   // --- both ---
+
+  /** Tabs share the time of day only, which may be set; how long it is until then is measured from here. */
+  #remember(change) {
+    if (change === this.#state) return;
+    this.#state = change;
+    this.#retryAtMs = change.retryAtMs ? performance.now() + change.retryAtMs - Date.now() : -Infinity;
+  }
 
   #post(message) {
     this.#channel?.postMessage({ id: this.#id, term: this.#leader.term, ...message });

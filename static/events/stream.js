@@ -63,7 +63,7 @@ class Stream {
       return this.#sink.range({ upto: cursor, events: [data], live: this.#live });
     }
     if (data.type !== "connected") return;
-    this.#connectedAtMs = Date.now();
+    this.#connectedAtMs = performance.now();
     this.#silenceMs = data.heartbeat_sec * 1000 * SILENT_HEARTBEATS;
     if (data.time) this.#sink.heartbeat(data.time);
     this.#watch();
@@ -89,7 +89,7 @@ class Stream {
     clearTimeout(this.#watchdog);
     this.#signal.removeEventListener("abort", this.#close);
     this.#source.close();
-    const stable = this.#connectedAtMs !== null && Date.now() - this.#connectedAtMs >= STABLE_STREAM_MS;
+    const stable = this.#connectedAtMs !== null && performance.now() - this.#connectedAtMs >= STABLE_STREAM_MS;
     this.#reject(new Interruption(reason, { stable, ...meaning }));
   }
 }

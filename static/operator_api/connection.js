@@ -74,9 +74,9 @@ export class ConnectionStatus {
 
   /** Only the word is announced to those who listen; the seconds are for those who look. */
   #countDown(seconds) {
-    const endMs = Date.now() + seconds * 1000;
+    const endMs = performance.now() + seconds * 1000;
     const tick = () => {
-      const left = Math.max(0, Math.ceil((endMs - Date.now()) / 1000));
+      const left = Math.max(0, Math.ceil((endMs - performance.now()) / 1000));
       this.#detail.textContent = text("detail.reconnecting", { n: left });
     };
     tick();

@@ -26,8 +26,8 @@ export class Notices {
 
   /** A live event. */
   heard(event) {
-    if (event.severity !== "critical" || !this.#box.checked || Date.now() < this.#quietUntilMs) return;
-    this.#quietUntilMs = Date.now() + QUIET_MS;
+    if (event.severity !== "critical" || !this.#box.checked || performance.now() < this.#quietUntilMs) return;
+    this.#quietUntilMs = performance.now() + QUIET_MS;
     const notice = this.#make(event);
     notice?.addEventListener("click", () => {
       window.focus();

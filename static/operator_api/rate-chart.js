@@ -56,12 +56,12 @@ export class RateChart {
 
   #tick() {
     if (document.hidden) return;
-    if (Date.now() >= this.#refreshAtMs) this.#refresh();
+    if (performance.now() >= this.#refreshAtMs) this.#refresh();
     this.#draw();
   }
 
   async #refresh() {
-    this.#refreshAtMs = Date.now() + REFRESH_MS;
+    this.#refreshAtMs = performance.now() + REFRESH_MS;
     this.#meanwhile = [];
     try {
       const query = { seconds: SPAN_SECONDS, bucket: BUCKET_SECONDS };
@@ -87,6 +87,7 @@ export class RateChart {
   }
 
   #draw() {
+    // Columns are times of day, as the server counts them.
     const newest = Math.floor((Date.now() + this.#aheadMs) / 1000 / BUCKET_SECONDS);
     for (const number of this.#buckets.keys()) if (number <= newest - BUCKETS) this.#buckets.delete(number);
     const columns = Array.from({ length: BUCKETS }, (_, at) => this.#buckets.get(newest - BUCKETS + 1 + at) ?? {});
@@ -107,8 +108,8 @@ export class RateChart {
 
   #say(columns, now, highest, newest) {
     this.#figure.querySelector("[data-slot=rate-now]").textContent = text("rate.now", { n: number(now, 1) });
-    if (Date.now() < this.#wordsAtMs) return;
-    this.#wordsAtMs = Date.now() + WORDS_MS;
+    if (performance.now() < this.#wordsAtMs) return;
+    this.#wordsAtMs = performance.now() + WORDS_MS;
     const at = newest - BUCKETS + 1 + columns.findIndex((column) => total(column) === highest);
     const sums = SEVERITIES.map((level) => [level, columns.reduce((sum, column) => sum + (column[level] ?? 0), 0)]);
     const words = sums.map(([level, sum]) => `${text(`severity.${level}`)} ${number(sum)}`).join(", ");

@@ -64,6 +64,14 @@ def test_pruning_says_what_it_deleted_and_what_is_left() -> None:
     assert list(Event.objects.values_list("seq", flat=True)) == [4, 5]
 
 
+def test_n09_nearly_all_events_are_deleted_only_when_told() -> None:
+    append_events(150)
+    with pytest.raises(CommandError, match="This would delete 148 of 150 events, and deleted none"):
+        run("prune_events", "--keep-rows", "2")
+    assert Event.objects.count() == 150
+    assert "Deleted 148 events" in run("prune_events", "--keep-rows", "2", "--yes")
+
+
 def test_pruning_by_the_settings_keeps_what_is_young() -> None:
     append_events(5)
     assert "Deleted nothing" in run("prune_events")

@@ -1,11 +1,14 @@
 """What is not in the log any more: pruned events, other epochs. Readers are told, at every moment."""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
-from events import log
+from events import epochs, log
 from events.cursors import Cursor, CursorGone
 from events.models import Event, LogHead
 from events.placement import Appended
@@ -112,7 +115,7 @@ def test_a_pruned_event_that_is_kept_for_retries_is_not_served() -> None:
 def test_a_new_epoch_makes_every_cursor_unknown_and_goes_on_counting() -> None:
     append_events(3)
     before = log.head()
-    after = log.start_new_epoch()
+    after = epochs.start_new_epoch()
     assert after.epoch != before.epoch
     assert gone(before.newest) == "epoch"
     assert append_events(1, prefix="n").ids == [("n0", 4)]
@@ -126,7 +129,7 @@ def test_a_cursor_ahead_of_the_log_is_unknown() -> None:
 def test_a_log_that_went_back_gets_a_new_epoch_and_gives_no_seq_out_twice() -> None:
     append_events(3)
     seen = Cursor(log.head().epoch, 10)
-    after = log.start_new_epoch(if_behind=seen)
+    after = epochs.check_against(seen)
     assert after.epoch != seen.epoch
     assert append_events(1, prefix="n").ids == [("n0", 11)]
 
@@ -135,8 +138,77 @@ def test_a_log_that_went_back_gets_a_new_epoch_and_gives_no_seq_out_twice() -> N
 def test_a_log_that_is_not_behind_keeps_its_epoch(seq: int) -> None:
     append_events(3)
     head = log.head()
-    assert log.start_new_epoch(if_behind=Cursor(head.epoch, seq)) == head
-    assert log.start_new_epoch(if_behind=Cursor("another", 99)) == head
+    assert epochs.check_against(Cursor(head.epoch, seq)) == head
+    assert epochs.check_against(Cursor("another", 99)) == head
+
+
+def test_n09_rows_are_counted_and_not_seqs_so_a_restored_log_is_kept() -> None:
+    append_events(200)
+    # The mark had seen so much: the log goes on after it.
+    LogHead.objects.update(last_seq=1200)
+    assert log.count_prunable(keep_days=30, keep_rows=1000) == 0
+    assert log.prune(keep_days=30, keep_rows=1000) == 0
+    assert (log.head().oldest_seq, Event.objects.count()) == (1, 200)
+
+
+@pytest.mark.parametrize(("keep_rows", "oldest_seq"), [(20, 1), (15, 6), (10, 1001), (3, 1008), (1, 1010)])
+def test_n09_of_a_log_with_a_hole_as_many_rows_stay_as_were_asked_for(keep_rows: int, oldest_seq: int) -> None:
+    append_events(10)
+    LogHead.objects.update(last_seq=1000)
+    append_events(10, prefix="n")
+    assert log.prune(keep_days=1, keep_rows=keep_rows) == 20 - keep_rows
+    assert log.head().oldest_seq == oldest_seq
+    assert Event.objects.count() == keep_rows
+
+
+def test_n09_rows_before_the_log_are_not_counted_as_rows_of_the_log() -> None:
+    append(*(submission(new_event(f"mine{number}", fingerprint="same")) for number in range(10)))
+    append_events(10)
+    assert log.prune(keep_days=1, keep_rows=10) == 0
+    LogHead.objects.update(last_seq=1000)
+    append_events(5, prefix="n")
+    assert log.prune(keep_days=1, keep_rows=12) == 3
+    assert log.head().oldest_seq == 14
+
+
+def test_n09_nearly_all_events_go_only_when_that_is_meant() -> None:
+    append_events(200)
+    with pytest.raises(retention.NearlyAll, match="195 of 200 events"):
+        log.prune(keep_days=30, keep_rows=5)
+    assert (log.head().oldest_seq, Event.objects.count()) == (1, 200)
+    assert log.prune(keep_days=30, keep_rows=5, even_nearly_all=True) == 195
+
+
+def test_n09_what_a_stopped_pruning_left_is_not_taken_for_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    append_events(200)
+
+    def stop(_rows: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(retention, "BATCH_ROWS", 20)
+    with pytest.raises(KeyboardInterrupt):
+        log.prune(keep_days=30, keep_rows=5, even_nearly_all=True, after_batch=stop)
+    assert log.prune(keep_days=30, keep_rows=5) == 175
+
+
+def test_n05_a_process_whose_clock_is_a_hundred_days_ahead_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    append_events(200)
+    later = timezone.now() + timedelta(days=100)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    # On PostgreSQL there is nothing to delete; SQLite has no other clock than this process's.
+    with contextlib.nullcontext() if connection.vendor == "postgresql" else pytest.raises(retention.NearlyAll):
+        log.prune(keep_days=30, keep_rows=1000)
+    assert (log.head().oldest_seq, Event.objects.count()) == (1, 200)
+
+
+def test_n05_events_are_dated_by_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no other clock than this process's")
+    real = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: real - timedelta(days=100))
+    append_events(1)
+    assert Event.objects.get().created_at - real < timedelta(days=1)
+    assert log.prune(keep_days=30, keep_rows=1000) == 0
 
 
 def test_there_is_one_head_row() -> None:

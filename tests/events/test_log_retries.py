@@ -1,10 +1,14 @@
 """The log and publishers that repeat themselves: the same is told apart from the other, and never doubled."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from events import log
-from events.models import Event
+from events.models import Event, UsedKey
 from events.placement import Appended, IdempotencyConflict
+from gateway import retention
 from tests.events.samples import append, append_events, new_event, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -90,3 +94,63 @@ def test_a_second_try_after_a_lost_answer_doubles_nothing_though_the_publisher_g
     assert isinstance(second, Appended)
     assert second.ids == first.ids
     assert Event.objects.count() == 2
+
+
+def test_a_key_that_comes_with_a_known_event_is_remembered() -> None:
+    append(submission(new_event("mine", fingerprint="same")))
+    for key in ("one", "two", "two"):
+        (again,) = append(submission(new_event("mine", fingerprint="same"), key=key))
+        assert again == Appended(log.head().epoch, [("mine", 1)], created=False, fresh=0)
+    for key in ("one", "two"):
+        (other,) = append(submission(new_event("else", fingerprint="other"), key=key))
+        assert isinstance(other, IdempotencyConflict)
+        (same,) = append(submission(new_event("made-here", fingerprint="same"), key=key))
+        assert same == Appended(log.head().epoch, [("mine", 1)], created=False, fresh=0)
+    # The key is one publisher's.
+    (elsewhere,) = append(submission(new_event("else", fingerprint="other"), publisher="s-other", key="one"))
+    assert isinstance(elsewhere, Appended)
+    assert elsewhere.created
+    assert UsedKey.objects.count() == 2
+
+
+def test_a_key_that_comes_with_an_event_of_another_key_is_remembered() -> None:
+    append(submission(new_event("mine", fingerprint="same"), key="first"))
+    append(submission(new_event("mine", fingerprint="same"), key="second"))
+    for key in ("first", "second"):
+        (other,) = append(submission(new_event("else", fingerprint="other"), key=key))
+        assert isinstance(other, IdempotencyConflict)
+
+
+def test_a_key_that_comes_with_an_event_of_a_batch_is_remembered() -> None:
+    append(submission(*(new_event(name, fingerprint=name) for name in "abc")))
+    append(submission(new_event("b", fingerprint="b"), key="key"))
+    (other,) = append(submission(new_event("d", fingerprint="d"), key="key"))
+    assert isinstance(other, IdempotencyConflict)
+
+
+def test_keys_that_come_with_a_known_event_in_one_commit_are_one() -> None:
+    outcomes = append(
+        submission(new_event("mine", fingerprint="same")),
+        submission(new_event("mine", fingerprint="same"), key="key"),
+        submission(new_event("mine", fingerprint="same"), key="key"),
+        submission(new_event("else", fingerprint="other"), key="key"),
+    )
+    assert [type(outcome) for outcome in outcomes] == [Appended, Appended, Appended, IdempotencyConflict]
+    assert UsedKey.objects.count() == 1
+
+
+def test_a_key_whose_event_conflicts_is_free() -> None:
+    append(submission(new_event("mine", fingerprint="one")))
+    (conflict,) = append(submission(new_event("mine", fingerprint="other"), key="key"))
+    assert isinstance(conflict, IdempotencyConflict)
+    (taken,) = append(submission(new_event("else", fingerprint="else"), key="key"))
+    assert isinstance(taken, Appended)
+
+
+def test_used_keys_go_after_a_day() -> None:
+    append(submission(new_event("mine", fingerprint="same")))
+    for number in range(150):
+        append(submission(new_event("mine", fingerprint="same"), key=f"key{number}"))
+    UsedKey.objects.exclude(key="key0").update(at=timezone.now() - timedelta(hours=25))
+    retention.purge(timezone.now() - timedelta(days=90), actor="a test", after_batch=lambda _name, _rows: None)
+    assert [used.key for used in UsedKey.objects.all()] == ["key0"]

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -13,76 +11,19 @@ from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from events import log, mark
-from events import relay as relay_module
 from events.cursors import Cursor
-from events.hub import Hub
-from events.models import Event, LogHead
 from events.relay import Relay
 from gateway.filters import EVERYTHING
-from ledger.reader import reader
-from tests.events.samples import append_events
-from tests.events.waiting import WAIT_SECONDS, until
+from tests.events import marks
+from tests.events.marks import KEY, append, end, newest, noted, redis_cache, restore_to, start_one
+from tests.events.waiting import until
 from tests.stores import PrivateRedis
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("ledger", "impatient")
 
-KEY = "vx11:1:log_mark"
-
-append = sync_to_async(append_events)
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[PrivateRedis]:
-    with PrivateRedis() as server:
-        yield server
-
-
-@pytest.fixture
-def in_file(settings: Settings, tmp_path: Path) -> Path:
-    """The mark is a file; this is its path."""
-    settings.REDIS_URL = ""
-    settings.DATA_DIR = tmp_path
-    return tmp_path / "log_mark"
-
-
-@pytest.fixture
-def in_redis(settings: Settings, tmp_path: Path, redis_server: PrivateRedis) -> Iterator[redis.Redis]:
-    """The mark is a key; this is a client that sees it."""
-    settings.REDIS_URL = redis_server.url
-    settings.DATA_DIR = tmp_path
-    settings.CACHES = {**settings.CACHES, "default": _redis_cache(redis_server)}
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-        yield client
-
-
-def _redis_cache(server: PrivateRedis) -> dict[str, Any]:
-    # What settings.py makes of VX11_REDIS_URL.
-    return {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": server.url,
-        "KEY_PREFIX": "vx11",
-        "OPTIONS": {
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 1,
-        },
-    }
-
-
-@pytest.fixture(params=["in_file", "in_redis"])
-def store(request: pytest.FixtureRequest) -> str:
-    """Both places in turn."""
-    request.getfixturevalue(request.param)
-    return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that no test waits for a second."""
-    monkeypatch.setattr(relay_module, "TIP_CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(relay_module, "MARK_SECONDS", 0.02)
-    monkeypatch.setattr(relay_module, "RETRY_SECONDS", 0.02)
+# Fixtures of this module too.
+redis_server, in_file, in_redis, store = marks.redis_server, marks.in_file, marks.in_redis, marks.store
+relays, impatient = marks.relays, marks.impatient
 
 
 # The mark by itself
@@ -135,45 +76,6 @@ def test_a_key_that_holds_something_else_is_no_mark_and_becomes_one(in_redis: re
 
 
 # The relay and its mark
-
-
-@pytest.fixture
-async def relays() -> AsyncIterator[list[Relay]]:
-    """Those that a test starts; they are stopped at its end."""
-    relays: list[Relay] = []
-    yield relays
-    for relay in relays:
-        await relay.stop()
-
-
-async def start_one(relays: list[Relay]) -> Relay:
-    relay = Relay(Hub())
-    relays.append(relay)
-    await relay.start()
-    return relay
-
-
-async def end(relay: Relay) -> None:
-    """As a process ends: nobody tells it of commits any more."""
-    await relay.stop()
-    log._listeners.remove(relay.committed)
-
-
-async def noted(cursor: Cursor) -> None:
-    async with asyncio.timeout(WAIT_SECONDS):
-        while await reader.run(mark.read) != cursor:  # noqa: ASYNC110 - another task writes it
-            await asyncio.sleep(0.005)
-
-
-async def newest() -> Cursor:
-    return (await sync_to_async(log.head)()).newest
-
-
-@sync_to_async
-def restore_to(seq: int) -> None:
-    """What a dump that was put back by hand leaves behind."""
-    LogHead.objects.update(last_seq=seq)
-    Event.objects.filter(seq__gt=seq).delete()
 
 
 @pytest.mark.usefixtures("store")
@@ -272,7 +174,7 @@ async def test_f01_while_redis_is_away_the_relay_runs_and_the_mark_comes_when_it
 ) -> None:
     with PrivateRedis() as server:
         settings.REDIS_URL = server.url
-        settings.CACHES = {**settings.CACHES, "default": _redis_cache(server)}
+        settings.CACHES = {**settings.CACHES, "default": redis_cache(server)}
         server.kill()
 
         relay = await start_one(relays)
@@ -289,7 +191,8 @@ async def test_f02_while_redis_hangs_the_relay_starts_and_finds_what_others_comm
     settings: Settings, relays: list[Relay], redis_server: PrivateRedis
 ) -> None:
     settings.REDIS_URL = redis_server.url
-    settings.CACHES = {**settings.CACHES, "default": _redis_cache(redis_server)}
+    settings.CACHES = {**settings.CACHES, "default": redis_cache(redis_server)}
+    redis_server.ask("FLUSHALL")
     os.kill(redis_server.process.pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(5):

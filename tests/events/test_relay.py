@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from events import log
+from events import epochs, log
 from events import relay as relay_module
 from events.cursors import Cursor
 from events.entries import Entry
@@ -203,7 +203,7 @@ def _restore_to(seq: int) -> None:
 
 async def test_a_new_epoch_of_another_process_is_followed(relay: Relay) -> None:
     await append(3)
-    await sync_to_async(log.start_new_epoch)()
+    await sync_to_async(epochs.start_new_epoch)()
     await reached(relay, await newest())
     await append(1, prefix="n")
     await reached(relay, await newest())

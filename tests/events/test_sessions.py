@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -12,7 +11,7 @@ from django.utils import timezone
 
 from events import sessions as sessions_module
 from events.models import Node, StreamSession
-from events.sessions import Presence, Sessions, touch_node
+from events.sessions import Sessions, touch_node
 from events.streams import Stream
 from gateway.models import AccessToken
 from gateway.principals import directory
@@ -224,69 +223,3 @@ async def test_a_stream_that_opens_while_a_touch_waits_for_the_writer_stays_open
     assert row is not None
     assert row.closed_at is None
     sessions.close(stream)
-
-
-# Processes that die
-
-
-def presence_of(node: Node, *open_rows: StreamSession) -> Presence:
-    return Presence(node, frozenset(str(row.pk) for row in open_rows), timezone.now())
-
-
-def open_row(node: Node) -> StreamSession:
-    return StreamSession.objects.create(
-        id=uuid.uuid4(), node=node.pk, principal_id="p-1", cursor="k7f3-1", opened_at=timezone.now()
-    )
-
-
-def test_f13_streams_of_a_process_that_is_silent_are_closed_and_those_of_others_are_not() -> None:
-    dead, alive = Node(name="dead"), Node(name="alive")
-    touch_node([presence_of(dead), presence_of(alive)])
-    rows = {node: open_row(node) for node in (dead, alive)}
-    Node.objects.filter(pk=dead.pk).update(seen_at=timezone.now() - timedelta(seconds=31))
-
-    touch_node([presence_of(alive, rows[alive])])
-
-    for row in rows.values():
-        row.refresh_from_db()
-    assert (rows[dead].end_reason, rows[alive].end_reason) == ("node_lost", "")
-    assert rows[dead].closed_at is not None
-    assert list(Node.objects.values_list("name", flat=True)) == ["alive"]
-
-
-def test_a_process_closes_only_what_is_its_own_and_not_open_there() -> None:
-    one, other = Node(name="one"), Node(name="other")
-    touch_node([presence_of(other)])
-    still_open, lost, elsewhere = open_row(one), open_row(one), open_row(other)
-
-    touch_node([presence_of(one, still_open)])
-
-    reasons = dict(StreamSession.objects.values_list("pk", "end_reason"))
-    assert reasons == {still_open.pk: "", lost.pk: "unknown", elsewhere.pk: ""}
-
-
-@pytest.mark.parametrize("ahead_seconds", [90, -90])
-def test_f19_a_process_whose_clock_is_wrong_neither_loses_streams_nor_takes_them(
-    monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
-) -> None:
-    right, wrong = Node(name="right"), Node(name="wrong")
-    rows = [open_row(right), open_row(wrong)]
-    presences = [presence_of(node, *rows) for node in (right, wrong)]
-    touch_node(presences)
-
-    now = timezone.now
-    with monkeypatch.context() as patched:
-        patched.setattr(timezone, "now", lambda: now() + timedelta(seconds=ahead_seconds))
-        touch_node(presences[1:])
-    touch_node(presences[:1])
-
-    assert StreamSession.objects.filter(closed_at=None).count() == 2
-    assert set(Node.objects.values_list("name", flat=True)) == {"right", "wrong"}
-
-
-def test_a_process_that_was_taken_for_dead_comes_back() -> None:
-    node = Node(name="back")
-    touch_node([presence_of(node)])
-    Node.objects.all().delete()
-    touch_node([presence_of(node)])
-    assert Node.objects.filter(pk=node.pk).exists()

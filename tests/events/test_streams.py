@@ -20,6 +20,7 @@ from events.streams import Opening, Stream
 from gateway.authentication import Caller
 from gateway.filters import EVERYTHING, Selection
 from gateway.principals import Principal, Snapshot, Standing
+from ledger import clock as database_clock
 from tests.events.listening_client import ListeningClient
 
 EPOCH = "k7f3"
@@ -227,7 +228,7 @@ async def test_a_stream_goes_on_while_its_rights_do_and_while_nobody_can_say(
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Moves the time of day."""
     start = timezone.now()
-    return lambda later: monkeypatch.setattr(timezone, "now", lambda: start + later)
+    return lambda later: monkeypatch.setattr(database_clock, "now", lambda: start + later)
 
 
 async def test_a21_a_stream_ends_when_its_principal_expires(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from events import epochs, log, streams
 from events import hub as hub_module
-from events import log, streams
 from events import relay as relay_module
 from events.cursors import Cursor
 from events.entries import Entry
@@ -160,7 +160,7 @@ async def test_a_new_epoch_resets_streams_that_are_live(readers: Readers) -> Non
     await append(2)
     client = await readers.open(await at(0))
     await client.until(lambda: "caught-up" in client.names)
-    head = await sync_to_async(log.start_new_epoch)()
+    head = await sync_to_async(epochs.start_new_epoch)()
     await client.until(lambda: client.said("stream-reset"))
     await append(1, prefix="n")
     await client.until(lambda: 3 in client.seqs)

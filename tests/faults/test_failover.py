@@ -1,6 +1,7 @@
 """PostgreSQL with a standby: the primary is killed, the standby takes over, and servers find it by themselves."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,3 +76,38 @@ def test_f23_what_an_asynchronous_standby_has_not_got_is_lost_and_readers_are_to
     assert gone["reset"] == "epoch"
     # Numbers go on behind the highest that anybody has seen.
     assert min(seqs) > max(kept, *lost)
+
+
+def test_n08_readers_of_lost_events_are_reset_when_a_process_that_never_saw_them_appends_first(
+    replicated_stack: ReplicatedStack, new_event: Callable[..., Json]
+) -> None:
+    stack, postgres = replicated_stack(synchronous=False)
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token)
+    with reader.stream() as stream:
+        stream.connected()
+        service.published(new_event())
+        stream.event()
+        wait_until(lambda: postgres.standby.ask("SELECT 1"), "the standby answers")
+        stack.b.stop()
+        postgres.standby.stop_following()
+        lost = [service.published(new_event()) for _ in range(LOST)]
+        assert [event["seq"] for event in stream.events(LOST)] == [event["seq"] for event in lost]
+        stack.a.process.send(signal.SIGSTOP)
+        try:
+            # What Redis knew is gone as well: only the database can tell.
+            stack.redis.ask("FLUSHALL")
+            postgres.fail_over()
+            stack.b.start()
+            other = stack.client(stack.service_token, server=stack.b)
+            wait_until(lambda: other.publish(new_event()).status_code == 201, "publishing is back")
+            # More than were lost: whoever compares numbers only finds nothing missing.
+            new = [other.published(new_event()) for _ in range(2 * LOST)]
+        finally:
+            stack.a.process.send(signal.SIGCONT)
+        assert stream.named("stream-reset", timeout_seconds=20).data["reason"] == "epoch"
+    epochs = {event["cursor"].partition("-")[0] for event in (lost[-1], new[-1])}
+    assert len(epochs) == 2
+    gone = assert_problem(
+        stack.client(stack.principal_token, server=stack.b).poll(since=lost[-1]["cursor"]), 410, "cursor_expired"
+    )
+    assert gone["reset"] == "epoch"

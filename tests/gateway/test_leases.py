@@ -1,8 +1,10 @@
 """Leases: so many streams of a principal in all processes, and none lost to a process that died."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -181,3 +183,45 @@ async def test_without_a_limit_nothing_is_counted_in_redis(
     settings.MAX_STREAMS_PER_PRINCIPAL = 0
     assert await open_streams(processes[0], LIMIT + 5) == LIMIT + 5
     assert shared.ask("KEYS", "*") == []
+
+
+async def test_n05_a_dead_process_gives_back_its_streams_though_the_clock_of_redis_was_put_back(
+    processes: tuple[Leases, Leases], shared: PrivateRedis
+) -> None:
+    dead, other = processes
+    assert await open_streams(dead, LIMIT) == LIMIT
+    assert dead._teller is not None
+    dead._teller.cancel()
+    shared.ask("PEXPIRE", HOLDER_PREFIX + "process-a", 3_600_000)
+    assert await open_streams(other, 1) == 0
+    assert 0 < shared.ask("PTTL", HOLDER_PREFIX + "process-a") <= leases.HOLDER_LOST_SECONDS * 1000
+
+
+async def test_n13_a_slot_of_a_client_that_went_away_while_redis_was_asked_is_given_back(
+    processes: tuple[Leases, Leases], shared: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, _ = processes
+    asked, go_on = threading.Event(), threading.Event()
+    take = process._take
+
+    def late(*arguments: Any) -> int:
+        asked.set()
+        assert go_on.wait(10)
+        return take(*arguments)
+
+    monkeypatch.setattr(process, "_take", late)
+    monkeypatch.setattr(leases, "LATE_SECONDS", 0.3)
+
+    async def open_one() -> None:
+        async with process.lease("p-1"):
+            raise AssertionError("it was cancelled")
+
+    opening = asyncio.create_task(open_one())
+    await until(asked.is_set)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    # What is told now comes before the command that nobody waits for.
+    await until(lambda: not process._changed)
+    go_on.set()
+    await until(lambda: process._teller is not None and process._teller.done())
+    assert shared.ask("HGETALL", leases.HELD_PREFIX + "p-1") == {}

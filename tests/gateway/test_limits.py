@@ -97,6 +97,44 @@ async def test_when_the_window_is_over_it_begins_anew(settings: Settings, monkey
     wait_until(passes, "the next window has begun")
 
 
+def put_clock_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+
+
+@pytest.mark.usefixtures("either")
+async def test_n05_a_window_ends_in_time_though_the_clock_of_the_process_is_put_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TOKEN_RATE = (2, 1)
+    limiter = Limiter()
+    await charge(limiter, "p-1", 3)
+    put_clock_back(monkeypatch)
+    assert all(said.retry_after_seconds <= 1 for said in await charge(limiter, "p-1", 1))
+
+    def passes() -> bool:
+        try:
+            limiter.charge("tickets", "p-1")
+        except LimitExceeded:
+            return False
+        return True
+
+    wait_until(passes, "the next window has begun")
+
+
+async def test_n05_a_window_ends_in_time_though_the_clock_of_redis_is_put_back(
+    shared: PrivateRedis, settings: Settings
+) -> None:
+    settings.TOKEN_RATE = RATE
+    await charge(Limiter(), "p-1", 10)
+    [key] = shared.ask("KEYS", "vx11:limit:*")
+    # Redis notes when a key ends, as of its wall clock.
+    shared.ask("PEXPIRE", key, 3_600_000)
+    [said] = await charge(Limiter(), "p-1", 1)
+    assert said.retry_after_seconds <= RATE[1]
+    assert shared.ask("PTTL", key) <= RATE[1] * 1000
+
+
 @pytest.mark.usefixtures("either")
 async def test_no_rate_is_no_limit(settings: Settings) -> None:
     settings.TOKEN_RATE = None

@@ -19,6 +19,7 @@ from gateway import principals
 from gateway.models import AccessToken, RightsVersion
 from gateway.principals import Directory, Refused, Snapshot
 from gateway.scopes import SCOPES_OF_GROUP
+from ledger import clock
 from ledger.faults import LedgerUnavailable
 from tests.database_faults import database_away, rights_locked
 from tests.gateway.samples import create_user, issue
@@ -68,7 +69,7 @@ def test_a_token_is_refused_from_the_moment_it_expires(monkeypatch: pytest.Monke
     known = snapshot()
     assert known.with_token(text)
     later = timezone.now() + timedelta(hours=1)
-    monkeypatch.setattr(timezone, "now", lambda: later)
+    monkeypatch.setattr(clock, "now", lambda: later)
     with pytest.raises(Refused, match="expired"):
         known.with_token(text)
 

@@ -4,15 +4,16 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 from pytest_django import Settings
 
 from events.models import StreamSession
-from gateway import environment_tokens, retention
+from gateway import chores, environment_tokens, retention, sessions
 from gateway.models import AccessToken, EndedSession, EndedStream, EndedTicket, RightsVersion, TokenAudit
 from tests.gateway.samples import issue
 
@@ -58,6 +59,58 @@ def test_what_was_purged_is_in_the_audit() -> None:
 def test_a_purge_of_nothing_leaves_no_trace() -> None:
     assert purge() == {}
     assert not TokenAudit.objects.exists()
+
+
+def many_old(count: int) -> None:
+    TokenAudit.objects.bulk_create(TokenAudit(action=TokenAudit.Action.TICKET_ISSUED, at=ago(91)) for _ in range(count))
+
+
+def test_n09_nearly_all_of_a_kind_goes_only_when_that_is_meant_and_the_other_kinds_go() -> None:
+    many_old(120)
+    audit(1)
+    stream(closed_days_ago=91)
+    with pytest.raises(retention.NearlyAll, match="120 of 121 audit rows"):
+        purge()
+    assert TokenAudit.objects.filter(action=TokenAudit.Action.TICKET_ISSUED).count() == 121
+    assert not StreamSession.objects.exists()
+    assert TokenAudit.objects.get(action="purged").reason == "1 closed streams"
+    deleted = retention.purge(ago(90), actor="a test", after_batch=lambda _name, _rows: None, even_nearly_all=True)
+    assert deleted["audit rows"] == 120
+
+
+def test_n09_of_a_table_with_enough_young_rows_the_old_ones_go() -> None:
+    many_old(120)
+    TokenAudit.objects.bulk_create(TokenAudit(action=TokenAudit.Action.TICKET_ISSUED) for _ in range(14))
+    assert purge() == {"audit rows": 120}
+
+
+@pytest.mark.parametrize("model", [EndedSession, EndedStream, EndedTicket])
+def test_n09_notes_that_live_for_minutes_are_over_all_at_once(model: Any) -> None:
+    model.objects.bulk_create(model(pk=f"x{number}", at=ago(91)) for number in range(120))
+    assert sum(purge().values()) == 120
+
+
+def test_n05_the_chore_of_a_process_whose_clock_is_ahead_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    TokenAudit.objects.bulk_create(TokenAudit(action=TokenAudit.Action.TICKET_ISSUED) for _ in range(120))
+    later = timezone.now() + 100 * DAY
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    if connection.vendor == "postgresql":
+        assert retention._purge_as_chore(lambda: None) == "deleted nothing"
+    else:
+        with pytest.raises(chores.ChoreRefused, match="120 of 120 audit rows; if that is meant: manage.py"):
+            retention._purge_as_chore(lambda: None)
+    assert TokenAudit.objects.count() == 120
+
+
+def test_n12_what_was_revoked_stays_so_in_a_process_whose_clock_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no other clock than this process's")
+    EndedTicket.objects.create(ticket_id="t-1")
+    sessions.end("key")
+    later = timezone.now() + 100 * DAY
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert sessions.ended_tickets() == {"t-1"}
+    assert sessions.ended() == {sessions.session_id("key")}
 
 
 def test_an_open_stream_stays_however_old() -> None:

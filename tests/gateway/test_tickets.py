@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,6 +75,12 @@ def memory_store(settings: Settings) -> Iterator[None]:
 @pytest.fixture(params=["memory_store", "redis_store"])
 def store(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(request.param)
+
+
+def set_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """What the store of this process takes for the time, by the clock of durations."""
+    stopped = SimpleNamespace(time=time.time, monotonic=lambda: seconds)
+    monkeypatch.setattr(ticket_cache, "time", stopped)
 
 
 async def issued() -> tuple[str, Ticket]:
@@ -155,10 +162,10 @@ async def test_a14_a_ticket_is_gone_after_its_time_in_this_process(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text, ticket = await issued()
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + settings.SSE_TOKEN_TTL_SECONDS - 1)
+    now = time.monotonic()
+    set_time(monkeypatch, now + settings.SSE_TOKEN_TTL_SECONDS - 1)
     assert await tickets.find(text) == ticket
-    monkeypatch.setattr(time, "time", lambda: now + settings.SSE_TOKEN_TTL_SECONDS + 1)
+    set_time(monkeypatch, now + settings.SSE_TOKEN_TTL_SECONDS + 1)
     assert await tickets.find(text) is None
     assert not await tickets.use(text, ticket)
 
@@ -203,8 +210,8 @@ async def test_a_full_store_refuses_new_tickets_and_puts_out_none(monkeypatch: p
         await issued()
     assert [await tickets.find(text) for text, _ in alive] == [ticket for _, ticket in alive]
 
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    now = time.monotonic()
+    set_time(monkeypatch, now + 61)
     await issued()
 
 
@@ -212,18 +219,18 @@ async def test_a_full_store_refuses_new_tickets_and_puts_out_none(monkeypatch: p
 async def test_a_full_store_looks_for_room_once_a_second_and_refuses_at_once_in_between(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    start = time.time()
-    monkeypatch.setattr(time, "time", lambda: start)
+    start = time.monotonic()
+    set_time(monkeypatch, start)
     for _ in range(60):
         await issued()
-    monkeypatch.setattr(time, "time", lambda: start + 59.5)
+    set_time(monkeypatch, start + 59.5)
     with pytest.raises(StoreUnavailable):
         await issued()
     # All have expired by now, but it has just been looked.
-    monkeypatch.setattr(time, "time", lambda: start + 60.2)
+    set_time(monkeypatch, start + 60.2)
     with pytest.raises(StoreUnavailable):
         await issued()
-    monkeypatch.setattr(time, "time", lambda: start + 60.6)
+    set_time(monkeypatch, start + 60.6)
     await issued()
 
 
@@ -234,8 +241,8 @@ async def test_what_has_expired_goes_now_and_then_though_there_is_room(monkeypat
     assert isinstance(store, ticket_cache.TicketLocMemCache)
     for _ in range(9):
         await issued()
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    now = time.monotonic()
+    set_time(monkeypatch, now + 61)
     text, ticket = await issued()
     assert len(store._expire_info) == 1
     assert await tickets.find(text) == ticket
@@ -247,8 +254,8 @@ async def test_the_store_counts_the_tickets_that_are_alive(monkeypatch: pytest.M
     assert await tickets.count() == 2
     await tickets.use(used, ticket)
     assert await tickets.count() == 1
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    now = time.monotonic()
+    set_time(monkeypatch, now + 61)
     assert await tickets.count() == 0
 
 

@@ -1,6 +1,8 @@
 """Group commit: every caller gets its own outcome, and nothing that was handed over is lost by anybody else's fault."""
 
 import asyncio
+import contextvars
+import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +14,7 @@ from django.db import OperationalError, connection, transaction
 
 from ledger import writer as writer_module
 from ledger.faults import LedgerUnavailable
-from ledger.writer import COMMIT_WAIT_SECONDS, Writer, runs_last
+from ledger.writer import COMMIT_WAIT_SECONDS, WriteMany, Writer, _by_function, _Waiting, runs_last
 from tests.waiting import wait_until
 
 
@@ -282,3 +284,22 @@ def _terminate(pid: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     connection.close()
+
+
+def test_all_processes_write_in_the_same_order_whatever_came_first() -> None:
+    def one(units: list[Any]) -> list[None]:
+        raise NotImplementedError
+
+    def other(units: list[Any]) -> list[None]:
+        raise NotImplementedError
+
+    @runs_last
+    def a_last_one(units: list[Any]) -> list[None]:
+        raise NotImplementedError
+
+    def order(*functions: WriteMany) -> list[WriteMany]:
+        batch = [_Waiting(function, 1, 1, 1, None, None, contextvars.copy_context()) for function in functions]
+        return [function for function, _ in _by_function(batch)]
+
+    for functions in itertools.permutations((one, other, a_last_one)):
+        assert order(*functions) == [one, other, a_last_one]

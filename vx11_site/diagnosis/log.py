@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from events.models import Event, LogHead
 from gateway import chores
 from gateway.models import Chore
+from ledger import clock
 from vx11_site.diagnosis import database
 from vx11_site.diagnosis.findings import Finding, ok, warn
 
@@ -28,7 +28,8 @@ def probe() -> Iterator[Finding]:
     if head is None:
         yield ok("empty: nothing was published yet")
         return
-    rows = head.last_seq - head.oldest_seq + 1
+    # Not by seqs: a log that was restored has holes.
+    rows = Event.objects.filter(seq__gte=head.oldest_seq).count()
     said = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
     limit = settings.EVENT_RETENTION_ROWS
     if rows > limit * ROWS_TOLERANCE:
@@ -36,7 +37,7 @@ def probe() -> Iterator[Finding]:
     else:
         yield ok(f"{said}: {max(rows, 0)} rows of at most {limit}")
     first = Event.objects.filter(seq__gte=head.oldest_seq).values_list("created_at", flat=True).first()
-    age = timezone.now() - first if first else timedelta(0)
+    age = clock.now() - first if first else timedelta(0)
     said = f"the oldest event is {age.days} days old, and VX11_EVENT_RETENTION_DAYS is {settings.EVENT_RETENTION_DAYS}"
     if age > timedelta(days=settings.EVENT_RETENTION_DAYS) + AGE_TOLERANCE:
         yield warn(said, PRUNE)
@@ -54,7 +55,7 @@ def _chore(name: str, chore: Chore | None) -> Finding:
     by_hand = f"Start a server, which does it every hour; by hand: manage.py {name}"
     if chore is None:
         return ok(f"{name} was not due yet; a server does it every hour")
-    if timezone.now() - chore.due_at > OVERDUE:
+    if clock.now() - chore.due_at > OVERDUE:
         return warn(f"{name} is due since {chore.due_at:%Y-%m-%d %H:%M} UTC, and nobody did it", by_hand)
     if chore.started_at is None:
         return ok(f"{name} is due at {chore.due_at:%Y-%m-%d %H:%M} UTC for the first time")

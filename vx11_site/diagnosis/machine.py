@@ -50,6 +50,7 @@ def _seconds(seconds: int, microseconds: int) -> float:
 
 
 def _compared(whose: str, ask: Callable[[], float]) -> Finding:
+    # What is looked at here is the wall clock itself.
     before = time.time()
     theirs = ask()
     # The answer was made about half-way between.

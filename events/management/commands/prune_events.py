@@ -46,7 +46,8 @@ class Command(CleaningCommand):
         return {"events": log.count_prunable(**_kept(options))}
 
     def clean(self, options: dict[str, Any], after_batch: AfterBatch) -> str:
-        log.prune(**_kept(options), after_batch=lambda rows: after_batch("events", rows))
+        told = {"after_batch": lambda rows: after_batch("events", rows), "even_nearly_all": options["yes"]}
+        log.prune(**_kept(options), **told)
         head = log.head()
         return f"The log holds {head.oldest_seq} to {head.last_seq}."
 

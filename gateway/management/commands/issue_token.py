@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from django.utils import timezone
 
 from gateway.actors import acting
 from gateway.checks import OF_SETTINGS
@@ -16,6 +15,7 @@ from gateway.models import AccessToken, TokenAudit
 from gateway.module_names import RULE, is_module_name
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
 from gateway.terminal_text import shown
+from ledger import clock
 
 NAME_LENGTH = 100
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             )
         if kind == "service" and len(modules) > 1:
             raise CommandError("A service token belongs to one module; give --module once.")
-        expires_at: datetime | None = options["expires_in"] and timezone.now() + options["expires_in"]
+        expires_at: datetime | None = options["expires_in"] and clock.now() + options["expires_in"]
         with acting("manage.py issue_token"), transaction.atomic():
             token, text = AccessToken.issue(
                 kind,

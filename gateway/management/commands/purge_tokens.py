@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from gateway import retention
 from gateway.cleaning import CleaningCommand
+from ledger import clock
 
 
 class Command(CleaningCommand):
@@ -21,9 +21,12 @@ class Command(CleaningCommand):
         self.add_age(parser, default_days=settings.AUDIT_RETENTION_DAYS, variable="VX11_AUDIT_RETENTION_DAYS")
 
     def count(self, options: dict[str, Any]) -> retention.Counts:
-        return retention.count(timezone.now() - options["older_than"])
+        return retention.count(clock.ask() - options["older_than"])
 
     def clean(self, options: dict[str, Any], after_batch: retention.AfterBatch) -> str:
-        before = timezone.now() - options["older_than"]
-        retention.purge(before, actor="manage.py purge_tokens", after_batch=after_batch)
+        before = clock.ask() - options["older_than"]
+        if not options["yes"]:
+            # Before anything goes: who is asked decides on all of it.
+            retention.refuse_nearly_all(before)
+        retention.purge(before, actor="manage.py purge_tokens", after_batch=after_batch, even_nearly_all=True)
         return ""

@@ -1,0 +1,43 @@
+"""What time it is by the database's clock, which is the same for all processes: no two machines' clocks agree.
+
+What is stored, and what is deleted for its age, goes by this clock. Durations go by `time.monotonic()`, which nobody
+sets.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+
+def ask() -> datetime:
+    """The database's time, asked of it. On SQLite the database is this process, and its clock is this machine's."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    assert isinstance(now, datetime)  # noqa: S101 - it is what this function returns
+    return now
+
+
+# The database's time as it was told last, and when that was here.
+_told: tuple[datetime, float] | None = None
+
+
+def now() -> datetime:
+    """The database's time without asking: as it was told last, and what has passed here since then.
+
+    This machine's time in a process that was told none: a command, or one on SQLite.
+    """
+    if _told is None:
+        return timezone.now()
+    then, at = _told
+    return then + timedelta(seconds=time.monotonic() - at)
+
+
+def told(then: datetime | None) -> None:
+    """The database has just said that this is its time; None forgets what it said."""
+    global _told  # one for the process: threads that read tell it, all others look
+    _told = None if then is None or connection.vendor != "postgresql" else (then, time.monotonic())
