@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from events.models import Node, StreamSession
-from events.sessions import NODE_LOST_SECONDS
+from events.session_rows import NODE_LOST_SECONDS
 from gateway.models import EndedStream, TokenAudit
 
 

@@ -9,17 +9,13 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-
-from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import Now
+from collections.abc import Iterator
+from datetime import timedelta
 
 from events import capacity, metrics
 from events.models import Node, StreamSession
 from events.relay import the_relay
+from events.session_rows import NODE_TOUCH_SECONDS, Presence, touch_node, write_many
 from events.streams import Stream
 from gateway.errors import Refusal
 from gateway.leases import Leases
@@ -43,111 +39,6 @@ DRAIN_SPREAD_SHARE = 0.8
 DRAIN_LOOK_SECONDS = 0.05
 # A Redis that hangs must not hold up the end.
 NOTE_WAIT_SECONDS = 1.0
-# A process says so often that it is alive; one that was silent for longer has lost its streams.
-NODE_TOUCH_SECONDS = 5.0
-NODE_LOST_SECONDS = 20.0
-# What a process says of itself besides that it is alive.
-NODE_SAYS = ("name", "started_at", "streams", "slow_readers", "held_bytes", "draining")
-# Rows closed at a time of streams whose end was lost; the rest comes with the next touch.
-LOST_LIMIT_ROWS = 5_000
-# Rows reopened by one statement.
-REOPENED_ROWS = 1_000
-
-
-def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
-    """For the ledger's writer: streams that opened, and what those that ended have to say, each with its `id`.
-
-    One function for both: a stream may open and end within one commit, and must be inserted before it is updated.
-    """
-    opened = [row for row in rows if isinstance(row, StreamSession)]
-    StreamSession.objects.bulk_create(opened, ignore_conflicts=True)
-    for row in rows:
-        if isinstance(row, dict):
-            StreamSession.objects.filter(pk=row["id"]).update(**row)
-    return [None] * len(rows)
-
-
-class Presence(NamedTuple):
-    """What a process says of itself: the streams that are open there, of those opened before that time."""
-
-    node: Node
-    open_ids: frozenset[str]
-    opened_before: datetime
-
-
-def touch_node(presences: list[Presence]) -> Sequence[None]:
-    """For the ledger's writer: this process lives; streams of processes that do not are closed.
-
-    Only the database's clock is asked, because no two machines' clocks agree.
-    """
-    for presence in presences:
-        node = presence.node
-        if _was_away(node):
-            _reopen(presence)
-        says = {name: getattr(node, name) for name in NODE_SAYS}
-        Node.objects.update_or_create(pk=node.pk, defaults={**says, "seen_at": Now()})
-        _close_lost(presence)
-    if all(time.monotonic() - _back_at[presence.node.pk] >= NODE_LOST_SECONDS for presence in presences):
-        _sweep()
-    return [None] * len(presences)
-
-
-# By process: when it came back after it could not say that it lives, by time.monotonic(). If the database was away,
-# others could not either, and have as long as a process ever has to say it.
-_back_at: dict[uuid.UUID, float] = {}
-
-
-def _was_away(node: Node) -> bool:
-    """Whether others must have taken this process for dead: the database was away, or the process stood still."""
-    fresh = Node.objects.filter(pk=node.pk, seen_at__gte=Now() - timedelta(seconds=NODE_LOST_SECONDS)).exists()
-    if node.pk not in _back_at:
-        # It begins. One that cannot have missed anything need not wait.
-        _back_at[node.pk] = float("-inf")
-        return False
-    if not fresh:
-        _back_at[node.pk] = time.monotonic()
-    return not fresh
-
-
-def _reopen(presence: Presence) -> None:
-    """Streams that went on though their process was taken for dead are open again for the admin."""
-    ids = sorted(presence.open_ids)
-    for start in range(0, len(ids), REOPENED_ROWS):
-        swept = StreamSession.objects.filter(pk__in=ids[start : start + REOPENED_ROWS], end_reason="node_lost")
-        swept.update(closed_at=None, end_reason="")
-
-
-def _sweep() -> None:
-    """Close the streams of dead processes, and forget those.
-
-    Several processes do this at once, in transactions that hold other rows already: what another has locked is left
-    to it, so that no two wait for each other.
-    """
-    lost_before = Now() - timedelta(seconds=NODE_LOST_SECONDS)
-    alive = Node.objects.filter(seen_at__gte=lost_before)
-    orphans = StreamSession.objects.filter(closed_at=None).exclude(Exists(alive.filter(pk=OuterRef("node"))))
-    silent = Node.objects.filter(seen_at__lt=lost_before)
-    with transaction.atomic():
-        found = list(_lockable(orphans).values_list("pk", flat=True)[:LOST_LIMIT_ROWS])
-        if found:
-            StreamSession.objects.filter(pk__in=found).update(closed_at=Now(), end_reason="node_lost")
-        if dead := list(_lockable(silent).values_list("pk", flat=True)):
-            Node.objects.filter(pk__in=dead).delete()
-
-
-def _lockable(rows: "QuerySet[Any]") -> "QuerySet[Any]":
-    """Those that nobody has locked, locked. SQLite has one lock for all, and this transaction holds it."""
-    return rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))
-
-
-def _close_lost(presence: Presence) -> None:
-    """Close rows of streams that have ended without a word: the database was away when they had one to say."""
-    rows = StreamSession.objects.filter(
-        node=presence.node.pk, closed_at=None, opened_at__lt=presence.opened_before
-    ).values_list("pk", flat=True)
-    lost = [pk for pk in rows if str(pk) not in presence.open_ids][:LOST_LIMIT_ROWS]
-    if lost:
-        StreamSession.objects.filter(pk__in=lost).update(closed_at=Now(), end_reason="unknown")
 
 
 class Sessions:

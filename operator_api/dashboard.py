@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from events import log
 from events.models import Node
 from events.readership import open_streams
-from events.sessions import NODE_LOST_SECONDS
+from events.session_rows import NODE_LOST_SECONDS
 from gateway.errors import Refusal, correlation_id_of, respond
 from gateway.models import TokenAudit
 from ledger import clock

@@ -38,7 +38,8 @@ from operator_api import conversations
 from operator_api.upkeep import the_upkeep
 from vx11_site import access_log, pending_migrations, systemd
 from vx11_site.body_room import BodyRoom, Sender
-from vx11_site.http1 import Channel, Factory, Request
+from vx11_site.channel import Channel
+from vx11_site.http1 import Factory, Request
 
 # Whoever watches this process must be able to ask also when it is full.
 SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})

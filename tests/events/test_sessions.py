@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from events import sessions as sessions_module
 from events.models import Node, StreamSession
-from events.sessions import Sessions, touch_node
+from events.session_rows import touch_node
+from events.sessions import Sessions
 from events.streams import Stream
 from gateway.models import AccessToken
 from gateway.principals import directory

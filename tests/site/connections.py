@@ -14,7 +14,8 @@ from twisted.internet.tcp import Server as ServerTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from vx11_site.http1 import Channel, Request
+from vx11_site.channel import Channel
+from vx11_site.http1 import Request
 from vx11_site.server import OperatorServer
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.site.connections import MemoryConnection, idle_server
-from vx11_site import http1
+from vx11_site import channel
 from vx11_site.server import OperatorServer
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
@@ -26,7 +26,7 @@ def connection(server: OperatorServer) -> Iterator[MemoryConnection]:
 
 
 async def test_silence_from_the_start_is_cut_off_as_a_slow_head_is(connection: MemoryConnection) -> None:
-    connection.clock.advance(http1.HEADERS_SECONDS - 1)
+    connection.clock.advance(channel.HEADERS_SECONDS - 1)
     assert not connection.closing
     connection.clock.advance(1)
     assert connection.closing
@@ -37,7 +37,7 @@ async def test_r06_a_byte_now_and_then_does_not_move_the_deadline_of_the_head(
     connection: MemoryConnection, beginning: bytes
 ) -> None:
     connection.receive(beginning)
-    assert connection.trickle(b"x", 60) == http1.HEADERS_SECONDS
+    assert connection.trickle(b"x", 60) == channel.HEADERS_SECONDS
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
@@ -45,13 +45,13 @@ async def test_r06_a_byte_now_and_then_does_not_move_the_deadline_of_the_body(
     connection: MemoryConnection, length: bytes
 ) -> None:
     connection.receive(POST + length + b"\r\n\r\n" + b"3e8\r\n")
-    assert connection.trickle(b"x", 60) == http1.BODY_SECONDS
+    assert connection.trickle(b"x", 60) == channel.BODY_SECONDS
 
 
 async def test_the_head_and_the_body_together_take_half_a_minute_at_most(connection: MemoryConnection) -> None:
-    connection.clock.advance(http1.HEADERS_SECONDS - 1)
+    connection.clock.advance(channel.HEADERS_SECONDS - 1)
     connection.receive(POST + b"Content-Length: 1000\r\n\r\n")
-    assert http1.HEADERS_SECONDS - 1 + connection.trickle(b"x", 60) <= 30
+    assert channel.HEADERS_SECONDS - 1 + connection.trickle(b"x", 60) <= 30
 
 
 async def test_a_request_that_came_whole_has_no_deadline(connection: MemoryConnection) -> None:
@@ -61,9 +61,9 @@ async def test_a_request_that_came_whole_has_no_deadline(connection: MemoryConne
 
 
 async def test_a_client_that_does_not_take_its_end_is_cut_off(connection: MemoryConnection) -> None:
-    connection.clock.advance(http1.HEADERS_SECONDS)
+    connection.clock.advance(channel.HEADERS_SECONDS)
     assert not connection.cut
-    connection.clock.advance(http1.ABORT_SECONDS)
+    connection.clock.advance(channel.ABORT_SECONDS)
     assert connection.cut
 
 
@@ -72,16 +72,16 @@ async def test_between_two_requests_a_connection_may_rest_but_the_next_head_has_
 ) -> None:
     connection.receive(POST + b"Content-Length: 3\r\n\r\nabc")
     connection.respond()
-    connection.clock.advance(http1.KEEP_ALIVE_SECONDS - 1)
+    connection.clock.advance(channel.KEEP_ALIVE_SECONDS - 1)
     assert not connection.closing
     connection.receive(b"G")
-    assert connection.trickle(b"x", 60) == http1.HEADERS_SECONDS
+    assert connection.trickle(b"x", 60) == channel.HEADERS_SECONDS
 
 
 async def test_a_connection_that_rests_too_long_is_closed(connection: MemoryConnection) -> None:
     connection.receive(REQUEST + b"\r\n")
     connection.respond()
-    connection.clock.advance(http1.KEEP_ALIVE_SECONDS)
+    connection.clock.advance(channel.KEEP_ALIVE_SECONDS)
     assert connection.closing
 
 
@@ -150,7 +150,7 @@ async def test_a_connection_that_we_close_does_not_wait_for_its_client_without_e
     connection.respond()
     assert connection.transport.disconnecting
     # As under TLS, where the other end has to say goodbye too.
-    connection.clock.advance(http1.CLOSE_SECONDS - 1)
+    connection.clock.advance(channel.CLOSE_SECONDS - 1)
     assert not cut
     connection.clock.advance(1)
     assert cut

@@ -1,0 +1,1 @@
+import daphne.server  # noqa: F401 - the first to name Twisted's reactor chooses it, and this one is on asyncio
