@@ -1,4 +1,4 @@
-"""The log: the only door to Event rows, and what numbers them.
+"""The log: the door to Event rows, with events.questions for what people look for, and what numbers them.
 
 Whoever appends holds the lock of the head row until it has committed, so seq is commit order and has no holes:
 a reader that has seen seq 7 can never be surprised by a later 5. Functions here are synchronous; the event loop
@@ -6,13 +6,12 @@ reaches them through the ledger.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import models, transaction
 
 from events import epochs
-from events.clock import UnixSeconds
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry, Record, encode
 from events.insertion import Row, insert, move_head
@@ -35,8 +34,6 @@ FIRST_READ_ROWS = 8
 READ_GROWTH = 8
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
 IDEMPOTENCY_HOURS = 24
-# How many matching events a polling answer counts.
-COUNT_LIMIT = 10_000
 
 
 class Page(NamedTuple):
@@ -47,10 +44,18 @@ class Page(NamedTuple):
     head: Head
     # In the direction in which the page was read: before it, for the newest page and for one before a cursor.
     has_more: bool = False
+    # False: the search was ended before the page was full or the log, and goes on from the cursor of its direction.
+    complete: bool = True
+    # Where to go on backwards, when that is not the first entry: nothing that passes lies between the two.
+    goes_on: Cursor | None = None
+    # After the first and up to the second all was looked at.
+    searched: tuple[Cursor, Cursor] | None = None
 
     @property
     def first_cursor(self) -> Cursor:
-        """The cursor of the first entry: from there one pages backwards."""
+        """From there one pages backwards."""
+        if self.goes_on is not None:
+            return self.goes_on
         return self.cursor._replace(seq=self.entries[0].seq) if self.entries else self.cursor
 
     @property
@@ -115,57 +120,22 @@ def read_after(
     if reset := before.reset_for(cursor):
         raise CursorGone(reset, before)
     end_seq = min(cursor.seq + PAGE_SPAN_SEQS, before.last_seq)
-    entries, full = _read(selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes)
+    entries, full = read_rows(
+        selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes
+    )
     # Pruning moves the head first and deletes then: had rows gone while we read, the head would say so now.
     after = head()
     if reset := after.reset_for(cursor):
         raise CursorGone(reset, after)
-    reached = entries[-1].seq if full else end_seq
-    return Page(entries, Cursor(after.epoch, reached), after, has_more=reached < after.last_seq)
-
-
-def read_before(cursor: Cursor, selection: Selection, *, limit: int) -> Page:
-    """The last `limit` entries before the cursor (its own event is not among them), oldest first.
-
-    The page's cursor is the one to go on from, further back.
-    """
-    now = head()
-    past_the_end = Cursor(now.epoch, now.last_seq + 1)
-    if cursor != past_the_end and (reset := now.reset_for(cursor)):
-        raise CursorGone(reset, now)
-    entries, has_more = _read_back(selection, now, until=cursor.seq - 1, limit=limit)
-    return Page(entries, Cursor(now.epoch, entries[0].seq if entries else now.oldest_seq), now, has_more=has_more)
-
-
-def read_newest(selection: Selection, *, limit: int) -> Page:
-    """The newest entries that pass, oldest first; the cursor is the head, from which a stream goes on."""
-    now = head()
-    entries, has_more = _read_back(selection, now, until=now.last_seq, limit=limit)
-    return Page(entries, now.newest, now, has_more=has_more)
-
-
-def cursor_at(moment: datetime) -> Cursor:
-    """The cursor before the first event created at that time or later."""
-    now = head()
-    found = Event.objects.filter(created_at__gte=moment, seq__gte=now.oldest_seq).aggregate(seq=models.Min("seq"))
-    return Cursor(now.epoch, now.last_seq if found["seq"] is None else found["seq"] - 1)
-
-
-def count(selection: Selection) -> int:
-    """How many retained entries pass, counted to COUNT_LIMIT."""
-    rows = _matching(selection).filter(seq__gte=head().oldest_seq)
-    return rows.order_by().values("seq")[:COUNT_LIMIT].count()
-
-
-def count_by_time(
-    selection: Selection, *, since: datetime, bucket_seconds: int
-) -> tuple[dict[tuple[int, str], int], Cursor]:
-    """Counts by (bucket number since `since`, a whole second; severity), and up to where they count."""
-    now = head()
-    rows = _matching(selection).filter(created_at__gte=since, seq__gte=now.oldest_seq, seq__lte=now.last_seq).order_by()
-    bucket = (UnixSeconds("created_at") - int(since.timestamp())) / bucket_seconds
-    counted = rows.annotate(bucket=bucket).values_list("bucket", "severity").annotate(models.Count("seq"))
-    return {(number, severity): events for number, severity, events in counted}, now.newest
+    reached = Cursor(after.epoch, entries[-1].seq if full else end_seq)
+    return Page(
+        entries,
+        reached,
+        after,
+        has_more=reached.seq < after.last_seq,
+        complete=full or end_seq >= before.last_seq,
+        searched=(cursor, reached),
+    )
 
 
 def prune(
@@ -234,7 +204,7 @@ def _unneeded(oldest_seq: int) -> models.QuerySet[Event]:
     return Event.objects.filter(models.Q(fingerprint="") | old_enough, seq__lt=oldest_seq)
 
 
-def _matching(selection: Selection) -> models.QuerySet[Event]:
+def matching(selection: Selection) -> models.QuerySet[Event]:
     named = {
         "severity__in": selection.severities,
         "module__in": selection.modules,
@@ -244,7 +214,7 @@ def _matching(selection: Selection) -> models.QuerySet[Event]:
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
 
 
-def _read(
+def read_rows(
     selection: Selection,
     *,
     after: int,
@@ -254,7 +224,7 @@ def _read(
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
 ) -> tuple[list[Entry], bool]:
     """Entries with `after` < seq <= `until`: at most `limit`, about the size; whether that cut them off."""
-    rows = _matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
+    rows = matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
     entries: list[Entry] = []
     size_bytes, step = 0, FIRST_READ_ROWS
     while len(entries) < limit:
@@ -272,12 +242,6 @@ def _read(
         fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
         step = max(1, min(fit, READ_GROWTH * step))
     return entries, True
-
-
-def _read_back(selection: Selection, now: Head, *, until: int, limit: int) -> tuple[list[Entry], bool]:
-    """The last `limit` entries up to that seq, oldest first, and whether there are others before them."""
-    entries, full = _read(selection, after=now.oldest_seq - 1, until=until, limit=limit + 1, backwards=True)
-    return entries[:limit][::-1], full
 
 
 def _tell(epoch: str, entries: list[Entry], commit: tracing.Commit | None) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from events import log
+from events import questions as log_questions
 from events.admission import read_cursor
 from events.cursors import Cursor
 from events.log import Page
@@ -18,7 +19,7 @@ from gateway.errors import Refusal
 from gateway.filters import BadFilter, Selection
 from gateway.limits import LimitExceeded
 from ledger import clock
-from ledger.reader import reader
+from ledger.reader import questions
 
 Query = dict[str, list[str]]
 
@@ -40,6 +41,9 @@ LONG_POLLS_LIMIT = 1_000
 # Of one principal, so that others find a place. In the field all browsers of a site share a token.
 LONG_POLLS_LIMIT_EACH = 500
 RETRY_AFTER_SECONDS = 2
+# A search forwards that found nothing in so much of the log, or for so long, answers how far it came.
+SEARCH_LIMIT_SEQS = 50_000
+SEARCH_SECONDS = 0.5
 # A wait for the end of rights must not end before them.
 EXPIRY_SLACK_SECONDS = 0.01
 
@@ -60,10 +64,10 @@ async def page_for(query: Query, rights: Rights, *, limit: int, who: str) -> Pag
     if after is not None:
         return await _read_since(after, rights, limit, wait_seconds, who)
     if until is not None:
-        return await reader.run(log.read_before, until, (await rights()).selection, limit=limit)
+        return await questions.run_for(who, log_questions.read_before, until, (await rights()).selection, limit=limit)
     if moment is not None:
-        return await _page_around(moment, rights, limit)
-    return await reader.run(log.read_newest, (await rights()).selection, limit=limit)
+        return await _page_around(moment, rights, limit, who)
+    return await questions.run_for(who, log_questions.read_newest, (await rights()).selection, limit=limit)
 
 
 def read_limit(query: Query) -> int:
@@ -98,27 +102,44 @@ def read_moment(name: str, text: str) -> datetime:
         raise BadFilter(name, "an ISO 8601 time") from None
 
 
-async def _page_around(moment: datetime, rights: Rights, limit: int) -> Page:
+async def _page_around(moment: datetime, rights: Rights, limit: int, who: str) -> Page:
     """Half of the page before the moment, half from it on; the cursor leads on forwards."""
-    cursor = await reader.run(log.cursor_at, moment)
+    cursor = await questions.run_for(who, log_questions.cursor_at, moment)
     after = Cursor(cursor.epoch, cursor.seq + 1)
-    earlier = await reader.run(log.read_before, after, (await rights()).selection, limit=limit // 2)
-    later = await _read_since(cursor, rights, limit - len(earlier.entries), 0, who="")
-    return later._replace(entries=earlier.entries + later.entries)
+    selection = (await rights()).selection
+    earlier = await questions.run_for(who, log_questions.read_before, after, selection, limit=limit // 2)
+    later = await _read_since(cursor, rights, limit - len(earlier.entries), 0, who)
+    return later._replace(
+        entries=earlier.entries + later.entries,
+        complete=earlier.complete and later.complete,
+        goes_on=earlier.goes_on or earlier.cursor,
+        searched=_joined(earlier, later),
+    )
+
+
+def _joined(earlier: Page, later: Page) -> tuple[Cursor, Cursor] | None:
+    return (earlier.searched[0], later.searched[1]) if earlier.searched and later.searched else None
 
 
 async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: int, who: str) -> Page:
-    """Read on until there is something, or the log ends; then wait for more, if that was asked for."""
-    deadline = time.monotonic() + wait_seconds
+    """Read on until there is something, the log ends or enough of it was looked at; at its end wait for more, if that
+    was asked for."""
+    began, deadline, start = time.monotonic(), time.monotonic() + wait_seconds, cursor
     while True:
         may_see = await rights()
-        page = await reader.run(log.read_after, cursor, may_see.selection, limit=limit)
+        page = await questions.run_for(who, log.read_after, cursor, may_see.selection, limit=limit)
+        page = page._replace(searched=(start, page.cursor))
         if page.entries or (page.caught_up and (time.monotonic() >= deadline or the_sessions().draining)):
+            return page
+        passed = page.cursor.seq - start.seq
+        if not page.caught_up and (passed >= SEARCH_LIMIT_SEQS or time.monotonic() - began >= SEARCH_SECONDS):
             return page
         cursor = page.cursor
         if page.caught_up:
             with _place(who):
                 await _wait_for_more(cursor, may_see, rights, _seconds_left(deadline, may_see))
+            # What came meanwhile is another search.
+            began, start = time.monotonic(), cursor
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from events import epochs, log, mark, metrics
+from events import epochs, log, mark, metrics, questions
 from events.cursors import Cursor, CursorGone, Head
 from events.entries import Entry
 from events.hub import Hub
@@ -71,7 +71,7 @@ class Relay:
             # For what it does when the log went back; where the log ends is read again with its last entries.
             await self._head(await self._mark())
             # Whoever was cut off when the process before this one ended comes back now, and need not read the log.
-            page = await reader.run(log.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
+            page = await reader.run(questions.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
             self.hub.reset(page.head, page.entries)
             self._incarnation = page.head.incarnation
             self._loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from events import cursors, polling, sse, submissions
 from events.admission import ALLOW, WORDS
-from events.log import COUNT_LIMIT
+from events.questions import COUNT_LIMIT
 from gateway import module_names
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.schema import (
@@ -28,6 +28,7 @@ BUCKET_MOST_SECONDS = 3600
 CURSOR = text(cursors.CURSOR_FORM)
 _CURSOR_OR_EMPTY = text(f"(?:{cursors.CURSOR_FORM.pattern})?")
 _NAME = text(submissions.TYPE_FORM)
+_SEARCHED: Json = exactly(cursor=CURSOR)
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _SEQ: Json = {"type": "integer", "minimum": 1}
 _RESERVED_WORDS = [text(word) for word in sorted(submissions.RESERVED_TYPES)]
@@ -99,11 +100,22 @@ SCHEMAS: dict[str, Json] = {
     ),
     "EventPage": exactly(
         events={"type": "array", "items": component("Event"), "maxItems": polling.LIMIT_MOST},
-        total={**_COUNT, "maximum": COUNT_LIMIT, "description": "Matching retained events, counted so far."},
+        total={
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": COUNT_LIMIT,
+            "description": "Matching retained events, counted so far; null where counting would take long.",
+        },
         limit={"type": "integer", "minimum": 1, "maximum": polling.LIMIT_MOST},
         cursor={**CURSOR, "description": "What to send as `since` to go on."},
         first_cursor={**CURSOR, "description": "What to send as `before` to page backwards."},
-        has_more={"type": "boolean"},
+        has_more={"type": "boolean", "description": "There is more to be read, or to be looked at, in this direction."},
+        searched_from={**_SEARCHED, "description": "Everything after this"},
+        searched_to={**_SEARCHED, "description": "and up to this was looked at."},
+        complete={
+            "type": "boolean",
+            "description": "False: the search was ended early. It goes on from `cursor`, or `first_cursor` backwards.",
+        },
     ),
     "Stats": exactly(
         seconds=_COUNT,
@@ -114,6 +126,8 @@ SCHEMAS: dict[str, Json] = {
             "items": exactly(start=MOMENT, **dict.fromkeys(SEVERITIES, _COUNT)),
         },
         cursor={**CURSOR, "description": "What comes after it is not counted yet."},
+        searched_from={**_SEARCHED, "description": "Everything after this is counted."},
+        complete={"type": "boolean", "description": "False: what is older than `searched_from` is not counted."},
     ),
     "Connected": exactly(
         type={"const": "connected"},

@@ -22,7 +22,7 @@ from gateway.filters import Selection
 from gateway.principals import Principal, Refused, Snapshot
 from ledger import clock
 from ledger.faults import LedgerUnavailable
-from ledger.reader import reader
+from ledger.reader import reader, replays
 
 # Streams opened together must not end together.
 MAX_AGE_JITTER = 0.2
@@ -285,9 +285,8 @@ class Stream:
         return announcements.heartbeat(self._keep_alives - 1, self.cursor)
 
     async def _read(self) -> Page:
-        return await reader.run(
-            log.read_after, self.cursor, self.opening.selection, size_limit_bytes=CATCH_UP_LIMIT_BYTES
-        )
+        who, selection = self.opening.principal.public_id, self.opening.selection
+        return await replays.run_for(who, log.read_after, self.cursor, selection, size_limit_bytes=CATCH_UP_LIMIT_BYTES)
 
     async def _caught_up(self) -> None:
         """At the end of the log: the stream ends there, or waits for the hub to come as far."""

@@ -8,10 +8,11 @@ import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
-from events import log, metrics, schema
+from events import metrics, questions, schema
 from events.admission import accepts_event_stream, read_filters
 from events.cursors import Cursor, CursorGone
 from events.entries import timestamp
+from events.log import Page
 from events.placement import Appended, IdempotencyConflict
 from events.polling import MaySee, page_for, read_limit, read_number
 from events.publishing import admit, charge_refused, publish, read_submission
@@ -24,7 +25,8 @@ from gateway.principals import Refused, directory
 from gateway.rest import Endpoint, answer
 from gateway.schema import body_of, component, refuses
 from ledger import clock
-from ledger.reader import reader
+from ledger.faults import LedgerBusy
+from ledger.reader import questions as lane
 
 STATS_MOST_SECONDS = 86_400
 STATS_MOST_BUCKETS = 1_000
@@ -94,19 +96,19 @@ class EventsView(Endpoint):
             head = gone.head
             extra = {"reset": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
             raise Refusal("cursor_expired", extra=extra) from None
+        return answer(_shown(page, limit=limit, total=await self._count(page, asked)))
+
+    async def _count(self, page: Page, asked: Selection) -> int | None:
+        """How many match, where that is soon known: a search that was ended has shown that it is not."""
+        if not page.complete:
+            return None
         # By the rights by which the page was read; whether they still are those of now is looked at when it leaves.
-        total = await reader.run(log.count, self.principal.selection & asked)
-        return answer(
-            {
-                "events": [orjson.Fragment(entry.body) for entry in page.entries],
-                "total": total,
-                "limit": limit,
-                "cursor": str(page.cursor),
-                # What to send as `before` to page backwards.
-                "first_cursor": str(page.first_cursor),
-                "has_more": page.has_more,
-            }
-        )
+        selection = self.principal.selection & asked
+        try:
+            return await lane.run_for(self.principal.public_id, questions.count, selection)
+        except LedgerBusy:
+            # The page is there; others wait for theirs.
+            return None
 
     async def _may_see(self, asked: Selection) -> MaySee:
         """By the rights of now: a long poll may outlive those it began with. Raises Refusal, LedgerUnavailable."""
@@ -138,16 +140,43 @@ class StatsView(Endpoint):
         # Buckets begin at whole multiples, so that two readers see the same ones.
         first = int(clock.now().timestamp() - seconds) // bucket_seconds * bucket_seconds
         since = datetime.fromtimestamp(first, UTC)
-        counts, cursor = await reader.run(log.count_by_time, selection, since=since, bucket_seconds=bucket_seconds)
+        counted = await lane.run_for(
+            self.principal.public_id, questions.count_by_time, selection, since=since, bucket_seconds=bucket_seconds
+        )
         last = int((clock.now() - since).total_seconds() // bucket_seconds)
         buckets = [
             {
                 "start": timestamp(since + timedelta(seconds=index * bucket_seconds)),
-                **{severity: counts.get((index, severity), 0) for severity in SEVERITIES},
+                **{severity: counted.counts.get((index, severity), 0) for severity in SEVERITIES},
             }
             for index in range(last + 1)
         ]
-        return answer({"seconds": seconds, "bucket": bucket_seconds, "buckets": buckets, "cursor": str(cursor)})
+        return answer(
+            {
+                "seconds": seconds,
+                "bucket": bucket_seconds,
+                "buckets": buckets,
+                "cursor": str(counted.newest),
+                "searched_from": {"cursor": str(counted.searched_from)},
+                "complete": counted.complete,
+            }
+        )
+
+
+def _shown(page: Page, *, limit: int, total: int | None) -> dict[str, Any]:
+    searched_from, searched_to = page.searched or (page.first_cursor, page.cursor)
+    return {
+        "events": [orjson.Fragment(entry.body) for entry in page.entries],
+        "total": total,
+        "limit": limit,
+        "cursor": str(page.cursor),
+        # What to send as `before` to page backwards.
+        "first_cursor": str(page.first_cursor),
+        "has_more": page.has_more,
+        "searched_from": {"cursor": str(searched_from)},
+        "searched_to": {"cursor": str(searched_to)},
+        "complete": page.complete,
+    }
 
 
 def _published(appended: Appended, *, batch: bool) -> dict[str, Any]:

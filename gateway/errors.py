@@ -3,6 +3,7 @@
 Exception
 +-- Refusal               the edge's answer, any status below; carries its reason and extra fields
 +-- LedgerUnavailable     (ledger)           -> 503 dependency_unavailable
+|   +-- LedgerBusy        (ledger)           -> 503 at_capacity
 +-- StoreUnavailable      (gateway.store)    -> 503 dependency_unavailable
 +-- LimitExceeded         (gateway.limits)   -> 429 rate_limited, too_many_streams
 +-- OperationalError, InterfaceError (Django) -> 503 dependency_unavailable
@@ -31,7 +32,7 @@ from gateway.asgi import Send
 from gateway.filters import BadFilter
 from gateway.limits import LimitExceeded
 from gateway.store import StoreUnavailable
-from ledger.faults import LedgerUnavailable
+from ledger.faults import LedgerBusy, LedgerUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ def refusal_for(error: BaseException) -> Refusal:
     match error:
         case Refusal():
             return error
+        case LedgerBusy():
+            return Refusal("at_capacity")
         # The last two come from where Django itself asks the database: sessions, the admin.
         case LedgerUnavailable() | StoreUnavailable() | OperationalError() | InterfaceError():
             return Refusal("dependency_unavailable")

@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from gateway import headers
 from gateway.asgi import Receive, Scope, Send, while_there
 from gateway.authentication import Caller, caller_of, note_refusal, refused_credential, require, with_header
-from gateway.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body, replay
+from gateway.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body
 from gateway.errors import Refusal, correlation_id_of, refusal_for, respond, send_refusal
 from gateway.middleware import EdgeMiddleware, GetResponse, headers_for
 from gateway.principals import Principal, Refused, directory
@@ -155,7 +155,7 @@ def check_csrf(request: HttpRequest) -> None:
         raise Refusal("csrf_failed")
 
 
-async def _whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
+async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
     """The request's body; None if there is nobody to answer any more, or the answer was that it is too large."""
     try:
         return await read_body(scope, receive, limit_bytes=body_limit_bytes(scope["path"]))
@@ -169,34 +169,22 @@ async def _whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | Non
         return None
 
 
-class OrdinaryHandler(ASGIHandler):
-    """Django's own handler, with a body limit: for browsers, with sessions, CSRF and the admin."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _whole_body(scope, receive, send)
-        if body is not None:
-            # Django cancels a view when the client hangs up. What has side effects is done to its end: half of it,
-            # as a question that is stored and not asked, is worse than an answer that goes nowhere.
-            leaves = receive if scope["method"] in SAFE_METHODS else _never
-            await super().handle(scope, replay(body, leaves), send)
-
-
 class LeanHandler(ASGIHandler):
-    """For requests that bring no cookie: one middleware, no signals, no threads, no listening for disconnects."""
+    """For requests that need no page of Django's: one middleware, no signals, no threads, no look for disconnects."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
-        view: GetResponse = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined, assignment]  # private in Django, not in its stubs
-        self._middleware_chain = EdgeMiddleware(view)
+        self._view: GetResponse = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined, assignment]  # private in Django, not in its stubs
+        self._middleware_chain = EdgeMiddleware(self._view)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         request.resolver_match = _view_of(request.path_info)
         return request.resolver_match
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _whole_body(scope, receive, send)
+        body = await whole_body(scope, receive, send)
         if body is None:
             return
         set_script_prefix("/")
@@ -212,7 +200,7 @@ class LeanHandler(ASGIHandler):
             await self.send_response(response, send)
 
 
-async def _never() -> NoReturn:
+async def never() -> NoReturn:
     """A client that does not hang up."""
     while True:
         await asyncio.Future()

@@ -82,7 +82,11 @@ SCHEMAS: dict[str, Json] = {
             "oldest": {"type": "string", "description": "The cursor from which all that is left can be read."},
             "newest": {"type": "string", "description": "The cursor of now."},
             "window": component("WindowStatus"),
-            "unavailable": {"type": "array", "items": {"enum": ["database", "draining"]}, "minItems": 1},
+            "unavailable": {
+                "type": "array",
+                "items": {"enum": ["database", "database_writes", "draining"]},
+                "minItems": 1,
+            },
         },
     },
     "TicketRequest": {

@@ -11,6 +11,7 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 
 from gateway import sessions
+from gateway.known_sessions import known_sessions
 from gateway.sessions import row_key
 from ledger import clock
 
@@ -19,6 +20,9 @@ class SessionStore(DatabaseSessions):
     """Named as Django wants it. Whatever deletes a session ends what it opened: its tickets and its streams."""
 
     def _get_session_from_db(self) -> Session | None:
+        if known_sessions.is_unknown(row_key(self.session_key)):
+            # Found out a moment ago, with those of many others in one query.
+            return self._known(None)
         session: Session | None = self._own_rows().filter(expire_date__gt=clock.now()).first()
         return self._known(session)
 

@@ -1,4 +1,4 @@
-"""What callers of the ledger can be told. One exception, because a caller has one decision: try again later."""
+"""What callers of the ledger can be told: that it is away, or that too many others ask. Both mean: try again later."""
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 
@@ -13,3 +13,7 @@ class LedgerUnavailable(Exception):
     After a write this does not say that nothing was written: a commit whose answer was lost, or came too
     late, may stand. Whoever repeats the write must bring the same row ids.
     """
+
+
+class LedgerBusy(LedgerUnavailable):
+    """So many others ask the same kind of thing that this caller's turn did not come in time. Nothing was done."""

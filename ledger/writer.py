@@ -7,19 +7,18 @@ with the list of its units, and commits. So a commit (an fsync) is paid once for
 import asyncio
 import atexit
 import contextvars
-import dataclasses
 import logging
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connections, transaction
 
-from ledger import metrics
+from ledger import interruption, metrics
 from ledger.faults import DATABASE_FAULTS, LedgerUnavailable
+from ledger.units import Groups, Hold, Left, Waiting, WriteMany, by_function, call, settle
 
 logger = logging.getLogger(__name__)
 
@@ -31,32 +30,15 @@ QUEUE_LIMIT_ROWS = 20_000
 QUEUE_LIMIT_BYTES = 64 * 1024 * 1024
 # Callers are promised an answer within two seconds, also when the database is away.
 COMMIT_WAIT_SECONDS = 1.7
+# A batch that has taken so long hangs: no statement of it may run for more than ten seconds. Its connection is cut, and
+# it is written on a new one; the next cut comes after twice as long, as each may leave a transaction at the other end.
+STUCK_SECONDS = 15.0
+# One that hangs all the same (a name server, a disk) is left to its thread, and another thread goes on without it.
+REPLACE_AFTER_CUTS = 2
 # A commit that took long was itself waiting for others; a rest as long would only make callers time out.
 REST_LIMIT_SECONDS = 0.1
 # How long a process that ends waits for what was handed over.
 CLOSE_WAIT_SECONDS = 5.0
-
-# Units in, results out, in the same order; a result that is an exception is raised in its own caller only.
-WriteMany = Callable[[list[Any]], Sequence[Any]]
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Waiting:
-    function: WriteMany
-    unit: Any
-    rows: int
-    size_bytes: int
-    future: "asyncio.Future[Any] | None"
-    loop: asyncio.AbstractEventLoop | None
-    # Of the request that brought it: what is logged while it is written carries that request's id.
-    context: contextvars.Context
-
-    @property
-    def abandoned(self) -> bool:
-        return self.future is not None and self.future.cancelled()
-
-
-_Groups = list[tuple[WriteMany, list[_Waiting]]]
 
 
 def runs_last(function: WriteMany) -> WriteMany:
@@ -70,12 +52,21 @@ class Writer:
 
     def __init__(self, *, using: str = "default") -> None:
         self._using = using
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._queued_rows = 0
         self._queued_bytes = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._hold = Hold()
+        # Since when something waits that has not got through, by the monotonic clock; None while nothing does.
+        self._owing_since: float | None = None
+
+    @property
+    def late_seconds(self) -> float:
+        """For how long nothing has got through, though something was to be written; 0 while all is well."""
+        since = self._owing_since
+        return 0.0 if since is None else time.monotonic() - since
 
     async def commit(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> Any:
         """What `function` returned for this unit, after the commit. Raises LedgerUnavailable, or the unit's error."""
@@ -85,7 +76,7 @@ class Writer:
             raise RuntimeError("writer.commit() inside a transaction would wait for itself")
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._enqueue(_Waiting(function, unit, rows, size_bytes, future, loop, contextvars.copy_context()))
+        self._enqueue(Waiting(function, unit, rows, size_bytes, future, loop, contextvars.copy_context()))
         try:
             async with asyncio.timeout(COMMIT_WAIT_SECONDS):
                 return await future
@@ -95,7 +86,7 @@ class Writer:
     def write_behind(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> bool:
         """Hand a unit over without waiting; False if the queue is full and it was dropped (and logged)."""
         try:
-            self._enqueue(_Waiting(function, unit, rows, size_bytes, None, None, contextvars.copy_context()))
+            self._enqueue(Waiting(function, unit, rows, size_bytes, None, None, contextvars.copy_context()))
         except LedgerUnavailable:
             metrics.LOST_ROWS.inc(rows)
             logger.error("dropped a row written behind: the write queue is full")
@@ -110,7 +101,7 @@ class Writer:
         if thread is not None:
             thread.join(CLOSE_WAIT_SECONDS)
 
-    def _enqueue(self, waiting: _Waiting) -> None:
+    def _enqueue(self, waiting: Waiting) -> None:
         with self._changed:
             full = self._queued_rows + waiting.rows > QUEUE_LIMIT_ROWS
             if full or self._queued_bytes + waiting.size_bytes > QUEUE_LIMIT_BYTES:
@@ -119,19 +110,52 @@ class Writer:
             self._queued_rows += waiting.rows
             self._queued_bytes += waiting.size_bytes
             metrics.WAITING_ROWS.set(self._queued_rows)
+            if self._owing_since is None:
+                self._owing_since = time.monotonic()
             if self._thread is None:
                 self._closing = False
-                self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-                self._thread.start()
+                self._start()
             else:
+                self._free_if_stuck()
                 self._changed.notify()
 
+    def _start(self) -> None:
+        self._hold = Hold()
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    def _free_if_stuck(self) -> None:
+        """Looked at whenever something is handed over, which a serving process does every few seconds."""
+        hold = self._hold
+        if hold.batch is None or time.monotonic() < hold.stuck_at:
+            return
+        hold.cuts += 1
+        hold.stuck_at = time.monotonic() + STUCK_SECONDS * 2**hold.cuts
+        # On SQLite the lock of the file is this thread's as long as its transaction: another could not write either.
+        if hold.cuts <= REPLACE_AFTER_CUTS or connections[self._using].vendor == "sqlite":
+            logger.error("writing hangs; its connection is cut")
+            if hold.connection is not None:
+                interruption.cut(hold.connection)
+            return
+        logger.error("writing hangs; another thread goes on")
+        # It may still come to an end, but does not commit any more. Who waited for an answer was told that it is late;
+        # what is written behind goes with the rest, and has ids of its own, by which it is written once.
+        hold.left = True
+        behind = [waiting for waiting in hold.batch if waiting.future is None]
+        self._queue.extendleft(reversed(behind))
+        self._queued_rows += sum(waiting.rows for waiting in behind)
+        self._queued_bytes += sum(waiting.size_bytes for waiting in behind)
+        self._start()
+
     def _run(self) -> None:
-        connection = connections[self._using]
+        hold = self._hold
+        connection = hold.connection = connections[self._using]
         try:
-            while batch := self._take():
+            while batch := self._take(hold):
                 started = time.perf_counter()
-                self._write_batch(batch)
+                self._write_batch(batch, hold)
+                with self._changed:
+                    hold.batch = None
                 if connection.vendor == "sqlite":
                     # SQLite's lock is not fair: without a rest, other processes starve behind a busy writer.
                     rest_seconds = (time.perf_counter() - started) * random.uniform(0.5, 1.0)
@@ -143,15 +167,17 @@ class Writer:
                     # Something unforeseen has ended this thread; the next unit starts another one.
                     self._thread = None
 
-    def _take(self) -> list[_Waiting]:
-        """The next batch, waiting for one; empty when the writer closes and nothing waits."""
+    def _take(self, hold: "Hold") -> list[Waiting]:
+        """The next batch, waiting for one; empty when the writer closes and nothing waits, or when another goes on."""
         with self._changed:
+            if hold.left:
+                return []
             while not self._queue:
                 if self._closing:
                     self._thread = None
                     return []
                 self._changed.wait()
-            batch: list[_Waiting] = []
+            batch: list[Waiting] = []
             rows = 0
             while self._queue and len(batch) < BATCH_LIMIT_UNITS and rows < BATCH_LIMIT_ROWS:
                 waiting = self._queue.popleft()
@@ -160,13 +186,19 @@ class Writer:
                 rows += waiting.rows
                 batch.append(waiting)
             metrics.WAITING_ROWS.set(self._queued_rows)
+            hold.batch, hold.cuts, hold.stuck_at = batch, 0, time.monotonic() + STUCK_SECONDS
             return batch
 
-    def _write_batch(self, batch: list[_Waiting]) -> None:
-        groups = _by_function([waiting for waiting in batch if not waiting.abandoned])
+    def _write_batch(self, batch: list[Waiting], hold: "Hold") -> None:
+        groups = by_function([waiting for waiting in batch if not waiting.abandoned])
         try:
-            outcomes = self._write_twice(groups)
+            outcomes = self._write_twice(groups, hold)
+            self._got_through(hold)
+        except Left:
+            return
         except DATABASE_FAULTS as error:
+            if hold.left:
+                return
             metrics.FAILED_WRITES.inc(len(batch))
             logger.error("the database did not take %d writes: %s", len(batch), error)
             outcomes = [
@@ -174,78 +206,45 @@ class Writer:
                 for _, group in groups
                 for waiting in group
             ]
-        _settle(outcomes)
+        settle(outcomes)
 
-    def _write_twice(self, groups: _Groups) -> list[tuple[_Waiting, Any]]:
+    def _got_through(self, hold: "Hold") -> None:
+        with self._changed:
+            if not hold.left:
+                self._owing_since = time.monotonic() if self._queue else None
+
+    def _write_twice(self, groups: Groups, hold: "Hold") -> list[tuple[Waiting, Any]]:
         """Write on the connection there is, then once more on a new one: the old may have died while idle."""
         try:
-            return self._write(groups)
+            return self._write(groups, hold)
         except DATABASE_FAULTS:
             connections[self._using].close()
-            return self._write(groups)
+            hold.check()
+            return self._write(groups, hold)
 
-    def _write(self, groups: _Groups) -> list[tuple[_Waiting, Any]]:
+    def _write(self, groups: Groups, hold: "Hold") -> list[tuple[Waiting, Any]]:
         try:
             with metrics.BATCH_SECONDS.time(), transaction.atomic(self._using, durable=True):
-                return [pair for function, group in groups for pair in _call(function, group)]
-        except DATABASE_FAULTS:
+                outcomes = [pair for function, group in groups for pair in call(function, group)]
+                hold.check()
+                return outcomes
+        except (*DATABASE_FAULTS, Left):
             raise
         except Exception:
             logger.exception("a write failed; writing its batch one by one")
-            return [self._write_alone(function, waiting) for function, group in groups for waiting in group]
+            return [self._write_alone(function, waiting, hold) for function, group in groups for waiting in group]
 
-    def _write_alone(self, function: WriteMany, waiting: _Waiting) -> tuple[_Waiting, Any]:
+    def _write_alone(self, function: WriteMany, waiting: Waiting, hold: "Hold") -> tuple[Waiting, Any]:
         """One bad unit fails alone: its error is its own outcome."""
         try:
             with transaction.atomic(self._using, durable=True):
-                return waiting.context.run(_call, function, [waiting])[0]
-        except DATABASE_FAULTS:
+                outcome = waiting.context.run(call, function, [waiting])[0]
+                hold.check()
+                return outcome
+        except (*DATABASE_FAULTS, Left):
             raise
         except Exception as error:  # noqa: BLE001 - not swallowed: the caller that brought the unit gets it
             return waiting, error
-
-
-def _call(function: WriteMany, group: list[_Waiting]) -> list[tuple[_Waiting, Any]]:
-    return list(zip(group, function([waiting.unit for waiting in group]), strict=True))
-
-
-def _by_function(batch: list[_Waiting]) -> _Groups:
-    groups: dict[WriteMany, list[_Waiting]] = {}
-    for waiting in batch:
-        groups.setdefault(waiting.function, []).append(waiting)
-    # All processes in the same order, whatever came first: two that change the same rows must not wait for each other.
-    return sorted(groups.items(), key=lambda item: (getattr(item[0], "runs_last", False), _name_of(item[0])))
-
-
-def _name_of(function: WriteMany) -> str:
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
-
-
-def _settle(outcomes: list[tuple[_Waiting, Any]]) -> None:
-    """Give every caller its outcome, with one wake-up for each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-    lost: list[tuple[int, Exception]] = []
-    for waiting, outcome in outcomes:
-        if waiting.future is not None and waiting.loop is not None:
-            by_loop.setdefault(waiting.loop, []).append((waiting.future, outcome))
-        elif isinstance(outcome, Exception):
-            lost.append((waiting.rows, outcome))
-    if lost:
-        metrics.LOST_ROWS.inc(sum(rows for rows, _ in lost))
-        logger.error("%d rows written behind were lost, the first by: %s", sum(rows for rows, _ in lost), lost[0][1])
-    for loop, pairs in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve, pairs)
-
-
-def _resolve(pairs: list[tuple["asyncio.Future[Any]", Any]]) -> None:
-    for future, outcome in pairs:
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
 
 
 writer = Writer()

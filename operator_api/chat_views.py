@@ -19,7 +19,7 @@ from gateway.errors import Refusal
 from gateway.filters import BadFilter
 from gateway.rest import answer
 from gateway.schema import body_of, component, refuses
-from ledger.reader import reader
+from ledger.reader import questions
 from operator_api import chat, conversations, schema
 from operator_api.chat import Message, WindowClosed
 from operator_api.conversations import Reply
@@ -68,10 +68,11 @@ class ChatView(OperatorEndpoint):
         before = _read_message_id(query, "before")
         if whose != self.principal.public_id:
             require(self.principal, "chat:read_all")
-        position = await reader.run(chat.position_of, before, whose) if before else None
+        who = self.principal.public_id
+        position = await questions.run_for(who, chat.position_of, before, whose) if before else None
         if before and position is None:
             raise Refusal("not_found", title="There is no such message.")
-        messages, has_more = await reader.run(chat.history, whose, session_id, limit=limit, before=position)
+        messages, has_more = await questions.run_for(who, chat.history, whose, session_id, limit=limit, before=position)
         return answer({"messages": [chat.as_json(message) for message in messages], "has_more": has_more})
 
 

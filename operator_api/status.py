@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 
 from events.entries import timestamp
 from events.relay import the_relay
@@ -18,6 +19,7 @@ from gateway.upstream import the_backend
 from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
+from ledger.writer import writer
 from operator_api import modules, windows
 from operator_api.models import Module
 from operator_api.modules import BACKEND_UNAVAILABLE, CORE, DOWN, OPERATOR, OPTIONAL, State, Surroundings, state_of
@@ -29,6 +31,8 @@ TURN_SECONDS = 0.25
 CACHE_SECONDS = 0.5
 # For readiness, which balancers ask for every second or two.
 READY_SECONDS = 1.9
+# A process writes every five seconds that it lives. When nothing has got through for so long, nothing does.
+WRITES_LATE_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,9 +138,9 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
     if the_sessions().draining:
         return False, {"unavailable": ["draining"]}
     # Together: with both away, one after the other would take longer than whoever asks waits.
-    cache_up, relaying = await asyncio.gather(_cache_up(), _relaying())
-    if not relaying:
-        return False, {"unavailable": ["database"]}
+    cache_up, missing = await asyncio.gather(_cache_up(), _missing_of_database())
+    if missing:
+        return False, {"unavailable": missing}
     degraded = [] if cache_up else ["cache"]
     if settings.ROLE == "gateway" and the_backend().is_away:
         # Streams and publishing go on, so this process should still get them.
@@ -144,15 +148,29 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
     return True, {"status": "ok", "degraded": degraded}
 
 
-async def _relaying() -> bool:
-    """Whether the relay runs and the database answers; one that has ended is started again."""
+async def _missing_of_database() -> list[str]:
+    """What of the database is away: the relay runs, it answers, it takes writes, and those that were made got through.
+
+    A relay that has ended is started again.
+    """
     try:
         async with asyncio.timeout(READY_SECONDS):
             await the_relay().start()
-            await reader.run(windows.snapshot)
+            if await reader.run(_is_read_only):
+                return ["database", "database_writes"]
     except (LedgerUnavailable, TimeoutError):
+        return ["database"]
+    return ["database", "database_writes"] if writer.late_seconds > WRITES_LATE_SECONDS else []
+
+
+def _is_read_only() -> bool:
+    """A standby, or a primary that was told to take no writes. Reads the window too: its table must be there."""
+    windows.snapshot()
+    if connection.vendor != "postgresql":
         return False
-    return True
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone()[0] == "on")
 
 
 async def _read() -> tuple[windows.Status, tuple[datetime, Sequence[Module]]] | None:

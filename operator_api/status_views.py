@@ -10,7 +10,7 @@ from gateway import exact_json
 from gateway.errors import Refusal
 from gateway.rest import answer
 from gateway.schema import body_of, component, refuses
-from ledger.reader import reader
+from ledger.reader import questions
 from ledger.writer import writer
 from operator_api import operator_settings, schema, windows
 from operator_api.chat import WindowClosed
@@ -74,7 +74,7 @@ class SettingsView(OperatorEndpoint):
     @extend_schema(operation_id="read_settings", responses={200: component("OperatorSettings")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """What the caller's front end has kept here."""
-        content, window = await reader.run(_read, self.principal.public_id)
+        content, window = await questions.run_for(self.principal.public_id, _read, self.principal.public_id)
         return answer(_settings(content, window))
 
     @extend_schema(

@@ -11,7 +11,8 @@ from gateway.errors import Refusal
 from gateway.rest import answer
 from gateway.schema import body_of, component, refuses
 from ledger.reader import reader
-from ledger.writer import WriteMany, writer
+from ledger.units import WriteMany
+from ledger.writer import writer
 from operator_api import modules, windows
 from operator_api.endpoint import EVERYBODY, OperatorEndpoint
 from operator_api.fields import Fields

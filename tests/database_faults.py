@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from django.db import connection, connections, transaction
 
 from gateway.models import AccessToken, RightsVersion
-from ledger.reader import reader
+from ledger.reader import close_all
 from ledger.writer import writer
 from tests.processes import free_port
 
@@ -32,7 +32,7 @@ def database_away() -> Iterator[None]:
 def _forget_connections() -> None:
     """The ledger's threads end, and with them the connections that they keep."""
     writer.close()
-    reader.close()
+    close_all()
 
 
 @contextmanager

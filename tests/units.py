@@ -14,9 +14,10 @@ def ledger(transactional_db: None) -> Iterator[None]:
     from django.core.cache import cache
 
     from events import epochs
+    from gateway.known_sessions import known_sessions
     from gateway.limits import limiter
     from gateway.principals import directory
-    from ledger.reader import reader
+    from ledger.reader import close_all
     from ledger.writer import writer
 
     directory.forget()
@@ -25,7 +26,8 @@ def ledger(transactional_db: None) -> Iterator[None]:
     cache.delete("log_mark")
     (Path(settings.DATA_DIR) / "log_mark").unlink(missing_ok=True)
     epochs._witnesses.clear()
+    known_sessions.forget()
     yield
     writer.close()
-    reader.close()
+    close_all()
     directory.forget()

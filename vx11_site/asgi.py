@@ -1,4 +1,4 @@
-"""The ASGI application: streams to the consumer, files and tokens' requests to lean handlers, the rest to Django."""
+"""The ASGI application: streams to the consumer, files and the API to lean handlers, pages to Django."""
 
 import os
 import sys
@@ -14,7 +14,8 @@ from django.conf import settings  # noqa: E402 - as above
 from events.routing import STREAM_PATHS, stream_application  # noqa: E402 - as above
 from gateway import tracing  # noqa: E402 - as above
 from gateway.asgi import Receive, Scope, Send  # noqa: E402 - as above
-from gateway.rest import LeanHandler, OrdinaryHandler  # noqa: E402 - as above
+from gateway.cookies import OrdinaryHandler, SessionHandler  # noqa: E402 - as above
+from gateway.rest import LeanHandler  # noqa: E402 - as above
 from vx11_site import single_process  # noqa: E402 - as above
 from vx11_site.static_files import StaticHandler  # noqa: E402 - as above
 
@@ -24,14 +25,19 @@ LEAN_PREFIX = "/operator/api/"
 ORDINARY_PREFIXES = ("/operator/api/schema/", "/operator/api/docs/")
 
 _lean = LeanHandler()
+_session = SessionHandler()
 _ordinary = OrdinaryHandler()
 _static = StaticHandler()
 
 
+def is_page(path: str) -> bool:
+    """Whether Django's ordinary views answer at this address."""
+    return path not in LEAN_PATHS and (not path.startswith(LEAN_PREFIX) or path.startswith(ORDINARY_PREFIXES))
+
+
 def is_lean(scope: Scope) -> bool:
     """Whether a request needs neither session nor CSRF: it brings a token, or no cookie at all."""
-    path: str = scope["path"]
-    if path not in LEAN_PATHS and (not path.startswith(LEAN_PREFIX) or path.startswith(ORDINARY_PREFIXES)):
+    if is_page(scope["path"]):
         return False
     given = [(name, value) for name, value in scope["headers"] if value]
     return any(_is_token(name, value) for name, value in given) or all(name != b"cookie" for name, _ in given)
@@ -52,8 +58,10 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
         await _static(scope, receive, send)
     elif is_lean(scope):
         await _lean(scope, receive, send)
-    else:
+    elif is_page(scope["path"]):
         await _ordinary(scope, receive, send)
+    else:
+        await _session(scope, receive, send)
 
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:

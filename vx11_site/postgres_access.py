@@ -13,8 +13,10 @@ from gateway.terminal_text import shown_lines
 from vx11_site.environment import BadEnvironment, Environment
 
 CONNECT_TIMEOUT_SECONDS = 2
-# A host that vanished without a word.
+# A host that vanished without a word: while what was sent waits to be acknowledged; and while nothing is sent, as when
+# the answer to a query is waited for.
 TCP_USER_TIMEOUT_MS = 5_000
+KEEPALIVES = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 TIME_LIMITS = "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=20000"
 NO_STATEMENT_LIMIT = "-c statement_timeout=0"
 # The name of the one section in the file that tools are handed.
@@ -91,6 +93,7 @@ class PostgresAccess:
         ours = {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
+            **KEEPALIVES,
             "application_name": "vx11-operator",
             "options": TIME_LIMITS,
         }
@@ -99,12 +102,12 @@ class PostgresAccess:
         return {**self.config, "CONN_MAX_AGE": 0, "OPTIONS": options}
 
     def service_file(self) -> str:
-        """For PostgreSQL's own tools: all that the URL says to libpq, without the time limits of a server.
+        """For PostgreSQL's own tools: all that the URL says to libpq, without a server's time limits for statements.
 
         Other than the variables of libpq it takes every parameter, and a tool that does not know one ends with that.
         """
         options = self.config.get("OPTIONS", {})
-        given = {name: value for name, value in options.items() if name not in OPTIONS_OF_DJANGO}
+        given = KEEPALIVES | {name: value for name, value in options.items() if name not in OPTIONS_OF_DJANGO}
         given |= {name: self.config[key] for key, name in _PLACES.items() if self.config[key]}
         return "".join([f"[{SERVICE}]\n", *(f"{name}={value}\n" for name, value in given.items())])
 

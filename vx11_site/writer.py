@@ -68,6 +68,9 @@ class Writer:
         self._straight = False
         self._waiting: asyncio.Future[None] | None = None
         self._send: Callable[[bytes], int] | None = None
+        if request.channel is None:
+            # Gone while it was admitted, and the application about to hear of it.
+            return
         transport = request.channel.transport
         # Under TLS the socket takes only what was encrypted; other transports have no socket of this kind.
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
@@ -161,7 +164,8 @@ class Writer:
     def release(self) -> None:
         """The response is complete; the connection may serve another."""
         self._straight = False
-        self._request.channel.unregisterProducer()
+        if self._request.channel is not None:
+            self._request.channel.unregisterProducer()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         self.full = True

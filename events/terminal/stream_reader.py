@@ -114,17 +114,27 @@ class StreamReader:
 
     async def newest(self, count: int) -> AsyncGenerator[Item, None]:
         """The newest `count` events that pass the filters, oldest first; reading goes on after them."""
-        page = None
-        while page is None:
+        found: list[Any] = []
+        # Where the search goes on backwards: what passes a filter may be rare, and one answer looks no further.
+        before: dict[str, str] = {}
+        while True:
+            params = {"limit": str(count - len(found)), **before, **self._filters}
             try:
-                page = await self._ask("GET", EVENTS_PATH, params={"limit": str(count), **self._filters})
+                page = await self._ask("GET", EVENTS_PATH, params=params)
             except (httpx.RequestError, _Broken) as error:
                 waiting = self._reconnecting(error)
                 yield waiting
                 await asyncio.sleep(waiting.seconds)
-        self._backoff.reset()
-        self.cursor = page["cursor"]
-        for event in page["events"]:
+                continue
+            self._backoff.reset()
+            self.cursor = self.cursor if before else page["cursor"]
+            found = page["events"] + found
+            # An older server does not say, and has looked everywhere.
+            if page.get("complete", True) or len(found) >= count:
+                break
+            before = {"before": page["first_cursor"]}
+            yield Alive()
+        for event in found:
             yield Received(event)
 
     async def follow(self, *, to_the_end: bool = False) -> AsyncGenerator[Item, None]:

@@ -34,7 +34,7 @@ export class LogPages {
     for (let pages = 0; older && entries.length < ENOUGH_EVENTS && pages < PAGES_OF_ONE_LOOK; pages += 1) {
       const page = await this.#read({ before: older, limit: PAGE_EVENTS }, filter, signal);
       entries = [...matching(page, filter), ...entries];
-      older = page.has_more ? page.first_cursor : null;
+      older = backwards(page);
     }
     return { entries, older, newer: cursor };
   }
@@ -63,6 +63,7 @@ export class LogPages {
   }
 }
 
+/** Where to read on, also when this page found nothing: a search goes on from where it was ended. */
 function backwards(page) {
   return page.has_more ? page.first_cursor : null;
 }

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events import epochs, log
+from events import epochs, log, questions
 from events.cursors import Cursor, CursorGone
 from events.models import Event, LogHead
 from events.placement import Appended
@@ -107,9 +107,9 @@ def test_a_pruned_event_that_is_kept_for_retries_is_not_served() -> None:
     log.prune(keep_days=1, keep_rows=2)
     epoch = log.head().epoch
     assert Event.objects.filter(seq=1).exists()
-    assert seqs(log.read_newest(EVERYTHING, limit=10).entries) == [3, 4]
-    assert seqs(log.read_before(Cursor(epoch, 4), EVERYTHING, limit=10).entries) == [3]
-    assert log.count(EVERYTHING) == 2
+    assert seqs(questions.read_newest(EVERYTHING, limit=10).entries) == [3, 4]
+    assert seqs(questions.read_before(Cursor(epoch, 4), EVERYTHING, limit=10).entries) == [3]
+    assert questions.count(EVERYTHING) == 2
 
 
 def test_a_new_epoch_makes_every_cursor_unknown_and_goes_on_counting() -> None:

@@ -62,6 +62,14 @@ class FarNetwork:
         with self._inside():
             return socket.create_connection((self.near_address, port), timeout=CONNECT_SECONDS)
 
+    def listen(self) -> socket.socket:
+        """A listener in the far network, which this machine reaches at `far_address`."""
+        with self._inside():
+            listener = socket.socket()
+        listener.bind((self.far_address, 0))
+        listener.listen()
+        return listener
+
     @contextlib.contextmanager
     def _inside(self) -> Iterator[None]:
         """What this thread opens meanwhile belongs to the far network. A namespace is a property of the thread."""

@@ -164,6 +164,26 @@ async def test_f08_ten_connections_do_for_one_server_and_when_they_are_taken_it_
         assert_recovers(stack, new_event)
 
 
+def test_n07_a_database_that_takes_no_writes_is_not_ready_and_is_again_when_it_does(
+    postgres_stack: PostgresStack, new_event: Callable[..., Json], recovery: Recovery
+) -> None:
+    stack = postgres_stack()
+    reader = stack.client(stack.principal_token)
+    wait_until(lambda: reader.get("/ready").status_code == 200, "the server is ready")
+    stack.postgres.ask("ALTER SYSTEM SET default_transaction_read_only = on")
+    stack.postgres.ask("SELECT pg_reload_conf()")
+    assert_problem(stack.client(stack.service_token).publish(new_event()), 503, "dependency_unavailable")
+    ready = assert_problem(reader.get("/ready"), 503, "dependency_unavailable")
+    assert ready["unavailable"] == ["database", "database_writes"]
+    # Who reads is not concerned.
+    assert reader.poll(limit=1).status_code == 200
+    stack.postgres.ask("ALTER SYSTEM RESET default_transaction_read_only")
+    stack.postgres.ask("SELECT pg_reload_conf()")
+    with recovery("the server is ready after PostgreSQL takes writes again"):
+        wait_until(lambda: reader.get("/ready").status_code == 200, "the server is ready again")
+    assert stack.client(stack.service_token).publish(new_event()).status_code == 201
+
+
 POISON = "poison"
 POISONED = {
     "embedded": f"""

@@ -14,7 +14,8 @@ from django.db import OperationalError, connection, transaction
 
 from ledger import writer as writer_module
 from ledger.faults import LedgerUnavailable
-from ledger.writer import COMMIT_WAIT_SECONDS, WriteMany, Writer, _by_function, _Waiting, runs_last
+from ledger.units import Waiting, WriteMany, by_function
+from ledger.writer import COMMIT_WAIT_SECONDS, Writer, runs_last
 from tests.waiting import wait_until
 
 
@@ -298,8 +299,8 @@ def test_all_processes_write_in_the_same_order_whatever_came_first() -> None:
         raise NotImplementedError
 
     def order(*functions: WriteMany) -> list[WriteMany]:
-        batch = [_Waiting(function, 1, 1, 1, None, None, contextvars.copy_context()) for function in functions]
-        return [function for function, _ in _by_function(batch)]
+        batch = [Waiting(function, 1, 1, 1, None, None, contextvars.copy_context()) for function in functions]
+        return [function for function, _ in by_function(batch)]
 
     for functions in itertools.permutations((one, other, a_last_one)):
         assert order(*functions) == [one, other, a_last_one]

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from django.test import AsyncClient
 from django.utils import timezone
 from pytest_django import Settings
@@ -15,6 +16,8 @@ from pytest_django import Settings
 from events import log
 from events.relay import the_relay
 from gateway import store
+from ledger.faults import LedgerUnavailable
+from ledger.writer import writer
 from operator_api import status, windows
 from operator_api.models import Window
 from tests.database_faults import database_away
@@ -148,6 +151,22 @@ async def test_a_process_without_its_database_is_not_ready_and_says_so_in_time()
         ready, report = await status.readiness()
     assert (ready, report["unavailable"]) == (False, ["database"])
     assert time.monotonic() - started < 5
+    assert (await status.readiness())[0]
+
+
+async def test_n07_a_process_of_which_nothing_is_written_any_more_is_not_ready_until_something_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(units: list[object]) -> Sequence[object]:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(status, "WRITES_LATE_SECONDS", 0.0)
+    assert (await status.readiness())[0]
+    with pytest.raises(LedgerUnavailable):
+        await writer.commit(fails, None)
+    ready, report = await status.readiness()
+    assert (ready, report["unavailable"]) == (False, ["database", "database_writes"])
+    await writer.commit(lambda units: units, None)
     assert (await status.readiness())[0]
 
 

@@ -48,10 +48,11 @@ def test_a_server_has_time_limits_unless_the_url_has_others() -> None:
     options = access(f"{PLACE}?connect_timeout=5&DISABLE_SERVER_SIDE_CURSORS=true").database()["OPTIONS"]
     assert options["connect_timeout"] == 5
     assert "statement_timeout" in options["options"]
+    assert (options["keepalives_idle"], options["keepalives_interval"], options["keepalives_count"]) == (5, 2, 3)
     assert "DISABLE_SERVER_SIDE_CURSORS" not in options
 
 
-def test_tools_are_told_all_that_the_url_says_to_libpq_and_nothing_else() -> None:
+def test_tools_are_told_all_that_the_url_says_to_libpq_and_when_a_host_is_gone() -> None:
     url = f"{PLACE}?sslmode=verify-full&sslrootcert=/ca.crt&assume_role=other&DISABLE_SERVER_SIDE_CURSORS=true"
     lines = access(url).service_file().splitlines()
     assert lines[0] == "[vx11]"
@@ -59,6 +60,7 @@ def test_tools_are_told_all_that_the_url_says_to_libpq_and_nothing_else() -> Non
         [
             *("dbname=operator", "user=vx11", f"password={PASSWORD}", "host=db.example.org", "port=5432"),
             *("sslmode=verify-full", "sslrootcert=/ca.crt"),
+            *("keepalives=1", "keepalives_idle=5", "keepalives_interval=2", "keepalives_count=3"),
         ]
     )
 

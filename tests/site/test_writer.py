@@ -249,3 +249,14 @@ async def test_for_http_1_0_nothing_is_framed(connection: SocketConnection) -> N
     head, _, body = connection.receive().partition(b"\r\n\r\n")
     assert b"chunked" not in head.lower()
     assert body == b"firstsecond"
+
+
+async def test_n13_a_client_that_left_while_it_was_admitted_is_written_to_in_vain_and_is_no_error() -> None:
+    connection = SocketConnection(idle_server(connections=10))
+    request = connection.ask()
+    connection.lose()
+    writer = request.open_writer()
+    assert writer.write(b"never read") is True
+    assert (writer.held_bytes, writer.taken_bytes, writer.full) == (0, 0, False)
+    writer.release()
+    writer.abandon()

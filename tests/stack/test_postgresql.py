@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from ledger.reader import CONNECTIONS
 from tests.client import API, LOOPBACK, Event
 from tests.conftest import OwnStack
 from tests.processes import OwnProcess, accepts_connections, free_port
@@ -18,7 +19,6 @@ from tests.servers import ROOT
 from tests.stacks import Stack
 from tests.stores import PrivatePostgres
 from tests.waiting import wait_until
-from vx11_site.diagnosis.database import SERVER_CONNECTIONS
 
 NewEvent = Callable[..., Event]
 REQUESTS, AT_ONCE = 400, 100
@@ -171,4 +171,4 @@ async def test_a_server_holds_no_more_connections_than_is_documented(own_stack: 
             most = max(most, held[0][0])
         statuses = await asking
     assert max(statuses) < 500
-    assert 0 < most <= SERVER_CONNECTIONS * len(stack.servers)
+    assert 0 < most <= CONNECTIONS * len(stack.servers)

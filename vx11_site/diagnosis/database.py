@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from ledger.reader import READER_THREADS
+from ledger.reader import CONNECTIONS
 from vx11_site import pending_migrations, postgres_access
 from vx11_site.diagnosis.findings import Finding, fail, in_words, ok, warn
 
@@ -20,8 +20,6 @@ PINGS = 5
 SLOW_SECONDS = 0.05
 # A large file is not read to its end: the start of it was in order then.
 QUICK_CHECK_SECONDS = 0.8
-# Of one server: reads, the writer, chores, and some requests of the admin at a time.
-SERVER_CONNECTIONS = READER_THREADS + 6
 # Without these a commit that was answered is lost in a power cut.
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -130,5 +128,5 @@ def _postgresql() -> Iterator[Finding]:
     limits = "current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
     used = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     free = _ask(f"SELECT {limits} - ({used})")
-    said = f"{free} connections are free; a server takes up to {SERVER_CONNECTIONS}"
-    yield ok(said) if free >= SERVER_CONNECTIONS else warn(said, "Raise max_connections, and restart PostgreSQL.")
+    said = f"{free} connections are free; a server takes up to {CONNECTIONS}"
+    yield ok(said) if free >= CONNECTIONS else warn(said, "Raise max_connections, and restart PostgreSQL.")

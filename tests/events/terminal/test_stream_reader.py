@@ -254,6 +254,28 @@ def test_the_newest_come_first_and_the_stream_goes_on_after_them() -> None:
     assert seqs(items) == [8, 9, 10]
 
 
+def test_n04_the_newest_are_looked_for_until_enough_are_found_or_all_was_looked_at() -> None:
+    operator = Operator([connected("k-9"), stream_end("end_of_log")])
+    ended = {"cursor": "k-9", "complete": False, "has_more": True}
+    pages = iter(
+        [
+            {**ended, "events": [], "first_cursor": "k-7"},
+            {**ended, "events": [{"seq": 5}], "first_cursor": "k-4", "cursor": "k-4"},
+            {"events": [{"seq": 1}, {"seq": 2}], "cursor": "k-1", "first_cursor": "k-1", "complete": True},
+        ]
+    )
+
+    def script(request: Request) -> Answer:
+        return Answer(json=next(pages)) if request.path.endswith("/events") else operator(request)
+
+    server, items = read(script, last=4)
+    asked = [request.query for request in server.asked("/events")]
+    assert asked == [{"limit": ["4"]}, {"limit": ["4"], "before": ["k-7"]}, {"limit": ["3"], "before": ["k-4"]}]
+    assert seqs(items) == [1, 2, 5]
+    # The stream goes on after the newest, wherever the search has ended.
+    assert server.asked("/stream")[0].headers["last-event-id"] == "k-9"
+
+
 def test_a_reader_that_has_enough_leaves_its_stream() -> None:
     def endless() -> Iterator[bytes]:
         yield connected()

@@ -1,0 +1,99 @@
+"""What is handed over to the writer, what one of its threads is at, and how each caller gets its own outcome."""
+
+import asyncio
+import contextvars
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ledger import metrics
+
+logger = logging.getLogger(__name__)
+
+# Units in, results out, in the same order; a result that is an exception is raised in its own caller only.
+WriteMany = Callable[[list[Any]], Sequence[Any]]
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Waiting:
+    function: WriteMany
+    unit: Any
+    rows: int
+    size_bytes: int
+    future: "asyncio.Future[Any] | None"
+    loop: asyncio.AbstractEventLoop | None
+    # Of the request that brought it: what is logged while it is written carries that request's id.
+    context: contextvars.Context
+
+    @property
+    def abandoned(self) -> bool:
+        return self.future is not None and self.future.cancelled()
+
+
+class Left(Exception):
+    """Another thread goes on in the place of this one, which must not commit any more."""
+
+
+@dataclasses.dataclass(slots=True)
+class Hold:
+    """What one thread of the writer is at."""
+
+    batch: list[Waiting] | None = None
+    connection: BaseDatabaseWrapper | None = None
+    stuck_at: float = math.inf
+    cuts: int = 0
+    left: bool = False
+
+    def check(self) -> None:
+        if self.left:
+            raise Left
+
+
+Groups = list[tuple[WriteMany, list[Waiting]]]
+
+
+def call(function: WriteMany, group: list[Waiting]) -> list[tuple[Waiting, Any]]:
+    return list(zip(group, function([waiting.unit for waiting in group]), strict=True))
+
+
+def by_function(batch: list[Waiting]) -> Groups:
+    groups: dict[WriteMany, list[Waiting]] = {}
+    for waiting in batch:
+        groups.setdefault(waiting.function, []).append(waiting)
+    # All processes in the same order, whatever came first: two that change the same rows must not wait for each other.
+    return sorted(groups.items(), key=lambda item: (getattr(item[0], "runs_last", False), _name_of(item[0])))
+
+
+def _name_of(function: WriteMany) -> str:
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+
+
+def settle(outcomes: list[tuple[Waiting, Any]]) -> None:
+    """Give every caller its outcome, with one wake-up for each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    lost: list[tuple[int, Exception]] = []
+    for waiting, outcome in outcomes:
+        if waiting.future is not None and waiting.loop is not None:
+            by_loop.setdefault(waiting.loop, []).append((waiting.future, outcome))
+        elif isinstance(outcome, Exception):
+            lost.append((waiting.rows, outcome))
+    if lost:
+        metrics.LOST_ROWS.inc(sum(rows for rows, _ in lost))
+        logger.error("%d rows written behind were lost, the first by: %s", sum(rows for rows, _ in lost), lost[0][1])
+    for loop, pairs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, pairs)
+
+
+def _resolve(pairs: list[tuple["asyncio.Future[Any]", Any]]) -> None:
+    for future, outcome in pairs:
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
