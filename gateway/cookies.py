@@ -4,6 +4,7 @@ Django's own handler gives each request a thread, and each thread makes connecti
 page gets a place in the lane of people, or is told to come back; a request to the API needs no place, only its user.
 """
 
+import asyncio
 import contextvars
 import functools
 from collections.abc import Awaitable
@@ -57,11 +58,25 @@ class OrdinaryHandler(ASGIHandler):
         finally:
             place.release()
 
+    async def listen_for_disconnect(self, receive: Receive) -> None:
+        """As Django's. A request that is cancelled, as when its process ends, leaves this task behind: that the client
+        goes then is no error of a task that was forgotten.
+        """
+        listening = asyncio.current_task()
+        assert listening is not None  # noqa: S101 - Django makes one of this
+        listening.add_done_callback(_overlook)
+        await super().listen_for_disconnect(receive)
+
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         # Made by now: who reads it slowly must not keep a place from others.
         if (place := _place.get(None)) is not None:
             place.release()
         await super().send_response(response, send)
+
+
+def _overlook(listening: "asyncio.Task[None]") -> None:
+    if not listening.cancelled():
+        listening.exception()
 
 
 class SessionHandler(LeanHandler):
