@@ -93,7 +93,7 @@ def _replace(held: bytes, text: str) -> bool:
     with _locked_folder():
         if _load() != held:
             return False
-        # Whoever reads finds the old mark or the new one. Nothing waits for the disk: a mark that a power cut takes
+        # A reader finds the old mark or the new one. Nothing waits for the disk: a mark that a power cut takes
         # is written again by the next start.
         new = _path().with_suffix(".new")
         new.write_text(text, encoding="ascii")

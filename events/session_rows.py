@@ -105,7 +105,7 @@ def _sweep() -> None:
 
 
 def _lockable(rows: "QuerySet[Any]") -> "QuerySet[Any]":
-    """Those that nobody has locked, locked. SQLite has one lock for all, and this transaction holds it."""
+    """Those that no other has locked, locked. SQLite has one lock for all, and this transaction holds it."""
     return rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))
 
 

@@ -123,7 +123,7 @@ class Leases:
             self._expect_late(principal_id)
             return True
         except asyncio.CancelledError:
-            # The client is gone, and the thread goes on: what it sets is nobody's.
+            # The client is gone, and the thread goes on: what it sets goes to no client.
             self._expect_late(principal_id)
             raise
         if answer == _REFUSED:

@@ -52,7 +52,7 @@ return count
 
 
 class RedisWindows(RedisStorage):
-    """The library's, which knows the end of a window to the second only: whoever waits a second would wait two.
+    """The library's, which knows the end of a window to the second only: a caller that waits a second would wait two.
 
     Ends of windows are by time.monotonic() here, as in MemoryWindows. The library only hands them on.
     """

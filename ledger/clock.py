@@ -1,7 +1,7 @@
 """What time it is by the database's clock, which is the same for all processes: no two machines' clocks agree.
 
-What is stored, and what is deleted for its age, goes by this clock. Durations go by `time.monotonic()`, which nobody
-sets.
+What is stored, and what is deleted for its age, goes by this clock. Durations go by `time.monotonic()`, which
+cannot be set.
 """
 
 import time

@@ -25,7 +25,7 @@ from ledger.turns import Job, Turns
 LANE_WAIT_SECONDS = 1.7
 # What may wait in one lane; more would only time out.
 QUEUE_LIMIT_CALLS = 2_000
-# Whoever was told to stop and has not by then waits for a database that is gone: its connection is cut.
+# A call that was told to stop and has not by then waits for a database that is gone: its connection is cut.
 CUT_SECONDS = 5.0
 # What a page asks may take a minute, which is longer than PostgreSQL lets a statement run.
 CUT_BROUGHT_SECONDS = 60.0

@@ -141,7 +141,7 @@ def _keep(connection: BaseDatabaseWrapper) -> None:
                 logger.warning("the connection that kept other processes from serving was lost, and is back")
                 continue
         except DATABASE_FAULTS:
-            # Away; whoever reads or writes says so.
+            # Away; the next reader or writer says so.
             continue
         logger.error("this process ends: %s", ADVICE)
         os.kill(os.getpid(), signal.SIGTERM)

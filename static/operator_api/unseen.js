@@ -1,4 +1,4 @@
-/** Signs that nobody sees, and that drive a terminal, or turn around or hide what stands beside them. */
+/** Signs that cannot be seen, and that drive a terminal, or turn around or hide what stands beside them. */
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** A cell may have several lines and tabs in them. */

@@ -97,7 +97,7 @@ async def start_one(relays: list[Relay]) -> Relay:
 
 
 async def end(relay: Relay) -> None:
-    """As a process ends: nobody tells it of commits any more."""
+    """As a process ends: it is told of no commit any more."""
     await relay.stop()
     log._listeners.remove(relay.committed)
 

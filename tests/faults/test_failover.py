@@ -100,7 +100,7 @@ def test_n08_readers_of_lost_events_are_reset_when_a_process_that_never_saw_them
             stack.b.start()
             other = stack.client(stack.service_token, server=stack.b)
             wait_until(lambda: other.publish(new_event()).status_code == 201, "publishing is back")
-            # More than were lost: whoever compares numbers only finds nothing missing.
+            # More than were lost: one who compares numbers only finds nothing missing.
             new = [other.published(new_event()) for _ in range(2 * LOST)]
         finally:
             stack.a.process.send(signal.SIGCONT)

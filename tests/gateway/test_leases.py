@@ -220,7 +220,7 @@ async def test_n13_a_slot_of_a_client_that_went_away_while_redis_was_asked_is_gi
     await until(asked.is_set)
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
-    # What is told now comes before the command that nobody waits for.
+    # What is told now comes before the command that has no caller any more.
     await until(lambda: not process._changed)
     go_on.set()
     await until(lambda: process._teller is not None and process._teller.done())

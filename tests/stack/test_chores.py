@@ -159,7 +159,7 @@ def test_publishing_and_tickets_go_on_while_many_rows_are_purged(
     with RunningCommand(tmp_path, stack.a.environment, "purge_tokens") as command:
         while "Deleted" not in command.out:
             for answer in (service.publish(new_event()), principal.issue_ticket()):
-                # Whoever waits for longer than a second and a half is told 503.
+                # A caller that waits for longer than a second and a half is told 503.
                 statuses.append(answer.status_code)
         assert command.end() == 0
         assert f"Deleted {OLD_ROWS} audit rows." in command.out

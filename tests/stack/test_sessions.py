@@ -198,7 +198,7 @@ def test_n11_what_a_session_opened_ends_with_it(
         # Others know of it as soon: within two seconds.
         refused = poll.result(timeout=10)
         stack.client(stack.service_token).published(new_event())
-        # Of a row that was gone before the poll came, Django says that nobody is signed in.
+        # Of a row that was gone before the poll came, Django says that no user is signed in.
         assert (refused.status_code, marker in refused.text) == (401, False)
         assert_problem(anyone.get(STREAM, params={"token": unused}), 401, "invalid_token")
 
