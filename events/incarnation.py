@@ -6,7 +6,7 @@ own id, which is new when a dump makes the table anew. SQLite has nothing of the
 
 from django.db import connection
 
-# Both are read from shared memory: they cost nothing beside the lock that they are asked with. A process that cannot write
+# Both are read from shared memory: they cost nothing beside the lock that they are asked with. One that cannot write
 # is told an error by the first, but then it could not lock the head either.
 _TIMELINE = "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 _POSTGRESQL = f"{_TIMELINE} || '-' || tableoid::text"

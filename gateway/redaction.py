@@ -1,7 +1,7 @@
 """Credentials blotted out of text that others will read: log lines, findings, ids that are stored.
 
-A credential is found in decoded text: `%2576x11p_...` is a token to a reader that decodes twice. Every pattern here takes
-linear time, for a text may be as long and as odd as a caller likes.
+A credential is found in decoded text: `%2576x11p_...` is a token to a reader that decodes twice. Every pattern
+here takes linear time, for a text may be as long and as odd as a caller likes.
 """
 
 import functools
