@@ -38,6 +38,8 @@ REREAD_SECONDS = 15.0
 # How long a caller waits for that check when it could go on with what is known: the database that is slow now will be
 # waited for again when the caller reads or writes, and an answer is promised within two seconds.
 CHECK_WAIT_SECONDS = 0.25
+# And how long when it could not.
+PATIENCE_SECONDS = 1.5
 # How old it may be while the database does not answer; after that, callers get 503 instead of old rights.
 STALE_LIMIT_SECONDS = 20.0
 # A database that has not answered a check in this time does not answer now.
@@ -127,10 +129,13 @@ class Directory:
                 async with asyncio.timeout(CHECK_WAIT_SECONDS):
                     await self._renewed()
         # But none with what is older than promised. A check that was under way when the process stood still says
-        # nothing about what happened meanwhile; the one after it does.
-        for _ in range(2):
-            if self._snapshot is not None and uptime_seconds() >= self.good_until:
-                await self._renewed()
+        # nothing about what happened meanwhile; one after it does. Of a thousand who come at once the last has its turn
+        # so late that even what was asked for it has grown old.
+        until = uptime_seconds() + PATIENCE_SECONDS
+        while self._snapshot is not None and uptime_seconds() >= self.good_until:
+            await self._renewed()
+            if uptime_seconds() >= until:
+                break
         return self._trusted()
 
     async def _after_miss(self) -> Snapshot:
@@ -185,9 +190,9 @@ class Directory:
         silence = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._note_silence, started)
         try:
             again = started - self._read_at >= REREAD_SECONDS
-            self._snapshot = await reader.run(_read, self._snapshot, again=again)
+            asked_at, self._snapshot = await reader.run(_read_now, self._snapshot, again=again)
             self._read_at = started if again else self._read_at
-            self._confirmed_at, self._silent_at = started, float("-inf")
+            self._confirmed_at, self._silent_at = asked_at, float("-inf")
         except LedgerUnavailable as error:
             logger.warning("rights could not be checked: %s", error)
             self._checked_at = uptime_seconds()
@@ -200,6 +205,11 @@ class Directory:
         now = uptime_seconds()
         if now - started <= LONGEST_CHECK_SECONDS:
             self._silent_at = now
+
+
+def _read_now(known: Snapshot | None, *, again: bool) -> tuple[float, Snapshot]:
+    """And when it was asked, in uptime_seconds(): a loop that is busy may have wanted to know long before."""
+    return uptime_seconds(), _read(known, again=again)
 
 
 def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:

@@ -8,8 +8,12 @@ from playwright.sync_api import Page
 # The rules that look at colours: what else there is, is the same in the dark.
 RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
-# Rows of a list that is drawn at the next picture, and the words that are written then.
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Rows of a list that is drawn at the next picture, and the words that are written then; and colours that change slowly.
+DRAWN = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const changing = document.getAnimations().filter((change) => change instanceof CSSTransition);
+  await Promise.allSettled(changing.map((change) => change.finished));
+}"""
 
 JUDGE = "async ([within, options]) => (await axe.run(within ?? document, options)).violations"
 
