@@ -185,7 +185,7 @@ def test_with_an_assistant_answers_come_in_time_late_or_from_here(own_stack: Own
         stack = own_stack(
             VX11_CHAT_UPSTREAM_URL=assistant.url,
             VX11_CHAT_UPSTREAM_TOKEN=token,
-            VX11_CHAT_UPSTREAM_WAIT_MS="300",
+            VX11_CHAT_UPSTREAM_WAIT_MS="1500",
         )
         stack.credentials.add(token)
         principal = stack.client(stack.principal_token)
