@@ -21,9 +21,10 @@ _UNBROKEN = re.compile(r"\S*")
 _DELIMITER = re.compile(r"([/?&#;])")
 # The end of a name under which a credential stands, with its value: of a query, a cookie, a setting.
 _NAMED = re.compile(r"(?i)((?:token|api_key|apikey|authorization|password|secret|vx11_session|vx11_csrf)=)[^&\s\"'<>]+")
-# A ticket under whatever name it stands, or none; but for the ids of requests and streams, for which logs are searched.
+# A ticket under whatever name it stands, or none; but for the ids of requests and streams, for which logs are searched:
+# in our own lines a space stands before their names. To look for the events of a request is what logs are read for.
 _TICKET = re.compile(
-    r"(?i)(?<!correlation_id=)(?<!stream=)(?<!stream )[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
+    r"(?i)(?<![?&\s]correlation_id=)(?<!\sstream=)(?<!stream )[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
 )
 # Our own tokens anywhere: tracebacks quote arguments.
 _OWN = re.compile(r"(?i)(vx11[ps]_)[A-Za-z0-9_-]{16,}", re.ASCII)

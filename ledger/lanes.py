@@ -29,8 +29,10 @@ QUEUE_LIMIT_CALLS = 2_000
 CUT_SECONDS = 5.0
 # What a page asks may take a minute, which is longer than PostgreSQL lets a statement run.
 CUT_BROUGHT_SECONDS = 60.0
-# Of one caller, so that there is room for others.
+# Of one caller, so that there is room for others; a lane may have another limit.
 QUEUE_LIMIT_CALLS_EACH = 500
+# Kinds of what waits: calls, requests of known callers, requests of others.
+KINDS = 3
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -116,11 +118,17 @@ class Place:
 
 
 class Lane:
-    """The threads and the queue. `guest_places`: how many of the threads serve callers that are not known, at most."""
+    """The threads and the queue. `guest_places`: how many of the threads serve callers that are not known, at most.
+    `limit_each`: how many calls of one caller may wait.
+    """
 
-    def __init__(self, name: str, *, threads: int, guest_places: int = 0) -> None:
+    def __init__(
+        self, name: str, *, threads: int, guest_places: int = 0, limit_each: int = QUEUE_LIMIT_CALLS_EACH
+    ) -> None:
         self.name = name
         self.threads = threads
+        self._limit_each = limit_each
+        self._last_kind = 0
         self._guest_places = guest_places
         self._changed = threading.Condition()
         self._threads: list[_Thread] = []
@@ -193,14 +201,22 @@ class Lane:
         # What is begun is finished first.
         if thread.brought:
             return thread.brought.popleft()
-        if self._calls:
-            return self._calls.take()
         if thread.taken:
-            return None
-        if self._places:
+            return self._calls.take() if self._calls else None
+        # Each kind has its turn, so that no crowd of one keeps another waiting.
+        for _ in range(KINDS):
+            self._last_kind = (self._last_kind + 1) % KINDS
+            if (job := self._take_of_kind(self._last_kind, thread)) is not None:
+                return job
+        return None
+
+    def _take_of_kind(self, kind: int, thread: _Thread) -> Job | None:
+        if kind == 0:
+            return self._calls.take() if self._calls else None
+        if kind == 1 and self._places:
             thread.taken = True
             return self._places.take()
-        if self._guests and self._guests_served < self._guest_places:
+        if kind == 2 and self._guests and self._guests_served < self._guest_places:
             thread.taken = True
             self._guests_served += 1
             return self._guests.take()
@@ -241,7 +257,7 @@ class Lane:
 
     def _put(self, job: Job, turns: Turns) -> None:
         with self._changed:
-            if len(turns) >= QUEUE_LIMIT_CALLS or turns.of(job.who) >= QUEUE_LIMIT_CALLS_EACH:
+            if len(turns) >= QUEUE_LIMIT_CALLS or turns.of(job.who) >= self._limit_each:
                 raise LedgerBusy(f"too much waits for {self.name}")
             turns.put(job)
             self._cut_what_hangs()

@@ -4,12 +4,14 @@ With the writer's connection and the one of the chores, a process holds as many 
 and two more; docs/scaling.md promises the sum.
 """
 
-from ledger.lanes import Lane
+from ledger.lanes import QUEUE_LIMIT_CALLS, Lane
 
 # What the process itself must know, whatever people ask: rights, readiness, the head of the log, what is due.
-reader = Lane("reader", threads=2)
-# Pages of the log for streams that catch up.
-replays = Lane("replays", threads=2)
+# It is one caller, for all who come.
+reader = Lane("reader", threads=2, limit_each=QUEUE_LIMIT_CALLS)
+# Pages of the log for streams that catch up. All browsers of a site may share a token, and after a crash they all come
+# back at once.
+replays = Lane("replays", threads=2, limit_each=QUEUE_LIMIT_CALLS)
 # What a caller looks for in the log or in a list: each of them in turn.
 questions = Lane("questions", threads=2)
 # Pages of console and admin, and who a session belongs to. Callers without a session get one thread at the most.

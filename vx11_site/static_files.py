@@ -1,11 +1,12 @@
 """The files of our own pages, sent without Django's ordinary chain: the console asks for fifty of them at once.
 
-WhiteNoise knows them (https://whitenoise.readthedocs.io): which there are, their types, validators and ranges. Its own
+WhiteNoise knows them (https://whitenoise.readthedocs.io): which there are, their types and validators. Its own
 middleware is synchronous, which costs each file several thread hops and a session it does not look at.
 """
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
@@ -42,7 +43,7 @@ class StaticHandler(LeanHandler):
 
     def _read(self, request: ASGIRequest) -> HttpResponse:
         try:
-            found = self._files[request.scope["path"]].get_response(request.method, request.META)
+            found = self._files[request.scope["path"]].get_response(request.method, _without_range(request.META))
         except FileNotFoundError:
             # Gone since the start, as while an update is laid over what runs.
             raise Refusal("not_found") from None
@@ -57,3 +58,8 @@ class StaticHandler(LeanHandler):
         for name, value in found.headers:
             response[name] = value
         return response
+
+
+def _without_range(fields: dict[str, Any]) -> dict[str, Any]:
+    """Parts are not given: WhiteNoise refuses those of one byte and overlooks If-Range, and these files are small."""
+    return {name: value for name, value in fields.items() if name != "HTTP_RANGE"}

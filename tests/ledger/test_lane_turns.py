@@ -10,6 +10,7 @@ from django.db import connection
 from ledger import lanes
 from ledger.faults import LedgerBusy, LedgerUnavailable
 from ledger.lanes import Lane
+from ledger.reader import reader, replays
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -63,7 +64,7 @@ async def test_n04_turns_go_round_by_who_asks_and_not_by_who_asks_most(lane: Lan
 
 
 async def test_n04_one_caller_cannot_fill_the_queue_for_others(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "QUEUE_LIMIT_CALLS_EACH", 2)
+    monkeypatch.setattr(lane, "_limit_each", 2)
     held = Held(lane)
     await held.begins()
     waiting = [asyncio.create_task(lane.run_for("many", int)) for _ in range(2)]
@@ -171,6 +172,41 @@ async def test_n06_callers_without_a_session_leave_a_thread_to_those_with_one(mo
         await waiting
     finally:
         await asyncio.to_thread(lane.close)
+
+
+async def test_n06_a_caller_without_a_session_has_a_turn_among_many_with_one(lane: Lane) -> None:
+    held = Held(lane)
+    await held.begins()
+    served: list[str] = []
+
+    async def visit(name: str, *, guest: bool = False) -> None:
+        async with lane.place(name, guest=guest):
+            served.append(name)
+
+    visits = [asyncio.create_task(visit("signed in")) for _ in range(16)]
+    calls = [asyncio.create_task(lane.run_for("by cookie", served.append, "call")) for _ in range(16)]
+    await asyncio.sleep(0)
+    visits.append(asyncio.create_task(visit("stranger", guest=True)))
+    await asyncio.sleep(0)
+    await held.release()
+    await asyncio.gather(*visits, *calls)
+    assert [name for name in served if name != "call"].index("stranger") < 4
+
+
+@pytest.mark.parametrize("lane", [reader, replays], ids=lambda lane: lane.name)
+async def test_n06_a_thousand_streams_of_one_token_may_come_back_at_once(lane: Lane) -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        assert released.wait(10)
+
+    held = [asyncio.create_task(lane.run(hold)) for _ in range(lane.threads)]
+    await asyncio.to_thread(begun.wait, 10)
+    calls = [asyncio.create_task(lane.run_for("p-1" if lane is replays else "", int)) for _ in range(1_000)]
+    await asyncio.sleep(0)
+    released.set()
+    assert await asyncio.gather(*calls, *held) == [0] * 1_000 + [None] * lane.threads
 
 
 @pytest.mark.usefixtures("impatient")

@@ -43,6 +43,9 @@ def test_a_credential_in_a_query_is_blotted_out(line: str) -> None:
 
 def test_a_ticket_is_blotted_out_under_whatever_name_it_was_typed() -> None:
     assert redact(f"/x?tokn={TICKET}&b=2") == "/x?tokn=***&b=2"
+    # Names of our own lines are no names of parameters.
+    for name in ("stream", "mystream", "a=correlation_id", "xcorrelation_id"):
+        assert redact(f"/health?{name}={TICKET}") == f"/health?{name}=***"
     # Which is what one looks for in a log.
     assert TICKET in redact(f"/operator/api/events?correlation_id={TICKET}")
 

@@ -73,20 +73,10 @@ async def test_what_a_browser_still_has_is_not_sent_again(method: str) -> None:
         assert {"content-type", "content-length"}.isdisjoint(answer.headers)
 
 
-@pytest.mark.parametrize(
-    ("asked", "status", "content"),
-    [
-        ("bytes=0-9", 206, CONTENT[:10]),
-        ("bytes=-5", 206, CONTENT[-5:]),
-        ("bytes=99999999-", 416, b""),
-        ("bytes=--5", 206, CONTENT[5:]),
-        ("lines=1-2", 200, CONTENT),
-        ("bytes=" + "9" * 5000 + "-", 200, CONTENT),
-    ],
-)
-async def test_a_part_can_be_asked_for(asked: str, status: int, content: bytes) -> None:
-    answer = await ask(range=asked)
-    assert (answer.status, answer.content) == (status, content)
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=0-0", "bytes=-0", "bytes=--5", "bytes=" + "9" * 5000 + "-"])
+async def test_files_come_whole_whatever_part_is_asked_for(asked: str) -> None:
+    answer = await ask(range=asked, if_range='"another"')
+    assert (answer.status, answer.content) == (200, CONTENT)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
