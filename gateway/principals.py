@@ -38,8 +38,9 @@ REREAD_SECONDS = 15.0
 # How long a caller waits for that check when it could go on with what is known: the database that is slow now will be
 # waited for again when the caller reads or writes, and an answer is promised within two seconds.
 CHECK_WAIT_SECONDS = 0.25
-# And how long when it could not.
+# And how long when it could not, and the database does not answer; how often it asks while the loop is slow.
 PATIENCE_SECONDS = 1.5
+CHECKS_LIMIT = 5
 # How old it may be while the database does not answer; after that, callers get 503 instead of old rights.
 STALE_LIMIT_SECONDS = 20.0
 # A database that has not answered a check in this time does not answer now.
@@ -132,9 +133,12 @@ class Directory:
         # nothing about what happened meanwhile; one after it does. Of a thousand who come at once the last has its turn
         # so late that even what was asked for it has grown old.
         until = uptime_seconds() + PATIENCE_SECONDS
-        while self._snapshot is not None and uptime_seconds() >= self.good_until:
+        for _ in range(CHECKS_LIMIT):
+            if self._snapshot is None or uptime_seconds() < self.good_until:
+                break
+            confirmed_at = self._confirmed_at
             await self._renewed()
-            if uptime_seconds() >= until:
+            if self._confirmed_at == confirmed_at and uptime_seconds() >= until:
                 break
         return self._trusted()
 
