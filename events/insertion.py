@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.utils import timezone
 
 from events import incarnation
 from events.entries import Record
 from events.models import Event, LogHead
+from ledger import clock
 
 
 class Row(NamedTuple):
@@ -58,7 +58,7 @@ def lock_head() -> LockedHead | None:
         return None
     *values, here, synchronous, now = found
     row = LogHead.from_db(connection.alias, ("id", *_HEAD_FIELDS), (1, *values))
-    return LockedHead(row, here, bool(synchronous), now or timezone.now())  # SQLite has this process's clock
+    return LockedHead(row, here, bool(synchronous), now or clock.now())  # SQLite tells no time
 
 
 def move_head(last_seq: int) -> None:

@@ -40,10 +40,9 @@ class OrdinaryHandler(ASGIHandler):
         body = await whole_body(scope, receive, send)
         if body is None:
             return
-        key = session_key_of(scope["headers"])
         try:
-            known = bool(key) and await known_sessions.has(key)
-            placing = people.place(row_key(key) if known else _address_group(scope), guest=not known)
+            key = await _known_key(scope)
+            placing = people.place(row_key(key) if key else _address_group(scope), guest=not key)
             place = await placing.__aenter__()
         except LedgerUnavailable as error:
             await _refuse(scope, send, error)

@@ -28,7 +28,7 @@ CUT_NOTE = "Only the newest {limit} rows are here. Narrow the filter for others.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Spreadsheets skip quotes, spaces and what cannot be seen; what comes then makes a formula. To some ＝ and ﹢ do too.
 _SKIPPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
-_BEGINS_FORMULA = frozenset("=+-@\t\r\n")
+_BEGINS_FORMULA = frozenset("=+-@")
 
 
 def defused(value: Any) -> str:
@@ -46,7 +46,7 @@ def _may_be_formula(text: str) -> bool:
     if text[:1] in ("\t", "\n"):
         return True
     first = next((sign for sign in text if sign not in "\"'" and unicodedata.category(sign) not in _SKIPPED), "")
-    return unicodedata.normalize("NFKC", first)[:1] in _BEGINS_FORMULA and first != ""
+    return unicodedata.normalize("NFKC", first)[:1] in _BEGINS_FORMULA
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -55,7 +55,7 @@ def test_f12_what_a_process_committed_that_died_before_it_told_anybody_is_delive
         stream.connected()
         done = stack.a.run_manage("shell", "-c", APPEND_AND_DIE.format(marker=marker))
         assert done.returncode == -signal.SIGKILL, done.stderr
-        with recovery("an event that its process told nobody of is delivered"):
+        with recovery("an event that its process told no other of is delivered"):
             assert stream.event(timeout_seconds=FOUND_SECONDS)["event_id"] == f"{marker}0"
 
 
