@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from pytest_django import Settings
@@ -87,14 +88,15 @@ async def test_when_the_window_is_over_it_begins_anew(settings: Settings, monkey
     [said] = await charge(limiter, "p-1", 1)
     assert said.retry_after_seconds == 1
 
-    def passes() -> bool:
-        try:
-            limiter.charge("tickets", "p-1")
-        except LimitExceeded:
-            return False
-        return True
+    wait_until(partial(passes, limiter), "the next window has begun")
 
-    wait_until(passes, "the next window has begun")
+
+def passes(limiter: Limiter) -> bool:
+    try:
+        limiter.charge("tickets", "p-1")
+    except LimitExceeded:
+        return False
+    return True
 
 
 def put_clock_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,14 +114,7 @@ async def test_n05_a_window_ends_in_time_though_the_clock_of_the_process_is_put_
     put_clock_back(monkeypatch)
     assert all(said.retry_after_seconds <= 1 for said in await charge(limiter, "p-1", 1))
 
-    def passes() -> bool:
-        try:
-            limiter.charge("tickets", "p-1")
-        except LimitExceeded:
-            return False
-        return True
-
-    wait_until(passes, "the next window has begun")
+    wait_until(partial(passes, limiter), "the next window has begun")
 
 
 async def test_n05_a_window_ends_in_time_though_the_clock_of_redis_is_put_back(
