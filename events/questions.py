@@ -135,10 +135,17 @@ def _span_start(selection: Selection, oldest: int, end: int) -> int:
         return oldest
     if selection.correlation_ids is None:
         return max(oldest, end - SPAN_SEQS + 1)
-    # An index leads to these, however far back they are; only what it leads to is looked at.
-    rows = Event.objects.filter(correlation_id__in=selection.correlation_ids, seq__gte=oldest, seq__lte=end)
-    last = rows.order_by("-seq").values_list("seq", flat=True)[SPAN_SEQS - 1 : SPAN_SEQS].first()
-    return oldest if last is None else last
+    # An index leads to these, however far back they are; only what it leads to is looked at. It has an order for each
+    # id and none for several, so each has its part of the span.
+    place = SPAN_SEQS // len(selection.correlation_ids)
+    return max(_seq_at(correlation_id, oldest, end, place) for correlation_id in selection.correlation_ids)
+
+
+def _seq_at(correlation_id: str, oldest: int, end: int, place: int) -> int:
+    """The seq of the event that stands there among those with this id, counted from the newest; `oldest` if none."""
+    rows = Event.objects.filter(correlation_id=correlation_id, seq__gte=oldest, seq__lte=end)
+    found = rows.order_by("-seq").values_list("seq", flat=True)[place - 1 : place].first()
+    return oldest if found is None else found
 
 
 def cursor_at(moment: datetime) -> Cursor:

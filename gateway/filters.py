@@ -52,8 +52,7 @@ class Selection:
 
     def as_json(self) -> dict[str, list[str]]:
         """Only the fields that restrict: {"modules": ["madre"]}; an empty object lets all pass."""
-        fields = dataclasses.fields(self)
-        chosen = ((field.name, getattr(self, field.name)) for field in fields)
+        chosen = ((name, getattr(self, name)) for name in Selection.__slots__)
         return {name: sorted(values) for name, values in chosen if values is not None}
 
     def in_words(self) -> str:

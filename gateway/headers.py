@@ -1,18 +1,20 @@
 """What a request says about itself in its headers and query: correlation id, credentials, address. No I/O."""
 
+import functools
 import ipaddress
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl
 
-from gateway import tokens
+from gateway import correlation, tokens
 from gateway.errors import Refusal
 from gateway.redaction import is_credential
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 # Of an IPv6 address, what one customer has.
 IPV6_PREFIX_BITS = 64
+# Whose group is remembered.
+ADDRESSES_KEPT = 1024
 # "unix" is whoever comes over a Unix socket and has no address.
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
 
@@ -49,7 +51,7 @@ def correlation_id(headers: RawHeaders) -> str:
     """The caller's own id if it is harmless, else a new one: it is stored and logged, so it must be no credential."""
     given = all_values(headers, b"x-correlation-id")
     harmless = len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) and not is_credential(given[0])
-    return given[0] if harmless else str(uuid.uuid4())
+    return given[0] if harmless else correlation.new_id()
 
 
 def credential(headers: RawHeaders) -> str | None:
@@ -98,6 +100,7 @@ def client_address(peer: str, headers: RawHeaders, trusted: Sequence[Network]) -
     return given[0] if len(given) == 1 and _is_address(given[0]) else peer
 
 
+@functools.lru_cache(maxsize=ADDRESSES_KEPT)
 def address_group(address: str) -> str:
     """Whom an address stands for: in IPv6 one customer has billions of them."""
     try:

@@ -115,6 +115,20 @@ class MemoryWindows(Storage):
             del self._windows[next(iter(self._windows))]
 
 
+# What is limited, the setting that says how many in how many seconds, and how many times as many.
+_SETTINGS = {
+    "tickets": ("TOKEN_RATE", 1),
+    "tickets_by_address": ("TOKEN_RATE_PER_ADDRESS", 1),
+    "failed_credentials": ("FAILED_CREDENTIAL_RATE", 1),
+    "failed_logins": ("LOGIN_RATE", 1),
+    # Many people may come from one address, and one of them may guess at many names.
+    "failed_logins_by_address": ("LOGIN_RATE", 10),
+    "published_events": ("PUBLISH_RATE", 1),
+    "chat_messages": ("CHAT_RATE", 1),
+    "changes": ("CHANGE_RATE", 1),
+}
+
+
 @dataclasses.dataclass(slots=True)
 class _Reserve:
     """What was counted in Redis already and is not used yet."""
@@ -226,18 +240,9 @@ class Limiter:
 
 def rate_of(name: str) -> tuple[int, int] | None:
     """So many in so many seconds; None is no limit."""
-    rates: dict[str, tuple[int, int] | None] = {
-        "tickets": settings.TOKEN_RATE,
-        "tickets_by_address": settings.TOKEN_RATE_PER_ADDRESS,
-        "failed_credentials": settings.FAILED_CREDENTIAL_RATE,
-        "failed_logins": settings.LOGIN_RATE,
-        # Many people may come from one address, and one of them may guess at many names.
-        "failed_logins_by_address": settings.LOGIN_RATE and (10 * settings.LOGIN_RATE[0], settings.LOGIN_RATE[1]),
-        "published_events": settings.PUBLISH_RATE,
-        "chat_messages": settings.CHAT_RATE,
-        "changes": settings.CHANGE_RATE,
-    }
-    return rates[name]
+    setting, factor = _SETTINGS[name]
+    rate: tuple[int, int] | None = getattr(settings, setting)
+    return rate and (factor * rate[0], rate[1])
 
 
 def _item(name: str) -> RateLimitItem | None:

@@ -3,12 +3,15 @@
 Not time.monotonic(), which on Linux stands still during a suspension: rights of before it would count as fresh.
 """
 
+import functools
 import time
+from collections.abc import Callable
 
 # Linux has it; elsewhere time.monotonic() has to do, which goes on during a suspension on some systems.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
 
-def uptime_seconds() -> float:
-    """Since a moment in the past that is the same for the whole process."""
-    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+# Since a moment in the past that is the same for the whole process.
+uptime_seconds: Callable[[], float] = (
+    time.monotonic if _CLOCK is None else functools.partial(time.clock_gettime, _CLOCK)
+)

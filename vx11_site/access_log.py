@@ -1,5 +1,6 @@
 """The access log: one redacted line for each request that was answered, and its share in the figures."""
 
+import functools
 import logging
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ RECORD_LIMIT_BYTES = 2048
 TARGET_LIMIT_CHARACTERS = 736
 # The longest method that is registered has 17.
 METHOD_LIMIT_CHARACTERS = 24
+# Callers make up methods as they like.
+METHODS_KEPT = 32
 # All that a request line may hold, but for what JSON would have to escape.
 _AS_IT_IS = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
 
@@ -23,7 +26,9 @@ def note(request: Request, *, whole: bool) -> None:
     """When the answer has ended; not `whole` if it was the client who ended it."""
     seconds = request.duration()
     traffic.count(request.method.decode("latin-1"), request.uri.decode("latin-1"), request.code, seconds)
-    method = bounded(request.method, METHOD_LIMIT_CHARACTERS)
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    method = _method(request.method)
     target = bounded(request.uri, TARGET_LIMIT_CHARACTERS)
     fields = {
         "method": method,
@@ -43,6 +48,11 @@ def note(request: Request, *, whole: bool) -> None:
         "" if whole else " (the client hung up)",
         extra={"fields": fields, "is_redacted": True},
     )
+
+
+@functools.lru_cache(maxsize=METHODS_KEPT)
+def _method(raw: bytes) -> str:
+    return bounded(raw, METHOD_LIMIT_CHARACTERS)
 
 
 def bounded(raw: bytes, limit_characters: int) -> str:

@@ -1,6 +1,5 @@
 """One connection as Twisted speaks HTTP/1.1 on it, with deadlines, and with refusals of what is no clear request."""
 
-import uuid
 from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -9,6 +8,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
+from gateway import correlation
 from gateway.errors import CONTENT_TYPE, Refusal
 from vx11_site.writer import bound_kernel
 
@@ -33,6 +33,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
     abortTimeout = ABORT_SECONDS  # noqa: N815 - Twisted's name
     _idle = False
     _refused = False
+    # The client has said that nothing more comes.
+    _half_closed = False
     _abortingCall: Any = None  # noqa: N815 - as above
 
     def connectionMade(self) -> None:  # noqa: N802 - as above
@@ -48,13 +50,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 
     def readConnectionLost(self) -> None:  # noqa: N802 - as above
         """The client says no more, or is gone: that looks the same. What it has sent whole is answered if it changes
-        something, for the client may have closed only its half, and then wants to know; a read is of no use any more.
+        something, for the client may have closed only its half, and then wants to know; so is what stands before and
+        behind that. A read alone is of no use any more.
         """
-        request = self.requests[0] if self.requests else None
-        if request is not None and request.whole and request.method not in SAFE_METHODS:
-            self.persistent = False
+        if self._half_closed:
+            # Heard again, for each answer makes the transport listen again; answers may still be on their way out.
             return
-        self.transport.connectionLost(Failure(CONNECTION_DONE))
+        if self._is_answering and (self.requests[0].method not in SAFE_METHODS or self._dataBuffer):
+            self._half_closed = True
+        else:
+            self.transport.connectionLost(Failure(CONNECTION_DONE))
+
+    @property
+    def _is_answering(self) -> bool:
+        return bool(self.requests) and self.requests[0].whole
 
     def writeConnectionLost(self) -> None:  # noqa: N802 - as above
         """Nothing here closes its own half alone."""
@@ -79,6 +88,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
 
     def requestDone(self, request: Any) -> None:  # noqa: N802 - as above
         super().requestDone(request)
+        if self._half_closed and not self._is_answering:
+            self.loseConnection()
+            return
         # Unless the next one has begun already.
         if self.persistent and not self.requests:
             self._idle = True
@@ -119,7 +131,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
             # It was refused before, and this is wrong in its body.
             self.loseConnection()
             return
-        refusal, correlation_id = Refusal("bad_request"), str(uuid.uuid4())
+        refusal, correlation_id = Refusal("bad_request"), correlation.new_id()
         body = refusal.body(correlation_id)
         lines = (
             b"HTTP/1.1 400 Bad Request",

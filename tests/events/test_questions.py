@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log, questions
@@ -75,6 +77,25 @@ def test_n04_what_is_rare_in_one_correlation_is_found_by_its_index_and_not_by_re
     append_events(30, prefix="new")
     page = read_newest(Selection(correlation_ids=frozenset({"c-1"})), limit=10)
     assert (seqs(page.entries), page.complete, page.has_more) == ([31, 32], True, False)
+
+
+def test_n04_a_question_about_several_correlations_looks_for_each_in_the_order_of_the_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(questions, "SPAN_SEQS", 9)
+    ids = ["c-1", "c-2", "c-3"]
+    for number in range(21):
+        append_events(1, prefix=f"{number}-", correlation_id=ids[number % 3 if number < 15 else 0])
+    asked = Selection(correlation_ids=frozenset(ids))
+    with CaptureQueriesContext(connection) as statements:
+        pages = all_pages(asked, limit=4)
+        absent = all_pages(Selection(correlation_ids=frozenset(ids), modules=frozenset({"absent"})), limit=4)
+    assert [seq for page in reversed(pages) for seq in seqs(page.entries)] == list(range(1, 22))
+    assert [page.entries for page in absent] == [[]] * len(absent)
+    # What passes rows over, sorts none: an index holds the events of one id in order, and of several in none.
+    passing = [statement["sql"] for statement in statements if "OFFSET" in statement["sql"]]
+    assert passing
+    assert not any(" IN (" in sql for sql in passing)
 
 
 def test_n04_counting_that_would_take_long_counts_nothing() -> None:

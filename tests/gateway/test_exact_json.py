@@ -50,7 +50,7 @@ def test_n10_an_odd_number_is_the_double_that_python_makes_of_it(text: str) -> N
     assert exact_json.loads(text) == json.loads(text)
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e309", "9" * 41, "01", "+1", ".5", "1."])
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e309", "9" * 5000, "01", "+1", ".5", "1."])
 def test_n10_what_no_number_of_json_is_or_no_reader_can_hold_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - what JSON raises, and what we do
         exact_json.loads(text)

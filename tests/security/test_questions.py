@@ -22,14 +22,16 @@ FILL = {
         INSERT INTO events_event (seq, event_id, event_type, summary, module, severity, correlation_id, payload,
                                   created_at, publisher, fingerprint)
         SELECT i, 'e' || i, 'test.happened', 'something happened', CASE i WHEN 7 THEN 'rare' ELSE 'common' END, 'info',
-               'c' || (i / 100), '{"text": "TEXT"}', datetime('now', '-1 minute'), 'p-test', ''
+               CASE WHEN i < EVENTS / 2 THEN 'c' || (i / 100) ELSE 'long-' || (i % 3) END,
+               '{"text": "TEXT"}', datetime('now', '-1 minute'), 'p-test', ''
         FROM n
     """,
     "scaled": """
         INSERT INTO events_event (seq, event_id, event_type, summary, module, severity, correlation_id, payload,
                                   created_at, publisher, fingerprint)
         SELECT i, 'e' || i, 'test.happened', 'something happened', CASE i WHEN 7 THEN 'rare' ELSE 'common' END, 'info',
-               'c' || (i / 100), '{"text": "TEXT"}', now() - interval '1 minute', 'p-test', ''
+               CASE WHEN i < EVENTS / 2 THEN 'c' || (i / 100) ELSE 'long-' || (i % 3) END,
+               '{"text": "TEXT"}', now() - interval '1 minute', 'p-test', ''
         FROM generate_series(1, EVENTS) AS n(i)
     """,
 }
@@ -81,6 +83,7 @@ async def test_n04_sixteen_searches_for_what_is_rare_are_answered_and_others_do_
         {"severity": "critical", "limit": 1},
         {"module": "rare"},
         {"since": f"{epoch}-7", "event_type": "absent"},
+        {"correlation_id": "long-0,long-1,long-2", "module": "absent"},
     ]
     told: list[int] = []
     headers = {"X-VX11-Token": token}

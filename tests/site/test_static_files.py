@@ -65,12 +65,19 @@ async def test_what_a_browser_still_has_is_not_sent_again(method: str) -> None:
     kept = await ask()
     for validator in (
         {"if_none_match": kept.headers["etag"]},
+        {"if_none_match": "*"},
+        {"if_none_match": f'"another", W/{kept.headers["etag"]}'},
         {"if_modified_since": kept.headers["last-modified"]},
     ):
         answer = await ask(method=method, **validator)
         assert (answer.status, answer.content) == (304, b"")
         assert answer.headers["etag"] == kept.headers["etag"]
         assert {"content-type", "content-length"}.isdisjoint(answer.headers)
+
+
+@pytest.mark.parametrize("known", ['"another"', "", "another", 'W/"another", "**"'])
+async def test_what_a_browser_has_of_another_version_is_sent(known: str) -> None:
+    assert (await ask(if_none_match=known)).status == 200
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=0-0", "bytes=-0", "bytes=--5", "bytes=" + "9" * 5000 + "-"])

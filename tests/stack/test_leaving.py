@@ -87,6 +87,26 @@ def test_n13_who_closes_only_his_half_is_told_what_became_of_his_publication(
         assert wire.rest() == b""
 
 
+def test_n13_who_closes_only_his_half_is_told_of_all_that_he_asked_before(
+    stack: Stack, new_event: Callable[..., Json]
+) -> None:
+    requests = request("GET", f"{API}/status", {"X-VX11-Token": stack.principal_token})
+    for _ in range(2):
+        body = json.dumps(new_event()).encode()
+        fields = {
+            "X-VX11-Token": stack.service_token,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+        }
+        requests += request("POST", f"{API}/events", fields) + body
+    requests += request("GET", "/health", {})
+    with Wire(stack.a.url) as wire:
+        wire.send(requests)
+        wire.socket.shutdown(socket.SHUT_WR)
+        assert [wire.answer(method=method).status for method in ("GET", "POST", "POST", "GET")] == [200, 201, 201, 200]
+        assert wire.rest() == b""
+
+
 def test_n13_half_a_publication_is_none(stack: Stack, new_event: Callable[..., Json], marker: str) -> None:
     body = json.dumps(new_event()).encode()
     fields = {
