@@ -27,7 +27,7 @@ FLOW := tickets stream replay polling publishing retries credentials errors enco
 MAIN_PATH := access feed filters window
 # The tests of what operators do, which gateways forward.
 FORWARDED := windows chat modules operator_settings sessions errors bodies
-PACKAGES := vx11_site gateway events operator_api ledger
+PACKAGES := vx11_site gateway events operator_api ledger vx11_client
 
 # Settings of a public installation, for `manage.py check --deploy` and for tools that load the settings.
 # The key is made for this one call and the data folder thrown away with it.

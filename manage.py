@@ -16,14 +16,14 @@ def main() -> None:
         print(__version__)  # noqa: T201 - that is what was asked for
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vx11_site.settings")
-    from vx11_site.environment import BadEnvironment
+    from vx11_site.config.environment import BadEnvironment
 
     try:
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
 
-        from gateway.terminal_text import shown_lines
-        from vx11_site.postgres_access import known_repair
+        from vx11_client.terminal_text import shown_lines
+        from vx11_site.config.postgres import known_repair
     except ImportError:
         sys.exit("Django is not installed here. Run `make install`, then use `.venv/bin/python manage.py`.")
     try:

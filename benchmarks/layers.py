@@ -65,11 +65,13 @@ async def _cost(call: Callable[[], Awaitable[Any]], count: int) -> float:
 
 async def _measure_layers(token: str, count: int) -> dict[str, float]:
     # Django is set up by then.
-    from gateway import audit, store, tickets, tokens
-    from gateway.audit import record
-    from gateway.limits import limiter
+    from gateway import tokens
+    from gateway.identity import audit, tickets
+    from gateway.identity.audit import record
+    from gateway.identity.principals import directory
     from gateway.models import TokenAudit
-    from gateway.principals import directory
+    from gateway.shared_store import store
+    from gateway.shared_store.limits import limiter
     from vx11_site.asgi import application
 
     principal = await directory.holder_of(token)

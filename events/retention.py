@@ -1,13 +1,12 @@
 """Retention of the log and of who read it: closed streams go with the audit, events by a chore of their own."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 
 from events import log
-from events.models import StreamSession, UsedKey
-from gateway import chores, retention
-from ledger import clock
+from events.models import StreamSession
+from gateway.jobs import retention, scheduler
 
 
 def _closed_streams(before: datetime) -> retention.Rows:
@@ -15,19 +14,20 @@ def _closed_streams(before: datetime) -> retention.Rows:
 
 
 def _used_keys(_before: datetime) -> retention.Rows:
-    """Whatever the retention: they serve retries only."""
-    return UsedKey.objects.filter(at__lt=clock.ask() - timedelta(hours=log.IDEMPOTENCY_HOURS))
+    return log.old_keys()
 
 
-def _prune_as_chore(go_on: chores.GoOn) -> str:
+def _prune_as_chore(go_on: scheduler.GoOn) -> str:
     keep_days, keep_rows = settings.EVENT_RETENTION_DAYS, settings.EVENT_RETENTION_ROWS
     try:
         deleted = log.prune(keep_days=keep_days, keep_rows=keep_rows, after_batch=lambda _rows: go_on())
     except retention.NearlyAll as refused:
-        raise chores.ChoreRefused(f"would delete {refused}; if that is meant: manage.py prune_events --yes") from None
+        raise scheduler.ChoreRefused(
+            f"would delete {refused}; if that is meant: manage.py prune_events --yes"
+        ) from None
     return f"deleted {deleted} events"
 
 
 retention.keep_no_longer("used idempotency keys", _used_keys, order="at", all_may_go=True)
 retention.keep_no_longer("closed streams", _closed_streams, order="closed_at")
-chores.register("prune_events", _prune_as_chore)
+scheduler.register("prune_events", _prune_as_chore)

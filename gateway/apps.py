@@ -6,7 +6,8 @@ class GatewayConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from gateway import checks, signals  # models must be loaded first
+        from gateway import signals
+        from gateway.checks import startup  # models must be loaded first
 
         signals.connect()
-        checks.register()
+        startup.register()

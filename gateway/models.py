@@ -154,7 +154,7 @@ class AccessToken(models.Model):
 class EndedSession(models.Model):
     """A console session that was signed out of: tickets and streams of it are over, in every process."""
 
-    # As gateway.sessions names it; not the session's key.
+    # As gateway.identity.console_sessions names it; not the session's key.
     session_id = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField(default=clock.now)
 

@@ -14,12 +14,12 @@ from django.db import models, transaction
 from django.db.models import signals
 from django.http import HttpRequest
 
-from gateway import actors, audit
-from gateway.authentication import caller_of
+from gateway.http.authentication import caller_of
+from gateway.identity import actors, audit
+from gateway.identity.console_sessions import principal_id
+from gateway.identity.principals import directory
 from gateway.models import AccessToken, RightsVersion, TokenAudit
 from gateway.notices import tokens_updating
-from gateway.principals import directory
-from gateway.sessions import principal_id
 from ledger import clock
 
 Action = TokenAudit.Action
@@ -43,14 +43,14 @@ def connect() -> None:
 
 
 def _connect_audit() -> None:
-    signals.pre_save.connect(note_actor, sender=TokenAudit, dispatch_uid="gateway.audit.actor")
-    signals.post_save.connect(log_saved, sender=TokenAudit, dispatch_uid="gateway.audit.log")
-    signals.pre_save.connect(token_saving, sender=AccessToken, dispatch_uid="gateway.audit.token_saving")
-    signals.pre_delete.connect(token_deleting, sender=AccessToken, dispatch_uid="gateway.audit.token_deleting")
-    tokens_updating.connect(audit_update, dispatch_uid="gateway.audit.tokens_updating")
-    user_logged_in.connect(user_signed_in, dispatch_uid="gateway.audit.signed_in")
-    user_logged_out.connect(user_signed_out, dispatch_uid="gateway.audit.signed_out")
-    user_login_failed.connect(sign_in_failed, dispatch_uid="gateway.audit.sign_in_failed")
+    signals.pre_save.connect(note_actor, sender=TokenAudit, dispatch_uid="gateway.identity.audit.actor")
+    signals.post_save.connect(log_saved, sender=TokenAudit, dispatch_uid="gateway.identity.audit.log")
+    signals.pre_save.connect(token_saving, sender=AccessToken, dispatch_uid="gateway.identity.audit.token_saving")
+    signals.pre_delete.connect(token_deleting, sender=AccessToken, dispatch_uid="gateway.identity.audit.token_deleting")
+    tokens_updating.connect(audit_update, dispatch_uid="gateway.identity.audit.tokens_updating")
+    user_logged_in.connect(user_signed_in, dispatch_uid="gateway.identity.audit.signed_in")
+    user_logged_out.connect(user_signed_out, dispatch_uid="gateway.identity.audit.signed_out")
+    user_login_failed.connect(sign_in_failed, dispatch_uid="gateway.identity.audit.sign_in_failed")
 
 
 def rights_changed(**kwargs: Any) -> None:

@@ -1,8 +1,8 @@
 """Traces: which work belongs together, from a publisher's request over the commit to the write to streams.
 
 This is what the program says about its work; without VX11_TRACES_URL nobody listens, `tracer` is None, and
-OpenTelemetry is not even imported. What listens is vx11_site/telemetry.py. Spans hold counts, sizes, durations and the
-correlation id: never a credential, a query, or anything of what an event says.
+OpenTelemetry is not even imported. What listens is vx11_site/logs/traces.py. Spans hold counts, sizes, durations and
+the correlation id: never a credential, a query, or anything of what an event says.
 """
 
 import contextlib

@@ -20,13 +20,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from events import log
+from events.admin.open_streams import open_streams
 from events.models import Node
-from events.readership import open_streams
-from events.session_rows import NODE_LOST_SECONDS
-from gateway.errors import Refusal, correlation_id_of, respond
+from events.stream.connection_rows import NODE_LOST_SECONDS
+from gateway.http.errors import Refusal, correlation_id_of, respond
 from gateway.models import TokenAudit
 from ledger import clock
-from operator_api.minutes import (
+from operator_api.minute_counts import (
     CLOSED,
     EVENTS,
     ISSUED,

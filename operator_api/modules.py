@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from events.entries import timestamp
+from events.log import timestamp
 from ledger import clock
 from operator_api.models import Module
 

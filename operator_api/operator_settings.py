@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from events.changes import change
+from events.log import change
 from ledger.writer import runs_last
 from operator_api import windows
-from operator_api.chat import WindowClosed
+from operator_api.chat.exchange import WindowClosed
 from operator_api.models import OperatorSettings
 
 LIMIT_BYTES = 16 * 1024

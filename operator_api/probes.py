@@ -15,8 +15,8 @@ import httpx
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from operator_api.last_seen import lock_all
 from operator_api.models import Module
-from operator_api.sightings import lock_all
 
 EVERY_SECONDS = 15
 ANSWER_SECONDS = 2.0

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 
-from gateway import retention
+from gateway.identity.console_sessions import principal_id
+from gateway.jobs import retention
 from gateway.models import AccessToken
-from gateway.sessions import principal_id
 from operator_api.models import ChatMessage, OperatorSettings, Window
 
 

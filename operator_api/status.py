@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from events.entries import timestamp
-from events.relay import the_relay
-from events.sessions import the_sessions
-from gateway import metrics, tickets
-from gateway.store import StoreUnavailable
-from gateway.upstream import the_backend
+from events.log import timestamp
+from events.stream.connections import the_sessions
+from events.stream.relay import the_relay
+from gateway import metrics
+from gateway.backend.client import the_backend
+from gateway.identity import tickets
+from gateway.shared_store.store import StoreUnavailable
 from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader

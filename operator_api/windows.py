@@ -15,10 +15,8 @@ from typing import Any
 from django.db.models.functions import Now
 
 from events import log
-from events.changes import Change, change
-from events.cursors import Cursor
-from events.entries import timestamp
-from events.models import LogHead
+from events.log import Change, Cursor, change, timestamp
+from ledger import clock
 from ledger.writer import runs_last
 from operator_api.models import Window
 
@@ -37,7 +35,7 @@ REASON_LIMIT = 500
 # One statement, so that no change comes between a window and the position at which it is as shown. Written out, because
 # every front end asks for it every few seconds, and to put the query together took most of the time.
 _SNAPSHOT = (
-    f'SELECT there.*, head."epoch", head."last_seq" FROM "{LogHead._meta.db_table}" head '  # noqa: S608 - our own names
+    f'SELECT there.*, head."epoch", head."last_seq" FROM "{log.HEAD_TABLE}" head '  # noqa: S608 - our own names
     f'LEFT JOIN "{Window._meta.db_table}" there ON there."closed_at" IS NULL WHERE head."id" = 1'
 )
 
@@ -101,7 +99,7 @@ def snapshot() -> Status:
     status = closed(SOLO_MADRE)
     if found.pk is not None:
         # The database's clock says when it is over, and not when somebody notices.
-        now = LogHead.objects.values_list(Now(), flat=True).get(pk=1)
+        now = clock.ask()
         status = status_of(found, now) if found.deadline is None or found.deadline > now else status
     return {**status, "cursor": str(Cursor(found.epoch, found.last_seq))}  # type: ignore[attr-defined]  # of the head
 

@@ -13,10 +13,10 @@ def ledger(transactional_db: None) -> Iterator[None]:
     from django.conf import settings
     from django.core.cache import cache
 
-    from events import epochs
-    from gateway.known_sessions import known_sessions
-    from gateway.limits import limiter
-    from gateway.principals import directory
+    from events.log import epochs
+    from gateway.identity.known_sessions import known_sessions
+    from gateway.identity.principals import directory
+    from gateway.shared_store.limits import limiter
     from ledger.reader import close_all
     from ledger.writer import writer
 

@@ -11,13 +11,13 @@ django.setup(set_prefix=False)
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - needs the apps to be loaded
 from django.conf import settings  # noqa: E402 - as above
 
-from events.routing import STREAM_PATHS, stream_application  # noqa: E402 - as above
+from events.stream.routing import STREAM_PATHS, stream_application  # noqa: E402 - as above
 from gateway import tracing  # noqa: E402 - as above
-from gateway.asgi import Receive, Scope, Send  # noqa: E402 - as above
-from gateway.cookies import OrdinaryHandler, SessionHandler  # noqa: E402 - as above
-from gateway.rest import LeanHandler  # noqa: E402 - as above
-from vx11_site import single_process  # noqa: E402 - as above
-from vx11_site.static_files import StaticHandler  # noqa: E402 - as above
+from gateway.http.asgi import Receive, Scope, Send  # noqa: E402 - as above
+from gateway.http.cookies import OrdinaryHandler, SessionHandler  # noqa: E402 - as above
+from gateway.http.rest import LeanHandler  # noqa: E402 - as above
+from vx11_site.config import single_process  # noqa: E402 - as above
+from vx11_site.server.static_files import StaticHandler  # noqa: E402 - as above
 
 LEAN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 LEAN_PREFIX = "/operator/api/"
@@ -76,9 +76,9 @@ def send_traces() -> None:
         return
     if not tracing.can_be_sent():
         sys.exit(f"{tracing.MISSING}\n{tracing.ADVICE}")
-    from vx11_site import telemetry
+    from vx11_site.logs import traces
 
-    telemetry.begin()
+    traces.begin()
 
 
 single_process.claim()

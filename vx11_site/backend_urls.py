@@ -2,8 +2,8 @@
 
 from django.urls import include, path
 
-from operator_api import urls
-from operator_api.views import HealthView, MetricsView, ReadyView
+from operator_api.http import urls
+from operator_api.http.views import HealthView, MetricsView, ReadyView
 
 urlpatterns = [
     path("api/", include([*urls.urlpatterns, *urls.aliases])),
@@ -11,7 +11,7 @@ urlpatterns = [
     path("ready", ReadyView.as_view()),
     path("metrics", MetricsView.as_view()),
 ]
-handler400 = "gateway.errors.bad_request"
-handler403 = "gateway.errors.permission_denied"
-handler404 = "gateway.errors.not_found"
-handler500 = "gateway.errors.server_error"
+handler400 = "gateway.http.errors.bad_request"
+handler403 = "gateway.http.errors.permission_denied"
+handler404 = "gateway.http.errors.not_found"
+handler500 = "gateway.http.errors.server_error"

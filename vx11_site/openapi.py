@@ -14,14 +14,14 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-import events.schema
-import gateway.schema
-import operator_api.schema
-import operator_api.urls
-from gateway.errors import REASONS
-from gateway.headers import SECURITY_HEADERS
-from gateway.rest import SAFE_METHODS, Endpoint
-from gateway.schema import COMMON_HEADERS, REFUSALS, Json, refusal_name, refusal_responses
+import events.http.openapi
+import gateway.http.openapi
+import operator_api.http.openapi
+import operator_api.http.urls
+from gateway.http.errors import REASONS
+from gateway.http.headers import SECURITY_HEADERS
+from gateway.http.openapi import COMMON_HEADERS, REFUSALS, Json, refusal_name, refusal_responses
+from gateway.http.rest import SAFE_METHODS, Endpoint
 
 Listed = tuple[str, str, str, Callable[..., Any]]
 
@@ -30,7 +30,7 @@ OPENAPI_VERSION = "3.1.1"
 API_PREFIX = "/operator/api/"
 SHOWN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 # Second names of endpoints that are in the document already.
-ALIASES = frozenset(f"/operator/api/{alias.pattern}" for alias in operator_api.urls.aliases)
+ALIASES = frozenset(f"/operator/api/{alias.pattern}" for alias in operator_api.http.urls.aliases)
 STREAM_PATH = "/operator/api/events/stream"
 ALL_KINDS = frozenset({"principal", "session", "service"})
 
@@ -66,14 +66,14 @@ def complete(result: Json, **kwargs: Any) -> Json:
     """For drf-spectacular: adds the stream, the components, and to every operation what follows from what it is."""
     result["openapi"] = OPENAPI_VERSION
     result["components"] = {
-        "schemas": gateway.schema.SCHEMAS | events.schema.SCHEMAS | operator_api.schema.SCHEMAS,
+        "schemas": gateway.http.openapi.SCHEMAS | events.http.openapi.SCHEMAS | operator_api.http.openapi.SCHEMAS,
         "responses": refusal_responses(),
         "securitySchemes": SECURITY_SCHEMES,
     }
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
             _complete_view(operation, method.upper(), path, result["components"]["schemas"])
-    result["paths"][STREAM_PATH] = events.schema.stream_operations()
+    result["paths"][STREAM_PATH] = events.http.openapi.stream_operations()
     for method, operation in result["paths"][STREAM_PATH].items():
         _complete_stream(operation, method.upper())
     return result
@@ -125,7 +125,7 @@ def _finish(operation: Json, reasons: set[str]) -> None:
     for status, response in operation["responses"].items():
         response["headers"] = COMMON_HEADERS | response.get("headers", {})
         response["description"] = response.get("description") or HTTPStatus(int(status)).phrase
-        if links := events.schema.LINKS.get(operation["operationId"]):
+        if links := events.http.openapi.LINKS.get(operation["operationId"]):
             response["links"] = links
     for status in sorted({REASONS[reason][0] for reason in reasons.union(operation.pop(REFUSALS, ()))}):
         own = operation["responses"].get(str(status))

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vx11_site import __version__
-from vx11_site.environment import BadEnvironment, Environment
-from vx11_site.postgres_access import PostgresAccess
-from vx11_site.redis_access import RedisAccess
+from vx11_site.config.environment import BadEnvironment, Environment
+from vx11_site.config.postgres import PostgresAccess
+from vx11_site.config.redis import RedisAccess
 
 ENVIRONMENT = Environment()
 VERSION = __version__
@@ -62,9 +62,9 @@ def _caches() -> dict[str, Any]:
         return {
             "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
             "tickets": {
-                "BACKEND": "gateway.ticket_cache.TicketLocMemCache",
+                "BACKEND": "gateway.shared_store.ticket_cache.TicketLocMemCache",
                 "LOCATION": "tickets",
-                "KEY_FUNCTION": "gateway.ticket_cache.literal_key",
+                "KEY_FUNCTION": "gateway.shared_store.ticket_cache.literal_key",
                 # 60 s of tickets at 1 600 a second, about 100 MiB.
                 "OPTIONS": {"MAX_ENTRIES": 100_000},
             },
@@ -72,7 +72,7 @@ def _caches() -> dict[str, Any]:
     redis = REDIS.cache()
     return {
         "default": {**redis, "KEY_PREFIX": "vx11"},
-        "tickets": {**redis, "KEY_FUNCTION": "gateway.ticket_cache.literal_key"},
+        "tickets": {**redis, "KEY_FUNCTION": "gateway.shared_store.ticket_cache.literal_key"},
     }
 
 
@@ -160,12 +160,12 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
-# The ordinary chain, for browsers. Requests that bring a token take gateway.rest.LeanHandler instead, and those for
-# static files vx11_site.static_files.StaticHandler.
+# The ordinary chain, for browsers. Requests that bring a token take gateway.http.rest.LeanHandler instead, and those
+# for static files vx11_site.server.static_files.StaticHandler.
 MIDDLEWARE = [
-    "gateway.middleware.EdgeMiddleware",
+    "gateway.http.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "vx11_site.front_end.FrontEndMiddleware",
+    "vx11_site.server.front_end.FrontEndMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "vx11_site.language.LanguageMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -227,7 +227,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
 
 _HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
-SESSION_ENGINE = "gateway.session_store"
+SESSION_ENGINE = "gateway.identity.session_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_NAME = "__Host-vx11_session" if _HTTPS else "vx11_session"
 CSRF_COOKIE_NAME = "__Host-vx11_csrf" if _HTTPS else "vx11_csrf"
@@ -236,7 +236,7 @@ LANGUAGE_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
-CSRF_FAILURE_VIEW = "gateway.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "gateway.http.errors.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 # Of this name alone: what is below it may be somebody else's, and a browser that was told so once forgets it in a year.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
@@ -277,11 +277,11 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "vx11_site.logging.RedactingFormatter"},
-        "json": {"()": "vx11_site.json_log.JsonFormatter"},
+        "text": {"()": "vx11_site.logs.text.RedactingFormatter"},
+        "json": {"()": "vx11_site.logs.json.JsonFormatter"},
     },
-    "filters": {"expected": {"()": "vx11_site.logging.ExpectedFaults"}},
-    "handlers": {"stderr": {"class": "vx11_site.log_output.LogOutput", "formatter": _log_format()}},
+    "filters": {"expected": {"()": "vx11_site.logs.text.ExpectedFaults"}},
+    "handlers": {"stderr": {"class": "vx11_site.logs.output.LogOutput", "formatter": _log_format()}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.text("VX11_LOG_LEVEL").upper()},
     "loggers": {
         # Refusals are in our own access log and audit; Django would log each a second time.

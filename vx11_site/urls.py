@@ -6,11 +6,12 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
-from events.life_pages import principal_life, ticket_life
-from gateway.login import ThrottledAdminForm
-from gateway.views import errors_page
-from operator_api import console, dashboard, urls
-from operator_api.views import HealthView, MetricsView, ReadyView
+from events.admin.history_pages import principal_life, ticket_life
+from gateway.http.views import errors_page
+from gateway.identity.login import ThrottledAdminForm
+from operator_api import dashboard
+from operator_api.http import console, urls
+from operator_api.http.views import HealthView, MetricsView, ReadyView
 from vx11_site.openapi import DocumentView
 
 admin.site.site_header = admin.site.site_title = "VX11 Operator"
@@ -20,9 +21,9 @@ admin.site.login = console.admin_login  # type: ignore[method-assign]  # the sit
 admin.site.index_title = "Access, events and operators"
 
 api = [
-    path("", include("gateway.urls")),
-    path("", include("events.urls")),
-    path("", include("operator_api.urls")),
+    path("", include("gateway.http.urls")),
+    path("", include("events.http.urls")),
+    path("", include("operator_api.http.urls")),
 ]
 urlpatterns = [
     path("operator/api/", include([*api, *urls.aliases])),
@@ -44,7 +45,7 @@ urlpatterns = [
     path("ready", ReadyView.as_view()),
     path("metrics", MetricsView.as_view()),
 ]
-handler400 = "gateway.errors.bad_request"
-handler403 = "gateway.errors.permission_denied"
-handler404 = "gateway.errors.not_found"
-handler500 = "gateway.errors.server_error"
+handler400 = "gateway.http.errors.bad_request"
+handler403 = "gateway.http.errors.permission_denied"
+handler404 = "gateway.http.errors.not_found"
+handler500 = "gateway.http.errors.server_error"

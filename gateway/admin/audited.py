@@ -12,9 +12,9 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 
-from gateway.actors import acting
 from gateway.admin.own_links import OwnLinksAdmin
-from gateway.authentication import caller_of
+from gateway.http.authentication import caller_of
+from gateway.identity.actors import acting
 from gateway.models import REASON_LENGTH, TokenAudit
 
 # Rows a list counts and pages through. Counting all of a large table takes longer than anybody wants to wait for.

@@ -18,8 +18,8 @@ from gateway.admin.audited import AuditedAdmin, acting_in
 from gateway.admin.searching import is_public_id
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.redaction import redact
-from gateway.terminal_text import shown
 from ledger import clock
+from vx11_client.terminal_text import shown
 
 # Rows of one file, the newest ones: about 10 MB, which is made in memory. If more match, its last line says so.
 EXPORT_LIMIT_ROWS = 50_000

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from gateway.errors import REASONS
+from gateway.http.errors import REASONS
 from gateway.models import IS_RARE, TokenAudit
 from ledger import clock
 

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
-from gateway.principals import scopes_of_groups
+from gateway.identity.principals import scopes_of_groups
 from gateway.scopes import OPERATOR_SCOPES, SCOPES_OF_GROUP, SERVICE_SCOPES
 
 ROLES = frozenset(SCOPES_OF_GROUP)

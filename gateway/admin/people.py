@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from gateway.admin import granting
 from gateway.admin.audited import AuditedAdmin, acting_in
 from gateway.admin.own_links import check_form
+from gateway.identity.console_sessions import principal_id
 from gateway.models import REASON_LENGTH, TokenAudit
-from gateway.sessions import principal_id
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from django.db.backends.sqlite3 import base
 
-# As `statement_timeout` of PostgreSQL, see vx11_site/postgres_access.py. In OPTIONS a connection may be given another.
+# As `statement_timeout` of PostgreSQL, see vx11_site/config/postgres.py. In OPTIONS a connection may be given another.
 STATEMENT_LIMIT_SECONDS = 10.0
 LIMIT_OPTION = "statement_limit_seconds"
 # How often SQLite asks, in steps of its own: every few milliseconds. Python's lock is taken each time.

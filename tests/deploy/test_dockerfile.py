@@ -81,6 +81,7 @@ def test_only_what_serves_is_in_the_image(image: Path) -> None:
             "events",
             "gateway",
             "ledger",
+            "vx11_client",
             "locale",
             "manage.py",
             "operator_api",

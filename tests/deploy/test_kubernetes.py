@@ -12,7 +12,7 @@ import yaml
 
 from tests.servers import ROOT
 from vx11_site import __version__
-from vx11_site.environment import VARIABLES, Environment
+from vx11_site.config.environment import VARIABLES, Environment
 
 pytestmark = pytest.mark.once
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bodies import BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES
-from gateway.errors import REASONS
-from gateway.upstream import ANSWER_SECONDS
+from gateway.backend.client import ANSWER_SECONDS
+from gateway.http.bodies import BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES
+from gateway.http.errors import REASONS
 from tests.deploy.shipped_nginx import SHIPPED, ShippedNginx
-from vx11_site.environment import Environment
+from vx11_site.config.environment import Environment
 
 pytestmark = pytest.mark.once
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import ROOT
-from vx11_site.environment import VARIABLES, Environment
+from vx11_site.config.environment import VARIABLES, Environment
 
 pytestmark = pytest.mark.once
 

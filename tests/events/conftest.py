@@ -10,6 +10,11 @@ __all__ = ["ledger"]
 def uptime(monkeypatch: pytest.MonkeyPatch) -> Uptime:
     """How old rights are is decided by the test."""
     clock = Uptime()
-    for module in ("events.hub", "events.sessions", "gateway.middleware", "gateway.principals"):
+    for module in (
+        "events.stream.hub",
+        "events.stream.connections",
+        "gateway.http.middleware",
+        "gateway.identity.principals",
+    ):
         monkeypatch.setattr(f"{module}.uptime_seconds", clock)
     return clock

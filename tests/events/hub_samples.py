@@ -2,7 +2,7 @@
 
 import re
 
-from events.entries import Entry
+from events.log.records import Entry
 
 EPOCH = "k7f3"
 _IDS = re.compile(rb"^id: k7f3-(\d+)$", re.MULTILINE)

@@ -10,12 +10,13 @@ import redis
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
-from events import log, mark
-from events import relay as relay_module
-from events.cursors import Cursor
-from events.hub import Hub
+from events import log
+from events.log import appending, watermark
+from events.log.cursors import Cursor
 from events.models import Event, LogHead
-from events.relay import Relay
+from events.stream import relay as relay_module
+from events.stream.hub import Hub
+from events.stream.relay import Relay
 from ledger.reader import reader
 from tests.events.samples import append_events
 from tests.events.waiting import WAIT_SECONDS
@@ -99,12 +100,12 @@ async def start_one(relays: list[Relay]) -> Relay:
 async def end(relay: Relay) -> None:
     """As a process ends: it is told of no commit any more."""
     await relay.stop()
-    log._listeners.remove(relay.committed)
+    appending._listeners.remove(relay.committed)
 
 
 async def noted(cursor: Cursor) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        while await reader.run(mark.read) != cursor:  # noqa: ASYNC110 - another task writes it
+        while await reader.run(watermark.read) != cursor:  # noqa: ASYNC110 - another task writes it
             await asyncio.sleep(0.005)
 
 

@@ -3,13 +3,13 @@
 import uuid
 from typing import Any
 
-from events.cursors import Head
-from events.hub import Hub
-from events.relay import Relay
-from events.streams import Opening, Stream
-from gateway.authentication import Caller
+from events.log.cursors import Head
+from events.stream.hub import Hub
+from events.stream.relay import Relay
+from events.stream.stream import Opening, Stream
 from gateway.filters import Selection
-from gateway.principals import Principal
+from gateway.http.authentication import Caller
+from gateway.identity.principals import Principal
 from tests.events.listening_client import ListeningClient
 
 READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))

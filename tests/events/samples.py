@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from events import log
-from events.entries import Entry
+from events.log.dedup import Appended
+from events.log.records import Entry
+from events.log.submissions import NewEvent, Submission
 from events.models import Event
-from events.placement import Appended
-from events.submissions import NewEvent, Submission
 
 PUBLISHER = "s-publisher"
 

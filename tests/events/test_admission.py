@@ -7,15 +7,16 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
-from events import admission
-from events.admission import admit, read_request, redeem
-from events.cursors import Cursor
-from gateway import tickets, tokens
-from gateway.authentication import Caller
-from gateway.errors import Refusal
+from events.log.cursors import Cursor
+from events.stream import admission
+from events.stream.admission import admit, read_request, redeem
+from gateway import tokens
 from gateway.filters import EVERYTHING, BadFilter, Selection
+from gateway.http.authentication import Caller
+from gateway.http.errors import Refusal
+from gateway.identity import tickets
+from gateway.identity.principals import directory
 from gateway.models import AccessToken, TokenAudit
-from gateway.principals import directory
 from ledger.writer import writer
 from tests.events.waiting import until
 from tests.gateway.redis_store import using

@@ -10,10 +10,12 @@ from django.core.management import CommandError, call_command
 
 from events import log
 from events.models import Event
-from gateway import cleaning, retention, store, tickets
 from gateway.filters import Selection
-from gateway.principals import Principal
-from gateway.session_store import SessionStore
+from gateway.identity import tickets
+from gateway.identity.principals import Principal
+from gateway.identity.session_store import SessionStore
+from gateway.jobs import purge, retention
+from gateway.shared_store import store
 from tests.events.samples import append_events, grow_older
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -117,11 +119,11 @@ def test_a_dry_run_says_how_many_would_go_and_moves_nothing() -> None:
 
 def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
-    monkeypatch.setattr(cleaning, "REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr(purge, "REDRAW_SECONDS", 0.0)
     append_events(6)
     out = Terminal()
     call_command("prune_events", "--keep-rows", "2", stdout=out)
-    drawn = out.getvalue().split(cleaning.CLEAR_LINE)
+    drawn = out.getvalue().split(purge.CLEAR_LINE)
     assert drawn == [
         "",
         "events: 2 of 4 deleted",
@@ -132,7 +134,7 @@ def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytes
 
 def test_progress_into_a_file_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
-    monkeypatch.setattr(cleaning, "PLAIN_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(purge, "PLAIN_LINE_SECONDS", 0.0)
     append_events(6)
     assert run("prune_events", "--keep-rows", "2").splitlines()[:2] == [
         "events: 2 of 4 deleted",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.cursors import BadCursor, Cursor, Head
+from events.log.cursors import BadCursor, Cursor, Head
 
 epochs = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=16)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import orjson
 import pytest
 
-from events.entries import Entry, Record, encode, timestamp
+from events.log.records import Entry, Record, encode, timestamp
 from gateway.filters import Selection
 
 ENTRY = Entry(1, "warn", "madre", "drift", "c-1", b"{}")

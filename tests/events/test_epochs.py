@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 from asgiref.sync import sync_to_async
 
-from events import epochs, incarnation, log, mark
-from events import relay as relay_module
-from events.changes import change
-from events.cursors import Cursor, generation
-from events.hub import Hub
+from events import log
+from events.log import appending, epochs, incarnation, watermark
+from events.log.changes import change
+from events.log.cursors import Cursor, generation
 from events.models import Event, LogHead
-from events.relay import Relay
+from events.stream import relay as relay_module
+from events.stream.hub import Hub
+from events.stream.relay import Relay
 from tests.events.samples import append_events
 from tests.events.waiting import until
 
@@ -99,7 +100,7 @@ def test_n08_a_table_that_a_dump_made_anew_is_another_log(moves: Moves) -> None:
 def test_n08_seqs_that_the_mark_knows_are_not_given_out_by_a_new_primary(moves: Moves) -> None:
     moves(HERE, synchronous=True)
     append_events(3)
-    mark.advance(Cursor(log.head().epoch, 9))
+    watermark.advance(Cursor(log.head().epoch, 9))
     moves(PROMOTED, synchronous=True)
     assert append_events(1, prefix="n").ids == [("n0", 10)]
 
@@ -119,7 +120,7 @@ async def test_n08_what_a_process_has_seen_of_commits_whose_wait_was_broken_off_
     # This process is stopped, as a machine may be; another one appends as many to the new primary.
     for task in relay._tasks:
         task.cancel()
-    log._listeners.remove(relay.committed)
+    appending._listeners.remove(relay.committed)
     epochs._witnesses.remove(relay._seen)
     await sync_to_async(_lose_two)()
     moves(PROMOTED, synchronous=True)

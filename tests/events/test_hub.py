@@ -5,11 +5,11 @@ import itertools
 
 import pytest
 
-from events import hub as hub_module
-from events.cursors import Cursor, Head
-from events.entries import Entry
-from events.hub import Hub
-from events.subscribers import Subscriber
+from events.log.cursors import Cursor, Head
+from events.log.records import Entry
+from events.stream import hub as hub_module
+from events.stream.hub import Hub
+from events.stream.subscribers import Subscriber
 from gateway.filters import EVERYTHING, Selection
 from tests.events.hub_samples import EPOCH, Inbox, entry, ids
 from tests.events.waiting import until

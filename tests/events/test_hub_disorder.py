@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events import hub as hub_module
-from events import sse
-from events.cursors import Cursor, Head
-from events.entries import Entry
-from events.hub import Hub
-from events.subscribers import Subscriber
+from events.log.cursors import Cursor, Head
+from events.log.records import Entry
+from events.stream import hub as hub_module
+from events.stream import sse
+from events.stream.hub import Hub
+from events.stream.subscribers import Subscriber
 from gateway.filters import SEVERITIES, Selection
 from tests.events.hub_samples import EPOCH, Inbox, entry
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from events.cursors import Head
-from events.hub import Hub
+from events.log.cursors import Head
+from events.stream.hub import Hub
 from gateway.filters import Selection
 from tests.events.hub_samples import EPOCH, entry
 

@@ -8,9 +8,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import log, questions
-from events.cursors import Cursor
-from events.entries import Entry
+from events import log
+from events.log import appending, questions, reading
+from events.log.cursors import Cursor
+from events.log.records import Entry
 from gateway.filters import EVERYTHING, SEVERITIES, Selection
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
@@ -58,7 +59,7 @@ def test_listeners_are_told_after_the_commit_and_not_of_what_was_rolled_back() -
             log.append_many([submission(new_event("one"), new_event("two"))])
             assert told == []
     finally:
-        log._listeners.remove(listen)
+        appending._listeners.remove(listen)
     assert told == [(log.head().epoch, [1, 2])]
 
 
@@ -70,7 +71,7 @@ def test_a_listener_that_fails_does_not_make_the_commit_look_failed() -> None:
     try:
         assert append_events(1).created
     finally:
-        log._listeners.remove(fails)
+        appending._listeners.remove(fails)
     assert log.head().last_seq == 1
 
 
@@ -94,7 +95,7 @@ def test_pages_put_together_are_the_filtered_log_whatever_their_size(
 
     found: list[int] = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(log, "PAGE_SPAN_SEQS", span)
+        patched.setattr(reading, "PAGE_SPAN_SEQS", span)
         while True:
             page = log.read_after(cursor, Selection(severities=wanted), limit=limit)
             assert len(page.entries) <= limit

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from events import log
-from events.cursors import Cursor
+from events.log.cursors import Cursor
 from events.models import Node
 from gateway.filters import EVERYTHING
 from tests.events.samples import new_event, submission

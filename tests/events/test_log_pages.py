@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from events import log, questions
-from events.cursors import Cursor
-from events.log import Page
+from events import log
+from events.log import Page, questions, reading
+from events.log.cursors import Cursor
 from events.models import Event
 from gateway.filters import EVERYTHING, Selection
 from tests.events.samples import append, append_events, new_event, seqs, submission
@@ -26,7 +26,7 @@ def test_a_page_of_large_events_is_cut_and_the_next_one_goes_on_behind_it() -> N
         cursor = pages[-1].cursor
     assert [seq for page in pages for seq in seqs(page.entries)] == list(range(1, 121))
     largest = max(sum(len(entry.body) for entry in page.entries) for page in pages)
-    assert largest <= log.PAGE_LIMIT_BYTES
+    assert largest <= reading.PAGE_LIMIT_BYTES
     assert len(pages) > 1
 
 
@@ -38,8 +38,8 @@ def test_a_page_that_begins_with_small_events_is_cut_all_the_same(*, backwards: 
     if backwards:
         page = questions.read_before(Cursor(epoch, len(sizes) + 1), EVERYTHING, limit=500)
     else:
-        page = log.read_after(Cursor(epoch, 0), EVERYTHING, size_limit_bytes=log.PAGE_LIMIT_BYTES)
-    assert sum(len(entry.body) for entry in page.entries) <= log.PAGE_LIMIT_BYTES
+        page = log.read_after(Cursor(epoch, 0), EVERYTHING, size_limit_bytes=reading.PAGE_LIMIT_BYTES)
+    assert sum(len(entry.body) for entry in page.entries) <= reading.PAGE_LIMIT_BYTES
     assert 20 < len(page.entries) < 60
     assert page.has_more
 

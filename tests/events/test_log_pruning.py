@@ -8,12 +8,13 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events import epochs, log, questions
-from events.cursors import Cursor, CursorGone
+from events import log
+from events.log import epochs, questions
+from events.log.cursors import Cursor, CursorGone
+from events.log.dedup import Appended
 from events.models import Event, LogHead
-from events.placement import Appended
-from gateway import retention
 from gateway.filters import EVERYTHING
+from gateway.jobs import retention
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")

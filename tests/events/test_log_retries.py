@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from events import log
+from events.log.dedup import Appended, IdempotencyConflict
 from events.models import Event, UsedKey
-from events.placement import Appended, IdempotencyConflict
-from gateway import retention
+from gateway.jobs import retention
 from tests.events.samples import append, append_events, new_event, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")

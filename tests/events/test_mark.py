@@ -10,9 +10,10 @@ import redis
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
-from events import log, mark
-from events.cursors import Cursor
-from events.relay import Relay
+from events import log
+from events.log import appending, watermark
+from events.log.cursors import Cursor
+from events.stream.relay import Relay
 from gateway.filters import EVERYTHING
 from tests.events import marks
 from tests.events.marks import KEY, append, end, newest, noted, redis_cache, restore_to, start_one
@@ -31,30 +32,30 @@ relays, impatient = marks.relays, marks.impatient
 
 @pytest.mark.usefixtures("store")
 def test_where_nothing_was_noted_there_is_no_mark(caplog: pytest.LogCaptureFixture) -> None:
-    assert mark.read() is None
+    assert watermark.read() is None
     assert not caplog.records
 
 
 @pytest.mark.usefixtures("store")
 def test_a_mark_moves_forward_only_while_the_log_is_the_same() -> None:
-    assert mark.advance(Cursor("a", 7)) == Cursor("a", 7)
-    assert mark.advance(Cursor("a", 5)) == Cursor("a", 7)
-    assert mark.read() == Cursor("a", 7)
-    assert mark.advance(Cursor("a", 8)) == Cursor("a", 8)
-    assert mark.advance(Cursor("b", 2)) == Cursor("b", 2)
-    assert mark.read() == Cursor("b", 2)
+    assert watermark.advance(Cursor("a", 7)) == Cursor("a", 7)
+    assert watermark.advance(Cursor("a", 5)) == Cursor("a", 7)
+    assert watermark.read() == Cursor("a", 7)
+    assert watermark.advance(Cursor("a", 8)) == Cursor("a", 8)
+    assert watermark.advance(Cursor("b", 2)) == Cursor("b", 2)
+    assert watermark.read() == Cursor("b", 2)
 
 
 def test_with_redis_the_mark_is_there_for_ever_and_in_no_file(in_redis: redis.Redis, tmp_path: Path) -> None:
-    mark.advance(Cursor("a", 7))
+    watermark.advance(Cursor("a", 7))
     assert in_redis.get(KEY) == b'"a-7"'
     assert in_redis.ttl(KEY) == -1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_redis_the_mark_is_one_file_and_nothing_is_left_beside_it(in_file: Path) -> None:
-    mark.advance(Cursor("a", 7))
-    mark.advance(Cursor("a", 8))
+    watermark.advance(Cursor("a", 7))
+    watermark.advance(Cursor("a", 8))
     assert in_file.read_text() == "a-8"
     assert list(in_file.parent.iterdir()) == [in_file]
 
@@ -62,17 +63,17 @@ def test_without_redis_the_mark_is_one_file_and_nothing_is_left_beside_it(in_fil
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"a-", b"\xff\xfe", b"\0" * 8])
 def test_a_file_that_holds_something_else_is_no_mark_and_becomes_one(in_file: Path, garbage: bytes) -> None:
     in_file.write_bytes(garbage)
-    assert mark.read() is None
-    mark.advance(Cursor("a", 7))
-    assert mark.read() == Cursor("a", 7)
+    assert watermark.read() is None
+    watermark.advance(Cursor("a", 7))
+    assert watermark.read() == Cursor("a", 7)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"7", b"garbage", b'"garbage"', b"[1]", b"\xff\xfe", b"null"])
 def test_a_key_that_holds_something_else_is_no_mark_and_becomes_one(in_redis: redis.Redis, garbage: bytes) -> None:
     in_redis.set(KEY, garbage)
-    assert mark.read() is None
-    mark.advance(Cursor("a", 7))
-    assert mark.read() == Cursor("a", 7)
+    assert watermark.read() is None
+    watermark.advance(Cursor("a", 7))
+    assert watermark.read() == Cursor("a", 7)
 
 
 # The relay and its mark
@@ -114,7 +115,7 @@ async def test_a_restart_over_an_intact_log_changes_nothing(relays: list[Relay])
 
 @pytest.mark.usefixtures("store")
 async def test_the_mark_of_another_log_is_replaced(relays: list[Relay]) -> None:
-    await sync_to_async(mark.advance)(Cursor("another", 99))
+    await sync_to_async(watermark.advance)(Cursor("another", 99))
     await append(3)
     before = await newest()
     relay = await start_one(relays)
@@ -140,13 +141,13 @@ async def test_f23_a_mark_that_comes_back_after_the_start_still_shows_that_the_l
 
 async def test_a_process_that_is_behind_another_does_not_start_a_new_epoch(in_file: Path, relays: list[Relay]) -> None:
     relay = await start_one(relays)
-    log._listeners.remove(relay.committed)
+    appending._listeners.remove(relay.committed)
     # Now only the mark can tell it how far the log goes.
     relay._tasks[1].cancel()
     start = await newest()
     await append(5)
     before = await newest()
-    await sync_to_async(mark.advance)(before)
+    await sync_to_async(watermark.advance)(before)
 
     page = await sync_to_async(log.read_after)(start, EVERYTHING)
     relay.committed(start.epoch, page.entries[:2])
@@ -197,7 +198,7 @@ async def test_f02_while_redis_hangs_the_relay_starts_and_finds_what_others_comm
     try:
         async with asyncio.timeout(5):
             relay = await start_one(relays)
-        log._listeners.remove(relay.committed)
+        appending._listeners.remove(relay.committed)
         await append(3)
         async with asyncio.timeout(1):
             await until(lambda: relay.hub.seq == 3)

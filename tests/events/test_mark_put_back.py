@@ -3,10 +3,11 @@
 import pytest
 from asgiref.sync import sync_to_async
 
-from events import epochs, log, mark
+from events import log
+from events.log import epochs, watermark
+from events.log.restoring import begin_new_epoch
 from events.models import Event, LogHead
-from events.relay import Relay
-from events.restoring import begin_new_epoch
+from events.stream.relay import Relay
 from tests.events import marks
 from tests.events.marks import append, end, newest, noted, start_one
 from tests.events.samples import append_events
@@ -76,7 +77,7 @@ def test_n08_the_same_backup_restored_twice_gives_no_seq_out_twice() -> None:
         head = begin_new_epoch()
         heads.append(head)
         append_events(3, prefix=f"n{round_number}-")
-        mark.advance(log.head().newest)
+        watermark.advance(log.head().newest)
         LogHead.objects.update(epoch=copy[0], last_seq=copy[1])
         Event.objects.filter(seq__gt=copy[1]).delete()
     assert [head.last_seq for head in heads] == [4, 7, 10]
@@ -88,6 +89,6 @@ def test_n08_a_process_of_an_older_epoch_does_not_take_the_mark_back() -> None:
     append_events(4)
     before = log.head().newest
     after = epochs.start_new_epoch().newest
-    assert mark.advance(after) == after
-    assert mark.advance(before._replace(seq=99)) == after
-    assert mark.read() == after
+    assert watermark.advance(after) == after
+    assert watermark.advance(before._replace(seq=99)) == after
+    assert watermark.read() == after

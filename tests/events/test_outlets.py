@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from events import outlets
-from events.outlets import EXTENSION, SendOutlet, open_outlet
+from events.stream import transport
+from events.stream.transport import EXTENSION, SendOutlet, open_outlet
 
 
 class Far:
@@ -45,7 +45,7 @@ async def test_a_client_that_does_not_read_is_full_at_the_limit_and_takes_all_wh
     far = Far()
     far.reading.clear()
     outlet = SendOutlet(far.send)
-    chunk = b"x" * (outlets.PENDING_LIMIT_BYTES // 4)
+    chunk = b"x" * (transport.PENDING_LIMIT_BYTES // 4)
     assert [outlet.write(chunk) for _ in range(4)] == [True, True, True, False]
     waiting = asyncio.create_task(outlet.drained())
     await asyncio.sleep(0)
@@ -70,7 +70,7 @@ async def test_a_stream_that_is_cancelled_while_it_waits_leaves_what_is_being_se
 
 
 async def test_a_client_that_never_reads_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlets, "LINGER_SECONDS", 0.01)
+    monkeypatch.setattr(transport, "LINGER_SECONDS", 0.01)
     far = Far()
     far.reading.clear()
     outlet = SendOutlet(far.send)

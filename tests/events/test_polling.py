@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events import log, polling
-from events.polling import MaySee, page_for
-from events.relay import Relay, the_relay
-from gateway import rest
+from events import log
+from events.http import polling
+from events.http.polling import MaySee, page_for
+from events.stream.relay import Relay, the_relay
 from gateway.filters import EVERYTHING, Selection
+from gateway.http import rest
 from ledger.writer import writer
 from tests.events.samples import new_event, seqs, submission
 from tests.events.waiting import until

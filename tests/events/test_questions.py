@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events import log, questions
-from events.cursors import Cursor
-from events.log import Page
-from events.questions import read_before, read_newest
+from events import log
+from events.log import Page, questions
+from events.log.cursors import Cursor
+from events.log.questions import read_before, read_newest
 from gateway.filters import EVERYTHING, Selection
 from tests.events.samples import append_events, seqs
 

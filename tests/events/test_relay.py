@@ -9,14 +9,15 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from events import epochs, log
-from events import relay as relay_module
-from events.cursors import Cursor
-from events.entries import Entry
-from events.hub import Hub
+from events import log
+from events.log import appending, epochs
+from events.log.cursors import Cursor
+from events.log.records import Entry
 from events.models import Event, LogHead
-from events.neighbours import Neighbours
-from events.relay import Relay
+from events.stream import relay as relay_module
+from events.stream.hub import Hub
+from events.stream.peers import Neighbours
+from events.stream.relay import Relay
 from gateway.filters import EVERYTHING
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
@@ -48,7 +49,7 @@ async def relay() -> AsyncIterator[Relay]:
 @pytest.fixture
 def deaf(relay: Relay) -> Relay:
     """A relay that nobody tells of commits: it has to find them."""
-    log._listeners.remove(relay.committed)
+    appending._listeners.remove(relay.committed)
     return relay
 
 

@@ -10,10 +10,12 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from pytest_django import Settings
 
-from events import log, neighbours
-from events import relay as relay_module
-from events.hub import Hub
-from events.relay import Relay
+from events import log
+from events.log import appending
+from events.stream import peers
+from events.stream import relay as relay_module
+from events.stream.hub import Hub
+from events.stream.relay import Relay
 from tests.events.samples import append_events
 from tests.events.waiting import WAIT_SECONDS, until
 from tests.stores import PrivateRedis
@@ -46,7 +48,7 @@ def _only_by_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the log by himself."""
     monkeypatch.setattr(relay_module, "TIP_CHECK_SECONDS", 3600.0)
     monkeypatch.setattr(relay_module, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(neighbours, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(peers, "RETRY_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ async def relays(redis_server: PrivateRedis) -> AsyncIterator[list[Relay]]:
     relays = [Relay(Hub()), Relay(Hub())]
     for relay in relays:
         await relay.start()
-    log._listeners.remove(relays[1].committed)
+    appending._listeners.remove(relays[1].committed)
     await until(lambda: subscribers(redis_server) == 1)
     yield relays
     for relay in relays:
@@ -88,7 +90,7 @@ async def test_what_one_process_commits_another_hears_of(relays: list[Relay]) ->
 async def test_what_is_too_large_for_a_message_is_read_from_the_log(
     relays: list[Relay], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "MESSAGE_LIMIT_BYTES", 10)
+    monkeypatch.setattr(peers, "MESSAGE_LIMIT_BYTES", 10)
     await append(3)
     await until(lambda: relays[1].hub.seq == 3)
 
@@ -97,7 +99,7 @@ async def test_what_did_not_fit_into_the_outbox_is_found_with_the_next_message(
     relays: list[Relay], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(neighbours, "OUTBOX_LIMIT_ENTRIES", 0)
+        patched.setattr(peers, "OUTBOX_LIMIT_ENTRIES", 0)
         await append(3)
         await until(lambda: relays[0].hub.seq == 3)
     assert relays[1].hub.seq == 0
@@ -115,7 +117,7 @@ async def test_a_relay_can_be_stopped_at_any_moment_of_its_start() -> None:
         async with asyncio.timeout(WAIT_SECONDS):
             await relay.stop()
         assert all(task.done() for task in tasks)
-        log._listeners.remove(relay.committed)
+        appending._listeners.remove(relay.committed)
         await get_channel_layer().flush()
 
 
@@ -146,7 +148,7 @@ async def test_f01_after_a_restart_of_redis_processes_hear_of_each_other_again(
 async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_events_come_without_a_word(
     relays: list[Relay], redis_server: PrivateRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "RESUBSCRIBE_SECONDS", 0.0)
+    monkeypatch.setattr(peers, "RESUBSCRIBE_SECONDS", 0.0)
     deaf = relays[1]
     layer = get_channel_layer()
     # Behind the relays' back: as when the other side has dropped the group.

@@ -9,13 +9,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from events import sessions as sessions_module
 from events.models import Node, StreamSession
-from events.session_rows import touch_node
-from events.sessions import Sessions
-from events.streams import Stream
+from events.stream import connections as sessions_module
+from events.stream.connection_rows import touch_node
+from events.stream.connections import Sessions
+from events.stream.stream import Stream
+from gateway.identity.principals import directory
 from gateway.models import AccessToken
-from gateway.principals import directory
 from ledger.writer import writer
 from tests.database_faults import database_away
 from tests.events.open_streams import new_stream

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_django import Settings
 
-from events.relay import the_relay
-from events.sessions import Sessions
-from events.streams import Stream
-from gateway.errors import Refusal
+from events.stream.connections import Sessions
+from events.stream.relay import the_relay
+from events.stream.stream import Stream
+from gateway.http.errors import Refusal
 from tests.events.open_streams import new_stream
 from tests.events.waiting import until
 

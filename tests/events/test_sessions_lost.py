@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events import session_rows
 from events.models import Node, StreamSession
-from events.session_rows import Presence, touch_node
+from events.stream import connection_rows
+from events.stream.connection_rows import Presence, touch_node
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -98,7 +98,7 @@ def test_n07_after_the_database_was_away_nobody_is_taken_for_dead_before_it_can_
     silence(60, second)
     touch_node(presences[:1])
     assert is_open(rows[1])
-    session_rows._back_at[first.pk] -= session_rows.NODE_LOST_SECONDS
+    connection_rows._back_at[first.pk] -= connection_rows.NODE_LOST_SECONDS
     touch_node(presences[:1])
     assert [is_open(row) for row in rows] == [True, False]
 

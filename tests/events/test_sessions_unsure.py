@@ -7,16 +7,16 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from events import sessions as sessions_module
-from events import streams
-from events.entries import Entry
-from events.relay import the_relay
-from events.sessions import Sessions
-from events.streams import Stream
-from gateway import principals
+from events.log.records import Entry
+from events.stream import connections as sessions_module
+from events.stream import stream
+from events.stream.connections import Sessions
+from events.stream.relay import the_relay
+from events.stream.stream import Stream
 from gateway.filters import EVERYTHING
+from gateway.identity import principals
+from gateway.identity.principals import directory
 from gateway.models import AccessToken
-from gateway.principals import directory
 from ledger.faults import LedgerUnavailable
 from tests.database_faults import database_away
 from tests.events.listening_client import ListeningClient
@@ -34,7 +34,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "TICK_SECONDS", 0.02)
     monkeypatch.setattr(principals, "STALE_LIMIT_SECONDS", 0.3)
     monkeypatch.setattr(principals, "FRESH_SECONDS", 0.05)
-    monkeypatch.setattr(streams, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(stream, "PAUSE_SECONDS", 0.02)
 
 
 class Open:

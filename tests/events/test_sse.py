@@ -8,9 +8,10 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from events import entries, sse
-from events.cursors import Cursor
-from events.entries import Entry, Record, encode
+from events.log import records
+from events.log.cursors import Cursor
+from events.log.records import Entry, Record, encode
+from events.stream import sse
 from tests.events.sse_reading import read
 
 EPOCH = "k7f3"
@@ -93,7 +94,7 @@ def test_events_in_one_chunk_are_separate_and_each_has_its_own_cursor(payloads: 
 
 @given(moment=st.datetimes(timezones=st.just(UTC)))
 def test_a_time_comes_out_as_it_went_in(moment: datetime) -> None:
-    text = entries.timestamp(moment)
+    text = records.timestamp(moment)
     assert text.endswith("Z")
     assert datetime.fromisoformat(text) == moment
     assert len(text) == len("2026-01-04T01:34:28.123456Z")

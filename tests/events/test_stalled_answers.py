@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from events import questions
+from events import log
 from gateway.filters import Selection
+from gateway.http.rest import Endpoint, LeanHandler
+from gateway.identity.principals import Directory
 from gateway.models import AccessToken
-from gateway.principals import Directory
-from gateway.rest import Endpoint, LeanHandler
 from tests.events.rights_ends import narrow, revoke_elsewhere
 from tests.events.samples import append_events
 from tests.events.uptime import Uptime
@@ -44,7 +44,7 @@ async def asked(text: str) -> tuple[int, dict[str, Any]]:
 def during_the_answer(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     """What happens once, after the page was read and before it leaves."""
     happens: list[Callable[[], None]] = []
-    count = questions.count
+    count = log.count
 
     def count_and_happen(selection: Selection) -> int | None:
         counted = count(selection)
@@ -52,7 +52,7 @@ def during_the_answer(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None
             happens.pop()()
         return counted
 
-    monkeypatch.setattr(questions, "count", count_and_happen)
+    monkeypatch.setattr(log, "count", count_and_happen)
     return happens
 
 

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from events import hub as hub_module
-from events import subscribers
-from events.cursors import Cursor, Head
-from events.entries import Entry
-from events.hub import Hub
-from events.relay import the_relay
-from events.sessions import Sessions
-from events.streams import Stream
-from events.subscribers import Subscriber
-from gateway import principals
+from events.log.cursors import Cursor, Head
+from events.log.records import Entry
+from events.stream import hub as hub_module
+from events.stream import subscribers
+from events.stream.connections import Sessions
+from events.stream.hub import Hub
+from events.stream.relay import the_relay
+from events.stream.stream import Stream
+from events.stream.subscribers import Subscriber
 from gateway.filters import EVERYTHING, Selection
-from gateway.principals import directory
+from gateway.identity import principals
+from gateway.identity.principals import directory
 from tests.events.hub_samples import EPOCH, Inbox, entry
 from tests.events.listening_client import ListeningClient
 from tests.events.open_streams import new_stream

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events import announcements
-from events import hub as hub_module
-from events.cursors import Head
-from events.entries import Entry
-from events.hub import Hub
-from events.relay import Relay
-from events.streams import Opening, Stream
-from gateway.authentication import Caller
+from events.log.cursors import Head
+from events.log.records import Entry
+from events.stream import hub as hub_module
+from events.stream import sse
+from events.stream.hub import Hub
+from events.stream.relay import Relay
+from events.stream.stream import Opening, Stream
 from gateway.filters import EVERYTHING, Selection
-from gateway.principals import Principal, Snapshot, Standing
+from gateway.http.authentication import Caller
+from gateway.identity.principals import Principal, Snapshot, Standing
 from ledger import clock as database_clock
 from tests.events.listening_client import ListeningClient
 
@@ -93,7 +93,7 @@ async def test_a_stream_begins_with_retry_and_connected_and_says_when_it_is_live
 
     connected, caught_up = client.frames
     assert client.received.startswith(b"retry: ")
-    assert announcements.RETRY_LEAST_MS <= int(client.received.split()[1]) <= announcements.RETRY_MOST_MS
+    assert sse.RETRY_MIN_MS <= int(client.received.split()[1]) <= sse.RETRY_MAX_MS
     said = connected.json()
     assert abs(datetime.now(UTC) - datetime.fromisoformat(said.pop("time"))) < timedelta(seconds=10)
     assert said == {
@@ -164,7 +164,7 @@ async def test_a_heartbeat_never_overtakes_an_event_that_is_due(
 async def ended(client: ListeningClient) -> str:
     await client.until(lambda: client.said("stream-end"))
     (end,) = client.said("stream-end")
-    assert announcements.RETRY_LEAST_MS <= int(str(end["retry_ms"])) <= announcements.RETRY_MOST_MS
+    assert sse.RETRY_MIN_MS <= int(str(end["retry_ms"])) <= sse.RETRY_MAX_MS
     return str(end["reason"])
 
 

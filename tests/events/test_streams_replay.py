@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from events import epochs, log, streams
-from events import hub as hub_module
-from events import relay as relay_module
-from events.cursors import Cursor
-from events.entries import Entry
-from events.hub import Hub
+from events import log
+from events.log import appending, epochs, reading
+from events.log.cursors import Cursor
+from events.log.records import Entry
 from events.models import Event
-from events.relay import Relay
-from events.streams import Opening, Stream
-from gateway.authentication import Caller
+from events.stream import hub as hub_module
+from events.stream import relay as relay_module
+from events.stream import stream
+from events.stream.hub import Hub
+from events.stream.relay import Relay
+from events.stream.stream import Opening, Stream
 from gateway.filters import EVERYTHING, SEVERITIES, Selection
-from gateway.principals import Principal
+from gateway.http.authentication import Caller
+from gateway.identity.principals import Principal
 from ledger.writer import writer
 from tests.database_faults import database_away
 from tests.events.listening_client import ListeningClient
@@ -38,7 +40,7 @@ append = sync_to_async(append_events)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "TIP_CHECK_SECONDS", 0.05)
     monkeypatch.setattr(relay_module, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(streams, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(stream, "PAUSE_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ async def test_history_comes_first_then_caught_up_then_what_happens(readers: Rea
 
 
 async def test_history_of_many_pages_is_whole(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "PAGE_SPAN_SEQS", 7)
+    monkeypatch.setattr(reading, "PAGE_SPAN_SEQS", 7)
     await append(40)
     await append(3, prefix="w", severity="warn")
     epoch = await at(0)
@@ -128,7 +130,7 @@ async def test_without_following_a_stream_ends_at_the_end_of_the_log(readers: Re
 async def test_without_a_cursor_only_what_happens_from_now_on_comes_also_if_the_hub_is_behind(
     relay: Relay, readers: Readers
 ) -> None:
-    log._listeners.remove(relay.committed)
+    appending._listeners.remove(relay.committed)
     await append(3)
     client = await readers.open()
     await append(1, prefix="n")
@@ -232,7 +234,7 @@ class UnreliableWakeUps:
     def __init__(self, relay: Relay, chance: random.Random) -> None:
         self.relay, self.chance = relay, chance
         self.loop = asyncio.get_running_loop()
-        log._listeners.remove(relay.committed)
+        appending._listeners.remove(relay.committed)
         log.on_append(self.told)
 
     def told(self, epoch: str, entries: list[Entry]) -> None:
@@ -241,7 +243,7 @@ class UnreliableWakeUps:
             self.loop.call_soon_threadsafe(self.loop.call_later, delay_seconds, self.relay._take, epoch, entries)
 
     def end(self) -> None:
-        log._listeners.remove(self.told)
+        appending._listeners.remove(self.told)
 
 
 async def _publish(chance: random.Random, publisher: int) -> None:
@@ -287,7 +289,7 @@ async def test_f05_readers_that_come_at_any_moment_get_the_filtered_log_though_w
     chance = random.Random(seed)
     monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 1_500)
     monkeypatch.setattr(hub_module, "RECENT_LIMIT_BYTES", 4_000)
-    monkeypatch.setattr(log, "PAGE_SPAN_SEQS", 9)
+    monkeypatch.setattr(reading, "PAGE_SPAN_SEQS", 9)
     wake_ups = UnreliableWakeUps(relay, chance)
     try:
         publishing = [asyncio.create_task(_publish(random.Random(seed * 10 + n), n)) for n in range(4)]

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from events import hub as hub_module
-from events import streams
-from events.cursors import Head
-from events.entries import Entry
-from events.hub import Hub
-from events.relay import Relay
-from events.streams import Opening, Stream
-from gateway.authentication import Caller
+from events.log.cursors import Head
+from events.log.records import Entry
+from events.stream import hub as hub_module
+from events.stream import stream
+from events.stream.hub import Hub
+from events.stream.relay import Relay
+from events.stream.stream import Opening, Stream
 from gateway.filters import EVERYTHING
-from gateway.principals import Principal
+from gateway.http.authentication import Caller
+from gateway.identity.principals import Principal
 from tests.events.listening_client import ListeningClient
 from tests.events.waiting import until
 
@@ -53,8 +53,8 @@ async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "STALL_LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(streams, "STALL_LIMIT_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "STALL_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "STALL_LIMIT_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -6,14 +6,15 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
-from events import log, streams
-from events.cursors import Cursor
-from events.hub import Hub
-from events.relay import Relay
-from events.streams import Opening, Stream
-from gateway.authentication import Caller
+from events import log
+from events.log.cursors import Cursor
+from events.stream import stream
+from events.stream.hub import Hub
+from events.stream.relay import Relay
+from events.stream.stream import Opening, Stream
 from gateway.filters import EVERYTHING
-from gateway.principals import Principal
+from gateway.http.authentication import Caller
+from gateway.identity.principals import Principal
 from tests.database_faults import database_away
 from tests.events.listening_client import ListeningClient
 from tests.events.samples import append_events
@@ -26,16 +27,16 @@ async def test_a_database_that_is_away_costs_a_reader_time_and_it_hears_that_we_
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.HEARTBEAT_SECONDS = 0
-    monkeypatch.setattr(streams, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "PAUSE_SECONDS", 0.01)
     await sync_to_async(append_events)(5)
     head = await sync_to_async(log.head)()
     relay, client = Relay(Hub()), ListeningClient()
     relay.hub.reset(head)
-    stream = Stream(Opening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay, client)
+    waiting = Stream(Opening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay, client)
     # As after a fall back to the log: the hub has forgotten these events.
-    stream._subscriber.wrote(0, cursor=Cursor(head.epoch, 2))
+    waiting._subscriber.wrote(0, cursor=Cursor(head.epoch, 2))
     with database_away():
-        task = asyncio.create_task(stream.run())
+        task = asyncio.create_task(waiting.run())
         await client.until(lambda: client.names.count("heartbeat") >= 2)
         assert client.seqs == []
     await client.until(lambda: client.seqs == [3, 4, 5])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.submissions import (
+from events.log.submissions import (
     EVENT_LIMIT_BYTES,
     RESERVED_TYPES,
     SUMMARY_LIMIT,

@@ -2,7 +2,7 @@
 
 
 class Uptime:
-    """In place of gateway.uptime.uptime_seconds."""
+    """In place of ledger.uptime.uptime_seconds."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core import checks as django_checks
 
-from gateway import checks, deploy_checks, role_checks
+from gateway.checks import deploy, roles, startup
 from tests.servers import ROOT
-from vx11_site.environment import Environment
+from vx11_site.config.environment import Environment
 
 LONG = "a-token-of-more-than-sixteen-characters"
 UUID = "550e8400-e29b-41d4-a716-446655440000"
@@ -32,16 +32,16 @@ BACKEND = {"ROLE": "backend", "REDIS_URL": GATEWAY["REDIS_URL"], "CHAT_UPSTREAM_
 
 # The check, settings that are not those of _safe, and the ids that come of them.
 CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
-    (checks.environment_tokens, {}, []),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG + "2"]}, []),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": ["short"]}, ["vx11.E001"]),
-    (checks.environment_tokens, {"SERVICE_TOKENS": [LONG, "short"]}, ["vx11.E001"]),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": ["short"], "DEBUG": True}, []),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [UUID]}, ["vx11.E002"]),
-    (checks.environment_tokens, {"SERVICE_TOKENS": [UUID.upper()], "DEBUG": True}, ["vx11.E002"]),
-    (checks.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG]}, ["vx11.E003"]),
+    (startup.environment_tokens, {}, []),
+    (startup.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG + "2"]}, []),
+    (startup.environment_tokens, {"PRINCIPAL_TOKENS": ["short"]}, ["vx11.E001"]),
+    (startup.environment_tokens, {"SERVICE_TOKENS": [LONG, "short"]}, ["vx11.E001"]),
+    (startup.environment_tokens, {"PRINCIPAL_TOKENS": ["short"], "DEBUG": True}, []),
+    (startup.environment_tokens, {"PRINCIPAL_TOKENS": [UUID]}, ["vx11.E002"]),
+    (startup.environment_tokens, {"SERVICE_TOKENS": [UUID.upper()], "DEBUG": True}, ["vx11.E002"]),
+    (startup.environment_tokens, {"PRINCIPAL_TOKENS": [LONG], "SERVICE_TOKENS": [LONG]}, ["vx11.E003"]),
     *(
-        (checks.public_entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
+        (startup.public_entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
         for path, expected in {
             "/operator/api/status": [],
             "/metrics": [],
@@ -52,11 +52,11 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
             "/operator/api/events/sse-token": ["vx11.E004"],
         }.items()
     ),
-    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 60}, []),
-    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61}, ["vx11.E005"]),
-    (checks.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61, "DEBUG": True}, []),
+    (startup.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 60}, []),
+    (startup.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61}, ["vx11.E005"]),
+    (startup.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61, "DEBUG": True}, []),
     *(
-        (checks.unknown_variables, {"ENVIRONMENT": Environment(variables)}, expected)
+        (startup.unknown_variables, {"ENVIRONMENT": Environment(variables)}, expected)
         for variables, expected in [
             ({"VX11_LOG_LEVEL": "INFO", "PATH": "x", "VX11_SECRET_KEY_FILE": "/x"}, []),
             ({"VX11_REDIS_UR": "x"}, ["vx11.W001"]),
@@ -65,28 +65,28 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
             ({"VX11_LOG_LEVEL_FILE": "x"}, ["vx11.W001"]),
         ]
     ),
-    (deploy_checks.debug, {"DEBUG": True}, ["vx11.E006"]),
-    (deploy_checks.secret_key, {"SECRET_KEY": "short-but-Various-1"}, ["vx11.E007"]),
-    (deploy_checks.secret_key, {"SECRET_KEY": "a" * 80}, ["vx11.E007"]),
-    (deploy_checks.secret_key, {"SECRET_KEY": f"django-insecure-{KEY}"}, ["vx11.E007"]),
-    (deploy_checks.secret_key, {"SERVICE_TOKENS": [KEY]}, ["vx11.E008"]),
+    (deploy.debug, {"DEBUG": True}, ["vx11.E006"]),
+    (deploy.secret_key, {"SECRET_KEY": "short-but-Various-1"}, ["vx11.E007"]),
+    (deploy.secret_key, {"SECRET_KEY": "a" * 80}, ["vx11.E007"]),
+    (deploy.secret_key, {"SECRET_KEY": f"django-insecure-{KEY}"}, ["vx11.E007"]),
+    (deploy.secret_key, {"SERVICE_TOKENS": [KEY]}, ["vx11.E008"]),
     *(
-        (deploy_checks.guessable_tokens, {"PRINCIPAL_TOKENS": [LONG, text]}, ["vx11.E009"])
+        (deploy.guessable_tokens, {"PRINCIPAL_TOKENS": [LONG, text]}, ["vx11.E009"])
         for text in (
             "changeme-changeme", "Change_Me_please_1", "vx11-local-token", "my-test-token-of-old", "aaaaaaaaaaaaaaaa",
             "abababababababab", "abcdefghabcdefgh", "secret-of-operators", "PASSWORD-for-console", "1234567890123456",
         )
     ),  # fmt: skip
-    (deploy_checks.guessable_tokens, {"SERVICE_TOKENS": ["changeme-changeme"]}, ["vx11.E009"]),
-    (deploy_checks.guessable_tokens, {"SERVICE_TOKENS": [LONG, "9f86d081884c7d65", f"vx11s_{KEY}"]}, []),
-    (deploy_checks.public_url, {"PUBLIC_URL": ""}, ["vx11.E010"]),
-    (deploy_checks.public_url, {"PUBLIC_URL": "http://operator.example.org"}, ["vx11.E010"]),
-    (deploy_checks.public_url, {"PUBLIC_URL": "https://"}, ["vx11.E010"]),
-    (deploy_checks.public_url, {"ALLOWED_HOSTS": ["localhost"]}, ["vx11.W010"]),
-    (deploy_checks.public_url, {"ALLOWED_HOSTS": [".example.org"]}, []),
-    (deploy_checks.any_host, {"ALLOWED_HOSTS": ["operator.example.org", "*"]}, ["vx11.E011"]),
+    (deploy.guessable_tokens, {"SERVICE_TOKENS": ["changeme-changeme"]}, ["vx11.E009"]),
+    (deploy.guessable_tokens, {"SERVICE_TOKENS": [LONG, "9f86d081884c7d65", f"vx11s_{KEY}"]}, []),
+    (deploy.public_url, {"PUBLIC_URL": ""}, ["vx11.E010"]),
+    (deploy.public_url, {"PUBLIC_URL": "http://operator.example.org"}, ["vx11.E010"]),
+    (deploy.public_url, {"PUBLIC_URL": "https://"}, ["vx11.E010"]),
+    (deploy.public_url, {"ALLOWED_HOSTS": ["localhost"]}, ["vx11.W010"]),
+    (deploy.public_url, {"ALLOWED_HOSTS": [".example.org"]}, []),
+    (deploy.any_host, {"ALLOWED_HOSTS": ["operator.example.org", "*"]}, ["vx11.E011"]),
     *(
-        (deploy_checks.origins, {"ALLOWED_ORIGINS": frozenset({origin}), "DEBUG": debug}, expected)
+        (deploy.origins, {"ALLOWED_ORIGINS": frozenset({origin}), "DEBUG": debug}, expected)
         for origin, debug, expected in [
             ("https://console.example.org", False, []),
             ("https://console.example.org:8443", False, []),
@@ -105,7 +105,7 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
         ]
     ),  # fmt: skip
     *(
-        (deploy_checks.proxies, {"TRUSTED_PROXIES": [ip_network(text) for text in networks]}, expected)
+        (deploy.proxies, {"TRUSTED_PROXIES": [ip_network(text) for text in networks]}, expected)
         for networks, expected in [
             (["10.0.0.0/8", "192.168.0.1/32", "fd00::/8"], []),
             (["0.0.0.0/0"], ["vx11.E013"]),
@@ -116,9 +116,9 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
             (["10.0.0.5/32", "::/0", "0.0.0.0/0"], ["vx11.E013", "vx11.E013"]),
         ]
     ),
-    (deploy_checks.proxies, {"TRUSTED_PROXIES": ["unix"]}, []),
+    (deploy.proxies, {"TRUSTED_PROXIES": ["unix"]}, []),
     *(
-        (deploy_checks.redis, {"REDIS_URL": url}, expected)
+        (deploy.redis, {"REDIS_URL": url}, expected)
         for url, expected in {
             "": [],
             "redis://localhost:6379/0": [],
@@ -133,7 +133,7 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
         }.items()
     ),
     *(
-        (deploy_checks.chat_upstream, {"CHAT_UPSTREAM_URL": url, "CHAT_UPSTREAM_TOKEN": token}, expected)
+        (deploy.chat_upstream, {"CHAT_UPSTREAM_URL": url, "CHAT_UPSTREAM_TOKEN": token}, expected)
         for url, token, expected in [
             ("", "", []),
             ("http://assistant.example.org/ask", "", []),
@@ -146,12 +146,12 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
             ("http://localhost.example.org/ask", LONG, ["vx11.W012"]),
         ]
     ),
-    (checks.front_end, {"UI_DIR": None}, []),
-    (checks.front_end, {"UI_DIR": ROOT / "tests/browser/front_end"}, []),
-    (checks.front_end, {"UI_DIR": ROOT / "tests/browser/front_end/assets"}, ["vx11.W011"]),
-    (checks.front_end, {"UI_DIR": ROOT / "gone"}, ["vx11.W011"]),
+    (startup.front_end, {"UI_DIR": None}, []),
+    (startup.front_end, {"UI_DIR": ROOT / "tests/browser/front_end"}, []),
+    (startup.front_end, {"UI_DIR": ROOT / "tests/browser/front_end/assets"}, ["vx11.W011"]),
+    (startup.front_end, {"UI_DIR": ROOT / "gone"}, ["vx11.W011"]),
     *(
-        (deploy_checks.database, {"DATABASE": config}, expected)
+        (deploy.database, {"DATABASE": config}, expected)
         for config, expected in [
             (database(SQLITE, ""), []),
             (database(POSTGRES, ""), []),
@@ -164,7 +164,7 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
         ]
     ),
     *(
-        (deploy_checks.entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
+        (deploy.entry_points, {"PUBLIC_ENTRY_POINTS": frozenset({path})}, expected)
         for path, expected in {
             "/operator/api/status": [],
             "/operator/api/v1/window/status": [],
@@ -176,25 +176,25 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
             "/operator/api/chat": ["vx11.E016"],
         }.items()
     ),
-    (deploy_checks.reusable_tickets, {"SSE_TOKEN_SINGLE_USE": False}, ["vx11.W003"]),
-    *((deploy_checks.limits, {name: None}, ["vx11.W004"]) for name in deploy_checks.RATES),
-    (deploy_checks.limits, {"MAX_STREAMS_PER_PRINCIPAL": 0}, ["vx11.W005"]),
-    (deploy_checks.log_level, {"ENVIRONMENT": Environment({"VX11_LOG_LEVEL": "debug"})}, ["vx11.W008"]),
-    (deploy_checks.audit_retention, {"AUDIT_RETENTION_DAYS": 6}, ["vx11.W009"]),
-    (deploy_checks.audit_retention, {"AUDIT_RETENTION_DAYS": 7}, []),
-    (role_checks.roles, {}, []),
-    (role_checks.roles, GATEWAY, []),
-    (role_checks.roles, GATEWAY | {"BACKEND_URL": ""}, ["vx11.E020"]),
-    (role_checks.roles, GATEWAY | {"SERVICE_TOKENS": []}, ["vx11.E021"]),
-    (role_checks.roles, GATEWAY | {"REDIS_URL": ""}, ["vx11.E022"]),
-    (role_checks.roles, BACKEND, []),
-    (role_checks.roles, BACKEND | {"REDIS_URL": ""}, ["vx11.E022"]),
-    (role_checks.roles, BACKEND | {"BACKEND_URL": "http://localhost:8001"}, ["vx11.W020"]),
-    (role_checks.roles, {"BACKEND_URL": "http://localhost:8001"}, ["vx11.W020"]),
-    (role_checks.roles, BACKEND | {"CHAT_UPSTREAM_WAIT_MS": 2501}, ["vx11.W021"]),
-    (role_checks.roles, BACKEND | {"CHAT_UPSTREAM_WAIT_MS": 2501, "CHAT_UPSTREAM_URL": ""}, []),
+    (deploy.reusable_tickets, {"SSE_TOKEN_SINGLE_USE": False}, ["vx11.W003"]),
+    *((deploy.limits, {name: None}, ["vx11.W004"]) for name in deploy.RATES),
+    (deploy.limits, {"MAX_STREAMS_PER_PRINCIPAL": 0}, ["vx11.W005"]),
+    (deploy.log_level, {"ENVIRONMENT": Environment({"VX11_LOG_LEVEL": "debug"})}, ["vx11.W008"]),
+    (deploy.audit_retention, {"AUDIT_RETENTION_DAYS": 6}, ["vx11.W009"]),
+    (deploy.audit_retention, {"AUDIT_RETENTION_DAYS": 7}, []),
+    (roles.roles, {}, []),
+    (roles.roles, GATEWAY, []),
+    (roles.roles, GATEWAY | {"BACKEND_URL": ""}, ["vx11.E020"]),
+    (roles.roles, GATEWAY | {"SERVICE_TOKENS": []}, ["vx11.E021"]),
+    (roles.roles, GATEWAY | {"REDIS_URL": ""}, ["vx11.E022"]),
+    (roles.roles, BACKEND, []),
+    (roles.roles, BACKEND | {"REDIS_URL": ""}, ["vx11.E022"]),
+    (roles.roles, BACKEND | {"BACKEND_URL": "http://localhost:8001"}, ["vx11.W020"]),
+    (roles.roles, {"BACKEND_URL": "http://localhost:8001"}, ["vx11.W020"]),
+    (roles.roles, BACKEND | {"CHAT_UPSTREAM_WAIT_MS": 2501}, ["vx11.W021"]),
+    (roles.roles, BACKEND | {"CHAT_UPSTREAM_WAIT_MS": 2501, "CHAT_UPSTREAM_URL": ""}, []),
     *(
-        (role_checks.backend_url, GATEWAY | {"BACKEND_URL": url}, expected)
+        (roles.backend_url, GATEWAY | {"BACKEND_URL": url}, expected)
         for url, expected in {
             "http://127.0.0.1:8001": [],
             "http://localhost:8001": [],

@@ -6,8 +6,8 @@ from typing import Any
 
 from pytest_django import Settings
 
-from gateway import store
-from gateway.limits import limiter
+from gateway.shared_store import store
+from gateway.shared_store.limits import limiter
 from tests.stores import PrivateRedis
 
 
@@ -16,7 +16,7 @@ def redis_cache(server: PrivateRedis) -> dict[str, Any]:
     return {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": server.url,
-        "KEY_FUNCTION": "gateway.ticket_cache.literal_key",
+        "KEY_FUNCTION": "gateway.shared_store.ticket_cache.literal_key",
         "OPTIONS": {
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": 1,

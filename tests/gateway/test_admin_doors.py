@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from gateway.audit import Refusals
+from gateway.identity.audit import Refusals
 from gateway.models import TokenAudit
 from ledger.writer import writer
 from tests.gateway.admin_people import browser_of, rows, staff
@@ -18,7 +18,7 @@ PASSWORD, OTHER = "correct horse 42", "another horse 43"
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is gathered yet."""
-    monkeypatch.setattr("gateway.login.refusals", Refusals())
+    monkeypatch.setattr("gateway.identity.login.refusals", Refusals())
 
 
 def with_password(user: User) -> User:

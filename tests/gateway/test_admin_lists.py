@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events import lives
+from events.admin import ticket_history
 from gateway.admin import audited
 from gateway.models import TokenAudit
 from tests.gateway.admin_people import browser_of, rows, staff
@@ -76,7 +76,9 @@ def test_no_search_reads_all_streams(term: str) -> None:
 
 
 def test_the_refusals_of_a_principal_are_not_looked_for_among_its_tickets() -> None:
-    assert any("audit_refused" in line for line in plans("gateway_tokenaudit", lambda: lives.of_principal("p-0001")))
+    assert any(
+        "audit_refused" in line for line in plans("gateway_tokenaudit", lambda: ticket_history.of_principal("p-0001"))
+    )
 
 
 @pytest.mark.parametrize("term", ["2001:DB8:0::1", "2001:db8::1"])

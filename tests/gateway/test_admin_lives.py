@@ -11,8 +11,8 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events import admin as events_admin
-from events import lives
+from events.admin import pages as events_admin
+from events.admin import ticket_history
 from events.models import Node, StreamSession
 from gateway.admin.deadline import read_within
 from gateway.models import AccessToken, EndedStream, RightsVersion, TokenAudit
@@ -59,7 +59,7 @@ def test_a_tickets_life_is_told_from_issue_to_end_in_order() -> None:
     audit("refused", seconds=5, reason="invalid_token: used before", address="192.0.2.9", count=3)
     audit("ticket_redeemed", seconds=2, stream_id=str(made.pk))
     audit("ticket_issued", seconds=0, principal_id="p-0001", principal_name="console", address="192.0.2.1")
-    life = lives.of_ticket("t-0001")
+    life = ticket_history.of_ticket("t-0001")
     assert life is not None
     assert [moment.kind for moment in life.moments] == [
         *("ticket_issued", "ticket_redeemed", "opened", "refused", "ended"),
@@ -139,7 +139,7 @@ def test_every_ticket_that_a_list_names_leads_to_its_life() -> None:
 
 
 def test_a_tokens_page_tells_what_it_did_lately_and_no_more_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lives, "PRINCIPAL_LIMIT_ROWS", 2)
+    monkeypatch.setattr(ticket_history, "PRINCIPAL_LIMIT_ROWS", 2)
     token, _ = issue()
     mine = {"principal_id": token.public_id}
     for number in range(3):

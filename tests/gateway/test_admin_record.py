@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from gateway.actors import acting
 from gateway.admin import AuditedAdmin
+from gateway.identity.actors import acting
 from gateway.models import AccessToken, AuditIsFinal, TokenAudit
 from tests.gateway.admin_people import browser_of, rows, staff
 from tests.gateway.samples import create_user, issue

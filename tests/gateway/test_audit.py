@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from gateway import audit
-from gateway.audit import Refusals
+from gateway.identity import audit
+from gateway.identity.audit import Refusals
 from gateway.models import TokenAudit
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer

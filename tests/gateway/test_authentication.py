@@ -4,10 +4,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway import tokens
-from gateway.authentication import Caller, narrowed, refused_credential, with_header
-from gateway.errors import REASONS, Refusal
 from gateway.filters import EVERYTHING, BadFilter, Selection
-from gateway.principals import Refused
+from gateway.http.authentication import Caller, narrowed, refused_credential, with_header
+from gateway.http.errors import REASONS, Refusal
+from gateway.identity.principals import Refused
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bodies import (
+from gateway.http.bodies import (
     BODY_LIMIT_BYTES,
     PUBLISH_LIMIT_BYTES,
     BodyAborted,
@@ -18,8 +18,8 @@ from gateway.bodies import (
     read_body,
     replay,
 )
-from gateway.errors import Refusal
-from gateway.json_bodies import DEPTH_LIMIT, json_object
+from gateway.http.errors import Refusal
+from gateway.http.json_bodies import DEPTH_LIMIT, json_object
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 values = st.recursive(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.breaker import FAILURES_LIMIT, PAUSE_SECONDS, Breaker, Turn
+from gateway.backend.breaker import FAILURES_LIMIT, PAUSE_SECONDS, Breaker, Turn
 
 
 class Clock:

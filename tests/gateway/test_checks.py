@@ -10,10 +10,10 @@ import pytest
 from django.core import checks as django_checks
 from pytest_django import Settings
 
-from gateway import checks, deploy_checks, role_checks
+from gateway.checks import deploy, roles, startup
 from tests.gateway.check_cases import CASES, KEY, POSTGRES, SQLITE, UUID, Check, database
 from tests.servers import ROOT
-from vx11_site.environment import Environment
+from vx11_site.config.environment import Environment
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_a_check_names_what_is_unsafe_and_nothing_else(
     assert ids(check) == expected
 
 
-@pytest.mark.parametrize("check", [*deploy_checks.ALL, checks.environment_tokens, checks.unknown_variables])
+@pytest.mark.parametrize("check", [*deploy.ALL, startup.environment_tokens, startup.unknown_variables])
 def test_a_public_installation_as_it_should_be_is_passed_by_every_check(check: Check) -> None:
     assert ids(check) == []
 
@@ -70,7 +70,7 @@ def test_a_file_with_a_secret_is_not_for_everybody(
     file.touch()
     file.chmod(mode)
     monkeypatch.setenv("VX11_SERVICE_TOKEN_FILE", str(file))
-    assert ids(deploy_checks.files) == expected
+    assert ids(deploy.files) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,20 +78,20 @@ def test_a_file_with_a_secret_is_not_for_everybody(
 )
 def test_the_data_folder_is_not_for_everybody(tmp_path: Path, mode: int, expected: list[str]) -> None:
     tmp_path.chmod(mode)
-    assert ids(deploy_checks.files) == expected
+    assert ids(deploy.files) == expected
 
 
 def test_the_ssl_mode_may_be_in_the_environment_of_libpq(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DATABASES["default"] = database(POSTGRES, "db.example.org")
     monkeypatch.setenv("PGSSLMODE", "verify-full")
-    assert ids(deploy_checks.database) == []
+    assert ids(deploy.database) == []
 
 
 def test_no_check_repeats_a_secret(settings: Settings) -> None:
     settings.PRINCIPAL_TOKENS = settings.SERVICE_TOKENS = ["a-secret", UUID, KEY]
     settings.SECRET_KEY = "a-secret"
     settings.REDIS_URL = "redis://:hunter2@redis.example.org/0"
-    said = [str(message) for check in (*deploy_checks.ALL, checks.environment_tokens) for message in check(None)]
+    said = [str(message) for check in (*deploy.ALL, startup.environment_tokens) for message in check(None)]
     assert len(said) > 5
     assert not [text for text in said if any(secret in text for secret in ("a-secret", UUID, KEY, "hunter2"))]
 
@@ -100,9 +100,14 @@ def test_all_checks_are_among_those_that_django_runs() -> None:
     registry = django_checks.registry.registry
     always = {id(check) for check in registry.get_checks()}
     deployed = {id(check) for check in registry.get_checks(include_deployment_checks=True)}
-    early = (checks.environment_tokens, checks.public_entry_points, checks.ticket_lifetime, checks.unknown_variables)
-    assert {id(check) for check in (*early, role_checks.roles)} <= always
-    late = {id(check) for check in (*deploy_checks.ALL, role_checks.backend_url)}
+    early = (
+        startup.environment_tokens,
+        startup.public_entry_points,
+        startup.ticket_lifetime,
+        startup.unknown_variables,
+    )
+    assert {id(check) for check in (*early, roles.roles)} <= always
+    late = {id(check) for check in (*deploy.ALL, roles.backend_url)}
     assert late <= deployed
     assert not late & always
 
@@ -111,16 +116,16 @@ def test_traces_need_their_packages_only_where_they_are_sent(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TRACES_URL = "http://localhost:4318/v1/traces"
-    assert ids(checks.traces) == []
+    assert ids(startup.traces) == []
     # As if it were not installed.
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    assert ids(checks.traces) == ["vx11.E023"]
+    assert ids(startup.traces) == ["vx11.E023"]
     settings.TRACES_URL = ""
-    assert ids(checks.traces) == []
+    assert ids(startup.traces) == []
 
 
 def code_of_checks() -> str:
-    return "".join((ROOT / "gateway" / f"{name}.py").read_text() for name in ("checks", "deploy_checks", "role_checks"))
+    return "".join(path.read_text() for path in (ROOT / "gateway/checks").glob("*.py"))
 
 
 def ids_in(text: str) -> set[str]:

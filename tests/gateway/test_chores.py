@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from gateway import chores
+from gateway.jobs import scheduler
 from gateway.models import Chore
 from tests.database_faults import database_away
 from tests.waiting import wait_until
@@ -25,24 +25,24 @@ ASKING_AT_ONCE = 8
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chores of these tests alone, looked for often."""
-    monkeypatch.setattr(chores, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(chores, "intervals", lambda: {name: 3600 for name in chores._registered})
-    monkeypatch.setattr(chores, "_registered", {})
+    monkeypatch.setattr(scheduler, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(scheduler, "intervals", lambda: {name: 3600 for name in scheduler._registered})
+    monkeypatch.setattr(scheduler, "_registered", {})
 
 
-def due(name: str, work: chores.Work, *, in_: timedelta = PAST) -> None:
-    chores.register(name, work)
+def due(name: str, work: scheduler.Work, *, in_: timedelta = PAST) -> None:
+    scheduler.register(name, work)
     Chore.objects.update_or_create(name=name, defaults={"due_at": timezone.now() + in_})
 
 
 @contextmanager
-def scheduling() -> Iterator[chores.Scheduler]:
-    scheduler = chores.Scheduler()
-    scheduler.start()
+def scheduling() -> Iterator[scheduler.Scheduler]:
+    running = scheduler.Scheduler()
+    running.start()
     try:
-        yield scheduler
+        yield running
     finally:
-        scheduler.stop()
+        running.stop()
 
 
 def ended(name: str) -> Chore:
@@ -66,12 +66,12 @@ def in_threads(function: Callable[[], bool]) -> list[bool]:
 
 def test_of_those_that_ask_at_once_one_gets_the_chore() -> None:
     due("sweep", lambda _go_on: "")
-    assert sorted(in_threads(lambda: chores.Claim("sweep").take())) == [False] * (ASKING_AT_ONCE - 1) + [True]
+    assert sorted(in_threads(lambda: scheduler.Claim("sweep").take())) == [False] * (ASKING_AT_ONCE - 1) + [True]
 
 
 def test_a_chore_that_is_not_due_is_nobodys() -> None:
     due("sweep", lambda _go_on: "", in_=LATER)
-    assert not chores.Claim("sweep").take()
+    assert not scheduler.Claim("sweep").take()
 
 
 def test_a_chore_that_is_due_is_done_once_and_due_again_after_its_interval() -> None:
@@ -93,40 +93,40 @@ def test_a_chore_that_is_due_is_done_once_and_due_again_after_its_interval() -> 
 
 
 def test_a_chore_that_was_never_done_waits_until_the_process_has_started() -> None:
-    chores.register("new", lambda _go_on: "done")
+    scheduler.register("new", lambda _go_on: "done")
     with scheduling():
         chore = wait_until(lambda: Chore.objects.filter(name="new").first(), "the chore is known")
-        assert chore.due_at - timezone.now() > timedelta(seconds=chores.FIRST_AFTER_SECONDS / 2)
+        assert chore.due_at - timezone.now() > timedelta(seconds=scheduler.FIRST_AFTER_SECONDS / 2)
 
 
 def test_a_process_that_died_in_the_middle_keeps_the_chore_no_longer_than_its_claim() -> None:
     due("sweep", lambda _go_on: "done by another")
-    assert chores.Claim("sweep").take()
+    assert scheduler.Claim("sweep").take()
     left = Chore.objects.get(name="sweep").due_at - timezone.now()
-    assert timedelta(0) < left <= timedelta(seconds=chores.CLAIM_SECONDS)
+    assert timedelta(0) < left <= timedelta(seconds=scheduler.CLAIM_SECONDS)
     Chore.objects.update(due_at=timezone.now() + PAST)
     with scheduling():
         assert ended("sweep").outcome == "done by another"
 
 
 def test_a_slow_chore_renews_its_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chores, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "RENEW_SECONDS", 0.0)
     due("sweep", lambda _go_on: "")
-    claim = chores.Claim("sweep")
+    claim = scheduler.Claim("sweep")
     assert claim.take()
     Chore.objects.update(due_at=timezone.now() + timedelta(seconds=1))
     claim.renew()
-    assert Chore.objects.get().due_at - timezone.now() > timedelta(seconds=chores.CLAIM_SECONDS / 2)
+    assert Chore.objects.get().due_at - timezone.now() > timedelta(seconds=scheduler.CLAIM_SECONDS / 2)
 
 
 def test_whoever_was_silent_for_too_long_stops_and_leaves_the_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chores, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "RENEW_SECONDS", 0.0)
     due("sweep", lambda _go_on: "")
-    silent, other = chores.Claim("sweep"), chores.Claim("sweep")
+    silent, other = scheduler.Claim("sweep"), scheduler.Claim("sweep")
     assert silent.take()
     Chore.objects.update(due_at=timezone.now() + PAST)
     assert other.take()
-    with pytest.raises(chores.ChoreStopped):
+    with pytest.raises(scheduler.ChoreStopped):
         silent.renew()
     silent.end("mine", due_in_seconds=0)
     other.end("the other's", due_in_seconds=60)
@@ -134,7 +134,7 @@ def test_whoever_was_silent_for_too_long_stops_and_leaves_the_other_alone(monkey
 
 
 def test_an_error_stands_in_the_outcome_and_the_next_chore_is_done(caplog: pytest.LogCaptureFixture) -> None:
-    def fail(_go_on: chores.GoOn) -> str:
+    def fail(_go_on: scheduler.GoOn) -> str:
         raise ZeroDivisionError("a secret")
 
     due("fails", fail)
@@ -152,17 +152,17 @@ def test_an_error_stands_in_the_outcome_and_the_next_chore_is_done(caplog: pytes
 def test_a_process_that_ends_stops_its_chore_within_a_second_and_leaves_it_due() -> None:
     begun = threading.Event()
 
-    def go_on_for_ever(go_on: chores.GoOn) -> str:
+    def go_on_for_ever(go_on: scheduler.GoOn) -> str:
         while True:
             begun.set()
             go_on()
             time.sleep(0.01)
 
     due("endless", go_on_for_ever)
-    with scheduling() as scheduler:
+    with scheduling() as running:
         assert begun.wait(10)
         started = time.monotonic()
-        scheduler.stop()
+        running.stop()
         assert time.monotonic() - started < 1
     chore = ended("endless")
     assert chore.outcome.startswith("stopped")

@@ -9,9 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from gateway import principals, tokens
+from gateway import tokens
+from gateway.identity import principals
+from gateway.identity.principals import Principal
 from gateway.models import AccessToken, TokenAudit
-from gateway.principals import Principal
 from gateway.scopes import DEFAULT_SCOPES
 from tests.gateway.samples import create_user, issue
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway import delegation
-from gateway.delegation import OPERATOR, OPERATOR_ADDRESS, OPERATOR_RIGHTS, OPERATOR_SESSION, Delegation
-from gateway.errors import Refusal
+from gateway.backend import delegation
+from gateway.backend.delegation import OPERATOR, OPERATOR_ADDRESS, OPERATOR_RIGHTS, OPERATOR_SESSION, Delegation
+from gateway.http.errors import Refusal
 from gateway.scopes import OPERATOR_SCOPES
 
 GOOD = {OPERATOR: "p-0123456789", OPERATOR_RIGHTS: "chat:write", OPERATOR_SESSION: "", OPERATOR_ADDRESS: "10.0.0.1"}

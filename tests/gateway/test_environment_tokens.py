@@ -3,9 +3,10 @@
 import pytest
 from pytest_django import Settings
 
-from gateway import environment_tokens, principals, tokens
+from gateway import tokens
+from gateway.identity import environment_tokens, principals
+from gateway.identity.principals import Principal, Refused
 from gateway.models import AccessToken, RightsVersion
-from gateway.principals import Principal, Refused
 from gateway.scopes import OPERATOR_SCOPES, SERVICE_SCOPES
 from tests.gateway.samples import issue
 

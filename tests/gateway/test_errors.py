@@ -11,10 +11,10 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
-from gateway.errors import CONTENT_TYPE, REASONS, Refusal, refusal_for, send_refusal, server_error
 from gateway.filters import BadFilter
-from gateway.middleware import EdgeMiddleware
-from gateway.store import StoreUnavailable
+from gateway.http.errors import CONTENT_TYPE, REASONS, Refusal, refusal_for, send_refusal, server_error
+from gateway.http.middleware import EdgeMiddleware
+from gateway.shared_store.store import StoreUnavailable
 from ledger.faults import LedgerUnavailable
 
 SECRET = "vx11p_" + "s" * 43

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.entries import Record, encode
-from events.submissions import Defaults, Invalid, NewEvent, read_event
-from events.terminal.event_printer import EventPrinter
-from events.terminal.feed_mapping import FeedMapping
-from events.terminal.feed_sender import encoded
-from events.terminal.feed_source import Line
-from events.terminal.stream_reader import Received
-from gateway import exact_json
+from events.log.records import Record, encode
+from events.log.submissions import Defaults, Invalid, NewEvent, read_event
+from vx11_client import exact_json
+from vx11_client.event_printer import EventPrinter
+from vx11_client.feed_mapping import FeedMapping
+from vx11_client.feed_sender import encoded
+from vx11_client.feed_source import Line
+from vx11_client.stream_reader import Received
 
 # Each is something else, or another text, once JavaScript or orjson has read and written it.
 ODD_NUMBERS = (
@@ -50,7 +50,9 @@ def test_n10_an_odd_number_is_the_double_that_python_makes_of_it(text: str) -> N
     assert exact_json.loads(text) == json.loads(text)
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e309", "9" * 5000, "01", "+1", ".5", "1."])
+@pytest.mark.parametrize(
+    "text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e309", "9" * 5000, "01", "+1", ".5", "1."]
+)
 def test_n10_what_no_number_of_json_is_or_no_reader_can_hold_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - what JSON raises, and what we do
         exact_json.loads(text)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import headers, tokens
-from gateway.errors import Refusal
+from gateway import tokens
+from gateway.http import headers
+from gateway.http.errors import Refusal
 
 TOKEN = "vx11p_0123456789abcdef"
 TICKET = "550e8400-e29b-41d4-a716-446655440000"

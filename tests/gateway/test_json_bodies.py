@@ -12,8 +12,8 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import Refusal
-from gateway.json_bodies import (
+from gateway.http.errors import Refusal
+from gateway.http.json_bodies import (
     DEPTH_LIMIT,
     HERE_LIMIT_BYTES,
     LIMIT_VALUES,

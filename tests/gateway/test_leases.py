@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from gateway import leases
-from gateway.leases import HOLDER_PREFIX, Leases
-from gateway.limits import LimitExceeded
+from gateway.shared_store import leases
+from gateway.shared_store.leases import HOLDER_PREFIX, Leases
+from gateway.shared_store.limits import LimitExceeded
 from tests.events.waiting import until
 from tests.gateway.redis_store import using
 from tests.stores import PrivateRedis

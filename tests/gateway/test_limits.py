@@ -10,11 +10,13 @@ from functools import partial
 import pytest
 from pytest_django import Settings
 
-from gateway import limits, store, tickets, tokens
+from gateway import tokens
 from gateway.filters import EVERYTHING
-from gateway.headers import address_group
-from gateway.limits import Limiter, LimitExceeded, MemoryWindows
-from gateway.principals import Principal
+from gateway.http.headers import address_group
+from gateway.identity import tickets
+from gateway.identity.principals import Principal
+from gateway.shared_store import limits, store
+from gateway.shared_store.limits import Limiter, LimitExceeded, MemoryWindows
 from tests.gateway.redis_store import using
 from tests.stores import PrivateRedis
 from tests.waiting import wait_until
@@ -39,7 +41,7 @@ def shared(redis_server: PrivateRedis, settings: Settings) -> Iterator[PrivateRe
 def alone(settings: Settings) -> Iterator[None]:
     settings.CACHES = {
         **settings.CACHES,
-        "tickets": {"BACKEND": "gateway.ticket_cache.TicketLocMemCache", "LOCATION": "limits-test"},
+        "tickets": {"BACKEND": "gateway.shared_store.ticket_cache.TicketLocMemCache", "LOCATION": "limits-test"},
     }
     store.forget()
     yield

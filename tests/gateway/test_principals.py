@@ -15,9 +15,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gateway import principals
+from gateway.identity import principals
+from gateway.identity.principals import Directory, Refused, Snapshot
 from gateway.models import AccessToken, RightsVersion
-from gateway.principals import Directory, Refused, Snapshot
 from gateway.scopes import SCOPES_OF_GROUP
 from ledger import clock
 from ledger.faults import LedgerUnavailable

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from gateway import cleaning, retention
+from gateway.jobs import purge, retention
 from gateway.models import TokenAudit
 from tests.database_faults import database_away
 
@@ -65,16 +65,16 @@ def test_the_least_age_is_named_when_less_is_asked_for() -> None:
 
 def test_ctrl_c_ends_it_in_order_and_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
-    add = cleaning.Progress.add
+    add = purge.Progress.add
 
-    def add_and_be_interrupted(progress: cleaning.Progress, name: str, count: int) -> None:
+    def add_and_be_interrupted(progress: purge.Progress, name: str, count: int) -> None:
         add(progress, name, count)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cleaning.Progress, "add", add_and_be_interrupted)
+    monkeypatch.setattr(purge.Progress, "add", add_and_be_interrupted)
     with pytest.raises(CommandError, match="after deleting 2 audit rows") as raised:
         run()
-    assert raised.value.returncode == cleaning.INTERRUPTED
+    assert raised.value.returncode == purge.INTERRUPTED
     assert rows() == 2
     assert TokenAudit.objects.get(action="purged").count == 2
 

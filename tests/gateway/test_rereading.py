@@ -4,9 +4,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
-from gateway import principals, sessions
+from gateway.identity import console_sessions, principals
+from gateway.identity.principals import Directory, Refused
 from gateway.models import RightsVersion
-from gateway.principals import Directory, Refused
 from tests.gateway.samples import create_user
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -16,7 +16,7 @@ async def test_a_user_disabled_behind_the_version_is_found_by_reading_again(monk
     monkeypatch.setattr(principals, "FRESH_SECONDS", 0.0)
     user = await sync_to_async(create_user)("viewer")
     directory = Directory()
-    name = sessions.principal_id(user.pk)
+    name = console_sessions.principal_id(user.pk)
     assert (await directory.named(name)).public_id == name
 
     version = await sync_to_async(RightsVersion.current)()

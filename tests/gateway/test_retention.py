@@ -13,7 +13,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from events.models import StreamSession
-from gateway import chores, environment_tokens, retention, sessions
+from gateway.identity import console_sessions, environment_tokens
+from gateway.jobs import retention, scheduler
 from gateway.models import AccessToken, EndedSession, EndedStream, EndedTicket, RightsVersion, TokenAudit
 from tests.gateway.samples import issue
 
@@ -97,7 +98,7 @@ def test_n05_the_chore_of_a_process_whose_clock_is_ahead_deletes_nothing(monkeyp
     if connection.vendor == "postgresql":
         assert retention._purge_as_chore(lambda: None) == "deleted nothing"
     else:
-        with pytest.raises(chores.ChoreRefused, match="120 of 120 audit rows; if that is meant: manage.py"):
+        with pytest.raises(scheduler.ChoreRefused, match="120 of 120 audit rows; if that is meant: manage.py"):
             retention._purge_as_chore(lambda: None)
     assert TokenAudit.objects.count() == 120
 
@@ -106,11 +107,11 @@ def test_n12_what_was_revoked_stays_so_in_a_process_whose_clock_is_ahead(monkeyp
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no other clock than this process's")
     EndedTicket.objects.create(ticket_id="t-1")
-    sessions.end("key")
+    console_sessions.end("key")
     later = timezone.now() + 100 * DAY
     monkeypatch.setattr(timezone, "now", lambda: later)
-    assert sessions.ended_tickets() == {"t-1"}
-    assert sessions.ended() == {sessions.session_id("key")}
+    assert console_sessions.ended_tickets() == {"t-1"}
+    assert console_sessions.ended() == {console_sessions.session_id("key")}
 
 
 def test_an_open_stream_stays_however_old() -> None:

@@ -6,8 +6,8 @@ import time
 import pytest
 from asgiref.sync import sync_to_async
 
-from gateway import principals
-from gateway.principals import Directory
+from gateway.identity import principals
+from gateway.identity.principals import Directory
 from ledger.faults import LedgerUnavailable
 from tests.database_faults import database_away, rights_locked
 from tests.gateway.samples import issue

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway import service_tokens
-from gateway.service_tokens import ServiceTokens
+from gateway.backend import service_tokens
+from gateway.backend.service_tokens import ServiceTokens
 
 
 class File:

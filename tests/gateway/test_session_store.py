@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.sessions.models import Session
 
-from gateway import sessions
-from gateway.session_store import SessionStore
+from gateway.identity import console_sessions
+from gateway.identity.session_store import SessionStore
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -66,10 +66,10 @@ def test_whatever_ends_a_session_ends_what_it_opened(leave: str) -> None:
     store = SessionStore()
     store["user"] = 7
     store.save()
-    named = sessions.session_id(store.session_key)
-    assert named not in sessions.ended()
+    named = console_sessions.session_id(store.session_key)
+    assert named not in console_sessions.ended()
     getattr(store, leave)()
-    assert named in sessions.ended()
+    assert named in console_sessions.ended()
 
 
 async def test_it_is_the_same_for_asynchronous_code() -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from gateway import store as store_module
-from gateway import tickets, tokens
+from gateway import tokens
 from gateway.filters import EVERYTHING
-from gateway.principals import Principal
-from gateway.tickets import Ticket
+from gateway.identity import tickets
+from gateway.identity.principals import Principal
+from gateway.identity.tickets import Ticket
+from gateway.shared_store import store as store_module
 from tests.gateway.redis_store import using
 from tests.stores import PrivateRedis
 
@@ -26,7 +27,7 @@ def redis_store(settings: Settings) -> Iterator[PrivateRedis]:
 
 @pytest.fixture
 def memory_store(settings: Settings) -> Iterator[None]:
-    memory = {"BACKEND": "gateway.ticket_cache.TicketLocMemCache", "LOCATION": "tickets and clocks"}
+    memory = {"BACKEND": "gateway.shared_store.ticket_cache.TicketLocMemCache", "LOCATION": "tickets and clocks"}
     settings.CACHES = {**settings.CACHES, "tickets": memory}
     store_module.forget()
     yield

@@ -13,13 +13,15 @@ from django.core.cache import caches
 from django.core.signals import setting_changed
 from pytest_django import Settings
 
-from gateway import store as store_module
-from gateway import ticket_cache, tickets, tokens
+from gateway import tokens
 from gateway.filters import Selection
-from gateway.limits import limiter
-from gateway.principals import Principal
-from gateway.store import StoreUnavailable
-from gateway.tickets import Ticket
+from gateway.identity import tickets
+from gateway.identity.principals import Principal
+from gateway.identity.tickets import Ticket
+from gateway.shared_store import store as store_module
+from gateway.shared_store import ticket_cache
+from gateway.shared_store.limits import limiter
+from gateway.shared_store.store import StoreUnavailable
 from tests.gateway.redis_store import redis_cache
 from tests.stores import PrivateRedis
 from tests.waiting import wait_until
@@ -62,9 +64,9 @@ def redis_store(redis_server: PrivateRedis, settings: Settings) -> Iterator[Priv
 def memory_store(settings: Settings) -> Iterator[None]:
     """Tickets are kept in this process."""
     cache = {
-        "BACKEND": "gateway.ticket_cache.TicketLocMemCache",
+        "BACKEND": "gateway.shared_store.ticket_cache.TicketLocMemCache",
         "LOCATION": "test tickets",
-        "KEY_FUNCTION": "gateway.ticket_cache.literal_key",
+        "KEY_FUNCTION": "gateway.shared_store.ticket_cache.literal_key",
         "OPTIONS": {"MAX_ENTRIES": 60},
     }
     settings.CACHES = {**settings.CACHES, "tickets": cache}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gateway import upstream
-from gateway.breaker import FAILURES_LIMIT
-from gateway.errors import Refusal
-from gateway.service_tokens import ServiceTokens
-from gateway.upstream import Answer, Backend, BackendUnavailable, Question
+from gateway.backend import client
+from gateway.backend.breaker import FAILURES_LIMIT
+from gateway.backend.client import Answer, Backend, BackendUnavailable, Question
+from gateway.backend.service_tokens import ServiceTokens
+from gateway.http.errors import Refusal
 from tests.gateway.fake_backend import HANG_UP, SILENCE, FakeBackend, http_answer
 from tests.processes import free_port
 
@@ -85,7 +85,7 @@ async def test_whoever_cannot_be_reached_is_tried_again_whatever_the_method(
     new_backend: NewBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = new_backend(f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr(upstream, "RETRY_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(client, "RETRY_PAUSE_SECONDS", 0.0)
     sent = []
     send = backend._send
 
@@ -127,7 +127,7 @@ async def test_what_is_not_http_or_a_failure_there_is_unavailable(said: bytes, n
 async def test_an_answer_without_end_is_cut_at_its_limit(
     new_backend: NewBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "ANSWER_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(client, "ANSWER_LIMIT_BYTES", 1000)
     async with FakeBackend(http_answer(body=b"x" * 1001), http_answer(body=b"x" * 1000)) as fake:
         backend = new_backend(fake.url)
         assert await outcome_of(backend.ask(question())) == "unfit"
@@ -137,7 +137,7 @@ async def test_an_answer_without_end_is_cut_at_its_limit(
 async def test_a_silent_backend_costs_its_time_and_no_more(
     new_backend: NewBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.3)
     async with FakeBackend(SILENCE) as fake:
         started = time.monotonic()
         assert await outcome_of(new_backend(fake.url).ask(question())) == "late"
@@ -148,7 +148,7 @@ async def test_a_silent_backend_costs_its_time_and_no_more(
 async def test_a_backend_that_fails_is_left_alone_and_asked_again_later(
     new_backend: NewBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "BREAKER_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "BREAKER_PAUSE_SECONDS", 0.2)
     async with FakeBackend(*[http_answer(answers="")] * FAILURES_LIMIT, http_answer()) as fake:
         backend = new_backend(fake.url)
         for _ in range(FAILURES_LIMIT):
@@ -189,7 +189,7 @@ async def test_a_refusal_of_the_operator_is_passed_on(new_backend: NewBackend) -
 
 
 async def test_more_than_can_wait_is_refused_at_once(new_backend: NewBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "QUESTIONS_LIMIT", 1)
+    monkeypatch.setattr(client, "QUESTIONS_LIMIT", 1)
     async with FakeBackend(SILENCE) as fake:
         backend = new_backend(fake.url)
         waiting = asyncio.create_task(backend.ask(question()))

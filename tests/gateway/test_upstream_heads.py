@@ -2,11 +2,11 @@
 
 import pytest
 
-from gateway import upstream
-from gateway.breaker import FAILURES_LIMIT
-from gateway.errors import Refusal
-from gateway.service_tokens import ServiceTokens
-from gateway.upstream import HEAD_LIMIT_BYTES, Backend, Question
+from gateway.backend import client
+from gateway.backend.breaker import FAILURES_LIMIT
+from gateway.backend.client import HEAD_LIMIT_BYTES, Backend, Question
+from gateway.backend.service_tokens import ServiceTokens
+from gateway.http.errors import Refusal
 from tests.gateway.fake_backend import FakeBackend, http_answer
 
 
@@ -65,17 +65,17 @@ async def test_a_cookie_that_comes_with_one_answer_is_not_sent_with_the_next_req
 async def test_a_failure_that_comes_while_one_tries_again_does_not_let_another_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(upstream, "BREAKER_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(client, "BREAKER_PAUSE_SECONDS", 0.0)
     async with FakeBackend(http_answer(answers="")) as fake:
         backend = backend_at(fake)
         late = backend._breaker.turn()
         assert late is not None
         for _ in range(FAILURES_LIMIT):
-            with pytest.raises(upstream.BackendUnavailable):
+            with pytest.raises(client.BackendUnavailable):
                 await backend.ask(question())
         trying = backend._breaker.turn()
         late.failed()
-        with pytest.raises(upstream.BackendUnavailable) as spared:
+        with pytest.raises(client.BackendUnavailable) as spared:
             await backend.ask(question())
         assert trying is not None
         assert spared.value.outcome == "spared"

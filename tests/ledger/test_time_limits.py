@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, connections, transaction
 
 from ledger.sqlite3 import base
-from vx11_site import postgres_access
+from vx11_site.config import postgres
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -48,7 +48,7 @@ def test_n02_every_thread_has_the_same_limit_on_either_database() -> None:
         return float(ask("SELECT extract(epoch FROM current_setting('statement_timeout')::interval)"))
 
     assert in_a_thread(limit_seconds) == base.STATEMENT_LIMIT_SECONDS
-    assert f"statement_timeout={base.STATEMENT_LIMIT_SECONDS * 1000:.0f}" in postgres_access.TIME_LIMITS
+    assert f"statement_timeout={base.STATEMENT_LIMIT_SECONDS * 1000:.0f}" in postgres.TIME_LIMITS
 
 
 @on_sqlite

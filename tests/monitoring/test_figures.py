@@ -15,7 +15,7 @@ from tests.repository.tree import ROOT
 
 pytestmark = pytest.mark.once
 
-MODULES = ("events.metrics", "gateway.metrics", "ledger.metrics", "operator_api.gauges", "vx11_site.server")
+MODULES = ("events.metrics", "gateway.metrics", "ledger.metrics", "operator_api.gauges", "vx11_site.server.daphne")
 # What Prometheus adds by itself, and what the shipped lists of targets add.
 LABELS_OF_TARGETS = {"job", "instance", "role"}
 OF_HISTOGRAMS = ("_bucket", "_sum", "_count")
@@ -101,7 +101,7 @@ def test_every_recorded_series_is_asked_for_somewhere() -> None:
 
 
 def test_every_setting_that_an_alert_names_exists() -> None:
-    from vx11_site.environment import VARIABLES
+    from vx11_site.config.environment import VARIABLES
 
     words = "\n".join(path.read_text() for path in shipped.RULES) + shipped.DASHBOARD.read_text()
     assert set(re.findall(r"VX11_[A-Z_]*[A-Z]", words)) <= {variable.name for variable in VARIABLES}

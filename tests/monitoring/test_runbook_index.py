@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.errors import REASONS
+from gateway.http.errors import REASONS
 from tests import runbook_pages
 from tests.runbook_pages import anchors
 from tests.servers import ROOT

@@ -12,8 +12,8 @@ __all__ = ["ledger"]
 @pytest.fixture
 async def ending() -> AsyncIterator[None]:
     """What a test has started in its loop ends with it."""
-    from events.relay import the_relay
-    from operator_api.upkeep import the_upkeep
+    from events.stream.relay import the_relay
+    from operator_api.background_tasks import the_upkeep
 
     yield
     await the_upkeep().stop()

@@ -8,8 +8,9 @@ import orjson
 from django.db import transaction
 
 from events.models import Event
-from operator_api import chat, windows
-from operator_api.chat import Message, Stored, WindowClosed
+from operator_api import windows
+from operator_api.chat import exchange
+from operator_api.chat.exchange import Message, Stored, WindowClosed
 from operator_api.models import ChatMessage, Window
 from operator_api.windows import Actor, AlreadyOpen, Closing, Extension, NoneOpen, Opening, Status
 
@@ -59,7 +60,7 @@ def message(content: str = "hello", *, session_id: str = "s-1", by: Actor = ALIC
 
 def store(asked: Message) -> Stored | WindowClosed | Exception:
     with transaction.atomic():
-        return chat.store_many([asked])[0]
+        return exchange.store_many([asked])[0]
 
 
 def stored(asked: Message | None = None) -> ChatMessage:
@@ -68,9 +69,9 @@ def stored(asked: Message | None = None) -> ChatMessage:
     return result.row
 
 
-def answered(to: ChatMessage, content: str = "hello yourself", role: str = chat.ASSISTANT) -> ChatMessage:
+def answered(to: ChatMessage, content: str = "hello yourself", role: str = exchange.ASSISTANT) -> ChatMessage:
     with transaction.atomic():
-        return chat.answer_many([chat.Answer(content, role, to)])[0]
+        return exchange.answer_many([exchange.Answer(content, role, to)])[0]
 
 
 def told() -> list[tuple[str, dict[str, Any]]]:

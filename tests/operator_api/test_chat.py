@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
+from events.log.dedup import IdempotencyConflict
 from events.models import Event
-from events.placement import IdempotencyConflict
-from operator_api import chat, upstream
-from operator_api.chat import Stored, WindowClosed
+from operator_api.chat import assistant, exchange
+from operator_api.chat.exchange import Stored, WindowClosed
 from operator_api.models import ChatMessage
 from tests.operator_api.samples import (
     ALICE,
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def contents(principal_id: str = "p-alice", session_id: str = "", *, limit: int = 50) -> list[str]:
-    rows, _ = chat.history(principal_id, session_id, limit=limit, before=None)
+    rows, _ = exchange.history(principal_id, session_id, limit=limit, before=None)
     return [row.content for row in rows]
 
 
@@ -105,8 +105,8 @@ def test_a_message_that_is_written_twice_is_one_message() -> None:
     row = ChatMessage.objects.get()
     # Both times it is this request's own, which is still to be answered.
     assert first == again == Stored(row, created=True)
-    reply = chat.Answer("yes", chat.ASSISTANT, row)
-    assert chat.answer_many([reply])[0].pk == chat.answer_many([reply])[0].pk
+    reply = exchange.Answer("yes", exchange.ASSISTANT, row)
+    assert exchange.answer_many([reply])[0].pk == exchange.answer_many([reply])[0].pk
     assert types_told().count("chat.message") == 2
 
 
@@ -122,39 +122,39 @@ def test_history_is_of_one_principal_and_one_session_in_order() -> None:
 
 
 def test_a_page_of_history_is_bounded_by_its_characters_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat, "PAGE_LIMIT_CHARACTERS", 250)
+    monkeypatch.setattr(exchange, "PAGE_LIMIT_CHARACTERS", 250)
     opened()
     for number in range(5):
         stored(message(f"{number}" * 100))
-    newest, more = chat.history("p-alice", "", limit=50, before=None)
+    newest, more = exchange.history("p-alice", "", limit=50, before=None)
     assert ([row.content[0] for row in newest], more) == (["3", "4"], True)
-    older, more = chat.history("p-alice", "", limit=50, before=newest[0].pk)
+    older, more = exchange.history("p-alice", "", limit=50, before=newest[0].pk)
     assert ([row.content[0] for row in older], more) == (["1", "2"], True)
-    oldest, more = chat.history("p-alice", "", limit=50, before=older[0].pk)
+    oldest, more = exchange.history("p-alice", "", limit=50, before=older[0].pk)
     assert ([row.content[0] for row in oldest], more) == (["0"], False)
 
 
 def test_history_is_paged_backwards() -> None:
     opened()
     rows = [stored(message(str(number))) for number in range(5)]
-    newest, more = chat.history("p-alice", "", limit=2, before=None)
+    newest, more = exchange.history("p-alice", "", limit=2, before=None)
     assert ([row.content for row in newest], more) == (["3", "4"], True)
-    oldest, more = chat.history("p-alice", "", limit=3, before=newest[0].pk)
+    oldest, more = exchange.history("p-alice", "", limit=3, before=newest[0].pk)
     assert ([row.content for row in oldest], more) == (["0", "1", "2"], False)
-    assert chat.position_of(rows[1].message_id, "p-alice") == rows[1].pk
-    assert chat.position_of(rows[1].message_id, "p-bob") is None
+    assert exchange.position_of(rows[1].message_id, "p-alice") == rows[1].pk
+    assert exchange.position_of(rows[1].message_id, "p-bob") is None
 
 
 def test_an_answer_of_the_assistant_goes_before_what_was_said_in_its_place() -> None:
     opened()
     row = stored(message(by=ALICE))
-    assert chat.answer_to(row.message_id) is None
-    answered(row, "it is late", role=chat.SYSTEM)
+    assert exchange.answer_to(row.message_id) is None
+    answered(row, "it is late", role=exchange.SYSTEM)
     answered(row, "here I am")
-    found = chat.answer_to(row.message_id)
+    found = exchange.answer_to(row.message_id)
     assert found is not None
     assert found.content == "here I am"
-    assert chat.answer_to(uuid.uuid4()) is None
+    assert exchange.answer_to(uuid.uuid4()) is None
 
 
 def let_wait(row: ChatMessage) -> None:
@@ -164,15 +164,15 @@ def let_wait(row: ChatMessage) -> None:
 
 def give_up() -> int:
     with transaction.atomic():
-        return chat.give_up_many(["no answer"])[0]
+        return exchange.give_up_many(["no answer"])[0]
 
 
 def test_an_answer_is_waited_for_longer_than_the_assistant_may_take() -> None:
     opened()
     row = stored()
     assert row.answer_due_at is not None
-    assert (row.answer_due_at - row.created_at).total_seconds() > upstream.ANSWER_LIMIT_SECONDS
-    assert not chat.is_any_overdue()
+    assert (row.answer_due_at - row.created_at).total_seconds() > assistant.ANSWER_LIMIT_SECONDS
+    assert not exchange.is_any_overdue()
 
 
 def test_a_message_that_nobody_answers_is_told_so_once() -> None:
@@ -180,7 +180,7 @@ def test_a_message_that_nobody_answers_is_told_so_once() -> None:
     row = stored()
     let_wait(row)
     close_window()
-    assert chat.is_any_overdue()
+    assert exchange.is_any_overdue()
     assert [give_up(), give_up()] == [1, 0]
     assert contents() == ["hello", "no answer"]
     assert told()[-1][1]["in_reply_to"] == str(row.message_id)
@@ -191,26 +191,26 @@ def test_that_it_is_late_is_not_the_last_word() -> None:
     opened()
     row = stored()
     with transaction.atomic():
-        chat.answer_many([chat.Answer("late", chat.SYSTEM, row, final=False)])
+        exchange.answer_many([exchange.Answer("late", exchange.SYSTEM, row, final=False)])
     let_wait(row)
     give_up()
     assert contents() == ["hello", "late", "no answer"]
 
 
-@pytest.mark.parametrize("role", [chat.ASSISTANT, chat.SYSTEM])
+@pytest.mark.parametrize("role", [exchange.ASSISTANT, exchange.SYSTEM])
 def test_after_the_last_word_nobody_gives_up_and_only_the_assistant_is_heard(role: str) -> None:
     opened()
     row = stored()
     let_wait(row)
     last = answered(row, "the last word", role=role)
     assert give_up() == 0
-    assert answered(row, "it is away", role=chat.SYSTEM) == last
+    assert answered(row, "it is away", role=exchange.SYSTEM) == last
     answered(row, "here I am")
     assert contents() == ["hello", "the last word", "here I am"]
 
 
 def test_so_many_messages_are_given_up_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat, "GIVE_UP_LIMIT_ROWS", 2)
+    monkeypatch.setattr(exchange, "GIVE_UP_LIMIT_ROWS", 2)
     opened()
     for _ in range(3):
         let_wait(stored())

@@ -9,9 +9,10 @@ from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from ledger.faults import LedgerUnavailable
-from operator_api import chat, conversations, responder, upstream
+from operator_api.chat import assistant as assistant_client
+from operator_api.chat import conversations, exchange, responder
+from operator_api.chat.assistant import ANSWER_LIMIT_BYTES, Upstream, UpstreamAway
 from operator_api.models import ChatMessage
-from operator_api.upstream import ANSWER_LIMIT_BYTES, Upstream, UpstreamAway
 from tests.database_faults import database_away
 from tests.events.waiting import until
 from tests.operator_api.assistant import Assistant
@@ -28,9 +29,9 @@ def assistant(settings: Settings) -> Iterator[Assistant]:
     with Assistant() as running:
         settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_TOKEN = running.url, "token-of-the-assistant"
         settings.CHAT_UPSTREAM_WAIT_MS = 2500
-        upstream.forget()
+        assistant_client.forget()
         yield running
-        upstream.forget()
+        assistant_client.forget()
 
 
 @sync_to_async
@@ -88,7 +89,7 @@ async def test_a_double_click_is_one_message_with_one_answer(assistant: Assistan
 
 
 async def test_without_a_window_the_assistant_hears_nothing(assistant: Assistant) -> None:
-    with pytest.raises(chat.WindowClosed):
+    with pytest.raises(exchange.WindowClosed):
         await conversations.say(message())
     assert assistant.questions == []
 
@@ -135,17 +136,17 @@ async def test_an_assistant_that_is_away_is_not_asked_again_and_again_and_nobody
 ) -> None:
     settings.CHAT_UPSTREAM_URL = f"http://127.0.0.1:{free_port()}/ask"
     settings.CHAT_UPSTREAM_WAIT_MS = 2500
-    upstream.forget()
+    assistant_client.forget()
     await open_a_window()
     started = time.monotonic()
     for _ in range(7):
         assert (await conversations.say(message())).degraded
     assert time.monotonic() - started < 2.5
-    here = upstream.the_upstream()
+    here = assistant_client.the_upstream()
     assert here is not None
     with pytest.raises(UpstreamAway, match="too often"):
         await here.ask(await sync_to_async(lambda: stored())(), {}, "c-1")
-    upstream.forget()
+    assistant_client.forget()
 
 
 async def test_what_an_answer_holds_that_cannot_be_stored_is_left_out(assistant: Assistant) -> None:
@@ -157,7 +158,7 @@ async def test_what_an_answer_holds_that_cannot_be_stored_is_left_out(assistant:
 async def test_more_questions_than_the_limit_are_not_asked(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "CONCURRENT_QUESTIONS", 1)
+    monkeypatch.setattr(assistant_client, "CONCURRENT_QUESTIONS", 1)
     await open_a_window()
     assistant.hold()
     here = Upstream(assistant.url, "")

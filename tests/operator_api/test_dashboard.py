@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from events.models import Event, LogHead, Node, StreamSession
 from gateway.models import TokenAudit
-from operator_api import dashboard, minutes
-from operator_api.minutes import Minutes
+from operator_api import dashboard, minute_counts
+from operator_api.minute_counts import Minutes
 from tests.gateway.admin_people import browser_of, staff
 from tests.waiting import wait_until
 
@@ -87,7 +87,7 @@ def test_a_minute_that_is_long_over_is_counted_once() -> None:
     assert first[-11][1].counts["issued"] == 1
     with CaptureQueriesContext(connection) as asked:
         assert history.look(NOW) == first
-    assert len(asked) <= minutes.SETTLED_AFTER_MINUTES * 6
+    assert len(asked) <= minute_counts.SETTLED_AFTER_MINUTES * 6
 
 
 def test_a_refusal_that_is_written_late_is_still_counted() -> None:
@@ -100,18 +100,18 @@ def test_a_refusal_that_is_written_late_is_still_counted() -> None:
 
 
 def test_old_minutes_are_counted_bit_by_bit_and_none_is_called_empty_meanwhile() -> None:
-    ticks = iter(number * minutes.BUDGET_SECONDS / 4 for number in range(1000))
+    ticks = iter(number * minute_counts.BUDGET_SECONDS / 4 for number in range(1000))
     history = Minutes(clock=lambda: next(ticks))
     known = [sum(minute is not None for _, minute in history.look(NOW)) for _ in range(30)]
-    assert known[0] < known[1] < minutes.MINUTES
-    assert known[-1] == minutes.MINUTES
+    assert known[0] < known[1] < minute_counts.MINUTES
+    assert known[-1] == minute_counts.MINUTES
 
 
 def test_a_minute_with_more_rows_than_are_counted_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(minutes, "MINUTE_LIMIT_ROWS", 3)
+    monkeypatch.setattr(minute_counts, "MINUTE_LIMIT_ROWS", 3)
     for _ in range(5):
         audit("ticket_issued", minutes_ago=1)
-    counted = minutes.count(NOW.replace(second=0) - timedelta(minutes=1))
+    counted = minute_counts.count(NOW.replace(second=0) - timedelta(minutes=1))
     assert (counted.counts["issued"], counted.least) == (3, True)
 
 

@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from operator_api import modules, probes, upkeep
+from operator_api import background_tasks, modules, probes
+from operator_api.background_tasks import Upkeep
+from operator_api.last_seen import listen, mark_seen_many, sightings
 from operator_api.models import Module, Window, check_probe_url
 from operator_api.modules import PROBED_FRESH_SECONDS, PUBLISHED_FRESH_SECONDS, Surroundings, state_of
-from operator_api.sightings import listen, mark_seen_many, sightings
-from operator_api.upkeep import Upkeep
 from tests.events.samples import append_events
 from tests.events.waiting import until
 from tests.operator_api.assistant import Assistant
@@ -161,8 +161,8 @@ def test_addresses_that_cannot_or_must_not_be_asked_are_refused(text: str) -> No
 
 @pytest.mark.usefixtures("ending")
 async def test_two_processes_expire_a_window_once_and_ask_each_module_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "EXPIRY_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(upkeep, "WRITE_SECONDS", 0.02)
+    monkeypatch.setattr(background_tasks, "EXPIRY_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(background_tasks, "WRITE_SECONDS", 0.02)
     with Assistant() as module:
         await sync_to_async(_one_of_each)(module.url)
         processes = [Upkeep(), Upkeep()]

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from operator_api import operator_settings, windows
-from operator_api.chat import WindowClosed
+from operator_api.chat.exchange import WindowClosed
 from operator_api.operator_settings import Kept
 from tests.operator_api.samples import close_window, let_time_pass, opened
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from gateway import retention
+from gateway.jobs import retention
 from gateway.models import AccessToken
 from operator_api.models import ChatMessage, OperatorSettings, Window
 from tests.operator_api.samples import answered, close_window, message, opened, stored

@@ -14,8 +14,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from events import log
-from events.relay import the_relay
-from gateway import store
+from events.stream.relay import the_relay
+from gateway.shared_store import store
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
 from operator_api import status, windows

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events import log
-from events.cursors import Cursor
+from events.log.cursors import Cursor
 from events.models import Event
 from gateway.filters import EVERYTHING
 from operator_api import windows

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from events import log
-from events.cursors import Cursor
+from events.log.cursors import Cursor
 from events.models import Event
 from operator_api import windows
 from operator_api.models import Window

@@ -15,8 +15,9 @@ from operator_api import gauges
 from tests.repository import tree
 from tests.repository.tree import ROOT
 from tests.runbook_pages import anchors
-from vx11_site import __version__, server
-from vx11_site.environment import VARIABLES
+from vx11_site import __version__
+from vx11_site.config.environment import VARIABLES
+from vx11_site.server import daphne
 
 VARIABLE_NAME = re.compile(r"\bVX11_[A-Z0-9_]*[A-Z0-9]\b")
 
@@ -45,7 +46,7 @@ def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
         if isinstance(metric, Counter | Gauge | Histogram) and metric._name.startswith("vx11_")
     }
     # Whether the modules are loaded that have them.
-    assert {events_metrics.LOG_HEAD, gateway_metrics.LIMITED, gauges.BUILD, server.CONNECTIONS} <= collectors
+    assert {events_metrics.LOG_HEAD, gateway_metrics.LIMITED, gauges.BUILD, daphne.CONNECTIONS} <= collectors
     rows = [line for line in (ROOT / "docs/metrics.md").read_text().splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(vx11_[a-z0-9_]+)`", row.split("|")[1])} == exist
     whole = (ROOT / "docs/metrics.md").read_text()

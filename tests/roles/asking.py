@@ -2,7 +2,7 @@
 
 import httpx
 
-from gateway.delegation import OPERATOR, OPERATOR_ADDRESS, OPERATOR_RIGHTS, OPERATOR_SESSION
+from gateway.backend.delegation import OPERATOR, OPERATOR_ADDRESS, OPERATOR_RIGHTS, OPERATOR_SESSION
 from tests.client import Client
 from tests.servers import RunningServer
 from tests.stacks import Stack

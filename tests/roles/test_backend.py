@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.delegation import OPERATOR, OPERATOR_RIGHTS
+from gateway.backend.delegation import OPERATOR, OPERATOR_RIGHTS
 from tests.answers import assert_problem
 from tests.client import API, Client
 from tests.roles.asking import answers, backend_client, in_the_name_of

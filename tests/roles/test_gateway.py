@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from gateway.delegation import OPERATOR
+from gateway.backend.delegation import OPERATOR
 from tests.answers import assert_problem
 from tests.client import API, Client, raw_request
 from tests.conftest import OwnStack

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway.breaker import FAILURES_LIMIT
-from gateway.delegation import OPERATOR
+from gateway.backend.breaker import FAILURES_LIMIT
+from gateway.backend.delegation import OPERATOR
 from tests.client import API, Client, RawAnswer, raw_request
 from tests.conftest import OwnStack
 from tests.roles.asking import backend_client, in_the_name_of

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db.backends.utils import CursorWrapper
 
-from events.routing import stream_application
-from gateway.principals import directory
+from events.stream.routing import stream_application
+from gateway.identity.principals import directory
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

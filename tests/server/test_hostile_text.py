@@ -8,7 +8,7 @@ from tests.client import API
 from tests.server.watching import wait_for_line
 from tests.server.wire import Wire, request
 from tests.stacks import Stack
-from vx11_site.access_log import RECORD_LIMIT_BYTES
+from vx11_site.server.access_log import RECORD_LIMIT_BYTES
 
 pytestmark = pytest.mark.once
 

@@ -14,9 +14,9 @@ from twisted.internet.tcp import Server as ServerTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from vx11_site.channel import Channel
-from vx11_site.http1 import Request
-from vx11_site.server import OperatorServer
+from vx11_site.server.channel import Channel
+from vx11_site.server.daphne import OperatorServer
+from vx11_site.server.http1 import Request
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BUFFER_BYTES = 32 * 1024

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from gateway import correlation, tokens
-from vx11_site import access_log
-from vx11_site.http1 import Request
-from vx11_site.json_log import JsonFormatter
-from vx11_site.logging import RedactingFormatter
+from vx11_site.logs.json import JsonFormatter
+from vx11_site.logs.text import RedactingFormatter
+from vx11_site.server import access_log
+from vx11_site.server.http1 import Request
 
 FORMATTERS = {"text": RedactingFormatter, "json": JsonFormatter}
 TICKET = "550e8400-e29b-41d4-a716-446655440000"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.site.connections import GET, SocketConnection, begin, idle_server
-from vx11_site import server as server_module
-from vx11_site.http1 import Request
-from vx11_site.server import Mailbox, OperatorServer
+from vx11_site.server import daphne as server_module
+from vx11_site.server.daphne import Mailbox, OperatorServer
+from vx11_site.server.http1 import Request
 
 PART = b"x" * 50_000
 # More than both ends of the connection hold.

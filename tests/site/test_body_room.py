@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vx11_site.body_room import KNOWN_LIMIT_BYTES, SMALL_BODY_BYTES, UNKNOWN_LIMIT_BYTES, BodyRoom, Held, Sender
+from vx11_site.server.body_room import KNOWN_LIMIT_BYTES, SMALL_BODY_BYTES, UNKNOWN_LIMIT_BYTES, BodyRoom, Held, Sender
 
 MEBIBYTE = 1024 * 1024
 # The longest body, as far as it counts.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from events import capacity
+from events.stream import capacity
 
 
 @pytest.fixture

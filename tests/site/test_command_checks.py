@@ -5,7 +5,7 @@ from django.core.management import call_command, get_commands, load_command_clas
 from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
-from gateway.checks import OF_SETTINGS
+from gateway.checks.startup import OF_SETTINGS
 
 OURS = ("events", "gateway", "vx11_site")
 # These need the whole program, or bring it into order.

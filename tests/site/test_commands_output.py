@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from gateway.models import AccessToken, Chore
 from gateway.scopes import DEFAULT_SCOPES
-from vx11_site.diagnosis.findings import fail
+from vx11_site.doctor.findings import fail
 from vx11_site.management.commands.smoke import Command as Smoke
 
 pytestmark = pytest.mark.usefixtures("ledger")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vx11_site.environment import VARIABLES, BadEnvironment, Environment
+from vx11_site.config.environment import VARIABLES, BadEnvironment, Environment
 
 SECRETS = [variable.name for variable in VARIABLES if variable.secret]
 

@@ -13,9 +13,10 @@ from tests.waiting import wait_until
 
 TELLS = """
 import json, os, sys
+PACKAGES = ("gateway", "events", "operator_api", "ledger")
 loaded = {name.partition(".")[0] for name in sys.modules}
 told = {"arguments": sys.argv, "folder": os.getcwd(), "environment": dict(os.environ), "session": os.getsid(0)}
-told |= {"name": __name__, "ours": sorted(loaded & {"vx11_site", "gateway", "events", "operator_api", "ledger"})}
+told |= {"name": __name__, "ours": sorted(loaded & {"vx11_site", "vx11_client", *PACKAGES})}
 told |= {"beside": __import__("beside").WHERE, "libraries": "django" in loaded}
 told |= {"input": sys.stdin.read(), "pid": os.getpid()}
 print(json.dumps(told))

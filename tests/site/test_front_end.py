@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vx11_site import front_end
-from vx11_site.environment import BadEnvironment, Environment
-from vx11_site.front_end import FOR_EVER, PATH_LIMIT_CHARACTERS, File, FileChanged, find
+from vx11_site.config.environment import BadEnvironment, Environment
+from vx11_site.server import front_end
+from vx11_site.server.front_end import FOR_EVER, PATH_LIMIT_CHARACTERS, File, FileChanged, find
 
 PAGE = "<title>the page</title>"
 

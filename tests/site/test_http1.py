@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.site.connections import MemoryConnection, idle_server
-from vx11_site import channel
-from vx11_site.server import OperatorServer
+from vx11_site.server import channel
+from vx11_site.server.daphne import OperatorServer
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /operator/api/events HTTP/1.1\r\nHost: localhost\r\n"
@@ -88,7 +88,7 @@ async def test_a_connection_that_rests_too_long_is_closed(connection: MemoryConn
 async def test_connections_beyond_the_limit_are_refused_and_those_beyond_that_are_cut(
     server: OperatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.capacity.OVERFLOW_CONNECTIONS", 1)
+    monkeypatch.setattr("events.stream.capacity.OVERFLOW_CONNECTIONS", 1)
     served, refused, cut = (
         [MemoryConnection(server) for _ in range(2)],
         MemoryConnection(server),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway import correlation, tokens
 from ledger.reader import reader
-from vx11_site.json_log import JsonFormatter
+from vx11_site.logs.json import JsonFormatter
 
 TICKET = "550e8400-e29b-41d4-a716-446655440000"
 

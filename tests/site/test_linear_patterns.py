@@ -15,6 +15,7 @@ import events
 import gateway
 import ledger
 import operator_api
+import vx11_client
 import vx11_site
 from gateway.redaction import redact
 
@@ -34,9 +35,9 @@ JAVASCRIPT_FILES = sorted(path for path in (ROOT / "static").rglob("*.js"))
 def patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
     """Every compiled pattern of every module, by where it stands."""
     seen: set[int] = set()
-    for package in (events, gateway, ledger, operator_api, vx11_site):
+    for package in (events, gateway, ledger, operator_api, vx11_client, vx11_site):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if ".migrations." in found.name or found.name.endswith(("__main__", ".asgi", ".telemetry")):
+            if ".migrations." in found.name or found.name.endswith(("__main__", ".asgi", ".traces")):
                 continue
             module = importlib.import_module(found.name)
             for name, value in sorted(vars(module).items()):
@@ -109,7 +110,7 @@ def test_n01_no_pattern_takes_more_than_linear_time(name: str) -> None:
 
 
 def test_the_patterns_are_found() -> None:
-    assert {"gateway.tokens._UUID", "events.cursors.CURSOR_FORM", "gateway.redaction._TICKET"} <= PYTHON.keys()
+    assert {"gateway.tokens._UUID", "events.log.CURSOR_FORM", "gateway.redaction._TICKET"} <= PYTHON.keys()
     assert len(JAVASCRIPT) > 5
 
 

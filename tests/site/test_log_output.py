@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from vx11_site.log_output import BACKLOG_LIMIT_BYTES, LAST_LINES_MS, LogOutput
+from vx11_site.logs.output import BACKLOG_LIMIT_BYTES, LAST_LINES_MS, LogOutput
 
 # Far more than a pipe and the backlog take.
 MANY_LINES = 20_000

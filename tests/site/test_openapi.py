@@ -10,8 +10,8 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
-from gateway.errors import REASONS
-from gateway.schema import refuses
+from gateway.http.errors import REASONS
+from gateway.http.openapi import refuses
 from tests.client import API, Json
 
 API_DOCUMENT = Path(__file__).resolve().parents[2] / "docs/api.md"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vx11_site.environment import BadEnvironment, Environment
-from vx11_site.postgres_access import PostgresAccess, known_repair
+from vx11_site.config.environment import BadEnvironment, Environment
+from vx11_site.config.postgres import PostgresAccess, known_repair
 
 PASSWORD = "p@ss:w/rd-of-postgres"
 QUOTED = "p%40ss%3Aw%2Frd-of-postgres"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from gateway import correlation, tokens
-from gateway.headers import CREDENTIAL_KEYS
+from gateway.http.headers import CREDENTIAL_KEYS
 from gateway.redaction import given_texts, redact
-from vx11_site.logging import ExpectedFaults, RedactingFormatter
+from vx11_site.logs.text import ExpectedFaults, RedactingFormatter
 
 TICKET = "550e8400-e29b-41d4-a716-446655440000"
 OWN = "a-token-of-the-environment"

@@ -5,9 +5,9 @@ from django.core.cache import caches
 from django_redis.cache import RedisCache
 from pytest_django import Settings
 
-from gateway import deploy_checks
-from vx11_site.environment import BadEnvironment, Environment
-from vx11_site.redis_access import CACHE_CONNECTIONS, RedisAccess
+from gateway.checks import deploy
+from vx11_site.config.environment import BadEnvironment, Environment
+from vx11_site.config.redis import CACHE_CONNECTIONS, RedisAccess
 
 PASSWORD = "p@ss:w/rd-of-redis"
 QUOTED = "p%40ss%3Aw%2Frd-of-redis"
@@ -86,7 +86,7 @@ def test_sentinels_on_other_hosts_without_a_password_of_redis_are_refused_in_pub
     for sentinels, expected in ((SENTINELS, ["vx11.E014"]), ({"VX11_REDIS_SENTINELS": "127.0.0.1:26379"}, [])):
         settings.REDIS = access(**sentinels)
         settings.REDIS_URL = settings.REDIS.url
-        assert [message.id for message in deploy_checks.redis(None)] == expected
+        assert [message.id for message in deploy.redis(None)] == expected
 
 
 @pytest.mark.parametrize("sentinels", [False, True])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.site.connections import MemoryConnection, idle_server
-from vx11_site.server import OperatorServer
+from vx11_site.server.daphne import OperatorServer
 
 PATHS = [
     *("/health", "/ready", "/metrics", "/operator/api/events", "/operator/api/events/stream", "/operator/login"),

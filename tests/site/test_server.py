@@ -11,7 +11,7 @@ def scope(path: str, **headers: str) -> dict[str, object]:
 @pytest.fixture(autouse=True)
 def _asgi(monkeypatch: pytest.MonkeyPatch) -> None:
     """The module claims the right to serve when it is imported; a test run serves nobody."""
-    from vx11_site import single_process
+    from vx11_site.config import single_process
 
     monkeypatch.setattr(single_process, "claim", lambda: None)
 

@@ -16,12 +16,12 @@ from tests.servers import ROOT
 from tests.stacks import Size
 from tests.stores import PrivateRedis
 from tests.waiting import wait_until
-from vx11_site.single_process import ADVISORY_LOCK
+from vx11_site.config.single_process import ADVISORY_LOCK
 
 # What serving begins with, without the server.
 CLAIM = """
 import django; django.setup()
-from vx11_site import single_process
+from vx11_site.config import single_process
 single_process.claim(); single_process.claim()
 print("claimed", flush=True)
 input()

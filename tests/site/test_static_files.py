@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from vx11_site.static_files import StaticHandler
+from vx11_site.server.static_files import StaticHandler
 
 PATH = "/static/events/event-client.js"
 CONTENT = Path("static/events/event-client.js").read_bytes()

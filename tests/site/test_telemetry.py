@@ -8,9 +8,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pytest_django import Settings
 
-from gateway.errors import Refusal
+from gateway.http.errors import Refusal
 from gateway.tracing import Span
-from vx11_site.telemetry import COMMITS_KEPT, OperatorTracer, provider_for
+from vx11_site.logs.traces import COMMITS_KEPT, OperatorTracer, provider_for
 
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-01"

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from gateway import principals
+from gateway.identity import principals
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES
 

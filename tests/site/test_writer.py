@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.server.crowd import ChunkedBody
 from tests.site.connections import GET, SocketConnection, begin, idle_server
-from vx11_site.writer import Writer, framed
+from vx11_site.server.response_writer import Writer, framed
 
 CHUNKED = [(b"Content-Type", b"text/event-stream")]
 END = {"type": "http.response.body", "body": b"", "more_body": False}

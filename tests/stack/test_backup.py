@@ -15,7 +15,7 @@ from tests.client import LOOPBACK, Event
 from tests.conftest import OwnStack
 from tests.stacks import Stack
 from tests.waiting import wait_until
-from vx11_site import sqlite_copy
+from vx11_site.data import sqlite_copy
 
 NewEvent = Callable[..., Event]
 

@@ -17,7 +17,7 @@ MARK = "blocks the event loop:"
 READS = ("window/status", "status", "modules", "settings", "chat?session_id=s", "events", "events/stats")
 # Lines of the log go to standard error at once, so that a crash loses none; /proc is memory; the Redis client looks up
 # its own version whenever it makes a connection.
-ALLOWED = ("vx11_site/log_output.py:", "prometheus_client/process_collector.py:", "importlib/metadata/__init__.py:")
+ALLOWED = ("vx11_site/logs/output.py:", "prometheus_client/process_collector.py:", "importlib/metadata/__init__.py:")
 
 
 def complaints(server: RunningServer) -> list[str]:

@@ -18,7 +18,7 @@ from tests.processes import free_port
 from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
 from tests.stores import PrivateRedis
-from vx11_site.diagnosis.areas import AREAS
+from vx11_site.doctor.areas import AREAS
 
 WHOLE_LIMIT_SECONDS = 15
 EVERY_AREA = {area.name for area in AREAS}

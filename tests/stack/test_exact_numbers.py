@@ -107,7 +107,7 @@ def test_n10_the_admin_shows_the_numbers_that_were_sent(
 ) -> None:
     seq = publish(service, new_event(), PAYLOAD)["seq"]
     code = (
-        "from django.contrib import admin; from events.models import Event; from events.admin import EventAdmin; "
+        "from django.contrib import admin; from events.models import Event; from events.admin.pages import EventAdmin; "
         f"print(EventAdmin(Event, admin.site).readable_payload(Event.objects.get(seq={seq})))"
     )
     shown = unescape(stack.a.python(code))

@@ -8,7 +8,7 @@ from tests.metrics import figures, metric
 from tests.stacks import Stack
 from tests.waiting import wait_until
 from vx11_site import __version__
-from vx11_site.traffic import route_of
+from vx11_site.server.request_metrics import route_of
 
 
 @pytest.fixture

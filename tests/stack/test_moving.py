@@ -14,7 +14,7 @@ from tests.client import API, Event
 from tests.servers import RunningServer
 from tests.stacks import Stack
 from tests.stores import PrivatePostgres
-from vx11_site import moving
+from vx11_site.data import copy_database
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -136,9 +136,9 @@ def test_a_row_that_only_sqlite_takes_is_named_and_nothing_is_copied(
 
 def test_large_rows_are_not_all_in_memory_at_a_time() -> None:
     rows = [EventRow(summary="s" * 500, payload="p" * 60_000) for _ in range(100)] + [EventRow() for _ in range(1_500)]
-    sizes = [len(batch) for batch in moving._batches(rows)]
+    sizes = [len(batch) for batch in copy_database._batches(rows)]
     assert sum(sizes) == len(rows)
-    assert max(sizes) == moving.BATCH_ROWS
+    assert max(sizes) == copy_database.BATCH_ROWS
     assert sizes[:2] == [34, 34]
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from events.polling import LONG_POLLS_LIMIT_EACH
+from events.http.polling import LONG_POLLS_LIMIT_EACH
 from tests.answers import EVENT_FIELDS, assert_problem
 from tests.client import API, Client, Json
 from tests.stacks import Stack

@@ -15,7 +15,7 @@ from tests.client import Event
 from tests.conftest import OwnStack
 from tests.servers import ROOT
 from tests.stacks import Stack
-from vx11_site import single_process
+from vx11_site.config import single_process
 
 NewEvent = Callable[..., Event]
 

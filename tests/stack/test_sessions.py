@@ -171,7 +171,7 @@ def sign_out(session: Session, _user: User) -> None:
 
 def delete_row(session: Session, user: User) -> None:
     key = session.browser.cookies["vx11_session"]
-    rows = "from django.contrib.sessions.models import Session; from gateway.sessions import row_key"
+    rows = "from django.contrib.sessions.models import Session; from gateway.identity.console_sessions import row_key"
     user.run(f"{rows}; assert Session.objects.filter(pk=row_key({key!r})).delete()[0] == 1")
 
 
@@ -212,7 +212,7 @@ def test_n11_a_ticket_of_before_a_password_change_opens_nothing_in_the_session_t
         # As Django's page does for who changes his own password: the session goes on with the new one.
         viewer.run(
             "user.set_password('a quite different one'); user.save(); "
-            "from gateway.session_store import SessionStore; "
+            "from gateway.identity.session_store import SessionStore; "
             f"store = SessionStore({key!r}); store['_auth_user_hash'] = user.get_session_auth_hash(); store.save()"
         )
         new = session.issue_ticket()

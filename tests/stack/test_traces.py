@@ -16,14 +16,14 @@ from tests.processes import free_port
 from tests.servers import ROOT
 from tests.stacks import Stack
 from tests.waiting import wait_until
-from vx11_site.telemetry import STOP_WAIT_SECONDS
+from vx11_site.logs.traces import STOP_WAIT_SECONDS
 
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 NOT_INSTALLED = ROOT / "tests/stack/without_opentelemetry"
 LOADED = """
 import sys
 import vx11_site.asgi
-parts = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "vx11_site.telemetry")
+parts = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "vx11_site.logs.traces")
 print([name for name in sys.modules if name.startswith(parts)])
 """
 # What a stop takes besides, on a busy machine.
@@ -179,7 +179,7 @@ def test_without_a_collector_nothing_of_traces_is_loaded_where_opentelemetry_is_
     stack.a.stop()
     assert _loaded(stack) == "[]"
     stack.a.environment["VX11_TRACES_URL"] = "http://127.0.0.1:9/v1/traces"
-    assert "vx11_site.telemetry" in _loaded(stack)
+    assert "vx11_site.logs.traces" in _loaded(stack)
 
 
 def _loaded(stack: Stack) -> str:

@@ -2,8 +2,8 @@
 
 import httpx
 
-from events.terminal.http_answers import ServerRefused
-from vx11_site.diagnosis.findings import Finding, fail
+from vx11_client.http_answers import ServerRefused
+from vx11_site.doctor.findings import Finding, fail
 
 RECOVERY = "docs/runbooks/service-recovery.md"
 REDIRECTED = "give --url the address that it names: no token is sent there by itself"

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import httpx
 
-from events.terminal.http_answers import DIRECT_MOUNTS, ServerRefused
-from events.terminal.sse_parser import EventStreamParser, Message
+from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused
+from vx11_client.sse_parser import EventStreamParser, Message
 
 API = "/operator/api"
 EVENTS = f"{API}/events"

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from events.submissions import SMOKE_EVENT_TYPE
-from events.terminal.http_answers import ServerRefused, problem_text
-from events.terminal.sse_parser import Message
-from vx11_site.diagnosis.findings import Finding, fail, ok, warn
+from events.log import SMOKE_EVENT_TYPE
+from vx11_client.http_answers import ServerRefused, problem_text
+from vx11_client.sse_parser import Message
+from vx11_site.doctor.findings import Finding, fail, ok, warn
 from vx11_site.smoke.faults import REPAIRS
 from vx11_site.smoke.server import API, EVENTS, MINT, SILENCE_SECONDS, OpenStream, Server, expected
 

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from events import log
-from events.restoring import begin_new_epoch
-from gateway import revival
-from gateway.checks import OF_SETTINGS
-from gateway.terminal_text import shown
+from events.log import begin_new_epoch
+from gateway.checks.startup import OF_SETTINGS
+from gateway.identity import revival
+from vx11_client.terminal_text import shown
 
 
 class Command(BaseCommand):

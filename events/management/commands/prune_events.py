@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from events import log
-from gateway.cleaning import CleaningCommand, age
-from gateway.retention import AfterBatch, Counts
+from gateway.jobs.purge import CleaningCommand, age
+from gateway.jobs.retention import AfterBatch, Counts
 
 DAY = timedelta(days=1)
 

@@ -11,16 +11,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from events.submissions import BATCH_LIMIT_EVENTS
-from events.terminal.feed import Feed
-from events.terminal.feed_file import FileSource
-from events.terminal.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
-from events.terminal.feed_progress import FeedProgress
-from events.terminal.feed_sender import FeedSender
-from events.terminal.feed_source import LineSource, PipeSource
-from events.terminal.http_answers import ServerRefused
-from events.terminal.interruption import Interruption
-from events.terminal.server_access import (
+from events.log import BATCH_LIMIT_EVENTS
+from events.management.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
     EXIT_USAGE,
@@ -31,7 +23,15 @@ from events.terminal.server_access import (
     token,
 )
 from gateway.filters import SEVERITIES
-from gateway.terminal_text import shown
+from vx11_client.feed import Feed
+from vx11_client.feed_file import FileSource
+from vx11_client.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
+from vx11_client.feed_progress import FeedProgress
+from vx11_client.feed_sender import FeedSender
+from vx11_client.feed_source import LineSource, PipeSource
+from vx11_client.http_answers import ServerRefused
+from vx11_client.interruption import Interruption
+from vx11_client.terminal_text import shown
 
 TOKEN_VARIABLE = "VX11_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
 STDIN = 0

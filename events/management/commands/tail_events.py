@@ -13,9 +13,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import CommandError, CommandParser
 
-from events.terminal.event_printer import EventPrinter, OutputClosed
-from events.terminal.http_answers import ServerRefused
-from events.terminal.server_access import (
+from events.management.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
     EXIT_USAGE,
@@ -25,8 +23,10 @@ from events.terminal.server_access import (
     server_url,
     token,
 )
-from events.terminal.stream_reader import Item, StreamEnded, StreamReader
-from gateway.terminal_text import shown
+from vx11_client.event_printer import EventPrinter, OutputClosed
+from vx11_client.http_answers import ServerRefused
+from vx11_client.stream_reader import Item, StreamEnded, StreamReader
+from vx11_client.terminal_text import shown
 
 TOKEN_VARIABLE = "VX11_PRINCIPAL_TOKEN"  # noqa: S105 - the name of a variable
 # One page of GET /operator/api/events.

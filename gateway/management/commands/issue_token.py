@@ -9,13 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from gateway.actors import acting
-from gateway.checks import OF_SETTINGS
+from gateway.checks.startup import OF_SETTINGS
+from gateway.identity.actors import acting
 from gateway.models import AccessToken, TokenAudit
 from gateway.module_names import RULE, is_module_name
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
-from gateway.terminal_text import shown
 from ledger import clock
+from vx11_client.terminal_text import shown
 
 NAME_LENGTH = 100
 _DURATION = re.compile(r"(\d{1,6})([smhd])")

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from gateway.checks import OF_SETTINGS
+from gateway.checks.startup import OF_SETTINGS
 from gateway.models import AccessToken
-from gateway.terminal_text import shown
+from vx11_client.terminal_text import shown
 
 COLUMNS = ("public_id", "kind", "state", "name", "scopes", "modules", "expires_at")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
-from gateway import retention
-from gateway.cleaning import CleaningCommand
+from gateway.jobs import retention
+from gateway.jobs.purge import CleaningCommand
 from ledger import clock
 
 

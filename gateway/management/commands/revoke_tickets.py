@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway import revocation, store, tickets
-from gateway.actors import acting
-from gateway.checks import OF_SETTINGS
-from gateway.cleaning import Progress
+from gateway.checks.startup import OF_SETTINGS
+from gateway.identity import revocation, tickets
+from gateway.identity.actors import acting
+from gateway.jobs.purge import Progress
 from gateway.models import REASON_LENGTH
+from gateway.shared_store import store
 from ledger.faults import DATABASE_FAULTS
 
 NAME = "manage.py revoke_tickets"

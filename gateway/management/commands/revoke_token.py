@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from gateway.actors import acting
-from gateway.checks import OF_SETTINGS
+from gateway.checks.startup import OF_SETTINGS
+from gateway.identity.actors import acting
 from gateway.models import REASON_LENGTH, AccessToken, AccessTokenQuerySet
-from gateway.terminal_text import shown
+from vx11_client.terminal_text import shown
 
 
 class Command(BaseCommand):

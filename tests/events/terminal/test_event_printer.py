@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.terminal.event_printer import EventPrinter, OutputClosed
-from events.terminal.stream_reader import Alive, CaughtUp, Connected, Received, Reconnecting, Reset
-from gateway.terminal_text import shown, shown_json
+from vx11_client.event_printer import EventPrinter, OutputClosed
+from vx11_client.stream_reader import Alive, CaughtUp, Connected, Received, Reconnecting, Reset
+from vx11_client.terminal_text import shown, shown_json
 
 EVENT = {
     "type": "event",

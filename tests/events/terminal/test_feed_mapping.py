@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.submissions import SUMMARY_LIMIT
-from events.terminal.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
-from events.terminal.feed_source import LINE_LIMIT_BYTES, Line
-from gateway import exact_json
+from events.log.submissions import SUMMARY_LIMIT
+from vx11_client import exact_json
+from vx11_client.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
+from vx11_client.feed_source import LINE_LIMIT_BYTES, Line
 
 
 def event_of(content: bytes | str, *, dropped_bytes: int = 0, **options: object) -> Fields:

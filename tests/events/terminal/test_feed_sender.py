@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from events.submissions import BATCH_LIMIT_EVENTS
-from events.terminal.backoff import Backoff
-from events.terminal.feed_sender import BATCH_LIMIT_BYTES, FeedSender, PendingEvent, encoded
-from events.terminal.http_answers import ServerRefused
+from events.log.submissions import BATCH_LIMIT_EVENTS
 from tests.events.terminal.scripted_server import Answer, Request, Script, ScriptedServer, problem
 from tests.processes import free_port
+from vx11_client.backoff import Backoff
+from vx11_client.feed_sender import BATCH_LIMIT_BYTES, FeedSender, PendingEvent, encoded
+from vx11_client.http_answers import ServerRefused
 
 TAKEN = Answer(201, json={"events": [], "cursor": "k-1"})
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.terminal.feed_file import FIRST_LINE_BYTES, FileSource
-from events.terminal.feed_source import LINE_LIMIT_BYTES, Line, LineSource, LineSplitter, PipeSource
-from events.terminal.interruption import Interruption
 from tests.waiting import wait_until
+from vx11_client.feed_file import FIRST_LINE_BYTES, FileSource
+from vx11_client.feed_source import LINE_LIMIT_BYTES, Line, LineSource, LineSplitter, PipeSource
+from vx11_client.interruption import Interruption
 
 Opener = Callable[..., FileSource]
 

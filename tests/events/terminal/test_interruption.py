@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from events.terminal.interruption import Interruption
+from vx11_client.interruption import Interruption
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.terminal.sse_parser import LINE_LIMIT_BYTES, EventStreamParser, Message, NotAnEventStream
+from vx11_client.sse_parser import LINE_LIMIT_BYTES, EventStreamParser, Message, NotAnEventStream
 
 
 def parsed(*pieces: bytes) -> list[Message]:

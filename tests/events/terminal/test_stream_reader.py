@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import orjson
 import pytest
 
-from events.terminal.backoff import Backoff
-from events.terminal.http_answers import ServerRefused
-from events.terminal.stream_reader import (
+from tests.events.terminal.scripted_server import Answer, Request, ScriptedServer, problem
+from vx11_client.backoff import Backoff
+from vx11_client.http_answers import ServerRefused
+from vx11_client.stream_reader import (
     TICKET_TRIES,
     Alive,
     CaughtUp,
@@ -21,7 +22,6 @@ from events.terminal.stream_reader import (
     StreamEnded,
     StreamReader,
 )
-from tests.events.terminal.scripted_server import Answer, Request, ScriptedServer, problem
 
 Pieces = Iterable[bytes]
 

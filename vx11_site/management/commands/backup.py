@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from gateway.checks import OF_SETTINGS
-from gateway.cleaning import INTERRUPTED, Progress
-from gateway.terminal_text import shown
-from vx11_site import sqlite_copy
+from gateway.checks.startup import OF_SETTINGS
+from gateway.jobs.purge import INTERRUPTED, Progress
+from vx11_client.terminal_text import shown
+from vx11_site.data import sqlite_copy
 
 POSTGRESQL = (
     "The database is PostgreSQL, whose own tools do this: manage.py postgresql pg_dump -Fc --no-owner -f FILE. "

@@ -9,10 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from gateway.checks import OF_SETTINGS
-from gateway.cleaning import INTERRUPTED, Progress
-from gateway.terminal_text import shown
-from vx11_site import moving, single_process, sqlite_copy
+from gateway.checks.startup import OF_SETTINGS
+from gateway.jobs.purge import INTERRUPTED, Progress
+from vx11_client.terminal_text import shown
+from vx11_site.config import single_process
+from vx11_site.data import copy_database, sqlite_copy
 
 
 class Command(BaseCommand):
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(f"{shown(str(source))} is no file.")
         with _stopped(source):
             self._refuse_other_versions(source)
-            moving.name_source(source)
+            copy_database.name_source(source)
             self._move()
 
     def _refuse_other_versions(self, source: Path) -> None:
@@ -51,15 +52,15 @@ class Command(BaseCommand):
             raise CommandError("The two are of different versions. Run manage.py migrate in both, with this version.")
 
     def _move(self) -> None:
-        progress = Progress(self.stdout, moving.count(), done="copied")
+        progress = Progress(self.stdout, copy_database.count(), done="copied")
         try:
-            copied = moving.move(progress.add)
-        except moving.NotEmpty as error:
+            copied = copy_database.move(progress.add)
+        except copy_database.NotEmpty as error:
             raise CommandError(f"The new database is in use: {error.table} has rows. Take an empty one.") from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Nothing was copied.", returncode=INTERRUPTED) from None
         # Also what PostgreSQL finds at the commit: a row that names one that is not there.
-        except (moving.Unfit, moving.Differs, DatabaseError) as error:
+        except (copy_database.Unfit, copy_database.Differs, DatabaseError) as error:
             raise CommandError(f"{shown(str(error).strip())}. Nothing was copied.") from None
         finally:
             progress.end()

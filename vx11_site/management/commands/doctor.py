@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from vx11_site.diagnosis.areas import AREAS
-from vx11_site.diagnosis.findings import Diagnosis, Level, as_json, as_lines, has_failed
-from vx11_site.diagnosis.looking import look
+from vx11_site.doctor.areas import AREAS
+from vx11_site.doctor.findings import Diagnosis, Level, as_json, as_lines, has_failed
+from vx11_site.doctor.looking import look
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ledger.sqlite3.base import LIMIT_OPTION, NEVER
-from vx11_site import postgres_access
+from vx11_site.config import postgres
 
 # Two hosts that are updated together both migrate. Django would let them run into each other.
 ADVISORY_LOCK = 0x5658_3131_4D
@@ -77,7 +77,7 @@ def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
     # One may be open already, for checks.
     connection.close()
     if connection.vendor == "postgresql":
-        config["OPTIONS"] = postgres_access.without_statement_limit(before)
+        config["OPTIONS"] = postgres.without_statement_limit(before)
     else:
         config["OPTIONS"] = {**before, LIMIT_OPTION: NEVER}
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from vx11_site.postgres_access import SERVICE
+from vx11_site.config.postgres import SERVICE
 
 TOOLS = ("pg_dump", "pg_isready", "pg_restore", "psql", "vacuumdb")
 

@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from events.restoring import begin_new_epoch
-from gateway import revival
-from gateway.terminal_text import shown
-from vx11_site import single_process, sqlite_copy
+from events.log import begin_new_epoch
+from gateway.identity import revival
+from vx11_client.terminal_text import shown
+from vx11_site.config import single_process
+from vx11_site.data import sqlite_copy
 from vx11_site.management.commands.backup import copy_with_progress
 
 POSTGRESQL = (

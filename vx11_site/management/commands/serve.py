@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from vx11_site import pending_migrations
-from vx11_site.server import serve
+from vx11_site.data import pending_migrations
+from vx11_site.server.daphne import serve
 
 
 class Command(BaseCommand):

@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 from django.core.management.base import CommandError, CommandParser
 
-from events.terminal.http_answers import ServerRefused
-from events.terminal.server_access import (
+from events.management.server_access import (
     EXIT_USAGE,
     TerminalCommand,
     add_server_arguments,
@@ -17,7 +16,8 @@ from events.terminal.server_access import (
     server_url,
     token,
 )
-from vx11_site.diagnosis.findings import Finding, Level, fail, masked
+from vx11_client.http_answers import ServerRefused
+from vx11_site.doctor.findings import Finding, Level, fail, masked
 from vx11_site.smoke.faults import refusal, silence
 from vx11_site.smoke.server import Server, Tokens
 from vx11_site.smoke.trials import TRIALS, Trial

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from gateway.actors import acting
-from gateway.checks import OF_SETTINGS
+from gateway.checks.startup import OF_SETTINGS
+from gateway.identity.actors import acting
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES
 

@@ -1,0 +1,278 @@
+"""What the OpenAPI document says of events and streams, in JSON Schema. Nothing here runs in a request."""
+
+from typing import Literal
+
+from drf_spectacular.utils import OpenApiParameter
+
+from events import log
+from events.http import polling
+from events.log import COUNT_LIMIT
+from events.stream import sse
+from events.stream.admission import ALLOW, WORDS
+from gateway import module_names
+from gateway.filters import SEVERITIES, SEVERITY_ALIASES
+from gateway.http.openapi import (
+    COMMON_HEADERS,
+    ID,
+    MOMENT,
+    SEVERITY_LIST,
+    VALUE_LIST,
+    Json,
+    any_case,
+    component,
+    exactly,
+    refuses,
+    text,
+)
+
+BUCKET_MOST_SECONDS = 3600
+
+CURSOR = text(log.CURSOR_FORM)
+_CURSOR_OR_EMPTY = text(f"(?:{log.CURSOR_FORM.pattern})?")
+_NAME = text(log.TYPE_FORM)
+_SEARCHED: Json = exactly(cursor=CURSOR)
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_SEQ: Json = {"type": "integer", "minimum": 1}
+_RESERVED_WORDS = [text(word) for word in sorted(log.RESERVED_TYPES)]
+_RESERVED_PREFIXES = [text(prefix.replace(".", "[.]") + ".*") for prefix in log.RESERVED_PREFIXES]
+
+
+def _optional(schema: Json) -> Json:
+    """The same, or null, which counts as left out."""
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+_SUBMISSION: Json = {
+    "type": "object",
+    "description": f"At most {log.EVENT_LIMIT_BYTES} bytes of JSON. All other data goes into `payload`.",
+    "required": ["event_type", "summary"],
+    "additionalProperties": False,
+    "properties": {
+        "event_type": {**_NAME, "not": {"anyOf": _RESERVED_WORDS + _RESERVED_PREFIXES}},
+        "summary": {"type": "string", "minLength": 1, "maxLength": log.SUMMARY_LIMIT},
+        "severity": {"enum": [*SEVERITIES, *SEVERITY_ALIASES, None], "description": "info unless given."},
+        "module": {**_optional(text(module_names.FORM)), "description": "The token's unless given."},
+        "payload": _optional({"type": "object", "additionalProperties": component("Value")}),
+        "correlation_id": {**_optional(ID), "description": "The request's unless given."},
+        "event_id": {**_optional(ID), "description": "The publisher's own; makes a retry safe."},
+        "occurred_at": {**_optional(MOMENT), "description": "UTC unless it says otherwise."},
+    },
+}
+_PLACE = {"event_id": ID, "seq": _SEQ}
+SCHEMAS: dict[str, Json] = {
+    "Value": {
+        "description": "Any JSON without NUL and lone surrogates, at most 32 levels deep.",
+        "anyOf": [
+            {"type": ["string", "boolean", "null"]},
+            # JSON Schema takes 1e30 for a whole number; we do not, so no bounds can be given here.
+            {"type": "number", "description": "Kept as written: a double, or a whole number of 64 bits."},
+            {"type": "array", "items": component("Value")},
+            {"type": "object", "additionalProperties": component("Value")},
+        ],
+    },
+    "Submission": _SUBMISSION,
+    "SubmissionBatch": {
+        **exactly(
+            events={
+                "type": "array",
+                "description": "All or none of them. Without an Idempotency-Key: here, event_ids make a retry safe.",
+                "items": component("Submission"),
+                "minItems": 1,
+                "maxItems": log.BATCH_LIMIT_EVENTS,
+            }
+        ),
+        "additionalProperties": False,
+    },
+    "Publication": {"anyOf": [component("Submission"), component("SubmissionBatch")]},
+    "Place": exactly(**_PLACE),
+    "Published": exactly(**_PLACE, cursor=CURSOR),
+    "PublishedBatch": exactly(events={"type": "array", "items": component("Place"), "minItems": 1}, cursor=CURSOR),
+    "Event": exactly(
+        type={"const": "event"},
+        event_id=ID,
+        seq=_SEQ,
+        event_type=_NAME,
+        summary={"type": "string", "maxLength": log.SUMMARY_LIMIT},
+        module={"type": "string"},
+        severity={"enum": list(SEVERITIES)},
+        correlation_id=ID,
+        payload={"type": "object"},
+        created_at=MOMENT,
+        occurred_at=_optional(MOMENT),
+    ),
+    "EventPage": exactly(
+        events={"type": "array", "items": component("Event"), "maxItems": polling.LIMIT_MOST},
+        total={
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": COUNT_LIMIT,
+            "description": "Matching retained events, counted so far; null where counting would take long.",
+        },
+        limit={"type": "integer", "minimum": 1, "maximum": polling.LIMIT_MOST},
+        cursor={**CURSOR, "description": "What to send as `since` to go on."},
+        first_cursor={**CURSOR, "description": "What to send as `before` to page backwards."},
+        has_more={"type": "boolean", "description": "There is more to be read, or to be looked at, in this direction."},
+        searched_from={**_SEARCHED, "description": "Everything after this"},
+        searched_to={**_SEARCHED, "description": "and up to this was looked at."},
+        complete={
+            "type": "boolean",
+            "description": "False: the search was ended early. It goes on from `cursor`, or `first_cursor` backwards.",
+        },
+    ),
+    "Stats": exactly(
+        seconds=_COUNT,
+        bucket=_COUNT,
+        buckets={
+            "type": "array",
+            "description": "Oldest first, without holes.",
+            "items": exactly(start=MOMENT, **dict.fromkeys(SEVERITIES, _COUNT)),
+        },
+        cursor={**CURSOR, "description": "What comes after it is not counted yet."},
+        searched_from={**_SEARCHED, "description": "Everything after this is counted."},
+        complete={"type": "boolean", "description": "False: what is older than `searched_from` is not counted."},
+    ),
+    "Connected": exactly(
+        type={"const": "connected"},
+        message={"type": "string"},
+        stream_id={"type": "string", "format": "uuid"},
+        cursor=CURSOR,
+        heartbeat_sec=_SEQ,
+        time=MOMENT,
+    ),
+    "Heartbeat": exactly(cursor=CURSOR, time=MOMENT),
+    "CaughtUp": exactly(cursor=CURSOR),
+    "StreamReset": exactly(reason={"enum": ["expired", "epoch", "unknown"]}, oldest=CURSOR, newest=CURSOR),
+    "StreamEnd": exactly(reason={"type": "string"}, retry_ms=_COUNT),
+}
+
+
+def _frame(event: str, data: Json) -> Json:
+    """What an event stream parser gives: `data` is JSON as text."""
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"const": event},
+            "id": {**CURSOR, "description": "Where the reader is with this; what to come back with."},
+            "retry": {**_COUNT, "description": "Milliseconds to wait before coming back."},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+        },
+    }
+
+
+# A frame without a name is called `message` by every parser.
+SCHEMAS["Frame"] = {
+    "description": "One event of the stream. Comments keep proxies awake and mean nothing.",
+    "anyOf": [
+        _frame("message", {"anyOf": [component("Connected"), component("Event")]}),
+        _frame("heartbeat", component("Heartbeat")),
+        _frame("caught-up", component("CaughtUp")),
+        _frame("stream-reset", component("StreamReset")),
+        _frame("stream-end", component("StreamEnd")),
+    ],
+}
+
+
+def _parameter(
+    name: str, schema: Json, description: str, *, location: Literal["query", "header"] = "query"
+) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, location, description=description)
+
+
+def _number(name: str, *, least: int, most: int, default: int, description: str) -> OpenApiParameter:
+    return _parameter(name, {"type": "integer", "minimum": least, "maximum": most, "default": default}, description)
+
+
+_FILTERS = {
+    "severity": SEVERITY_LIST,
+    "module": VALUE_LIST,
+    "event_type": VALUE_LIST,
+    "correlation_id": VALUE_LIST,
+}
+FILTER_PARAMETERS = [_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()]
+POLL_PARAMETERS = [
+    *FILTER_PARAMETERS,
+    _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it."),
+    _parameter("before", _CURSOR_OR_EMPTY, "Cursor: events before it, to page backwards."),
+    _parameter("at", {"anyOf": [MOMENT, {"const": ""}]}, "The page around this time."),
+    _number("limit", least=1, most=polling.LIMIT_MOST, default=polling.LIMIT_DEFAULT, description="Events in a page."),
+    _number(
+        "wait",
+        least=0,
+        most=polling.WAIT_MOST_SECONDS,
+        default=0,
+        description="With `since`: the seconds to wait for something to happen.",
+    ),
+]
+KEY_PARAMETER = _parameter(
+    "Idempotency-Key",
+    text(f"(?:{log.KEY_FORM.pattern})?"),
+    "Makes the retry of a single event safe.",
+    location="header",
+)
+# Which answers lead on to which requests, by the operation that gives them.
+LINKS: dict[str, Json] = {
+    "issue_ticket": {"open": {"operationId": "stream", "parameters": {"token": "$response.body#/sse_token"}}},
+    "poll": {
+        "next": {"operationId": "poll", "parameters": {"since": "$response.body#/cursor"}},
+        "previous": {"operationId": "poll", "parameters": {"before": "$response.body#/first_cursor"}},
+        "live": {"operationId": "stream", "parameters": {"last_event_id": "$response.body#/cursor"}},
+    },
+}
+PUBLISHED = {"oneOf": [component("Published"), component("PublishedBatch")]}
+
+
+def stats_parameters(*, most_seconds: int, most_buckets: int) -> list[OpenApiParameter]:
+    return [
+        *FILTER_PARAMETERS,
+        _number("seconds", least=1, most=most_seconds, default=900, description="How far back."),
+        _number(
+            "bucket",
+            least=1,
+            most=BUCKET_MOST_SECONDS,
+            default=5,
+            description=f"Seconds in a bucket. There may be {most_buckets} of them.",
+        ),
+    ]
+
+
+def stream_operations() -> dict[str, Json]:
+    """The stream's methods. Written by hand, because a consumer answers it and no view."""
+    own = [
+        _stream_parameter("token", {"type": "string", "format": "uuid"}, "A ticket; it goes before tokens in headers."),
+        _stream_parameter("last_event_id", _CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
+        _stream_parameter("follow", text(any_case(tuple(WORDS))), "false: replay what is there, then end."),
+        {
+            **_stream_parameter("Last-Event-ID", _CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),
+            "in": "header",
+        },
+    ]
+    filters = [_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()]
+    headers = {name: {"required": True, "schema": {"const": value}} for name, value in sse.HEADERS.items()}
+    del headers["Content-Type"]
+    content = {"text/event-stream": {"schema": component("Frame")}}
+    common = {"tags": ["events"], "parameters": own + filters}
+    refusals = refuses("cross_site", "not_acceptable", "rate_limited", "at_capacity", "validation_error")
+    open_stream = {
+        "operationId": "stream",
+        "description": "Server-Sent Events: what is after the cursor, then what happens, as it happens. "
+        "The schema is that of one frame. A ticket is used up by this, and by nothing else.",
+        "responses": {"200": {"description": "The stream", "headers": headers, "content": content}},
+    }
+    probe = {
+        "operationId": "stream_head",
+        "description": "What GET would answer, without its body. Uses nothing up.",
+        "responses": {"200": {"description": "A stream would open.", "headers": headers}},
+    }
+    allow = {"Allow": {"required": True, "schema": {"const": ALLOW}}}
+    ask = {
+        "operationId": "stream_options",
+        "description": "Which methods there are.",
+        "tags": ["events"],
+        "responses": {"204": {"description": "In the Allow header.", "headers": COMMON_HEADERS | allow}},
+    }
+    return {"get": open_stream | common | refusals, "head": probe | common | refusals, "options": ask}
+
+
+def _stream_parameter(name: str, schema: Json, description: str) -> Json:
+    return {"name": name, "in": "query", "description": description, "schema": schema}

@@ -1,0 +1,92 @@
+"""WHAT HAPPENED, AND IN WHAT ORDER? The log: the one place where events are stored, numbered and read.
+
+Whoever appends holds the lock of the head row until it has committed, so seq is commit order and has no holes: a
+reader that has seen seq 7 can never be surprised by a later 5. Functions here are synchronous; the event loop reaches
+them through the ledger. What is not named here is not for others: all imports from outside go through this door.
+See "The log" in docs/architecture.md.
+"""
+
+from events.log.appending import append_many, on_append
+from events.log.changes import Change, change
+from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
+from events.log.dedup import Appended, IdempotencyConflict
+from events.log.epochs import ask_before_append, check_against, give_up
+from events.log.pruning import count_prunable, old_keys, prune
+from events.log.questions import COUNT_LIMIT, count, count_between, count_by_time, cursor_at, read_before, read_newest
+from events.log.reading import HEAD_TABLE, Page, head, kept, peek, read_after
+from events.log.records import Entry, timestamp
+from events.log.restoring import begin_new_epoch
+from events.log.submissions import (
+    BATCH_LIMIT_EVENTS,
+    EVENT_LIMIT_BYTES,
+    ID_FORM,
+    KEY_FORM,
+    RESERVED_PREFIXES,
+    RESERVED_TYPES,
+    SMOKE_EVENT_TYPE,
+    SUMMARY_LIMIT,
+    TYPE_FORM,
+    Defaults,
+    Invalid,
+    NewEvent,
+    Submission,
+    read_event,
+    read_key,
+    unknown_fields,
+)
+from events.log.watermark import advance as advance_watermark
+from events.log.watermark import read as read_watermark
+
+__all__ = (
+    "BATCH_LIMIT_EVENTS",
+    "COUNT_LIMIT",
+    "CURSOR_FORM",
+    "EVENT_LIMIT_BYTES",
+    "HEAD_TABLE",
+    "ID_FORM",
+    "KEY_FORM",
+    "RESERVED_PREFIXES",
+    "RESERVED_TYPES",
+    "SMOKE_EVENT_TYPE",
+    "SUMMARY_LIMIT",
+    "TYPE_FORM",
+    "advance_watermark",
+    "append_many",
+    "Appended",
+    "ask_before_append",
+    "BadCursor",
+    "begin_new_epoch",
+    "Change",
+    "change",
+    "check_against",
+    "count",
+    "count_between",
+    "count_by_time",
+    "count_prunable",
+    "Cursor",
+    "cursor_at",
+    "CursorGone",
+    "Defaults",
+    "Entry",
+    "give_up",
+    "Head",
+    "head",
+    "IdempotencyConflict",
+    "Invalid",
+    "kept",
+    "NewEvent",
+    "old_keys",
+    "on_append",
+    "Page",
+    "peek",
+    "prune",
+    "read_after",
+    "read_before",
+    "read_event",
+    "read_key",
+    "read_newest",
+    "read_watermark",
+    "Submission",
+    "timestamp",
+    "unknown_fields",
+)

@@ -1,0 +1,64 @@
+"""Changes of state with the events that tell of them: both are committed, or neither is.
+
+The head of the log is locked first. So changes of all processes come one after the other, in the order of their
+events; and whoever holds a row that is changed here holds the head already, so no two can wait for each other. Only
+what people do is changed this way: a handful of short queries, now and then.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+from events.log import epochs
+from events.log.appending import append_many
+from events.log.cursors import Cursor
+from events.log.submissions import NewEvent, Submission
+from gateway import tokens
+
+# Stands where a token's public id stands in events of others.
+PUBLISHER = "server"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """One transaction. `now` is the database's time, because no two machines' clocks agree."""
+
+    now: datetime
+    before: Cursor
+    events: list[NewEvent]
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the log will end when all that was told is appended: nobody else appends meanwhile."""
+        return self.before._replace(seq=self.before.seq + len(self.events))
+
+    def tell(
+        self, event_type: str, summary: str, *, module: str, payload: Mapping[str, Any], correlation_id: str = ""
+    ) -> None:
+        """Append this event when the change is complete. Its type may be one that publishers must not use."""
+        event = NewEvent(
+            event_id=tokens.new_uuid(),
+            event_type=event_type,
+            summary=summary,
+            module=module,
+            severity="info",
+            correlation_id=correlation_id or tokens.new_uuid(),
+            payload=orjson.dumps(payload).decode(),
+        )
+        self.events.append(event)
+
+
+@contextlib.contextmanager
+def change() -> Iterator[Change]:
+    """For functions of the ledger's writer, which are marked with `runs_last` because they lock the head."""
+    with transaction.atomic():
+        locked = epochs.locked_head()
+        changing = Change(locked.now, Cursor(locked.row.epoch, locked.row.last_seq), [])
+        yield changing
+        if changing.events:
+            append_many([Submission(PUBLISHER, changing.events)])

@@ -1,0 +1,125 @@
+"""The stream's HTTP side: an ASGI consumer that admits, answers, and lends its `send` to a Stream."""
+
+import logging
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from events import metrics
+from events.stream import sse
+from events.stream.admission import ALLOW, Admitted, Request, admit, read_request, redeem
+from events.stream.connections import the_sessions
+from events.stream.relay import the_relay
+from events.stream.stream import Opening, Stream
+from events.stream.transport import Send, open_outlet
+from gateway import correlation
+from gateway.http import headers
+from gateway.http.asgi import Receive, while_there
+from gateway.http.authentication import Caller, note_refusal
+from gateway.http.errors import refusal_for, send_refusal
+from gateway.http.middleware import headers_for
+
+logger = logging.getLogger(__name__)
+
+
+class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
+    """GET, HEAD and OPTIONS of events/stream."""
+
+    # No channel of its own: one relay per process hears for all streams.
+    channel_layer_alias = ""
+
+    scope: dict[str, Any]
+    caller: Caller
+    # As soon as it is known who asks.
+    _principal_id = ""
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """As the base class does, with less for each stream: no channel to listen to, no thread for old connections.
+
+        The answer is a task of its own, so that a disconnect is heard while the stream runs.
+        """
+        self.scope, self.base_send = scope, send
+        while (message := await receive()).get("more_body", False):
+            pass
+        if message["type"] == "http.disconnect":
+            return
+        await while_there(self._answer(), receive)
+
+    async def _answer(self) -> None:
+        raw = self.scope["headers"]
+        correlation_id = headers.correlation_id(raw)
+        correlation.current.set(correlation_id)
+        peer = (self.scope.get("client") or ("",))[0]
+        self.caller = Caller(headers.client_address(peer, raw, settings.TRUSTED_PROXIES), correlation_id)
+        head = self.scope["method"] == "HEAD"
+        try:
+            if self.scope["method"] == "OPTIONS":
+                # For what must not stand in it.
+                headers.query_of(self.scope.get("query_string", b""))
+                await self._start(204, {"Allow": ALLOW})
+                await self._finish()
+                return
+            stream = await self._admit(read_request(self.scope))
+        except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            note_refusal(error, self.caller, principal_id=self._principal_id)
+            fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
+            await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
+            return
+        if stream is None:
+            await self._start(200, sse.HEADERS)
+        elif not await self._run(stream):
+            return
+        await self._finish()
+
+    async def _admit(self, request: Request) -> Stream | None:
+        """An opened stream; None for HEAD, which asks the same and uses nothing up."""
+        admitted = await admit(request, self.scope["headers"], self.caller)
+        self._principal_id = admitted.principal.public_id
+        sessions = the_sessions()
+        with sessions.place():
+            await the_relay().start()
+            async with sessions.leases.lease(admitted.principal.public_id):
+                return await self._open(request, admitted)
+
+    async def _open(self, request: Request, admitted: Admitted) -> Stream | None:
+        """The ticket is used up last: whatever refuses before leaves it as it is."""
+        if self.scope["method"] == "HEAD":
+            return None
+        opening = Opening(
+            principal=admitted.principal,
+            ticket_id=admitted.ticket.public_id if admitted.ticket else "",
+            selection=admitted.selection,
+            caller=self.caller,
+            follow=request.follow,
+        )
+        stream = Stream(opening, the_relay(), open_outlet(self.scope, self.send))
+        await stream.prepare(request.cursor)
+        stream.stream_id = await redeem(request, admitted, self.caller)
+        (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
+        the_sessions().open(stream)
+        return stream
+
+    async def _run(self, stream: Stream) -> bool:
+        """Whether the answer can be ended in order."""
+        try:
+            await self._start(200, sse.HEADERS)
+            return await stream.run()
+        except Exception:
+            # The answer has begun, so all that is left is to end it properly; the client comes back.
+            logger.exception("stream %s broke", stream.stream_id)
+            stream.end("error")
+            return True
+        finally:
+            the_sessions().close(stream)
+
+    async def _start(self, status: int, fields: dict[str, str]) -> None:
+        fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}
+        encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        await self.send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    def _common_headers(self) -> dict[str, str]:
+        return headers_for(self.scope["path"], self.scope["method"], self.scope["headers"])
+
+    async def _finish(self) -> None:
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})

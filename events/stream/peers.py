@@ -1,0 +1,135 @@
+"""The other processes: told of what this one commits, and heard of what they do, over the channel layer.
+
+All of it may fail or get lost: whatever is not heard of is found in the log (events/stream/relay.py).
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from events import metrics
+from events.log import Entry
+from gateway import tracing
+
+logger = logging.getLogger(__name__)
+
+GROUP = "events"
+# Entries on their way to other processes; when it is full they are dropped, and those find them in the log.
+OUTBOX_LIMIT_ENTRIES = 5_000
+# A message larger than this would only say what the log says better.
+MESSAGE_LIMIT_BYTES = 512 * 1024
+SEND_WAIT_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+RENEW_WAIT_SECONDS = 3.0
+# A subscription that the other side has forgotten looks like silence, so it is made anew when others' events come
+# without a word; but not all the time, for other processes may just be unable to tell.
+RESUBSCRIBE_SECONDS = 10.0
+
+# Given the epoch, and the entries in seq order; None if the message does not hold them.
+Heard = Callable[[str, list[Entry] | None], None]
+
+
+class Neighbours:
+    """One process's end of the channel layer. Belongs to one event loop, and does nothing without its work()."""
+
+    def __init__(self, layer: Any, heard: Heard) -> None:
+        self._layer = layer
+        self._heard = heard
+        self._id = uuid.uuid4().hex
+        self._outbox: asyncio.Queue[tuple[str, list[Entry]]] = asyncio.Queue()
+        self._outbox_entries = 0
+        self._subscribed_at = float("-inf")
+        self._renew = asyncio.Event()
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What must run for as long as there are neighbours."""
+        return [self._listen(), self._send()]
+
+    def tell(self, epoch: str, entries: list[Entry]) -> None:
+        if self._outbox_entries + len(entries) > OUTBOX_LIMIT_ENTRIES:
+            metrics.TELLING_FAILED.inc()
+            return
+        self._outbox.put_nowait((epoch, entries))
+        self._outbox_entries += len(entries)
+
+    def resubscribe(self) -> None:
+        """Something was not heard of: make the subscription anew, if it is not new already."""
+        if time.monotonic() - self._subscribed_at >= RESUBSCRIBE_SECONDS:
+            self._renew.set()
+
+    async def _send(self) -> None:
+        while True:
+            epoch, entries = await self._outbox.get()
+            self._outbox_entries -= len(entries)
+            message = {"type": "events.appended", "from": self._id, "epoch": epoch, "seq": entries[-1].seq}
+            if sum(len(entry.body) for entry in entries) <= MESSAGE_LIMIT_BYTES:
+                message["entries"] = [list(entry) for entry in entries]
+            if tracing.tracer is not None and (parent := tracing.tracer.traceparent(epoch, entries[-1].seq)):
+                message["traceparent"] = parent
+            try:
+                async with asyncio.timeout(SEND_WAIT_SECONDS):
+                    await self._layer.group_send(GROUP, message)
+            except Exception as error:  # noqa: BLE001 - a channel layer raises what its backend raises
+                metrics.TELLING_FAILED.inc()
+                logger.warning("other processes could not be told of new events: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        """The subscription is made anew whenever it breaks."""
+        while True:
+            channel = ""
+            try:
+                channel = await self._layer.new_channel()
+                await self._layer.group_add(GROUP, channel)
+                self._subscribed_at = time.monotonic()
+                await self._hear(channel)
+                metrics.RESUBSCRIPTIONS.inc()
+                # With new connections: the old one may lead to a server that hangs, or is not the primary any more.
+                async with asyncio.timeout(RENEW_WAIT_SECONDS):
+                    await self._layer.flush()
+            except Exception as error:  # noqa: BLE001 - as above
+                logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
+                # Else the layer would go on filling a queue that nobody empties any more.
+                with contextlib.suppress(Exception):
+                    await self._layer.group_discard(GROUP, channel)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hear(self, channel: str) -> None:
+        """Take what comes, until the subscription is to be made anew."""
+        self._renew.clear()
+        renewal = asyncio.create_task(self._renew.wait())
+        # A task of its own, never cancelled by a timeout: the layer unsubscribes a receive() that is.
+        taking = asyncio.create_task(self._take_all(channel))
+        try:
+            await asyncio.wait([taking, renewal], return_when=asyncio.FIRST_COMPLETED)
+            if taking.done():
+                taking.result()
+        finally:
+            for task in (taking, renewal):
+                task.cancel()
+            await asyncio.gather(taking, renewal, return_exceptions=True)
+
+    async def _take_all(self, channel: str) -> NoReturn:
+        # Without a task and a wait for each: all that other processes commit comes this way.
+        while True:
+            self.take(await self._layer.receive(channel))
+            # receive() does not wait while messages do; streams must not wait for all of them.
+            await asyncio.sleep(0)
+
+    def take(self, message: dict[str, Any]) -> None:
+        """A message of the group, which our own process's are too."""
+        if message.get("from") == self._id:
+            return
+        try:
+            given = message.get("entries")
+            entries = None if given is None else [Entry(*fields) for fields in given]
+            if tracing.tracer is not None and "traceparent" in message:
+                tracing.tracer.heard(message["epoch"], message["seq"], message["traceparent"])
+            self._heard(message["epoch"], entries)
+        except (KeyError, TypeError):
+            # Of another version of this program, as in a rolling deploy.
+            self._heard("", None)

@@ -1,8 +1,0 @@
-from django.urls import path
-
-from events.views import EventsView, StatsView
-
-urlpatterns = [
-    path("events", EventsView.as_view()),
-    path("events/stats", StatsView.as_view()),
-]

@@ -1,0 +1,55 @@
+"""Request bodies: how long they may be, and reading them no further than that. What is in them: json_bodies."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.http.asgi import Receive, Scope
+
+# A publish request holds up to 500 events; everything else is small.
+PUBLISH_LIMIT_BYTES = 4 * 1024 * 1024
+BODY_LIMIT_BYTES = 256 * 1024
+PUBLISH_PATHS = frozenset({"/operator/api/events", "/operator/api/v1/events"})
+
+
+class BodyAborted(Exception):
+    """The client went away before its body was complete."""
+
+
+class BodyTooLarge(Exception):
+    """The body is longer than this address takes."""
+
+
+def body_limit_bytes(path: str, *, with_token: bool = True) -> int:
+    """How long a body may be. Whoever brings no token cannot publish, and need not be listened to for long."""
+    return PUBLISH_LIMIT_BYTES if path in PUBLISH_PATHS and with_token else BODY_LIMIT_BYTES
+
+
+async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> bytes:
+    """The whole body. Raises BodyTooLarge as soon as that is certain, BodyAborted."""
+    for name, value in scope["headers"]:
+        # Python refuses to read numbers of thousands of digits.
+        if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit_bytes):
+            raise BodyTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BodyAborted
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit_bytes:
+            raise BodyTooLarge
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A receive() that gives the body that was read already, then goes on with the real one."""
+    pending: list[Mapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Mapping[str, Any]:
+        return pending.pop() if pending else await receive()
+
+    return receive_again

@@ -1,0 +1,133 @@
+"""Requests that bring a cookie: what they get of this process depends on whether it names a session.
+
+Django's own handler gives each request a thread, and each thread makes connections to the database of its own. Here a
+page gets a place in the lane of people, or is told to come back; a request to the API needs no place, only its user.
+"""
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Awaitable
+from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponseBase
+
+from gateway.http import headers
+from gateway.http.asgi import Receive, Scope, Send
+from gateway.http.bodies import replay
+from gateway.http.errors import refusal_for, send_refusal
+from gateway.http.middleware import EdgeMiddleware, GetResponse, headers_for
+from gateway.http.rest import SAFE_METHODS, LeanHandler, never, whole_body
+from gateway.identity.console_sessions import row_key
+from gateway.identity.known_sessions import known_sessions, session_key_of
+from gateway.identity.session_store import SessionStore
+from ledger.faults import LedgerUnavailable
+from ledger.lanes import Place
+from ledger.reader import people
+
+# Of the request that is served in this context.
+_place: contextvars.ContextVar[Place] = contextvars.ContextVar("place")
+
+
+class OrdinaryHandler(ASGIHandler):
+    """Django's own handler, with a body limit and in a thread of the lane of people: for pages, CSRF and the admin."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await whole_body(scope, receive, send)
+        if body is None:
+            return
+        try:
+            key = await _known_key(scope)
+            placing = people.place(row_key(key) if key else _address_group(scope), guest=not key)
+            place = await placing.__aenter__()
+        except LedgerUnavailable as error:
+            await _refuse(scope, send, error)
+            return
+        try:
+            async with ThreadSensitiveContext(executor=place.executor):
+                _place.set(place)
+                # Django cancels a view when the client hangs up. What has side effects is done to its end: half of it,
+                # as a question that is stored and not asked, is worse than an answer that goes nowhere.
+                leaves = receive if scope["method"] in SAFE_METHODS else never
+                await self.handle(scope, replay(body, leaves), send)
+        finally:
+            place.release()
+
+    async def listen_for_disconnect(self, receive: Receive) -> None:
+        """As Django's. A request that is cancelled, as when its process ends, leaves this task behind: that the client
+        goes then is no error of a task that was forgotten.
+        """
+        listening = asyncio.current_task()
+        assert listening is not None  # noqa: S101 - Django makes one of this
+        listening.add_done_callback(_overlook)
+        await super().listen_for_disconnect(receive)
+
+    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
+        # Made by now: who reads it slowly must not keep a place from others.
+        if (place := _place.get(None)) is not None:
+            place.release()
+        await super().send_response(response, send)
+
+
+def _overlook(listening: "asyncio.Task[None]") -> None:
+    if not listening.cancelled():
+        listening.exception()
+
+
+class SessionHandler(LeanHandler):
+    """The API by cookie: the lean way, with the session and its user. CSRF is checked where the user is needed."""
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        super().load_middleware(is_async)
+        self._middleware_chain = EdgeMiddleware(_with_user(self._view))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            scope["session_key"] = await _known_key(scope)
+        except LedgerUnavailable as error:
+            await _refuse(scope, send, error)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def _with_user(get_response: GetResponse) -> GetResponse:
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        key: str = request.scope["session_key"]  # type: ignore[attr-defined]  # an ASGIRequest has it
+        if key:
+            request.session = SessionStore(key)
+            request.auser = functools.partial(_user_of, request)
+        return await get_response(request)
+
+    return answer
+
+
+async def _user_of(request: HttpRequest) -> Any:
+    """As Django's own: looked at once for a request. Raises LedgerUnavailable."""
+    user = getattr(request, "_acached_user", None)
+    if user is None:
+        user = await people.run_for(row_key(request.session.session_key), get_user, request)
+        # Where the edge looks for it, too.
+        request._acached_user = user  # type: ignore[attr-defined]
+    return user
+
+
+async def _known_key(scope: Scope) -> str:
+    """The key of the session that the cookie names, "" if there is none. Raises LedgerUnavailable."""
+    key = session_key_of(scope["headers"])
+    return key if key and await known_sessions.has(key) else ""
+
+
+def _address_group(scope: Scope) -> str:
+    peer = (scope.get("client") or ("",))[0]
+    return headers.address_group(headers.client_address(peer, scope["headers"], settings.TRUSTED_PROXIES))
+
+
+def _refuse(scope: Scope, send: Send, error: LedgerUnavailable) -> Awaitable[Any]:
+    correlation_id = headers.correlation_id(scope["headers"])
+    common = headers_for(scope["path"], scope["method"], scope["headers"])
+    fields = {"X-Correlation-Id": correlation_id, **common}
+    return send_refusal(send, refusal_for(error), correlation_id, fields, head=scope["method"] == "HEAD")

@@ -1,0 +1,198 @@
+"""The one error body: what can be refused, with which status, and how it is written (RFC 9457).
+
+Exception
++-- Refusal               the edge's answer, any status below; carries its reason and extra fields
++-- LedgerUnavailable     (ledger)           -> 503 dependency_unavailable
+|   +-- LedgerBusy        (ledger)           -> 503 at_capacity
++-- StoreUnavailable      (gateway.shared_store.store)    -> 503 dependency_unavailable
++-- LimitExceeded         (gateway.shared_store.limits)   -> 429 rate_limited, too_many_streams
++-- OperationalError, InterfaceError (Django) -> 503 dependency_unavailable
++-- BadFilter             (gateway.filters)  -> 422 validation_error
++-- anything else                            -> 500 internal_error, logged with its correlation id
+"""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions as drf
+
+from gateway.filters import BadFilter
+from gateway.http.asgi import Send
+from gateway.shared_store.limits import LimitExceeded
+from gateway.shared_store.store import StoreUnavailable
+from ledger.faults import LedgerBusy, LedgerUnavailable
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+TYPE_PREFIX = "/operator/api/docs/errors#"
+# A dependency that was away is worth another try soon, and not by everybody at once in the same second.
+RETRY_AFTER_SECONDS = 2
+
+# reason: status and a sentence for a person
+REASONS: dict[str, tuple[int, str]] = {
+    "malformed_json": (400, "The body is not valid JSON."),
+    "token_in_query": (400, "Send tokens in a header, never in the URL."),
+    "duplicate_parameter": (400, "A parameter that may stand once was given twice."),
+    "bad_cursor": (400, "The cursor is not one that this server gave out."),
+    "ambiguous_credentials": (400, "Two different credentials were sent; send one."),
+    "bad_request": (400, "The request cannot be understood."),
+    "missing_token": (401, "Send a token in the X-VX11-Token header."),
+    "main_auth_failed": (401, "The token is not valid."),
+    "invalid_token": (401, "The ticket is not valid; ask for a new one."),
+    "insufficient_scope": (403, "The token is valid, but does not carry the right to do this."),
+    "csrf_failed": (403, "The CSRF token is missing or wrong; reload the page."),
+    "cross_site": (403, "Requests from other sites are not accepted here."),
+    "window_closed": (403, "No window is open, so operators may not do this now."),
+    "not_found": (404, "There is nothing at this address."),
+    "method_not_allowed": (405, "This address does not take that method."),
+    "not_acceptable": (406, "This address cannot answer in the form that was asked for."),
+    "window_already_open": (409, "Another window is open; extend it, or close it first."),
+    "no_open_window": (409, "No window is open."),
+    "idempotency_conflict": (409, "This key or event id was used before, with other content."),
+    "cursor_expired": (410, "The events after this cursor are no longer all there; start from the newest."),
+    "payload_too_large": (413, "The body is larger than this address takes."),
+    "unsupported_media_type": (415, "Send JSON in UTF-8 as application/json, without Content-Encoding."),
+    "validation_error": (422, "Some fields have values that cannot be taken."),
+    "rate_limited": (429, "Too many requests; try again later."),
+    "too_many_streams": (429, "This token has as many open streams as it may have; close one."),
+    "internal_error": (500, "Something went wrong here. Tell the operators the correlation id."),
+    "dependency_unavailable": (503, "Something this needs is away; try again shortly."),
+    "draining": (503, "This server is about to stop and opens no more streams; try again, another one will answer."),
+    "backend_unavailable": (503, "The part of this server that does this is away; try again shortly."),
+    "at_capacity": (503, "The server is full; try again shortly."),
+}
+# Where the front ends in the field expect another word in `detail` than in `reason`.
+DETAILS = {"main_auth_failed": "invalid_token"}
+
+
+class Refusal(Exception):
+    """A request that is turned down: a reason of REASONS, and what else the answer shall say.
+
+    `errors` maps fields to lists of problems (422); `extra` are further members of the body.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        title: str = "",
+        errors: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.reason = reason
+        self.status, sentence = REASONS[reason]
+        self.title = title or sentence
+        self.errors = errors
+        self.extra = dict(extra or {})
+        # For the audit: whose right is missing.
+        self.principal_id = ""
+        self.headers = dict(headers or {})
+        if self.status == 401:
+            known = reason != "missing_token"
+            self.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if known else "Bearer"
+        if self.status == 503:
+            self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+        super().__init__(reason)
+
+    def body(self, correlation_id: str) -> bytes:
+        problem: dict[str, Any] = {
+            "type": TYPE_PREFIX + self.reason,
+            "title": self.title,
+            "status": self.status,
+            "detail": DETAILS.get(self.reason, self.reason),
+            "reason": self.reason,
+            "correlation_id": correlation_id,
+            **self.extra,
+        }
+        if self.errors:
+            problem["errors"] = self.errors
+        return orjson.dumps(problem)
+
+
+def refusal_for(error: BaseException) -> Refusal:
+    """The refusal that answers an exception; what nobody foresaw is logged and becomes internal_error."""
+    match error:
+        case Refusal():
+            return error
+        case LedgerBusy():
+            return Refusal("at_capacity")
+        # The last two come from where Django itself asks the database: sessions, the admin.
+        case LedgerUnavailable() | StoreUnavailable() | OperationalError() | InterfaceError():
+            return Refusal("dependency_unavailable")
+        case LimitExceeded():
+            reason = "too_many_streams" if error.name == "streams" else "rate_limited"
+            return Refusal(reason, headers={"Retry-After": str(error.retry_after_seconds)})
+        case BadFilter():
+            return Refusal("validation_error", errors=error.errors)
+        case Http404() | drf.NotFound():
+            return Refusal("not_found")
+        case RequestDataTooBig():
+            return Refusal("payload_too_large")
+        case PermissionDenied() | drf.PermissionDenied():
+            return Refusal("insufficient_scope")
+        # The last is a value of a page's own form that no page of ours gave out.
+        case SuspiciousOperation() | BadRequest() | UnicodeDecodeError() | ValidationError():
+            return Refusal("bad_request")
+    logger.error("unforeseen error", exc_info=error)
+    return Refusal("internal_error")
+
+
+def respond(refusal: Refusal, correlation_id: str) -> HttpResponse:
+    return HttpResponse(
+        refusal.body(correlation_id), status=refusal.status, content_type=CONTENT_TYPE, headers=refusal.headers
+    )
+
+
+async def send_refusal(
+    send: Send, refusal: Refusal, correlation_id: str, headers: Mapping[str, str], *, head: bool = False
+) -> None:
+    """The same answer where there is no Django request: straight over ASGI. A HEAD gets no body."""
+    body = refusal.body(correlation_id)
+    fields = {**headers, "Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), **refusal.headers}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": b"" if head else body})
+
+
+def correlation_id_of(request: HttpRequest) -> str:
+    return getattr(request, "correlation_id", "")
+
+
+# Django's own error views, named in vx11_site/urls.py.
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(Refusal("bad_request"), correlation_id_of(request))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(Refusal("insufficient_scope"), correlation_id_of(request))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(Refusal("not_found"), correlation_id_of(request))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    # Django calls this while it handles the error. It may be one that is nobody's mistake: a database that is away.
+    error = sys.exc_info()[1]
+    refusal = Refusal("internal_error") if error is None else refusal_for(error)
+    return respond(refusal, correlation_id_of(request))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return respond(Refusal("csrf_failed"), correlation_id_of(request))

@@ -1,0 +1,134 @@
+"""What a request says about itself in its headers and query: correlation id, credentials, address. No I/O."""
+
+import functools
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import parse_qsl
+
+from gateway import tokens
+from gateway.http.errors import Refusal
+from gateway.redaction import is_credential
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+# Of an IPv6 address, what one customer has.
+IPV6_PREFIX_BITS = 64
+# Whose group is remembered.
+ADDRESSES_KEPT = 1024
+# "unix" is whoever comes over a Unix socket and has no address.
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
+
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+# Query keys under which a credential has no business: it would stand in logs and histories.
+CREDENTIAL_KEYS = frozenset({"access_token", "x-vx11-token", "authorization", "api_key"})
+# Query parameters read at the most; the rest is a mistake or an attack.
+QUERY_FIELDS_LIMIT = 200
+
+# Sent with every answer, whoever asks. The policy admits nothing inline and nothing from elsewhere.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: browsers would send `Origin: null` with our own forms, and CSRF protection refuses that.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def all_values(headers: RawHeaders, name: bytes) -> list[str]:
+    """The values of every header of this name (lower case), in order.
+
+    Without spaces and tabs around them, and no other space: Python knows some that other readers take for letters.
+    """
+    return [value.decode("latin-1").strip(" \t") for key, value in headers if key == name]
+
+
+def correlation_id(headers: RawHeaders) -> str:
+    """The caller's own id if it is harmless, else a new one: it is stored and logged, so it must be no credential."""
+    given = all_values(headers, b"x-correlation-id")
+    harmless = len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) and not is_credential(given[0])
+    return given[0] if harmless else tokens.new_uuid()
+
+
+def credential(headers: RawHeaders) -> str | None:
+    """The one token of the token headers; an empty header counts as none. Raises Refusal for two that differ."""
+    headers = list(headers)
+    given = [value for value in all_values(headers, b"x-vx11-token") if value]
+    for value in all_values(headers, b"authorization"):
+        scheme, _, text = value.partition(" ")
+        if scheme.lower() == "bearer" and (token := text.strip(" \t")):
+            given.append(token)
+    if any(not tokens.same(value, given[0]) for value in given[1:]):
+        raise Refusal("ambiguous_credentials")
+    return given[0] if given else None
+
+
+def query_of(raw: bytes) -> dict[str, list[str]]:
+    """The query as lists of values. Raises Refusal for bytes that are not UTF-8, or a token where none may stand."""
+    if not raw:
+        return {}
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_LIMIT
+        )
+    except ValueError:
+        raise Refusal("bad_request", title="The query cannot be read.") from None
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    refuse_tokens(fields)
+    return fields
+
+
+def refuse_tokens(query: dict[str, list[str]]) -> None:
+    """A long-lived token in a URL has leaked already; it is refused without being looked at."""
+    if any(name.lower() in CREDENTIAL_KEYS for name in query):
+        raise Refusal("token_in_query")
+    if any(value and not tokens.looks_like_ticket(value) for value in query.get("token", ())):
+        raise Refusal("token_in_query")
+
+
+def client_address(peer: str, headers: RawHeaders, trusted: Sequence[Network]) -> str:
+    """The caller's address: the peer's, or what a trusted proxy says in X-Real-IP."""
+    if not trusted or not _within(peer, trusted):
+        return peer
+    given = all_values(headers, b"x-real-ip")
+    return given[0] if len(given) == 1 and _is_address(given[0]) else peer
+
+
+@functools.lru_cache(maxsize=ADDRESSES_KEPT)
+def address_group(address: str) -> str:
+    """Whom an address stands for: in IPv6 one customer has billions of them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    # A zone (fe80::1%eth0) may be any text of any length, and means nothing on another machine.
+    return "%" not in text
+
+
+def _within(text: str, networks: Sequence[Network]) -> bool:
+    if not text:
+        return "unix" in networks
+    if not _is_address(text):
+        return False
+    address = ipaddress.ip_address(text)
+    # A socket for both families shows IPv4 so.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(not isinstance(network, str) and address in network for network in networks)

@@ -1,0 +1,113 @@
+"""The edge of every Django request: correlation id, host, tokens in URLs, one error body, security headers.
+
+Native asynchronous, so that neither the lean nor the ordinary handler needs a thread for it.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from gateway import correlation
+from gateway.http import cors, headers
+from gateway.http.authentication import caller_of, note_refusal, refused_credential
+from gateway.http.errors import Refusal, refusal_for, respond
+from gateway.identity import console_sessions
+from gateway.identity.principals import RIGHTS_LIMIT_SECONDS, Refused, directory
+from ledger.uptime import uptime_seconds
+
+# Probes address a process by whatever name it has; what they see is public.
+ANY_HOST_PATHS = frozenset({"/health", "/ready"})
+PAGE_METHODS = ("GET", "HEAD", "OPTIONS", "POST")
+DOCUMENTS_PREFIX = "/operator/api/docs/"
+# Where a backend serves its gateways.
+BACKEND_PREFIX = "/api/"
+CACHEABLE_PREFIX = "/static/"
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class EdgeMiddleware:
+    """Outermost in both chains."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        scope: dict[str, Any] = getattr(request, "scope", {})
+        correlation_id = headers.correlation_id(scope.get("headers", ()))
+        request.correlation_id = correlation_id  # type: ignore[attr-defined]  # read by correlation_id_of
+        correlation.current.set(correlation_id)
+        try:
+            if request.path not in ANY_HOST_PATHS:
+                request.get_host()
+            headers.query_of(scope.get("query_string", b""))
+            if _is_page(request.path) and "%00" in request.get_full_path():
+                raise Refusal("bad_request")  # No text of any page has a NUL, and PostgreSQL takes none.
+            if request.method not in PAGE_METHODS and _is_page(request.path):
+                raise Refusal("method_not_allowed", headers={"Allow": ", ".join(PAGE_METHODS)})
+            began = uptime_seconds()
+            response = await self.get_response(request)
+            await _refuse_outdated(request, response, began)
+        except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
+            note_refusal(error, caller_of(request))
+            response = respond(refusal_for(error), correlation_id)
+        retry_after_seconds = getattr(request, "retry_after_seconds", None)
+        if retry_after_seconds is not None:
+            # A page that says so, see gateway.identity.login.
+            response.status_code = 429
+            response["Retry-After"] = str(retry_after_seconds)
+        response["X-Correlation-Id"] = correlation_id
+        raw = scope.get("headers", ())
+        for name, value in headers_for(request.path, request.method or "", raw).items():
+            response.headers.setdefault(name, value)
+        return without_body(response) if request.method == "HEAD" else response
+
+
+async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, began: float) -> None:
+    """Nothing leaves by rights that are older than promised: the process may have stood still. Raises Refusal."""
+    now = uptime_seconds()
+    if now >= getattr(response, "good_until", math.inf):
+        raise Refusal("dependency_unavailable")
+    # Django looks at a user when the request begins; pages of the admin may take long.
+    user = getattr(request, "_cached_user", None) or getattr(request, "_acached_user", None)
+    if now - began < RIGHTS_LIMIT_SECONDS or user is None or not user.is_authenticated:
+        return
+    caller = caller_of(request)
+    try:
+        # A page that signs a user in or out has another session than the one it began with.
+        principal = await directory.named(console_sessions.principal_id(user.pk))
+        if request.method in ("GET", "HEAD") and principal.generation != console_sessions.generation(user):
+            raise Refused("password changed", principal.public_id)
+    except Refused as refused:
+        raise await refused_credential("main_auth_failed", refused, caller) from None
+
+
+def _is_page(path: str) -> bool:
+    """Endpoints of the API know better which methods they take."""
+    return path.startswith(DOCUMENTS_PREFIX) or not path.startswith((cors.API_PREFIX, BACKEND_PREFIX))
+
+
+def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:
+    """The headers that the answer to this request gets unless it has its own."""
+    fields = {**headers.SECURITY_HEADERS, **cors.headers_for(path, method, raw)}
+    if not path.startswith(CACHEABLE_PREFIX):
+        fields["Cache-Control"] = "no-store"
+    if settings.SECURE_HSTS_SECONDS:
+        fields["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return fields
+
+
+def without_body(response: HttpResponseBase) -> HttpResponseBase:
+    """The answer to a HEAD: the headers of the GET, and nothing after them. A 304 says no length, as it has none."""
+    if isinstance(response, HttpResponse) and not response.streaming and response.status_code != 304:
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        response.content = b""
+    return response

@@ -1,0 +1,118 @@
+"""POST events/sse-token: a principal's token in a header buys a ticket. And the page that explains refusals."""
+
+import time
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.utils import extend_schema
+
+from gateway import metrics, tokens, tracing
+from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.http import openapi
+from gateway.http.authentication import narrowed
+from gateway.http.errors import REASONS, Refusal
+from gateway.http.json_bodies import read_json
+from gateway.http.rest import Endpoint, answer
+from gateway.identity import audit, tickets
+from gateway.models import REASON_LENGTH, TokenAudit
+from gateway.shared_store.limits import limiter
+
+STREAM_PATH = "/operator/api/events/stream"
+
+
+def errors_page(request: HttpRequest) -> HttpResponse:
+    """Where the `type` of every refusal leads."""
+    reasons = [(reason, status, sentence) for reason, (status, sentence) in REASONS.items()]
+    return render(request, "gateway/errors.html", {"reasons": reasons})
+
+
+class SseTokenView(Endpoint):
+    scopes: ClassVar[dict[str, str | None]] = {"POST": "tickets:issue"}
+
+    @extend_schema(
+        operation_id="issue_ticket",
+        request=openapi.body_of("TicketRequest"),
+        responses={200: openapi.component("Ticket")},
+    )
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        """Trade a principal token for a ticket: 60 seconds, one use."""
+        started = time.perf_counter()
+        try:
+            with tracing.span("issue ticket", self.caller.correlation_id):
+                text = await self._issue(await self._read(request))
+        except Exception:
+            metrics.TICKET_ERRORS.inc()
+            raise
+        metrics.TICKETS_ISSUED.inc()
+        metrics.TICKETS_ISSUED_ALIAS.inc()
+        metrics.TICKET_LATENCY.observe((time.perf_counter() - started) * 1000)
+        ttl_seconds = settings.SSE_TOKEN_TTL_SECONDS
+        # By what people use: behind a proxy, this request itself came in clear.
+        base = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+        url = f"{base}{STREAM_PATH}?token={text}"
+        return answer(
+            {
+                "sse_token": text,
+                "ttl_sec": ttl_seconds,
+                "expires_in_sec": ttl_seconds,
+                "endpoint": STREAM_PATH,
+                "usage": f"curl -N '{url}' -H 'Accept: text/event-stream'",
+            }
+        )
+
+    async def _read(self, request: HttpRequest) -> Selection:
+        """What the ticket shall be narrowed to. A body that cannot be taken counts as a ticket.
+
+        Raises Refusal, BadFilter, LimitExceeded.
+        """
+        who = self.principal.public_id
+        if not request.body:
+            return read_selection({})
+        # The rate is charged where the ticket is stored; here, only that it is used up already may be known.
+        limiter.refuse_known("tickets", who)
+        try:
+            return await read_json(request, read_selection, who=who)
+        except (Refusal, BadFilter):
+            await tickets.charge(who, address=self.caller.address)
+            raise
+
+    async def _issue(self, asked: Selection) -> str:
+        """The audit row is committed before anybody is told the ticket: none can be used that is not on record."""
+        ticket = tickets.new(self.principal, narrowed(self.principal.selection, asked))
+        text = tokens.mint_ticket()
+        # Before the row, because what is over the limit is not issued; a ticket that nobody is told is worth nothing.
+        await tickets.store(text, ticket, address=self.caller.address)
+        await audit.record(
+            TokenAudit(
+                action=TokenAudit.Action.TICKET_ISSUED,
+                ticket_id=ticket.public_id,
+                principal_id=self.principal.public_id,
+                principal_name=self.principal.name,
+                reason=ticket.selection.in_words()[:REASON_LENGTH],
+                address=self.caller.address,
+                correlation_id=self.caller.correlation_id,
+            )
+        )
+        return text
+
+
+def read_selection(body: dict[str, Any]) -> Selection:
+    """What a ticket shall be narrowed to. Raises Refusal, BadFilter."""
+    errors = {
+        name: ["must be a list of texts"]
+        for name in ("modules", "severities", "event_types")
+        if not _is_text_list(body.get(name, []))
+    }
+    if errors:
+        raise Refusal("validation_error", errors=errors)
+    return Selection(
+        severities=read_severities("severities", body.get("severities", ())),
+        modules=read_values("modules", body.get("modules", ())),
+        event_types=read_values("event_types", body.get("event_types", ())),
+    )
+
+
+def _is_text_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

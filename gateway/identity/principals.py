@@ -1,0 +1,275 @@
+"""Who may call: every token and operator of the database, held in memory and kept fresh.
+
+The directory is read whole (a system has hundreds of tokens, not millions), so that neither a good nor a bad
+credential costs a query. Once a second the one-row RightsVersion is compared; a change made in another
+process, by whatever means, is thus known within FRESH_SECONDS even when nobody tells us.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+
+from gateway import tokens
+from gateway.identity import console_sessions, environment_tokens
+from gateway.identity.standings import Principal, Refused, Snapshot, Standing
+from gateway.models import AccessToken, RightsVersion, operators
+from gateway.scopes import SCOPES_OF_GROUP
+from ledger.faults import LedgerUnavailable
+from ledger.reader import reader
+from ledger.uptime import uptime_seconds
+
+# Who asks the directory needs these too.
+__all__ = ["Directory", "Principal", "Refused", "Snapshot", "Standing", "directory"]
+
+logger = logging.getLogger(__name__)
+
+# How old the knowledge of rights gets before it is checked.
+FRESH_SECONDS = 1.0
+# By rights that were confirmed longer ago nothing is shown or done while the database answers: what the documents
+# promise. Also a process that stood still (stopped, paused, suspended) asks before it goes on.
+RIGHTS_LIMIT_SECONDS = 2.0
+# A token that is not known may be a moment old: then rights are checked again, but so often at the most, so that
+# a flood of guesses costs ten small queries a second and not one for each.
+MISS_FRESH_SECONDS = 0.1
+# Not every way of changing a row raises the version (User.objects.update() does not), so all is read anew so often.
+REREAD_SECONDS = 15.0
+# How long a caller waits for that check when it could go on with what is known: the database that is slow now will be
+# waited for again when the caller reads or writes, and an answer is promised within two seconds.
+CHECK_WAIT_SECONDS = 0.25
+# And how long when it could not, and the database does not answer; how often it asks while the loop is slow.
+PATIENCE_SECONDS = 1.5
+CHECKS_LIMIT = 5
+# How old it may be while the database does not answer; after that, callers get 503 instead of old rights.
+STALE_LIMIT_SECONDS = 20.0
+# A database that has not answered a check in this time does not answer now.
+ANSWER_SECONDS = 1.0
+# Longer than a check can take: then it was this process that stood still, and nothing is known about the database.
+LONGEST_CHECK_SECONDS = 2.2
+# Until the next check has found out whether it answers again: that begins up to two seconds after one has failed.
+SILENCE_SECONDS = 5.0
+
+
+class Directory:
+    """The current snapshot, and the one task at a time that renews it."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._checked_at = self._confirmed_at = self._read_at = self._silent_at = float("-inf")
+        self._renewal: asyncio.Task[None] | None = None
+
+    async def holder_of(self, text: str) -> Principal:
+        """The principal of a token text. Raises Refused, LedgerUnavailable."""
+        snapshot = await self.current()
+        if tokens.digest(text) not in snapshot.by_digest:
+            snapshot = await self._after_miss()
+        return snapshot.with_token(text)
+
+    def recognised(self, text: str) -> str:
+        """The public id of the holder of a token, as far as this process knows at this moment; "" for a stranger.
+
+        Waits for nothing, so a token that was issued a moment ago is known only at the next call, and rights may be
+        old: this is for sharing what there is, and refuses nothing.
+        """
+        snapshot = self._snapshot
+        if snapshot is None or tokens.digest(text) not in snapshot.by_digest:
+            self._renew_soon()
+            return ""
+        try:
+            return snapshot.with_token(text).public_id
+        except Refused:
+            return ""
+
+    async def user_in_session(self, user: User, session_key: str | None) -> Principal:
+        """The principal of a console user as the database has it now. Raises Refused, LedgerUnavailable."""
+        public_id = console_sessions.principal_id(user.pk)
+        known = (await self.current()).by_public_id.get(public_id)
+        if known is not None and known.principal.generation != console_sessions.generation(user):
+            # The password has changed a moment ago.
+            await self._after_miss()
+        return await self.named(
+            public_id,
+            session_id=console_sessions.session_id(session_key),
+            session_row=console_sessions.row_key(session_key),
+        )
+
+    async def named(
+        self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""
+    ) -> Principal:
+        """As Snapshot.with_public_id, for a principal or a session that another process may have met first."""
+        snapshot = await self.current()
+        if public_id not in snapshot.by_public_id or (session_row and session_row not in snapshot.session_ends):
+            snapshot = await self._after_miss()
+        return snapshot.with_public_id(public_id, session_id=session_id, session_row=session_row, ticket_id=ticket_id)
+
+    async def still(self, principal: Principal) -> Principal:
+        """The same principal with the rights of now, if what admitted it still would. Raises Refused,
+        LedgerUnavailable.
+        """
+        return (await self.current()).still(principal)
+
+    @property
+    def known(self) -> Snapshot | None:
+        """What was read last, however long ago."""
+        return self._snapshot
+
+    @property
+    def good_until(self) -> float:
+        """Up to when, in uptime_seconds(), something may be shown or done by the current snapshot."""
+        limit = self._confirmed_at + RIGHTS_LIMIT_SECONDS
+        silence_ends = min(self._silent_at + SILENCE_SECONDS, self._confirmed_at + STALE_LIMIT_SECONDS)
+        return min(max(limit, silence_ends), self._confirmed_at + STALE_LIMIT_SECONDS)
+
+    async def current(self, *, fresh_seconds: float | None = None) -> Snapshot:
+        """Everybody's rights, checked FRESH_SECONDS ago at the most unless told otherwise. Raises LedgerUnavailable."""
+        age_limit_seconds = FRESH_SECONDS if fresh_seconds is None else fresh_seconds
+        if self._snapshot is None:
+            await self._renewed()
+        elif self._age_seconds >= age_limit_seconds and self._renewal is None:
+            # One caller waits, and not for long: the others, and after that this one too, go on with what is known.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_WAIT_SECONDS):
+                    await self._renewed()
+        # But none with what is older than promised. A check that was under way when the process stood still says
+        # nothing about what happened meanwhile; one after it does. Of a thousand who come at once the last has its turn
+        # so late that even what was asked for it has grown old.
+        until = uptime_seconds() + PATIENCE_SECONDS
+        for _ in range(CHECKS_LIMIT):
+            if self._snapshot is None or uptime_seconds() < self.good_until:
+                break
+            confirmed_at = self._confirmed_at
+            await self._renewed()
+            if self._confirmed_at == confirmed_at and uptime_seconds() >= until:
+                break
+        return self._trusted()
+
+    async def _after_miss(self) -> Snapshot:
+        """Rights as they are now: who is not known may have come a moment ago. Raises LedgerUnavailable."""
+        if self._renewal is not None:
+            await self._renewed()
+        if self._age_seconds >= MISS_FRESH_SECONDS:
+            await self._renewed()
+        if self._confirmed_at < self._checked_at:
+            # Nobody may be called unknown because the database cannot be asked.
+            raise LedgerUnavailable("rights cannot be checked")
+        return self._trusted()
+
+    async def _renewed(self) -> None:
+        """Wait for the renewal that is under way, or for a new one. It goes on for others when this caller leaves."""
+        await asyncio.shield(self._begun_renewal())
+
+    def _renew_soon(self) -> None:
+        if self._age_seconds >= MISS_FRESH_SECONDS:
+            self._begun_renewal()
+
+    def _begun_renewal(self) -> "asyncio.Task[None]":
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+            self._renewal.add_done_callback(self._renewal_ended)
+        return self._renewal
+
+    def _renewal_ended(self, renewal: "asyncio.Task[None]") -> None:
+        self._renewal = None
+        if not renewal.cancelled() and (error := renewal.exception()):
+            logger.error("rights could not be read", exc_info=error)
+
+    @property
+    def _age_seconds(self) -> float:
+        return uptime_seconds() - self._checked_at
+
+    def _trusted(self) -> Snapshot:
+        if self._snapshot is None or uptime_seconds() >= self.good_until:
+            raise LedgerUnavailable("rights cannot be read")
+        return self._snapshot
+
+    def expire(self) -> None:
+        """Rights have changed: the next caller reads them again."""
+        self._checked_at = float("-inf")
+
+    def forget(self) -> None:
+        """Start anew, as a process that has just begun."""
+        self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
+
+    async def _renew(self) -> None:
+        started = self._checked_at = uptime_seconds()
+        silence = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._note_silence, started)
+        try:
+            again = started - self._read_at >= REREAD_SECONDS
+            asked_at, self._snapshot = await reader.run(_read_now, self._snapshot, again=again)
+            self._read_at = started if again else self._read_at
+            self._confirmed_at, self._silent_at = asked_at, float("-inf")
+        except LedgerUnavailable as error:
+            logger.warning("rights could not be checked: %s", error)
+            self._checked_at = uptime_seconds()
+            self._note_silence(started)
+        finally:
+            silence.cancel()
+
+    def _note_silence(self, started: float) -> None:
+        """The check that started then has no answer: what is known counts for longer, unless we were away ourselves."""
+        now = uptime_seconds()
+        if now - started <= LONGEST_CHECK_SECONDS:
+            self._silent_at = now
+
+
+def _read_now(known: Snapshot | None, *, again: bool) -> tuple[float, Snapshot]:
+    """And when it was asked, in uptime_seconds(): a loop that is busy may have wanted to know long before."""
+    return uptime_seconds(), _read(known, again=again)
+
+
+def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
+    """The snapshot of now, or the known one if no right has changed since; `again` looks at more than the version."""
+    if known is None:
+        environment_tokens.register()
+    # The version is read before the rows: a change in between makes the next check read them again.
+    version = RightsVersion.current()
+    if known is not None and known.version == version and not again:
+        return known
+    by_digest: dict[str, Standing] = {}
+    by_public_id: dict[str, Standing] = {}
+    for token in AccessToken.objects.select_related("user"):
+        standing = _standing_of_token(token)
+        by_digest[token.digest] = by_public_id[token.public_id] = standing
+    for user in operators():
+        groups = [group.name for group in user.groups.all()]
+        principal = Principal(
+            public_id=console_sessions.principal_id(user.pk),
+            kind="session",
+            name=user.get_username(),
+            scopes=scopes_of_groups(groups, superuser=user.is_superuser),
+            generation=console_sessions.generation(user),
+        )
+        by_public_id[principal.public_id] = Standing(principal, "" if user.is_active else "user disabled")
+    ended = (console_sessions.ended(), console_sessions.ended_streams(), console_sessions.ended_tickets())
+    snapshot = Snapshot(version, by_digest, by_public_id, *ended, console_sessions.ends())
+    return known if known == snapshot else snapshot
+
+
+def scopes_of_groups(groups: Iterable[str], *, superuser: bool = False) -> frozenset[str]:
+    if superuser:
+        return SCOPES_OF_GROUP["administrator"]
+    return frozenset().union(*(SCOPES_OF_GROUP.get(name, frozenset()) for name in groups))
+
+
+def _standing_of_token(token: AccessToken) -> Standing:
+    modules = frozenset(token.modules)
+    service = token.kind == AccessToken.Kind.SERVICE
+    principal = Principal(
+        public_id=token.public_id,
+        kind=token.kind,
+        name=token.name,
+        scopes=frozenset(token.scopes),
+        modules=modules if modules and not service else None,
+        expires_at=token.expires_at,
+        publishes_for=(token.module or None) if service else None,
+        default_module=token.module or "operator_backend",
+    )
+    if token.revoked_at is not None:
+        return Standing(principal, "revoked")
+    disabled = token.user is not None and not token.user.is_active
+    return Standing(principal, "user disabled" if disabled else "")
+
+
+directory = Directory()

@@ -1,0 +1,71 @@
+"""Revoking tickets that were handed out and not used yet: found in the audit, which has every one of them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from gateway.identity.actors import current
+from gateway.models import EndedTicket, RightsVersion, TokenAudit
+from ledger import clock
+
+Action = TokenAudit.Action
+BATCH_ROWS = 1_000
+# Rows are dated by the clock of the process that wrote them, and clocks differ. To revoke what is dead already does no
+# harm.
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class Live(NamedTuple):
+    """A ticket that may still open a stream.
+
+    One that was used may not, unless a Redis that failed over has forgotten the use.
+    """
+
+    ticket_id: str
+    principal_id: str
+    principal_name: str
+    used: bool = False
+
+
+def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None) -> list[Live]:
+    """Of this principal, or these; all if neither is given."""
+    wanted = Q(principal_id=principal_id) if principal_id else Q()
+    if ticket_ids is not None:
+        wanted &= Q(ticket_id__in=ticket_ids)
+    begins = clock.now() - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS) - CLOCKS_DIFFER
+    issued = TokenAudit.objects.filter(wanted, action=Action.TICKET_ISSUED, at__gte=begins)
+    issued = issued.exclude(Exists(EndedTicket.objects.filter(ticket_id=OuterRef("ticket_id"))))
+    same = TokenAudit.objects.filter(ticket_id=OuterRef("ticket_id"), action=Action.TICKET_REDEEMED)
+    issued = issued.annotate(used=Exists(same if settings.SSE_TOKEN_SINGLE_USE else same.none()))
+    return [Live(*row) for row in issued.order_by("at").values_list(*Live._fields)]
+
+
+def revoke(tickets: list[Live], *, because: str) -> Iterator[int]:
+    """Revoke them batch by batch, with an audit row for each that was not used; yields how many were revoked so far.
+
+    Every process knows within two seconds. Streams that are open stay: nobody asks for their tickets again.
+    """
+    for begin in range(0, len(tickets), BATCH_ROWS):
+        batch = tickets[begin : begin + BATCH_ROWS]
+        with transaction.atomic():
+            RightsVersion.bump()
+            EndedTicket.objects.bulk_create(
+                [EndedTicket(ticket_id=one.ticket_id) for one in batch], ignore_conflicts=True
+            )
+            TokenAudit.objects.bulk_create([_row(one, because) for one in batch if not one.used])
+        yield begin + len(batch)
+
+
+def _row(ticket: Live, because: str) -> TokenAudit:
+    return TokenAudit(
+        action=Action.TICKET_REVOKED,
+        actor=current.get().name,
+        reason=because,
+        ticket_id=ticket.ticket_id,
+        principal_id=ticket.principal_id,
+        principal_name=ticket.principal_name,
+    )

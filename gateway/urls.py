@@ -1,5 +1,0 @@
-from django.urls import path
-
-from gateway.views import SseTokenView
-
-urlpatterns = [path("events/sse-token", SseTokenView.as_view())]

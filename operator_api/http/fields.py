@@ -1,0 +1,82 @@
+"""Fields of a request's body, checked one by one; what is wrong with them is said together. null counts as left out."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from events.log import ID_FORM
+from gateway.filters import VALUES_LIMIT
+from gateway.http.errors import Refusal
+
+Value = TypeVar("Value")
+
+
+class Fields:
+    """Reads of one body. A field that is wrong gives its default, until `refuse_wrong` raises for all of them."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self._body = body
+        self.errors: dict[str, list[str]] = {}
+
+    def text(self, name: str, *, most: int, default: str = "", required: bool = False) -> str:
+        """At most so many characters; one that is required is not empty either."""
+        value = self._body.get(name)
+        if value is None and not required:
+            return default
+        if not isinstance(value, str) or (required and not value):
+            return self._wrong(name, "required: a text" if required else "must be a text", default)
+        return value if len(value) <= most else self._wrong(name, f"at most {most} characters", default)
+
+    def id(self, name: str) -> str:
+        value = self._body.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or not ID_FORM.fullmatch(value):
+            return self._wrong(name, "1 to 64 of A-Z a-z 0-9 . _ -", "")
+        return value
+
+    def number(self, name: str, *, least: int, most: int, default: int) -> int:
+        value = self._body.get(name)
+        if value is None:
+            return default
+        # 172.0 is a whole number in JSON, and True is one in Python.
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            return self._wrong(name, f"a whole number from {least} to {most}", default)
+        return value
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """One of these words, the first unless given."""
+        value = self._body.get(name)
+        if value is None:
+            return choices[0]
+        return value if value in choices else self._wrong(name, f"one of {', '.join(choices)}", choices[0])
+
+    def names(self, name: str, default: Sequence[str]) -> list[str]:
+        """A list of names, each once, in the order given."""
+        value = self._body.get(name)
+        if value is None:
+            return list(default)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            return self._wrong(name, "must be a list of texts", list(default))
+        names = list(dict.fromkeys(value))
+        return names if len(names) <= VALUES_LIMIT else self._wrong(name, f"at most {VALUES_LIMIT} names", [])
+
+    def object(self, name: str, *, required: bool = False) -> dict[str, Any]:
+        value = self._body.get(name)
+        if value is None and not required:
+            return {}
+        if not isinstance(value, dict):
+            return self._wrong(name, f"{'required: ' if required else ''}a JSON object", {})
+        return value
+
+    def wrong(self, name: str, problem: str) -> None:
+        self.errors.setdefault(name, []).append(problem)
+
+    def refuse_wrong(self) -> None:
+        if self.errors:
+            raise Refusal("validation_error", errors=self.errors)
+
+    def _wrong(self, name: str, problem: str, instead: Value) -> Value:
+        self.wrong(name, problem)
+        return instead

@@ -1,0 +1,193 @@
+"""What the OpenAPI document says of windows, chat, modules, status and settings, in JSON Schema.
+
+Nothing here runs in a request.
+"""
+
+from drf_spectacular.utils import OpenApiParameter
+
+from events.http.openapi import CURSOR
+from events.log import ID_FORM, KEY_FORM
+from gateway import module_names
+from gateway.filters import VALUES_LIMIT
+from gateway.http.openapi import ID, MOMENT, Json, component, exactly, text
+from operator_api.chat import exchange
+from operator_api.models import ChatMessage, Module
+from operator_api.modules import BUILT_IN, DOWN, OFF_BY_POLICY, UNKNOWN, UP
+from operator_api.operator_settings import LIMIT_BYTES
+from operator_api.windows import (
+    DEGRADED,
+    MODES,
+    REASON_LIMIT,
+    SERVICES_DEFAULT,
+    SOLO_MADRE,
+    TTL_DEFAULT_SECONDS,
+    TTL_MOST_SECONDS,
+    WINDOW_ACTIVE,
+)
+
+UUID_FORM = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+_UUID: Json = {"type": "string", "format": "uuid"}
+_TEXT_OR_NULL: Json = {"type": ["string", "null"]}
+_MOMENT_OR_NULL: Json = {**MOMENT, "type": ["string", "null"]}
+_SECONDS_OR_NULL: Json = {"type": ["integer", "null"], "minimum": 0}
+_NAMES: Json = {"type": "array", "items": {"type": "string"}}
+_MODE: Json = {"enum": [SOLO_MADRE, WINDOW_ACTIVE, DEGRADED]}
+_STATUS: Json = {"enum": [UP, DOWN, OFF_BY_POLICY, UNKNOWN]}
+_STATUSES: Json = {"type": "object", "additionalProperties": exactly(status=_STATUS)}
+_DONE: Json = {"const": "ok"}
+_TTL: Json = {"type": ["integer", "null"], "minimum": 1, "maximum": TTL_MOST_SECONDS, "default": TTL_DEFAULT_SECONDS}
+_OBJECT: Json = {"type": "object", "additionalProperties": component("Value")}
+
+_WINDOW: dict[str, Json] = {
+    "mode": _MODE,
+    "ttl_seconds": {**_SECONDS_OR_NULL, "description": "null: no deadline, or no window."},
+    "window_id": {**_UUID, "type": ["string", "null"]},
+    "services": {**_NAMES, "description": "Core modules that are up, then its own."},
+    "degraded": {"type": "boolean", "description": "A core module is down."},
+    "reason": _TEXT_OR_NULL,
+    "opened_by": _TEXT_OR_NULL,
+    "created_at": _MOMENT_OR_NULL,
+    "deadline": _MOMENT_OR_NULL,
+    "chat_enabled": {"type": "boolean"},
+    "cursor": {
+        "anyOf": [CURSOR, {"const": ""}],
+        "description": "The position in the log at which this is true; empty while nobody can know.",
+    },
+}
+_MODULE: dict[str, Json] = {
+    "status": _STATUS,
+    "reason": {**_TEXT_OR_NULL, "description": "Why it is not up."},
+    "category": {"enum": list(Module.Category.values)},
+    "last_seen": {**_MOMENT_OR_NULL, "description": "When it last published or answered."},
+}
+_PORT: Json = {"port": {"type": "integer", "minimum": 0}}
+
+
+def _module(**more: Json) -> Json:
+    whole = exactly(**more, **_MODULE)
+    return {**whole, "properties": whole["properties"] | _PORT}
+
+
+SCHEMAS: dict[str, Json] = {
+    "WindowStatus": exactly(**_WINDOW),
+    "WindowOpening": {
+        "type": "object",
+        "description": "Everything may be left out.",
+        "properties": {
+            "services": {
+                "type": ["array", "null"],
+                "description": "Modules that it opens; others than these may be there too.",
+                "items": {"enum": sorted(BUILT_IN)},
+                "maxItems": VALUES_LIMIT,
+                "default": list(SERVICES_DEFAULT),
+            },
+            "ttl_sec": _TTL,
+            "mode": {"enum": [*MODES, None], "description": "hold: until it is closed, whatever ttl_sec says."},
+            "reason": {**_TEXT_OR_NULL, "maxLength": REASON_LIMIT},
+        },
+    },
+    "WindowExtension": {"type": "object", "properties": {"ttl_sec": {**_TTL, "description": "From now."}}},
+    "Nothing": {"type": "object", "description": "Whatever is in it counts for nothing.", "properties": {}},
+    "WindowOpened": exactly(**_WINDOW, status=_DONE, ttl_remaining_sec=_SECONDS_OR_NULL, services_started=_NAMES),
+    "WindowExtended": exactly(**_WINDOW, status=_DONE, ttl_remaining_sec=_SECONDS_OR_NULL),
+    "WindowClosed": exactly(
+        **{**_WINDOW, "window_id": {**_UUID, "description": "Of the window that was closed."}},
+        status=_DONE,
+        closed_at=MOMENT,
+        services_stopped=_NAMES,
+    ),
+    "OffByPolicy": exactly(
+        status={"const": OFF_BY_POLICY},
+        service={"type": "string"},
+        message={"type": "string"},
+        recommended_action={"type": "string"},
+        correlation_id=ID,
+        detail={"const": "window_closed"},
+        reason={"const": "window_closed"},
+    ),
+    "ChatQuestion": {
+        "type": "object",
+        "required": ["message"],
+        "properties": {
+            "message": {"type": "string", "minLength": 1, "maxLength": exchange.MESSAGE_LIMIT},
+            "session_id": {**ID, "type": ["string", "null"], "description": "A new one unless given."},
+            "metadata": {
+                **_OBJECT,
+                "type": ["object", "null"],
+                "description": f"For the assistant; at most {exchange.METADATA_LIMIT_BYTES} bytes of JSON.",
+            },
+        },
+    },
+    "ChatReply": exactly(
+        response={"type": "string"},
+        message_id=_UUID,
+        response_id={**_UUID, "type": ["string", "null"], "description": "null: it is not stored."},
+        session_id=ID,
+        correlation_id=ID,
+        degraded={"type": "boolean", "description": "The assistant was late or away, and this is said in its place."},
+        fallback_source={"enum": ["local", None]},
+    ),
+    "ChatMessage": exactly(
+        message_id=_UUID,
+        role={"enum": list(ChatMessage.Role.values)},
+        content={"type": "string"},
+        created_at=MOMENT,
+        correlation_id=ID,
+        session_id=ID,
+        in_reply_to={**_UUID, "type": ["string", "null"]},
+    ),
+    "ChatHistory": exactly(
+        messages={"type": "array", "items": component("ChatMessage"), "maxItems": exchange.PAGE_MOST},
+        has_more={"type": "boolean", "description": "There are others before these."},
+    ),
+    "Module": _module(),
+    "NamedModule": _module(name=text(module_names.FORM)),
+    "Modules": exactly(modules={"type": "object", "additionalProperties": component("Module")}),
+    "SystemStatus": exactly(
+        status=_DONE,
+        policy=_MODE,
+        core_services=_STATUSES,
+        optional_services=_STATUSES,
+        operator_services=_STATUSES,
+        degraded={"type": "boolean", "description": "A core module is down."},
+        window=component("WindowStatus"),
+        timestamp=MOMENT,
+    ),
+    "OperatorSettings": exactly(
+        settings={"type": "object"},
+        read_only={"type": "boolean", "description": "No window is open."},
+        policy=_MODE,
+    ),
+    "SettingsToKeep": {
+        "type": "object",
+        "required": ["settings"],
+        "properties": {"settings": {**_OBJECT, "description": f"At most {LIMIT_BYTES} bytes of JSON."}},
+    },
+    "Health": exactly(status={"const": "ok"}, module={"type": "string"}, version={"type": "string"}),
+    "Ready": exactly(
+        status={"const": "ok"},
+        degraded={"type": "array", "items": {"enum": ["cache", "backend"]}, "description": "Away, and not needed."},
+    ),
+}
+
+_ID_OR_EMPTY = text(f"(?:{ID_FORM.pattern})?")
+CHAT_PARAMETERS = [
+    OpenApiParameter("session_id", _ID_OR_EMPTY, description="Messages of this session only."),
+    OpenApiParameter("principal", _ID_OR_EMPTY, description="Whose; one's own unless given."),
+    OpenApiParameter("before", text(f"(?:{UUID_FORM})?"), description="A message's id: those before it."),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": exchange.PAGE_MOST, "default": exchange.PAGE_DEFAULT},
+        description="Messages in a page.",
+    ),
+]
+KEY_PARAMETER = OpenApiParameter(
+    "Idempotency-Key",
+    text(f"(?:{KEY_FORM.pattern})?"),
+    OpenApiParameter.HEADER,
+    description="Makes a retry safe: the same again is the same message.",
+)
+MODULE_PARAMETER = OpenApiParameter(
+    "name", text(module_names.FORM), OpenApiParameter.PATH, description="A module's name."
+)

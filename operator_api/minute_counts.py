@@ -1,0 +1,108 @@
+"""What happened in each of the last 60 minutes: tickets, refusals, streams, events. Counted from the tables.
+
+A minute that is long over cannot change any more and is counted once; only the newest are counted at every look. A
+process that has just begun counts the newest minutes first and the others bit by bit, so that no look takes long.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from events import log
+from events.models import StreamSession
+from gateway.models import TokenAudit
+
+MINUTES = 60
+# A refusal is written when the minute in which its repeats are gathered is over, and that may have begun late.
+SETTLED_AFTER_MINUTES = 3
+# Rows of one table that are counted for one minute; where there are more, the figure is a lower bound.
+MINUTE_LIMIT_ROWS = 20_000
+# After this time no further old minute is begun; the next look goes on.
+BUDGET_SECONDS = 0.05
+
+Counts = dict[str, int]
+ISSUED, REDEEMED, OPENED, CLOSED, EVENTS = "issued", "redeemed", "opened", "closed", "events"
+REFUSED_PREFIX = "refused:"
+
+_AUDIT_COUNTS = """
+    SELECT action, reason, SUM(count), COUNT(*) FROM (
+        SELECT action, reason, count FROM gateway_tokenaudit WHERE at >= %s AND at < %s LIMIT %s
+    ) AS minute GROUP BY action, reason
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Minute:
+    """What was counted for one minute; `least` if there was more than is counted."""
+
+    counts: Counts
+    least: bool = False
+
+
+class Minutes:
+    """The last hour, as far as this process has counted it. Not for several threads at once."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settled: dict[datetime, Minute] = {}
+        self._clock = clock
+
+    def look(self, now: datetime) -> list[tuple[datetime, Minute | None]]:
+        """The minutes of the last hour, oldest first; None for one that is not counted yet."""
+        newest = now.replace(second=0, microsecond=0)
+        starts = [newest - timedelta(minutes=age) for age in range(MINUTES)]
+        self._settled = {start: minute for start, minute in self._settled.items() if start in starts}
+        began = self._clock()
+        found: dict[datetime, Minute] = {}
+        for age, start in enumerate(starts):
+            if age < SETTLED_AFTER_MINUTES:
+                found[start] = count(start)
+            elif start not in self._settled and self._clock() - began < BUDGET_SECONDS:
+                self._settled[start] = count(start)
+        found |= self._settled
+        return [(start, found.get(start)) for start in reversed(starts)]
+
+
+def count(start: datetime) -> Minute:
+    """What the tables hold of the minute that begins then."""
+    end = start + timedelta(minutes=1)
+    counts: Counter[str] = Counter()
+    rows = 0
+    for action, reason, times, number in _audit_rows(start, end):
+        rows += number
+        if name := _name(action, reason):
+            counts[name] += int(times)
+    for name, field in ((OPENED, "opened_at"), (CLOSED, "closed_at")):
+        within = StreamSession.objects.filter(**{f"{field}__gte": start, f"{field}__lt": end}).order_by()
+        counts[name] = within[:MINUTE_LIMIT_ROWS].count()
+    least = max(rows, counts[OPENED], counts[CLOSED]) >= MINUTE_LIMIT_ROWS
+    counts[EVENTS] = log.count_between(start, end)
+    return Minute(dict(counts), least)
+
+
+def _audit_rows(start: datetime, end: datetime) -> list[tuple[str, str, int, int]]:
+    adapt = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        # Not in the ORM's words: it does not group what it has cut off.
+        cursor.execute(_AUDIT_COUNTS, [adapt(start), adapt(end), MINUTE_LIMIT_ROWS])
+        rows: list[tuple[str, str, int, int]] = cursor.fetchall()
+        return rows
+
+
+def _name(action: str, reason: str) -> str:
+    """Under which name an audit row is counted; "" if it is not. The kind of a refusal stands before the colon."""
+    match action:
+        case TokenAudit.Action.TICKET_ISSUED:
+            return ISSUED
+        case TokenAudit.Action.TICKET_REDEEMED:
+            return REDEEMED
+        case TokenAudit.Action.REFUSED:
+            return REFUSED_PREFIX + reason.partition(":")[0]
+    return ""
+
+
+def utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

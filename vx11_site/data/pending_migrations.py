@@ -1,0 +1,33 @@
+"""Migrations that this code wants and the database lacks. Those that only a later release knows do not count."""
+
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from ledger.faults import DATABASE_FAULTS
+from vx11_site.config import postgres
+
+NAMED = 3
+
+
+def names() -> list[str]:
+    """As `app.0001_name`, in the order in which they would run. Raises one of DATABASE_FAULTS."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def in_words(missing: list[str]) -> str:
+    """Counted, and the first of them named."""
+    count = "1 migration is" if len(missing) == 1 else f"{len(missing)} migrations are"
+    return f"{count} missing: {', '.join(missing[:NAMED])}{', ...' if len(missing) > NAMED else ''}"
+
+
+def refusal() -> str:
+    """Why a server of this code must not start on this database; "" if it may. Leaves no connection open."""
+    try:
+        missing = names()
+    except DATABASE_FAULTS as error:
+        return f"The database cannot be asked: {postgres.with_repair(error)}"
+    finally:
+        connections.close_all()
+    return f"The database is not up to date, {in_words(missing)}\nRun: manage.py migrate" if missing else ""

@@ -1,0 +1,65 @@
+"""The log against its retention, and the chores that see to it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+
+from events import log
+from gateway.jobs import scheduler
+from gateway.models import Chore
+from ledger import clock
+from vx11_site.doctor import database
+from vx11_site.doctor.findings import Finding, ok, warn
+
+REPAIR = "Repair the database first, see above."
+# Pruning comes once an hour; the log may grow by so much meanwhile.
+ROWS_TOLERANCE = 1.2
+AGE_TOLERANCE = timedelta(days=1)
+# A chore is overdue when nobody took it though it has been due for so long.
+OVERDUE = timedelta(minutes=15)
+PRUNE = "See the chores below; by hand: manage.py prune_events"
+
+
+def probe() -> Iterator[Finding]:
+    if not database.is_made():
+        return
+    head = log.peek()
+    if head is None:
+        yield ok("empty: nothing was published yet")
+        return
+    rows, first = log.kept(head)
+    said = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
+    limit = settings.EVENT_RETENTION_ROWS
+    if rows > limit * ROWS_TOLERANCE:
+        yield warn(f"{said}: {rows} rows, and VX11_EVENT_RETENTION_ROWS is {limit}", PRUNE)
+    else:
+        yield ok(f"{said}: {max(rows, 0)} rows of at most {limit}")
+    age = clock.now() - first if first else timedelta(0)
+    said = f"the oldest event is {age.days} days old, and VX11_EVENT_RETENTION_DAYS is {settings.EVENT_RETENTION_DAYS}"
+    if age > timedelta(days=settings.EVENT_RETENTION_DAYS) + AGE_TOLERANCE:
+        yield warn(said, PRUNE)
+
+
+def probe_chores() -> Iterator[Finding]:
+    if not database.is_made():
+        return
+    known = {chore.name: chore for chore in Chore.objects.all()}
+    for name in scheduler.intervals():
+        yield _chore(name, known.get(name))
+
+
+def _chore(name: str, chore: Chore | None) -> Finding:
+    by_hand = f"Start a server, which does it every hour; by hand: manage.py {name}"
+    if chore is None:
+        return ok(f"{name} was not due yet; a server does it every hour")
+    if clock.now() - chore.due_at > OVERDUE:
+        return warn(f"{name} is due since {chore.due_at:%Y-%m-%d %H:%M} UTC, and nobody did it", by_hand)
+    if chore.started_at is None:
+        return ok(f"{name} is due at {chore.due_at:%Y-%m-%d %H:%M} UTC for the first time")
+    if chore.ended_at is None:
+        return ok(f"{name} is being done since {chore.started_at:%H:%M:%S} UTC")
+    said = f"{name} ended {chore.ended_at:%Y-%m-%d %H:%M} UTC: {chore.outcome}"
+    if chore.outcome.startswith("failed"):
+        return warn(said, f"A server's log says why. By hand: manage.py {name}")
+    return ok(said)

@@ -1,0 +1,226 @@
+"""HTTP/1.1 as Daphne and Twisted speak it, with limits: on time, on bodies before they are kept, and on connections.
+
+What is refused here never reaches the application, and gets the same error body.
+"""
+
+import logging
+from functools import partial
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+from twisted.web.http_headers import Headers
+
+from gateway import correlation
+from gateway.http import headers
+from gateway.http.errors import CONTENT_TYPE, Refusal
+from gateway.http.middleware import headers_for
+from vx11_site.server import request_syntax
+from vx11_site.server.body_room import SMALL_BODY_BYTES, Held
+from vx11_site.server.channel import Channel
+from vx11_site.server.response_writer import Writer
+
+logger = logging.getLogger(__name__)
+
+NO_HEADERS = Headers()
+
+
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
+    """One request as Daphne sees it, from its first byte to the application and back."""
+
+    # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
+    __slots__ = (
+        "_correlation_id",
+        "_held",
+        "_kept_bytes",
+        "_limit_bytes",
+        "_logged",
+        "_refused",
+        "content",
+        "whole",
+        "writer",
+    )
+    # Twisted's, which are in the dictionary.
+    requestHeaders: Headers  # noqa: N815 - its name
+    responseHeaders: Headers  # noqa: N815 - as above
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.writer: Writer | None = None
+        self.content: BytesIO | None = None
+        self._limit_bytes = 0
+        self._kept_bytes = 0
+        # What a body that is not small has taken of the room for all.
+        self._held: Held | None = None
+        self._refused = False
+        # Whether all of it has come.
+        self.whole = False
+        self._logged = False
+        self._correlation_id = "-"
+        super().__init__(*arguments, **options)
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        """The headers are there, the body begins; None is a chunked one."""
+        self._limit_bytes = self.server.body_limit_bytes(self)
+        if not request_syntax.is_clear(self.requestHeaders, self.clientproto):
+            self._refuse(Refusal("bad_request"))
+        elif self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
+            self._refuse(Refusal("at_capacity"))
+        elif length is not None and length > self._limit_bytes:
+            self._refuse(Refusal("payload_too_large"))
+        # In memory, where it is bounded; Twisted would open a file for every large body, and for every chunked one.
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - as above
+        if self._refused:
+            # Read on, for a client that is cut off while it sends never sees the answer; the deadline ends it.
+            return
+        if self._kept_bytes + len(data) > self._limit_bytes:
+            self._refuse(Refusal("payload_too_large"))
+        elif not self._has_room(self._kept_bytes + len(data)):
+            self._refuse(Refusal("at_capacity"))
+        else:
+            self._kept_bytes += len(data)
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - as above
+        """As Twisted's, without parsing the query and the body: nobody here reads `args`."""
+        self.whole = True
+        if self._refused:
+            self.handle_reply({"type": "http.response.body", "body": b""})
+            return
+        # Nobody here speaks WebSocket, and a request may be answered without changing the protocol.
+        self.requestHeaders.removeHeader(b"upgrade")
+        if self.content is not None:
+            self.content.seek(0)
+        self.process()
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """As in an ASGI scope."""
+        every = self.requestHeaders.getAllRawHeaders()
+        return [(name.lower(), value) for name, values in every for value in values]
+
+    def forget_headers(self) -> None:
+        """What the application was told it has, and what was answered is on its way: a stream need not keep both."""
+        self._correlation_id = self._answered_correlation_id()
+        self.requestHeaders = self.responseHeaders = NO_HEADERS
+
+    @property
+    def body_bytes(self) -> int:
+        """What was sent of the answer's body, or is held."""
+        straight = 0 if self.writer is None else self.writer.straight_bytes
+        return int(self.sentLength) + straight
+
+    def open_writer(self) -> Writer:
+        """For a response that is made bit by bit."""
+        if self.writer is None:
+            self.writer = Writer(self)
+        return self.writer
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802 - as above
+        """Twisted has no words for codes as young as 429."""
+        super().setResponseCode(code, message or _PHRASES.get(code))
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """As Daphne's, with a writer for what is sent bit by bit, and our access log at its end."""
+        if self.finished or self.channel is None:
+            return
+        if message.get("type") == "http.response.start" and self.server.draining:
+            # A client that kept the connection would find it closed in the middle of its next request.
+            self.channel.persistent = False
+            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        elif message.get("more_body", False):
+            self.open_writer()
+        super().handle_reply(message)
+
+    def finish(self) -> None:
+        if self.writer is not None:
+            self.writer.release()
+        self._forget_body()
+        self._log(whole=True)
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - as above
+        self._forget_body()
+        if self._response_started:
+            self._log(whole=False)
+        super().connectionLost(reason)
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """What Daphne refuses by itself: bad bytes in the request line or in headers, or a broken application."""
+        if self._response_started:
+            # Half an answer went out: cutting it off is the one way left to say that it is not whole.
+            if self.channel is not None:
+                self.channel.forceAbortClient()
+            return
+        self._answer(Refusal("bad_request" if status == 400 else "internal_error"), more_body=False)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer now, and take the rest of the body for nothing."""
+        self._refused = True
+        self._forget_body()
+        self.content = BytesIO()
+        self.channel.persistent = False
+        self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        # Otherwise Twisted would ask the client to go on.
+        self.requestHeaders.removeHeader(b"expect")
+        self._answer(refusal, more_body=True)
+
+    def _answer(self, refusal: Refusal, *, more_body: bool) -> None:
+        raw = self.raw_headers()
+        correlation_id = headers.correlation_id(raw)
+        body = refusal.body(correlation_id)
+        path = self.path.decode("latin-1")
+        fields = {
+            **headers_for(path, self.method.decode("latin-1"), raw),
+            "Content-Type": CONTENT_TYPE,
+            "Content-Length": str(len(body)),
+            "X-Correlation-Id": correlation_id,
+            **refusal.headers,
+        }
+        encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
+        self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": encoded})
+        self.handle_reply({"type": "http.response.body", "body": body, "more_body": more_body})
+
+    def _has_room(self, body_bytes: int) -> bool:
+        if self._held is None and body_bytes > SMALL_BODY_BYTES:
+            self._held = Held(self.server.body_room, partial(self.server.sender_of, self))
+        return self._held is None or self._held.grow_to(body_bytes - SMALL_BODY_BYTES)
+
+    def _forget_body(self) -> None:
+        if self._held is not None:
+            self._held.release()
+
+    def _log(self, *, whole: bool) -> None:
+        """One line in the access log, with the correlation id that was answered."""
+        if self._logged:
+            return
+        self._logged = True
+        reset = correlation.current.set(self._answered_correlation_id())
+        try:
+            self.server.log_access(self, whole=whole)
+        finally:
+            correlation.current.reset(reset)
+
+    def _answered_correlation_id(self) -> str:
+        values = self.responseHeaders.getRawHeaders(b"x-correlation-id")
+        return values[0].decode("latin-1") if values else self._correlation_id
+
+
+class Factory(HTTPFactory):  # type: ignore[misc]  # as above
+    protocol = Channel
+
+    def buildProtocol(self, addr: Any) -> Channel:  # noqa: N802 - Twisted's name
+        channel: Channel = super().buildProtocol(addr)
+        channel.requestFactory = Request
+        return channel
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - as above
+        """For TLS: also where Twisted could do more, Channel speaks this."""
+        return [b"http/1.1"]
+
+    def log(self, request: Any) -> None:
+        """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
