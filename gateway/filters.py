@@ -12,6 +12,9 @@ from typing import Any
 SEVERITIES = ("info", "warn", "error", "critical")
 # Spellings that callers use for the same thing.
 SEVERITY_ALIASES = {"warning": "warn"}
+# What a module may be called, wherever it is named: in events, and in the tokens limited to it.
+MODULE_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+MODULE_RULE = "use 1 to 64 of A-Z a-z 0-9 . _ -"
 # More values in one filter is a mistake or an attack; the whole of a module list fits many times.
 VALUES_LIMIT = 100
 VALUE_LENGTH_LIMIT = 64
@@ -66,6 +69,10 @@ class Selection:
 
 
 EVERYTHING = Selection()
+
+
+def is_module_name(text: str) -> bool:
+    return MODULE_FORM.fullmatch(text) is not None
 
 
 class BadFilter(Exception):

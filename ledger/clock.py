@@ -6,8 +6,11 @@ cannot be set.
 
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import connection
+from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 
 
@@ -41,3 +44,19 @@ def told(then: datetime | None) -> None:
     """The database has just said that this is its time; None forgets what it said."""
     global _told  # one for the process: threads that read tell it, all others look
     _told = None if then is None or connection.vendor != "postgresql" else (then, time.monotonic())
+
+
+class UnixSeconds(models.Func):
+    """Seconds since 1970 of a time, without their fraction."""
+
+    arity = 1
+    output_field = models.BigIntegerField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+        template = "FLOOR(EXTRACT(EPOCH FROM %(expressions)s))::bigint"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+        # Without its fraction the text cannot be rounded up, as strftime() would do with .9996.
+        template = "CAST(strftime('%%%%s', substr(%(expressions)s, 1, 19)) AS INTEGER)"
+        return self.as_sql(compiler, connection, template=template, **context)

@@ -11,7 +11,7 @@ django.setup(set_prefix=False)
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - needs the apps to be loaded
 from django.conf import settings  # noqa: E402 - as above
 
-from events.stream.routing import STREAM_PATHS, stream_application  # noqa: E402 - as above
+from events.stream.consumer import STREAM_PATHS, stream_application  # noqa: E402 - as above
 from gateway import tracing  # noqa: E402 - as above
 from gateway.http.asgi import Receive, Scope, Send  # noqa: E402 - as above
 from gateway.http.cookies import OrdinaryHandler, SessionHandler  # noqa: E402 - as above

@@ -7,8 +7,8 @@ from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
 from events.admin.history_pages import principal_life, ticket_life
+from gateway.admin.login import ThrottledAdminForm
 from gateway.http.views import errors_page
-from gateway.identity.login import ThrottledAdminForm
 from operator_api import dashboard
 from operator_api.http import console, urls
 from operator_api.http.views import HealthView, MetricsView, ReadyView

@@ -9,8 +9,7 @@ from events.http import polling
 from events.log import COUNT_LIMIT
 from events.stream import sse
 from events.stream.admission import ALLOW, WORDS
-from gateway import module_names
-from gateway.filters import SEVERITIES, SEVERITY_ALIASES
+from gateway.filters import MODULE_FORM, SEVERITIES, SEVERITY_ALIASES
 from gateway.http.openapi import (
     COMMON_HEADERS,
     ID,
@@ -51,7 +50,7 @@ _SUBMISSION: Json = {
         "event_type": {**_NAME, "not": {"anyOf": _RESERVED_WORDS + _RESERVED_PREFIXES}},
         "summary": {"type": "string", "minLength": 1, "maxLength": log.SUMMARY_LIMIT},
         "severity": {"enum": [*SEVERITIES, *SEVERITY_ALIASES, None], "description": "info unless given."},
-        "module": {**_optional(text(module_names.FORM)), "description": "The token's unless given."},
+        "module": {**_optional(text(MODULE_FORM)), "description": "The token's unless given."},
         "payload": _optional({"type": "object", "additionalProperties": component("Value")}),
         "correlation_id": {**_optional(ID), "description": "The request's unless given."},
         "event_id": {**_optional(ID), "description": "The publisher's own; makes a retry safe."},

@@ -10,12 +10,11 @@ from events.log.appending import append_many, on_append
 from events.log.changes import Change, change
 from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
 from events.log.dedup import Appended, IdempotencyConflict
-from events.log.epochs import ask_before_append, check_against, give_up
+from events.log.epochs import ask_before_append, begin_new_epoch, check_against, give_up
 from events.log.pruning import count_prunable, old_keys, prune
 from events.log.questions import COUNT_LIMIT, count, count_between, count_by_time, cursor_at, read_before, read_newest
 from events.log.reading import HEAD_TABLE, Page, head, kept, peek, read_after
 from events.log.records import Entry, timestamp
-from events.log.restoring import begin_new_epoch
 from events.log.submissions import (
     BATCH_LIMIT_EVENTS,
     EVENT_LIMIT_BYTES,

@@ -9,6 +9,8 @@ import string
 from collections.abc import Callable
 
 from django.db import transaction
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
 
 from events.log import incarnation, watermark
 from events.log.cursors import EPOCH_RANDOM_LETTERS, Cursor, Head, generation
@@ -37,6 +39,19 @@ def start_new_epoch(*, seen: Cursor | None = None) -> Head:
         row = locked_head().row
         _renew(row, [] if seen is None else [seen])
         return as_head(row)
+
+
+def begin_new_epoch() -> Head:
+    """Cursors given out so far mean nothing any more. Goes on after the last seq that anybody has seen, if that is
+    known: the mark outside the database may have seen more of the log than what was restored.
+    """
+    head = start_new_epoch(seen=watermark.read())
+    try:
+        # Now, and not when the next server starts: the same file may be restored once more before that.
+        watermark.advance(head.newest)
+    except (ConnectionInterrupted, RedisError, OSError) as error:
+        logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)
+    return head
 
 
 def check_against(seen: Cursor) -> Head:

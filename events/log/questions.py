@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from django.db import models
 
-from events.log.clock import UnixSeconds
 from events.log.cursors import Cursor, CursorGone, Head
 from events.log.reading import PAGE_LIMIT_BYTES, Page, head, matching, read_rows
 from events.log.records import Entry
 from events.log.tables import Event
 from gateway.filters import EVERYTHING, Selection
+from ledger.clock import UnixSeconds
 
 # Looked at by one statement: about 10 ms.
 SPAN_SEQS = 10_000

@@ -15,8 +15,7 @@ from typing import Any
 import orjson
 
 from gateway import tokens
-from gateway.filters import SEVERITIES, SEVERITY_ALIASES
-from gateway.module_names import FORM as MODULE_FORM
+from gateway.filters import MODULE_FORM, SEVERITIES, SEVERITY_ALIASES
 from gateway.tracing import Span
 from vx11_client import exact_json
 

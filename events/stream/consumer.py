@@ -123,3 +123,8 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
 
     async def _finish(self) -> None:
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+# Paths that this consumer answers instead of a view.
+STREAM_PATHS = frozenset(("/operator/api/events/stream", "/operator/api/v1/events/stream"))
+stream_application = EventStreamConsumer.as_asgi()

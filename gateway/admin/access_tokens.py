@@ -12,8 +12,8 @@ from django.template.response import TemplateResponse
 from gateway import tokens
 from gateway.admin.audited import AuditedAdmin
 from gateway.admin.granting import grantable_scopes
+from gateway.filters import MODULE_RULE, is_module_name
 from gateway.models import REASON_LENGTH, AccessToken, TokenAudit
-from gateway.module_names import RULE, is_module_name
 from gateway.scopes import OPERATOR_SCOPES, SCOPES_OF_KIND, SERVICE_SCOPES
 from ledger import clock
 
@@ -79,7 +79,9 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
 
 def _check_module(name: str) -> None:
     if not is_module_name(name):
-        raise forms.ValidationError("%(name)s is no module; %(rule)s.", params={"name": repr(name), "rule": RULE})
+        raise forms.ValidationError(
+            "%(name)s is no module; %(rule)s.", params={"name": repr(name), "rule": MODULE_RULE}
+        )
 
 
 @admin.register(AccessToken)

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from gateway import metrics
+from gateway.addresses import address_group
 from gateway.filters import BadFilter, Selection
 from gateway.http import headers
 from gateway.http.errors import Refusal, correlation_id_of, refusal_for
-from gateway.http.headers import address_group
 from gateway.identity.audit import refusals
 from gateway.identity.principals import Principal, Refused, directory
 from gateway.redaction import is_credential

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponseBase
 
+from gateway.addresses import address_group
 from gateway.http import headers
 from gateway.http.asgi import Receive, Scope, Send
 from gateway.http.bodies import replay
@@ -123,7 +124,7 @@ async def _known_key(scope: Scope) -> str:
 
 def _address_group(scope: Scope) -> str:
     peer = (scope.get("client") or ("",))[0]
-    return headers.address_group(headers.client_address(peer, scope["headers"], settings.TRUSTED_PROXIES))
+    return address_group(headers.client_address(peer, scope["headers"], settings.TRUSTED_PROXIES))
 
 
 def _refuse(scope: Scope, send: Send, error: LedgerUnavailable) -> Awaitable[Any]:

@@ -1,22 +1,15 @@
 """What a request says about itself in its headers and query: correlation id, credentials, address. No I/O."""
 
-import functools
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl
 
 from gateway import tokens
+from gateway.addresses import Network, is_address, is_within
 from gateway.http.errors import Refusal
 from gateway.redaction import is_credential
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
-# Of an IPv6 address, what one customer has.
-IPV6_PREFIX_BITS = 64
-# Whose group is remembered.
-ADDRESSES_KEPT = 1024
-# "unix" is whoever comes over a Unix socket and has no address.
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # Query keys under which a credential has no business: it would stand in logs and histories.
@@ -94,41 +87,7 @@ def refuse_tokens(query: dict[str, list[str]]) -> None:
 
 def client_address(peer: str, headers: RawHeaders, trusted: Sequence[Network]) -> str:
     """The caller's address: the peer's, or what a trusted proxy says in X-Real-IP."""
-    if not trusted or not _within(peer, trusted):
+    if not trusted or not is_within(peer, trusted):
         return peer
     given = all_values(headers, b"x-real-ip")
-    return given[0] if len(given) == 1 and _is_address(given[0]) else peer
-
-
-@functools.lru_cache(maxsize=ADDRESSES_KEPT)
-def address_group(address: str) -> str:
-    """Whom an address stands for: in IPv6 one customer has billions of them."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    # A zone (fe80::1%eth0) may be any text of any length, and means nothing on another machine.
-    return "%" not in text
-
-
-def _within(text: str, networks: Sequence[Network]) -> bool:
-    if not text:
-        return "unix" in networks
-    if not _is_address(text):
-        return False
-    address = ipaddress.ip_address(text)
-    # A socket for both families shows IPv4 so.
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(not isinstance(network, str) and address in network for network in networks)
+    return given[0] if len(given) == 1 and is_address(given[0]) else peer

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway import correlation
-from gateway.http import cors, headers
+from gateway.http import headers
 from gateway.http.authentication import caller_of, note_refusal, refused_credential
 from gateway.http.errors import Refusal, refusal_for, respond
 from gateway.identity import console_sessions
@@ -26,6 +26,10 @@ DOCUMENTS_PREFIX = "/operator/api/docs/"
 # Where a backend serves its gateways.
 BACKEND_PREFIX = "/api/"
 CACHEABLE_PREFIX = "/static/"
+# Pages of VX11_ALLOWED_ORIGINS may call the API with a token, never with cookies.
+API_PREFIX = "/operator/api/"
+PREFLIGHT_AGE_SECONDS = 600
+CROSS_ORIGIN_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Correlation-Id, X-VX11-Token"
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -61,7 +65,7 @@ class EdgeMiddleware:
             response = respond(refusal_for(error), correlation_id)
         retry_after_seconds = getattr(request, "retry_after_seconds", None)
         if retry_after_seconds is not None:
-            # A page that says so, see gateway.identity.login.
+            # A page that says so, see gateway.admin.login.
             response.status_code = 429
             response["Retry-After"] = str(retry_after_seconds)
         response["X-Correlation-Id"] = correlation_id
@@ -92,16 +96,34 @@ async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, beg
 
 def _is_page(path: str) -> bool:
     """Endpoints of the API know better which methods they take."""
-    return path.startswith(DOCUMENTS_PREFIX) or not path.startswith((cors.API_PREFIX, BACKEND_PREFIX))
+    return path.startswith(DOCUMENTS_PREFIX) or not path.startswith((API_PREFIX, BACKEND_PREFIX))
 
 
 def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:
     """The headers that the answer to this request gets unless it has its own."""
-    fields = {**headers.SECURITY_HEADERS, **cors.headers_for(path, method, raw)}
+    fields = {**headers.SECURITY_HEADERS, **cross_origin_headers(path, method, raw)}
     if not path.startswith(CACHEABLE_PREFIX):
         fields["Cache-Control"] = "no-store"
     if settings.SECURE_HSTS_SECONDS:
         fields["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return fields
+
+
+def cross_origin_headers(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:
+    """What the answer to this request says about other origins; nothing unless the request's is an allowed one."""
+    origins = headers.all_values(raw, b"origin")
+    if len(origins) != 1 or origins[0] not in settings.ALLOWED_ORIGINS or not path.startswith(API_PREFIX):
+        return {}
+    fields = {
+        "Access-Control-Allow-Origin": origins[0],
+        "Access-Control-Expose-Headers": "Retry-After, X-Correlation-Id",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Vary": "Origin",
+    }
+    if method == "OPTIONS":
+        fields["Access-Control-Allow-Methods"] = "GET, HEAD, POST, OPTIONS"
+        fields["Access-Control-Allow-Headers"] = CROSS_ORIGIN_HEADERS
+        fields["Access-Control-Max-Age"] = str(PREFLIGHT_AGE_SECONDS)
     return fields
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 
-from gateway.http.headers import address_group
+from gateway.addresses import address_group
 from gateway.models import TokenAudit
 from ledger.writer import writer
 from vx11_client.terminal_text import shown

@@ -14,8 +14,8 @@ from typing import Any
 from django.conf import settings
 
 from gateway import tokens
+from gateway.addresses import address_group
 from gateway.filters import Selection
-from gateway.http.headers import address_group
 from gateway.identity.principals import Principal, Refused, directory
 from gateway.shared_store.limits import limiter
 from gateway.shared_store.store import FAULTS, ask, the_redis, the_store

@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from gateway.admin.login import ThrottledForm
 from gateway.identity import console_sessions
-from gateway.identity.login import ThrottledForm
 
 API_URL = "/operator/api"
 # Ways in and out. To be led to one of them after signing in is an error of Django's, a circle, or a refusal.

@@ -15,13 +15,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from gateway.backend import delegation
 from gateway.backend.client import BackendUnavailable, Question, the_backend
 from gateway.backend.delegation import Delegation
+from gateway.filters import is_module_name
 from gateway.http.authentication import Caller, note_refusal, refused_credential, require, with_header
 from gateway.http.errors import Refusal
 from gateway.http.json_bodies import read_json
 from gateway.http.openapi import Json, component
 from gateway.http.rest import Endpoint, answer
 from gateway.identity.principals import Principal, Refused, directory
-from gateway.module_names import is_module_name
 from gateway.shared_store.limits import limiter
 from operator_api.background_tasks import the_upkeep
 from operator_api.modules import BACKEND, OFF_BY_POLICY

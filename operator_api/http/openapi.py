@@ -7,8 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from events.http.openapi import CURSOR
 from events.log import ID_FORM, KEY_FORM
-from gateway import module_names
-from gateway.filters import VALUES_LIMIT
+from gateway.filters import MODULE_FORM, VALUES_LIMIT
 from gateway.http.openapi import ID, MOMENT, Json, component, exactly, text
 from operator_api.chat import exchange
 from operator_api.models import ChatMessage, Module
@@ -142,7 +141,7 @@ SCHEMAS: dict[str, Json] = {
         has_more={"type": "boolean", "description": "There are others before these."},
     ),
     "Module": _module(),
-    "NamedModule": _module(name=text(module_names.FORM)),
+    "NamedModule": _module(name=text(MODULE_FORM)),
     "Modules": exactly(modules={"type": "object", "additionalProperties": component("Module")}),
     "SystemStatus": exactly(
         status=_DONE,
@@ -188,6 +187,4 @@ KEY_PARAMETER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Makes a retry safe: the same again is the same message.",
 )
-MODULE_PARAMETER = OpenApiParameter(
-    "name", text(module_names.FORM), OpenApiParameter.PATH, description="A module's name."
-)
+MODULE_PARAMETER = OpenApiParameter("name", text(MODULE_FORM), OpenApiParameter.PATH, description="A module's name.")

@@ -29,7 +29,7 @@ def source_texts() -> set[str]:
         for path in (ROOT / "templates/operator_api").glob("*.html")
         for match in TRANSLATED.findall(path.read_text())
     ]
-    forms = MARKED.findall((ROOT / "gateway/identity/login.py").read_text())
+    forms = MARKED.findall((ROOT / "gateway/admin/login.py").read_text())
     return {double or single for double, single in found} | set(forms)
 
 

@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 
 from events import log
 from events.log import epochs, watermark
-from events.log.restoring import begin_new_epoch
+from events.log.epochs import begin_new_epoch
 from events.models import Event, LogHead
 from events.stream.relay import Relay
 from tests.events import marks

@@ -18,7 +18,7 @@ PASSWORD, OTHER = "correct horse 42", "another horse 43"
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is gathered yet."""
-    monkeypatch.setattr("gateway.identity.login.refusals", Refusals())
+    monkeypatch.setattr("gateway.admin.login.refusals", Refusals())
 
 
 def with_password(user: User) -> User:

@@ -11,8 +11,8 @@ import pytest
 from pytest_django import Settings
 
 from gateway import tokens
+from gateway.addresses import address_group
 from gateway.filters import EVERYTHING
-from gateway.http.headers import address_group
 from gateway.identity import tickets
 from gateway.identity.principals import Principal
 from gateway.shared_store import limits, store

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from events.stream.routing import STREAM_PATHS
+from events.stream.consumer import STREAM_PATHS
 
 
 def addresses() -> list[str]:

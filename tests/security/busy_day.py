@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from events.stream.routing import STREAM_PATHS
+from events.stream.consumer import STREAM_PATHS
 from tests.client import API, LOOPBACK
 from tests.security.addresses import addresses
 from tests.security.bugs import ticket_of_bug, token_of_bug

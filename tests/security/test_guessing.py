@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db.backends.utils import CursorWrapper
 
-from events.stream.routing import stream_application
+from events.stream.consumer import stream_application
 from gateway.identity.principals import directory
 
 pytestmark = pytest.mark.usefixtures("ledger")

@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 from daphne.cli import CommandLineInterface
-from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory
 from daphne.server import Server
 from django.conf import settings
@@ -27,6 +26,7 @@ from twisted.internet import defer, reactor
 from events.stream import capacity
 from events.stream.connections import the_sessions
 from events.stream.transport import EXTENSION
+from gateway.addresses import address_group
 from gateway.http import headers
 from gateway.http.bodies import body_limit_bytes
 from gateway.http.errors import Refusal
@@ -130,7 +130,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
                 return Sender(public_id, known=True)
         peer = str(getattr(request.channel.transport.getPeer(), "host", ""))
         address = headers.client_address(peer, raw, settings.TRUSTED_PROXIES)
-        return Sender(headers.address_group(address), known=False)
+        return Sender(address_group(address), known=False)
 
     def log_access(self, request: Request, *, whole: bool) -> None:
         access_log.note(request, whole=whole)
@@ -268,26 +268,6 @@ class OperatorCommandLine(CommandLineInterface):  # type: ignore[misc]  # as abo
         if why_not:
             sys.exit(why_not)
         return super().load_asgi_app(path)
-
-
-def serve(*, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    from vx11_site.asgi import application  # claims the right to serve, so only when we are going to
-
-    def say_ready() -> None:
-        sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
-        sys.stdout.flush()
-
-    server = OperatorServer(
-        application=application,
-        endpoints=build_endpoint_description_strings(host=host, port=port),
-        ready_callable=say_ready,
-        server_name=SERVER_NAME,
-    )
-    server.run()
-    if server.abort_start:
-        # Daphne has said why; a supervisor must not take it for an end in order.
-        sys.exit(1)
 
 
 def _with_backlog(endpoint: str) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from events.log import BATCH_LIMIT_EVENTS
 from events.management.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
@@ -32,6 +31,7 @@ from vx11_client.feed_source import LineSource, PipeSource
 from vx11_client.http_answers import ServerRefused
 from vx11_client.interruption import Interruption
 from vx11_client.terminal_text import shown
+from vx11_client.wire_limits import BATCH_LIMIT_EVENTS
 
 TOKEN_VARIABLE = "VX11_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
 STDIN = 0

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from gateway.checks.startup import OF_SETTINGS
+from gateway.filters import MODULE_RULE, is_module_name
 from gateway.identity.actors import acting
 from gateway.models import AccessToken, TokenAudit
-from gateway.module_names import RULE, is_module_name
 from gateway.scopes import DEFAULT_SCOPES, SCOPES_OF_KIND
 from ledger import clock
 from vx11_client.terminal_text import shown
@@ -31,7 +31,7 @@ def duration(text: str) -> timedelta:
 
 def module_name(text: str) -> str:
     if not is_module_name(text):
-        raise ArgumentTypeError(f"{text!r} is no module; {RULE}")
+        raise ArgumentTypeError(f"{text!r} is no module; {MODULE_RULE}")
     return text
 
 

@@ -1,13 +1,15 @@
 """manage.py serve: the server."""
 
 import os
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from daphne.endpoints import build_endpoint_description_strings
 from django.core.management.base import BaseCommand, CommandError
 
 from vx11_site.data import pending_migrations
-from vx11_site.server.daphne import serve
+from vx11_site.server.daphne import SERVER_NAME, OperatorServer
 
 
 class Command(BaseCommand):
@@ -22,3 +24,23 @@ class Command(BaseCommand):
         if why_not:
             raise CommandError(why_not)
         serve(host=options["host"], port=options["port"])
+
+
+def serve(*, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    from vx11_site.asgi import application  # claims the right to serve, so only when we are going to
+
+    def say_ready() -> None:
+        sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+
+    server = OperatorServer(
+        application=application,
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        ready_callable=say_ready,
+        server_name=SERVER_NAME,
+    )
+    server.run()
+    if server.abort_start:
+        # Daphne has said why; a supervisor must not take it for an end in order.
+        sys.exit(1)

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from gateway import tokens
+from gateway.addresses import address_group
 from gateway.http.authentication import Caller, caller_of
-from gateway.http.headers import address_group
 from gateway.identity.audit import refusals
 from gateway.shared_store.limits import LimitExceeded, limiter
 from gateway.signals import wrong_door

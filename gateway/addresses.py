@@ -1,0 +1,46 @@
+"""Addresses of callers: what is one, which networks hold it, and whom it stands for. Pure."""
+
+import functools
+import ipaddress
+from collections.abc import Sequence
+
+# Of an IPv6 address, what one customer has.
+IPV6_PREFIX_BITS = 64
+# Whose group is remembered.
+ADDRESSES_KEPT = 1024
+# "unix" is a Unix socket, over which a caller has no address.
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
+
+
+@functools.lru_cache(maxsize=ADDRESSES_KEPT)
+def address_group(address: str) -> str:
+    """Whom an address stands for: in IPv6 one customer has billions of them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    # A zone (fe80::1%eth0) may be any text of any length, and means nothing on another machine.
+    return "%" not in text
+
+
+def is_within(text: str, networks: Sequence[Network]) -> bool:
+    if not text:
+        return "unix" in networks
+    if not is_address(text):
+        return False
+    address = ipaddress.ip_address(text)
+    # A socket for both families shows IPv4 so.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(not isinstance(network, str) and address in network for network in networks)
