@@ -20,7 +20,7 @@ IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
 # Images often say that Python shall keep no compiled modules: then each of hundreds of processes compiles them anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
-UNITS := ledger events gateway operator_api site
+UNITS := ledger vx11_client events gateway operator_api vx11_site
 # What `make test` asks a running installation, and what it shows of the console.
 FLOW := tickets stream replay polling publishing retries credentials errors encoding windows chat modules \
 	publish_events tail_events starting stopping

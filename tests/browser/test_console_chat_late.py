@@ -9,7 +9,7 @@ from tests.accounts import add_account
 from tests.browser.console_page import ConsolePage
 from tests.browser.test_console_chat import open_window, said, say
 from tests.conftest import OwnStack
-from tests.operator_api.assistant import Assistant
+from tests.operator_api.chat.fake_assistant import Assistant
 
 WAIT_MS = 300
 # For an answer that comes at once, from a machine that may be busy. A late one is said to be late, then to have failed.

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.faults.mishaps import CLIENTS, SERVERS, STORES, Mishap, Scene
+from tests.faults.failures import CLIENTS, SERVERS, STORES, Mishap, Scene
 from tests.faults.traffic import Traffic
 from tests.faults.waiting import until
 from tests.proxies import Proxy

@@ -15,7 +15,7 @@ from django.utils import timezone
 from gateway.models import TokenAudit
 from operator_api import probes
 from operator_api.models import ChatMessage, Module, Window
-from tests.gateway.admin_people import browser_of, staff
+from tests.gateway.admin.people import browser_of, staff
 from tests.operator_api.samples import message, opened, stored
 
 pytestmark = pytest.mark.usefixtures("ledger")

@@ -16,7 +16,7 @@ from events.models import Event, LogHead, Node, StreamSession
 from gateway.models import TokenAudit
 from operator_api import dashboard, minute_counts
 from operator_api.minute_counts import Minutes
-from tests.gateway.admin_people import browser_of, staff
+from tests.gateway.admin.people import browser_of, staff
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("ledger")

@@ -16,7 +16,7 @@ from operator_api.models import Module, Window, check_probe_url
 from operator_api.modules import PROBED_FRESH_SECONDS, PUBLISHED_FRESH_SECONDS, Surroundings, state_of
 from tests.events.samples import append_events
 from tests.events.waiting import until
-from tests.operator_api.assistant import Assistant
+from tests.operator_api.chat.fake_assistant import Assistant
 from tests.operator_api.samples import opened, opening, types_told
 from tests.processes import free_port
 

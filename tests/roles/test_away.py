@@ -11,7 +11,7 @@ from tests.cases.recording import Recovery
 from tests.client import API, Client
 from tests.conftest import OwnStack
 from tests.metrics import metric
-from tests.operator_api.assistant import Assistant
+from tests.operator_api.chat.fake_assistant import Assistant
 from tests.stack.operators import close_window, open_window
 from tests.stacks import Stack
 from tests.waiting import wait_until

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.client import Client
-from tests.events.sse_reading import read
+from tests.events.stream.sse_reading import read
 from tests.server.crowd import ChunkedBody
 from tests.server.wire import STREAM, Wire, WireStream, request
 from tests.stacks import Stack

@@ -12,7 +12,7 @@ import pytest
 from tests.answers import assert_problem
 from tests.client import API, Client, Json
 from tests.conftest import OwnStack
-from tests.operator_api.assistant import Assistant
+from tests.operator_api.chat.fake_assistant import Assistant
 from tests.stack.operators import close_window, operator, viewer, window
 from tests.stacks import Stack
 from tests.waiting import wait_until

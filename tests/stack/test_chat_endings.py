@@ -6,7 +6,7 @@ from tests.answers import assert_problem
 from tests.client import API, Client, Json
 from tests.conftest import OwnStack
 from tests.metrics import metric
-from tests.operator_api.assistant import Assistant
+from tests.operator_api.chat.fake_assistant import Assistant
 from tests.processes import accepts_connections
 from tests.stack.operators import window
 from tests.stacks import Stack

@@ -11,7 +11,7 @@ import pytest
 from tests.client import API, Json
 from tests.conftest import OwnStack
 from tests.metrics import metric
-from tests.operator_api.assistant import Assistant
+from tests.operator_api.chat.fake_assistant import Assistant
 from tests.server.wire import STREAM, Wire, request
 from tests.stack.operators import window
 from tests.stack.test_sessions import User
