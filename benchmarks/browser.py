@@ -38,9 +38,9 @@ STRETCHES = 6
 PAYLOAD = {"volume": "data", "used_percent": 91, "threshold_percent": 90, "host": "node-7", "tags": ["disk", "full"]}
 # An event that is not in the feed by then is lost, not late.
 LATEST_SECONDS = 10
-BLOCKED_AT_MOST_PERCENT = 5
+BLOCKED_AT_MAX_PERCENT = 5
 # Of the heap, within a minute. What a garbage collection leaves differs from one to the next by some hundred KB.
-GROWTH_AT_MOST_MB = 2
+GROWTH_AT_MAX_MB = 2
 ADD_VIEWER = """
 from django.contrib.auth.models import Group, User
 User.objects.create_user(username={name!r}, password={password!r}).groups.add(Group.objects.get(name="viewer"))
@@ -167,14 +167,14 @@ def _figures(watched: Watched) -> list[Figure]:
 
     blocked = share(sum(watched.long_tasks_ms) / 1000)
     return [
-        Figure("main thread in tasks over 50 ms", blocked, "%", at_most=BLOCKED_AT_MOST_PERCENT),
+        Figure("main thread in tasks over 50 ms", blocked, "%", at_most=BLOCKED_AT_MAX_PERCENT),
         Figure("tasks over 50 ms", len(watched.long_tasks_ms), "tasks"),
         Figure("longest of them", max(watched.long_tasks_ms, default=0.0), "ms"),
         Figure("main thread busy", share(watched.task_seconds), "%"),
         Figure("of it scripts", share(watched.script_seconds), "%"),
         Figure("of it style and layout", share(watched.layout_seconds), "%"),
         Figure("JavaScript heap at the end", watched.heap_bytes[-1] / 1e6, "MB"),
-        Figure("heap growth per minute", _growth(watched) / 1e6, "MB", at_most=GROWTH_AT_MOST_MB),
+        Figure("heap growth per minute", _growth(watched) / 1e6, "MB", at_most=GROWTH_AT_MAX_MB),
         Figure("DOM nodes, most", max(watched.nodes), "nodes"),
     ]
 

@@ -13,7 +13,7 @@ from benchmarks.size import Size
 # Whether a server can keep up shows soon, and one that cannot is not to be waited for.
 PROBE_SECONDS = 4.0
 # Nobody is asked for less.
-LEAST_PER_SECOND = 0.5
+MIN_PER_SECOND = 0.5
 CPU = "server CPU per delivered event"
 FAN_OUT_CPU = "of which fan-out, without publishing"
 P99 = "latency, p99"
@@ -57,7 +57,7 @@ class Comparison:
         if measured.kept_up:
             measured = _measured(name, load)
         most = Figure("most events/s that it reached", measured.reached_per_second, "/s")
-        while not measured.kept_up and load.per_second > LEAST_PER_SECOND:
+        while not measured.kept_up and load.per_second > MIN_PER_SECOND:
             load = dataclasses.replace(load, per_second=_half(measured.reached_per_second))
             announce(f"{name} was behind at {measured.reached_per_second:.1f}/s, so now: {load}")
             measured = _measured(name, load)
@@ -86,4 +86,4 @@ def _measured(name: str, load: Load) -> Delivery:
 
 def _half(per_second: float) -> float:
     """A rate at which there is time to spare."""
-    return max(LEAST_PER_SECOND, round(per_second / 2, 1))
+    return max(MIN_PER_SECOND, round(per_second / 2, 1))

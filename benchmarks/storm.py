@@ -19,8 +19,8 @@ CLIENTS = 2000
 EVENTS_PER_SECOND = 5
 SECONDS_BEFORE_THE_KILL = 3
 # As browsers do it: not sooner than after a second, with a random part that doubles with each failure.
-LEAST_WAIT_SECONDS = 1
-MOST_JITTER_SECONDS = 4
+MIN_WAIT_SECONDS = 1
+MAX_JITTER_SECONDS = 4
 BACK_TIMEOUT_SECONDS = 60
 COMPLETE_TIMEOUT_SECONDS = 10
 # All clients open their first streams within it, not all at once.
@@ -52,7 +52,7 @@ class StormClient:
                 failures = 0
             except (OSError, UnexpectedAnswer):
                 failures += 1
-            await asyncio.sleep(LEAST_WAIT_SECONDS + random.random() * min(MOST_JITTER_SECONDS, 2**failures))
+            await asyncio.sleep(MIN_WAIT_SECONDS + random.random() * min(MAX_JITTER_SECONDS, 2**failures))
 
     async def _follow(self) -> None:
         """Until the stream ends."""

@@ -58,7 +58,7 @@ class Selection:
         chosen = ((name, getattr(self, name)) for name in Selection.__slots__)
         return {name: sorted(values) for name, values in chosen if values is not None}
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """For people: "modules: hermes, switch; severities: warn", or "everything"."""
         words = [f"{name}: {', '.join(values) or 'none'}" for name, values in self.as_json().items()]
         return "; ".join(words) or "everything"

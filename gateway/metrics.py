@@ -15,8 +15,8 @@ TICKETS_STORED = Gauge(
 )
 TICKETS_ACTIVE = Gauge("vx11_operator_ephemeral_tokens_active", "Valid tickets in the store that all processes share.")
 TICKETS_INVALID = Counter("vx11_operator_ephemeral_tokens_invalid_total", "Tickets refused at the stream.")
-AUTH_FAILURES = Counter("vx11_sse_auth_failures_total", "Refused credentials, by reason.", ["reason"])
-PRINCIPALS_INVALID = Counter("vx11_principal_token_invalid_total", "Refused principal and service tokens.")
+AUTH_FAILURES = Counter("vx11_sse_auth_failures_total", "InvalidCredential credentials, by reason.", ["reason"])
+PRINCIPALS_INVALID = Counter("vx11_principal_token_invalid_total", "InvalidCredential principal and service tokens.")
 FORWARDED = Counter("vx11_forwarded_total", "Requests for the backend, by what came of them.", ["outcome"])
 FORWARD_SECONDS = Histogram(
     "vx11_forward_seconds",

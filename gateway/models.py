@@ -40,7 +40,7 @@ class RightsVersion(models.Model):
             return 0
         # Every process asks this once a second, and so knows the database's time at no cost.
         version, then = found
-        clock.told(then)
+        clock.note_database_time(then)
         return int(version)
 
     @classmethod

@@ -13,7 +13,7 @@ from django.conf import settings
 MASK = "***"
 # How often percent-encoding is undone; what is encoded more often than that is blotted out unread.
 DECODING_ROUNDS = 4
-PASSWORD_LEAST_LENGTH = 6
+PASSWORD_MIN_LENGTH = 6
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _WORD = re.compile(r"""[^\s"'<>]+""")
@@ -60,7 +60,7 @@ def _given() -> set[str]:
         passwords.update(access.passwords if access else ())
     passwords |= {unquote(password) for password in passwords}
     tokens = {*settings.PRINCIPAL_TOKENS, *settings.SERVICE_TOKENS, settings.SECRET_KEY, settings.CHAT_UPSTREAM_TOKEN}
-    return tokens | {password for password in passwords if len(password) >= PASSWORD_LEAST_LENGTH}
+    return tokens | {password for password in passwords if len(password) >= PASSWORD_MIN_LENGTH}
 
 
 def _spellings(secret: str) -> set[str]:

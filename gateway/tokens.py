@@ -12,7 +12,7 @@ SECRET_BYTES = 32
 # Public ids name a token in logs and audit rows; 40 bits are enough to tell rows apart.
 PUBLIC_ID_BYTES = 5
 # Tokens given by environment must not be shorter, nor look like a ticket.
-LEAST_LENGTH = 16
+MIN_LENGTH = 16
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 

@@ -47,7 +47,7 @@ class Tracer(Protocol):
     def traceparent(self, epoch: str, last_seq: int) -> str:
         """Names the commit that ended with this seq to another process; empty if there is nothing to name."""
 
-    def heard(self, epoch: str, last_seq: int, traceparent: str) -> None:
+    def received(self, epoch: str, last_seq: int, traceparent: str) -> None:
         """What another process said of its commit that ended with this seq."""
 
 

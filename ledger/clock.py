@@ -26,7 +26,7 @@ def ask() -> datetime:
 
 
 # The database's time as it was told last, and when that was here.
-_told: tuple[datetime, float] | None = None
+_noted: tuple[datetime, float] | None = None
 
 
 def now() -> datetime:
@@ -34,16 +34,16 @@ def now() -> datetime:
 
     This machine's time in a process that was told none: a command, or one on SQLite.
     """
-    if _told is None:
+    if _noted is None:
         return timezone.now()
-    then, at = _told
+    then, at = _noted
     return then + timedelta(seconds=time.monotonic() - at)
 
 
-def told(then: datetime | None) -> None:
+def note_database_time(then: datetime | None) -> None:
     """The database has just said that this is its time; None forgets what it said."""
-    global _told  # one for the process: threads that read tell it, all others look
-    _told = None if then is None or connection.vendor != "postgresql" else (then, time.monotonic())
+    global _noted  # one for the process: threads that read tell it, all others look
+    _noted = None if then is None or connection.vendor != "postgresql" else (then, time.monotonic())
 
 
 class UnixSeconds(models.Func):

@@ -23,7 +23,7 @@ from events import log
 from events.admin.open_streams import open_streams
 from events.models import Node
 from events.stream.connection_rows import NODE_LOST_SECONDS
-from gateway.http.errors import Refusal, correlation_id_of, respond
+from gateway.http.errors import ApiError, correlation_id_of, respond
 from gateway.models import TokenAudit
 from ledger import clock
 from operator_api.minute_counts import (
@@ -60,7 +60,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     try:
         return JsonResponse(_dashboard.figures())
     except Unavailable:
-        return respond(Refusal("dependency_unavailable"), correlation_id_of(request))
+        return respond(ApiError("dependency_unavailable"), correlation_id_of(request))
 
 
 class Unavailable(Exception):
@@ -106,7 +106,7 @@ _dashboard = Dashboard()
 
 
 def read(minutes: Minutes, now: datetime) -> dict[str, Any]:
-    history = minutes.look(now)
+    history = minutes.read(now)
     # By the database's clock, by which processes say that they live: this machine's may be another.
     silent_for = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
     known = Node.objects.annotate(silent_for=silent_for).order_by("name", "started_at")[:NODES_LIMIT]
@@ -129,7 +129,7 @@ def read(minutes: Minutes, now: datetime) -> dict[str, Any]:
         "minutes": [utc(start) for start, _ in history],
         "charts": charts,
         "counted": all(minute is not None for _, minute in history),
-        "least": any(minute is not None and minute.least for _, minute in history),
+        "least": any(minute is not None and minute.is_lower_bound for _, minute in history),
     }
 
 

@@ -14,7 +14,7 @@ from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from operator_api import modules, windows
-from operator_api.status import Look, count_tickets, look
+from operator_api.status import StatusReading, count_tickets, read_status
 
 BUILD = Gauge("vx11_build_info", "1; which version this process runs.", ["version"])
 DEPENDENCY_UP = Gauge("vx11_dependency_up", "1 while this process reaches it: database, cache.", ["dependency"])
@@ -34,27 +34,27 @@ DISK_WAIT_SECONDS = 1.0
 async def refresh() -> None:
     """Bring them up to date. What cannot be known now is NaN; takes as long as two reads at the most."""
     BUILD.labels(settings.VERSION).set(1)
-    found, *_ = await asyncio.gather(look(), count_tickets(), _tell_tokens())
-    _tell_dependencies(found)
-    _tell_modules(found)
-    await _tell_window(found)
-    await _tell_disk()
+    found, *_ = await asyncio.gather(read_status(), count_tickets(), _set_tokens())
+    _set_dependencies(found)
+    _set_modules(found)
+    await _set_window(found)
+    await _set_disk()
 
 
-def _tell_dependencies(found: Look) -> None:
+def _set_dependencies(found: StatusReading) -> None:
     DEPENDENCY_UP.labels("database").set(found.window["mode"] != windows.DEGRADED)
     # Only somebody who has deleted its row has it unknown.
     cache = found.modules.get(modules.CACHE)
     DEPENDENCY_UP.labels("cache").set(cache["status"] == modules.UP if cache else UNKNOWN)
 
 
-def _tell_modules(found: Look) -> None:
+def _set_modules(found: StatusReading) -> None:
     counts = Counter((state["category"], state["status"]) for state in found.modules.values())
     for labels in itertools.product(CATEGORIES, STATUSES):
         MODULES.labels(*labels).set(counts[labels])
 
 
-async def _tell_window(found: Look) -> None:
+async def _set_window(found: StatusReading) -> None:
     if found.window["mode"] == windows.DEGRADED:
         WINDOW_OPEN_SECONDS.set(UNKNOWN)
         WINDOW_OVERDUE.set(UNKNOWN)
@@ -68,14 +68,14 @@ async def _tell_window(found: Look) -> None:
         WINDOW_OVERDUE.set(UNKNOWN)
 
 
-async def _tell_tokens() -> None:
+async def _set_tokens() -> None:
     try:
         TOKENS_ENDING_SOON.set(await reader.run(AccessToken.objects.ending_soon().count))
     except LedgerUnavailable:
         TOKENS_ENDING_SOON.set(UNKNOWN)
 
 
-async def _tell_disk() -> None:
+async def _set_disk() -> None:
     """In a thread: the folder may be on a network, which may hang."""
     try:
         async with asyncio.timeout(DISK_WAIT_SECONDS):

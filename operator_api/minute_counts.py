@@ -37,10 +37,10 @@ _AUDIT_COUNTS = """
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Minute:
-    """What was counted for one minute; `least` if there was more than is counted."""
+    """What was counted for one minute; `is_lower_bound` if there was more than is counted."""
 
     counts: Counts
-    least: bool = False
+    is_lower_bound: bool = False
 
 
 class Minutes:
@@ -50,7 +50,7 @@ class Minutes:
         self._settled: dict[datetime, Minute] = {}
         self._clock = clock
 
-    def look(self, now: datetime) -> list[tuple[datetime, Minute | None]]:
+    def read(self, now: datetime) -> list[tuple[datetime, Minute | None]]:
         """The minutes of the last hour, oldest first; None for one that is not counted yet."""
         newest = now.replace(second=0, microsecond=0)
         starts = [newest - timedelta(minutes=age) for age in range(MINUTES)]
@@ -78,9 +78,9 @@ def count(start: datetime) -> Minute:
     for name, field in ((OPENED, "opened_at"), (CLOSED, "closed_at")):
         within = StreamSession.objects.filter(**{f"{field}__gte": start, f"{field}__lt": end}).order_by()
         counts[name] = within[:MINUTE_LIMIT_ROWS].count()
-    least = max(rows, counts[OPENED], counts[CLOSED]) >= MINUTE_LIMIT_ROWS
+    is_lower_bound = max(rows, counts[OPENED], counts[CLOSED]) >= MINUTE_LIMIT_ROWS
     counts[EVENTS] = log.count_between(start, end)
-    return Minute(dict(counts), least)
+    return Minute(dict(counts), is_lower_bound)
 
 
 def _audit_rows(start: datetime, end: datetime) -> list[tuple[str, str, int, int]]:

@@ -55,7 +55,7 @@ def built_in_rows() -> list[Module]:
     return [Module(name=name, category=category) for name, category in sorted(BUILT_IN.items())]
 
 
-def strangers(names: Collection[str]) -> list[str]:
+def unknown_names(names: Collection[str]) -> list[str]:
     """Those of the names that no module has. Reads the database."""
     known = set(Module.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]

@@ -37,7 +37,7 @@ WRITES_LATE_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Look:
+class StatusReading:
     """What one look at window and modules has found. `window` has no modules but its own yet."""
 
     window: windows.Status
@@ -82,18 +82,18 @@ class SharedLook:
     loop.
     """
 
-    def __init__(self, look_alone: Callable[[], Awaitable[Look]]) -> None:
+    def __init__(self, look_alone: Callable[[], Awaitable[StatusReading]]) -> None:
         self._look_alone = look_alone
-        self._under_way: asyncio.Task[Look] | None = None
-        self._next: asyncio.Task[Look] | None = None
+        self._under_way: asyncio.Task[StatusReading] | None = None
+        self._next: asyncio.Task[StatusReading] | None = None
 
-    async def look(self) -> Look:
+    async def read_status(self) -> StatusReading:
         if self._next is None:
-            self._next = asyncio.create_task(self._look_after(self._under_way))
+            self._next = asyncio.create_task(self._read_after(self._under_way))
         # One who leaves takes nothing away from the others.
         return await asyncio.shield(self._next)
 
-    async def _look_after(self, other: "asyncio.Task[Look] | None") -> Look:
+    async def _read_after(self, other: "asyncio.Task[StatusReading] | None") -> StatusReading:
         if other is not None:
             await asyncio.wait({other}, timeout=TURN_SECONDS)
         self._under_way, self._next = self._next, None
@@ -103,27 +103,27 @@ class SharedLook:
 _shared: tuple[asyncio.AbstractEventLoop, SharedLook] | None = None
 
 
-async def look() -> Look:
+async def read_status() -> StatusReading:
     """Window and modules as they are now, or as far as that can be known without the database."""
     global _shared  # one for the process, and the process knows it only when its loop runs
     loop = asyncio.get_running_loop()
     if _shared is None or _shared[0] is not loop:
-        _shared = (loop, SharedLook(_look))
-    return await _shared[1].look()
+        _shared = (loop, SharedLook(_read_status))
+    return await _shared[1].read_status()
 
 
-async def _look() -> Look:
+async def _read_status() -> StatusReading:
     cache_up, read = await asyncio.gather(_cache_up(), _read())
     if read is None:
         window = {**windows.closed(windows.DEGRADED, reason="window_store_unavailable"), "cursor": ""}
         around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None)
-        return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
+        return StatusReading(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
     window, (now, rows) = read
     around = Surroundings(now, store_up=True, cache_up=cache_up, opened=window["services"])
-    return Look(window, {row.name: state_of(row, around) for row in rows})
+    return StatusReading(window, {row.name: state_of(row, around) for row in rows})
 
 
-async def look_without_backend() -> Look:
+async def read_without_backend() -> StatusReading:
     """What a gateway can say by itself. It could read the window's row, but not whether anything acts on it."""
     window = {**windows.closed(windows.DEGRADED, reason=BACKEND_UNAVAILABLE), "cursor": ""}
     cache_up = False
@@ -131,7 +131,7 @@ async def look_without_backend() -> Look:
         async with asyncio.timeout(CACHE_SECONDS):
             cache_up = await _cache_up()
     around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None, away=BACKEND_UNAVAILABLE)
-    return Look(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
+    return StatusReading(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
 
 
 async def readiness() -> tuple[bool, dict[str, Any]]:

@@ -26,7 +26,7 @@ DEGRADED = "degraded"
 # The module whose state a window is.
 MODULE = "madre"
 # What is asked for unless it is said.
-TTL_DEFAULT_SECONDS, TTL_MOST_SECONDS = 600, 86_400
+TTL_DEFAULT_SECONDS, TTL_MAX_SECONDS = 600, 86_400
 SERVICES_DEFAULT = ("switch", "hermes")
 # A window with a deadline, or one that stays open until it is closed.
 MODES = ("ttl", "hold")
@@ -55,7 +55,7 @@ class NoneOpen(Exception):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Actor:
+class WindowActor:
     """Who asks for a change, and in which request."""
 
     principal_id: str
@@ -64,13 +64,13 @@ class Actor:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Opening:
+class WindowOpening:
     """What was asked for. `ttl_seconds` None holds the window open until somebody closes it."""
 
     services: list[str]
     ttl_seconds: int | None
     reason: str
-    by: Actor
+    by: WindowActor
     id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
 
 
@@ -79,13 +79,13 @@ class Extension:
     """The window ends so many seconds from now, whatever was left of it; also one that had no deadline."""
 
     ttl_seconds: int
-    by: Actor
+    by: WindowActor
     id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Closing:
-    by: Actor
+    by: WindowActor
     id: uuid.UUID = dataclasses.field(default_factory=uuid.uuid4)
 
 
@@ -148,7 +148,7 @@ def open_in(changing: Change) -> Window | None:
 
 
 @runs_last
-def open_many(openings: Sequence[Opening]) -> Sequence[Status | AlreadyOpen]:
+def open_many(openings: Sequence[WindowOpening]) -> Sequence[Status | AlreadyOpen]:
     return [_open(opening) for opening in openings]
 
 
@@ -171,7 +171,7 @@ def expire_many(looks: Sequence[None]) -> Sequence[bool]:
     return [expired] * len(looks)
 
 
-def _open(opening: Opening) -> Status | AlreadyOpen:
+def _open(opening: WindowOpening) -> Status | AlreadyOpen:
     with change() as changing:
         _expire(changing)
         if Window.objects.filter(pk=opening.id).exclude(closed_at=None).exists():
@@ -190,7 +190,7 @@ def _open(opening: Opening) -> Status | AlreadyOpen:
             deadline=_deadline(changing, opening.ttl_seconds),
             last_change=opening.id,
         )
-        _tell(changing, "window.opened", window, by=opening.by)
+        _publish(changing, "window.opened", window, by=opening.by)
         return _status(changing, window)
 
 
@@ -204,7 +204,7 @@ def _extend(extension: Extension) -> Status | NoneOpen:
             window.deadline = _deadline(changing, extension.ttl_seconds)
             window.last_change = extension.id
             window.save(update_fields=["deadline", "last_change"])
-            _tell(changing, "window.extended", window, by=extension.by)
+            _publish(changing, "window.extended", window, by=extension.by)
         return _status(changing, window)
 
 
@@ -234,18 +234,18 @@ def _expire(changing: Change) -> bool:
     return window is not None
 
 
-def _end(changing: Change, window: Window, ending: Window.Ending, *, by: Actor | None = None) -> None:
+def _end(changing: Change, window: Window, ending: Window.Ending, *, by: WindowActor | None = None) -> None:
     window.closed_at, window.ending = changing.now, ending
     window.closed_by = by.name if by else ""
     window.save(update_fields=["closed_at", "ending", "closed_by", "last_change"])
-    _tell(changing, f"window.{ending}", window, by=by)
+    _publish(changing, f"window.{ending}", window, by=by)
 
 
-def _tell(changing: Change, event_type: str, window: Window, *, by: Actor | None) -> None:
+def _publish(changing: Change, event_type: str, window: Window, *, by: WindowActor | None) -> None:
     """The event holds the state that it leads to: whoever follows the log need not ask again."""
     status = closed(SOLO_MADRE) if window.closed_at else status_of(window, changing.now)
     verb = event_type.removeprefix("window.")
-    changing.tell(
+    changing.publish(
         event_type,
         f"{by.name} {verb} the window" if by else f"the window {verb}",
         module=MODULE,

@@ -42,13 +42,13 @@ class EventPrinter:
             case Alive():
                 self._check_output()
             case Connected(cursor):
-                self._say(f"connected at {cursor}")
+                self._print_state(f"connected at {cursor}")
             case CaughtUp(cursor):
-                self._say(f"live from {cursor}")
+                self._print_state(f"live from {cursor}")
             case Reset(reason, cursor):
-                self._say(f"events are missing here ({reason}); going on from {cursor}")
+                self._print_state(f"events are missing here ({reason}); going on from {cursor}")
             case Reconnecting(seconds, reason):
-                self._say(f"{reason}; next try in {seconds:.0f} s")
+                self._print_state(f"{reason}; next try in {seconds:.0f} s")
             case _:
                 assert_never(item)
 
@@ -80,7 +80,7 @@ class EventPrinter:
         if any(happened & (select.POLLERR | select.POLLHUP) for _, happened in poll.poll(0)):
             raise OutputClosed
 
-    def _say(self, text: str) -> None:
+    def _print_state(self, text: str) -> None:
         self._state_out.write(f"tail_events: {shown(text)}\n")
         self._state_out.flush()
 

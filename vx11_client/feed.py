@@ -9,7 +9,7 @@ from vx11_client.feed_mapping import FeedMapping, Fields
 from vx11_client.feed_progress import FeedProgress
 from vx11_client.feed_sender import BATCH_LIMIT_BYTES, FeedSender, PendingEvent, encoded
 from vx11_client.feed_source import Line, LineSource
-from vx11_client.interruption import Interruption
+from vx11_client.stop_signal import Interruption
 
 # How long one look at a quiet source takes while no batch is waiting.
 IDLE_SECONDS = 0.5

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from vx11_client.feed_source import Line, LineSplitter
-from vx11_client.interruption import Interruption
+from vx11_client.stop_signal import Interruption
 
 CHUNK_BYTES = 256 * 1024
 POLL_SECONDS = 0.2

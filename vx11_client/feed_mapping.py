@@ -17,7 +17,7 @@ FITTED_EVENT_BYTES = EVENT_LIMIT_BYTES - 4096
 # nested deeper than this is taken as text.
 JSON_DEPTH = 24
 # What 64 bits hold, with a sign or without.
-LEAST_WHOLE, LARGEST_WHOLE = -(2**63), 2**64 - 1
+MIN_WHOLE, MAX_WHOLE = -(2**63), 2**64 - 1
 DEFAULT_EVENT_TYPE = "log.line"
 CALLER_FIELDS = frozenset(
     {"event_id", "event_type", "summary", "severity", "module", "payload", "correlation_id", "occurred_at"}
@@ -118,7 +118,7 @@ def _sendable(value: object) -> object:
         return [_sendable(item) for item in value]
     if isinstance(value, dict):
         return {name: _sendable(item) for name, item in value.items()}
-    is_long = isinstance(value, int) and not LEAST_WHOLE <= value <= LARGEST_WHOLE
+    is_long = isinstance(value, int) and not MIN_WHOLE <= value <= MAX_WHOLE
     return str(value) if is_long else value
 
 

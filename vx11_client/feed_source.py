@@ -8,7 +8,7 @@ import dataclasses
 import os
 from typing import Protocol
 
-from vx11_client.interruption import Interruption
+from vx11_client.stop_signal import Interruption
 
 # Four times what an event may hold. More of one line is counted and dropped, so that a file without line ends
 # cannot fill the memory.

@@ -55,4 +55,4 @@ def severity_of_value(value: object) -> str | None:
         return SYSLOG_SEVERITIES[number]
     if number >= FATAL_LEVEL:
         return "critical"
-    return next((severity for least, severity in LEVEL_STEPS if number >= least), None)
+    return next((severity for minimum, severity in LEVEL_STEPS if number >= minimum), None)

@@ -14,7 +14,7 @@ class NotAnEventStream(Exception):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Message:
+class SseMessage:
     """One dispatched event. `last_event_id` stays that of earlier messages until another one comes."""
 
     event: str
@@ -36,7 +36,7 @@ class EventStreamParser:
         """Where to go on after the last message. Unlike the field `id`, it moves only with the blank line."""
         self.retry_ms: int | None = None
 
-    def feed(self, data: bytes) -> list[Message]:
+    def feed(self, data: bytes) -> list[SseMessage]:
         """The messages that `data` completes. Raises NotAnEventStream."""
         lines = self._lines(data)
         return [message for line in lines if (message := self._take(line)) is not None]
@@ -56,7 +56,7 @@ class EventStreamParser:
             lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         return lines
 
-    def _take(self, line: bytes) -> Message | None:
+    def _take(self, line: bytes) -> SseMessage | None:
         if not line:
             return self._dispatch()
         name, _, value_bytes = line.partition(b":")
@@ -72,8 +72,8 @@ class EventStreamParser:
             self.retry_ms = int(value[:9])
         return None
 
-    def _dispatch(self) -> Message | None:
+    def _dispatch(self) -> SseMessage | None:
         self.last_event_id = self._id_seen
         event, data = self._event, self._data
         self._event, self._data = "", []
-        return Message(event or "message", "\n".join(data), self.last_event_id) if data else None
+        return SseMessage(event or "message", "\n".join(data), self.last_event_id) if data else None

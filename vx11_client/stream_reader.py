@@ -16,7 +16,7 @@ import httpx
 from vx11_client import exact_json
 from vx11_client.backoff import Backoff, retry_after_seconds
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused, problem_text
-from vx11_client.sse_parser import EventStreamParser, Message, NotAnEventStream
+from vx11_client.sse_parser import EventStreamParser, NotAnEventStream, SseMessage
 
 EVENTS_PATH = "/operator/api/events"
 TICKET_PATH = f"{EVENTS_PATH}/sse-token"
@@ -211,7 +211,7 @@ class StreamReader:
             raise _Broken(problem_text(answer))
         raise ServerRefused(answer)
 
-    def _item(self, message: Message) -> Item | None:
+    def _item(self, message: SseMessage) -> Item | None:
         """What a message tells; None for what this version does not know. Raises StreamEnded and _Broken."""
         try:
             data = exact_json.loads(message.data)

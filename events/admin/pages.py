@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from events.admin import ticket_history
-from events.admin.filters import CreatedFilter, EndFilter, NodeFilter, OpenedFilter, PrincipalFilter, StateFilter
 from events.admin.open_streams import disconnect, live_nodes, open_streams
+from events.admin.stream_filters import CreatedFilter, EndFilter, NodeFilter, OpenedFilter, PrincipalFilter, StateFilter
 from events.admin.ticket_history import duration_words, selection_words
 from events.log.tables import Event
 from events.models import Node, StreamSession

@@ -170,7 +170,7 @@ def _of_stream(stream: StreamSession) -> Iterator[Moment]:
 
 def selection_words(stream: StreamSession) -> str:
     """What the stream was narrowed to."""
-    return Selection.from_json(stream.selection).in_words()
+    return Selection.from_json(stream.selection).describe()
 
 
 def duration_words(stream: StreamSession) -> str:

@@ -24,7 +24,7 @@ from gateway.http.openapi import (
     text,
 )
 
-BUCKET_MOST_SECONDS = 3600
+BUCKET_MAX_SECONDS = 3600
 
 CURSOR = text(log.CURSOR_FORM)
 _CURSOR_OR_EMPTY = text(f"(?:{log.CURSOR_FORM.pattern})?")
@@ -100,14 +100,14 @@ SCHEMAS: dict[str, Json] = {
         occurred_at=_optional(MOMENT),
     ),
     "EventPage": exactly(
-        events={"type": "array", "items": component("Event"), "maxItems": polling.LIMIT_MOST},
+        events={"type": "array", "items": component("Event"), "maxItems": polling.LIMIT_MAX},
         total={
             "type": ["integer", "null"],
             "minimum": 0,
             "maximum": COUNT_LIMIT,
             "description": "Matching retained events, counted so far; null where counting would take long.",
         },
-        limit={"type": "integer", "minimum": 1, "maximum": polling.LIMIT_MOST},
+        limit={"type": "integer", "minimum": 1, "maximum": polling.LIMIT_MAX},
         cursor={**CURSOR, "description": "What to send as `since` to go on."},
         first_cursor={**CURSOR, "description": "What to send as `before` to page backwards."},
         has_more={"type": "boolean", "description": "There is more to be read, or to be looked at, in this direction."},
@@ -178,8 +178,10 @@ def _parameter(
     return OpenApiParameter(name, schema, location, description=description)
 
 
-def _number(name: str, *, least: int, most: int, default: int, description: str) -> OpenApiParameter:
-    return _parameter(name, {"type": "integer", "minimum": least, "maximum": most, "default": default}, description)
+def _number(name: str, *, minimum: int, maximum: int, default: int, description: str) -> OpenApiParameter:
+    return _parameter(
+        name, {"type": "integer", "minimum": minimum, "maximum": maximum, "default": default}, description
+    )
 
 
 _FILTERS = {
@@ -194,11 +196,13 @@ POLL_PARAMETERS = [
     _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it."),
     _parameter("before", _CURSOR_OR_EMPTY, "Cursor: events before it, to page backwards."),
     _parameter("at", {"anyOf": [MOMENT, {"const": ""}]}, "The page around this time."),
-    _number("limit", least=1, most=polling.LIMIT_MOST, default=polling.LIMIT_DEFAULT, description="Events in a page."),
+    _number(
+        "limit", minimum=1, maximum=polling.LIMIT_MAX, default=polling.LIMIT_DEFAULT, description="Events in a page."
+    ),
     _number(
         "wait",
-        least=0,
-        most=polling.WAIT_MOST_SECONDS,
+        minimum=0,
+        maximum=polling.WAIT_MAX_SECONDS,
         default=0,
         description="With `since`: the seconds to wait for something to happen.",
     ),
@@ -221,14 +225,14 @@ LINKS: dict[str, Json] = {
 PUBLISHED = {"oneOf": [component("Published"), component("PublishedBatch")]}
 
 
-def stats_parameters(*, most_seconds: int, most_buckets: int) -> list[OpenApiParameter]:
+def stats_parameters(*, max_seconds: int, most_buckets: int) -> list[OpenApiParameter]:
     return [
         *FILTER_PARAMETERS,
-        _number("seconds", least=1, most=most_seconds, default=900, description="How far back."),
+        _number("seconds", minimum=1, maximum=max_seconds, default=900, description="How far back."),
         _number(
             "bucket",
-            least=1,
-            most=BUCKET_MOST_SECONDS,
+            minimum=1,
+            maximum=BUCKET_MAX_SECONDS,
             default=5,
             description=f"Seconds in a bucket. There may be {most_buckets} of them.",
         ),

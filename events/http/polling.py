@@ -14,7 +14,7 @@ from events.stream.admission import read_cursor
 from events.stream.connections import the_sessions
 from events.stream.relay import the_relay
 from gateway.filters import BadFilter, Selection
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.shared_store.limits import LimitExceeded
 from ledger import clock
 from ledger.reader import questions
@@ -29,11 +29,11 @@ class MaySee(NamedTuple):
     expires_at: datetime | None
 
 
-# Asked again after every wait. Raises Refusal when there is nothing any more that the caller may see.
+# Asked again after every wait. Raises ApiError when there is nothing any more that the caller may see.
 Rights = Callable[[], Awaitable[MaySee]]
 
-LIMIT_DEFAULT, LIMIT_MOST = 10, 500
-WAIT_MOST_SECONDS = 25
+LIMIT_DEFAULT, LIMIT_MAX = 10, 500
+WAIT_MAX_SECONDS = 25
 # Long polls of one process that may wait at a time; more are told to come back.
 LONG_POLLS_LIMIT = 1_000
 # Of one principal, so that others find a place. In the field all browsers of a site share a token.
@@ -54,7 +54,7 @@ async def page_for(query: Query, rights: Rights, *, limit: int, who: str) -> Pag
 
     `who` is the public id by which waiting is counted.
     """
-    wait_seconds = read_number(query, "wait", 0, least=0, most=WAIT_MOST_SECONDS)
+    wait_seconds = read_number(query, "wait", 0, minimum=0, maximum=WAIT_MAX_SECONDS)
     # All are read, also those that do not count beside another: a bad value is never taken.
     since, before, at = (single(query, name) for name in ("since", "before", "at"))
     after, until = (read_cursor(text) if text else None for text in (since, before))
@@ -69,24 +69,24 @@ async def page_for(query: Query, rights: Rights, *, limit: int, who: str) -> Pag
 
 
 def read_limit(query: Query) -> int:
-    return read_number(query, "limit", LIMIT_DEFAULT, least=1, most=LIMIT_MOST)
+    return read_number(query, "limit", LIMIT_DEFAULT, minimum=1, maximum=LIMIT_MAX)
 
 
 def single(query: Query, name: str) -> str:
-    """The value of a parameter that may stand once, "" without one. Raises Refusal."""
+    """The value of a parameter that may stand once, "" without one. Raises ApiError."""
     values = query.get(name, [""])
     if len(values) > 1:
-        raise Refusal("duplicate_parameter", title=f"{name} may stand once.")
+        raise ApiError("duplicate_parameter", title=f"{name} may stand once.")
     return values[0]
 
 
-def read_number(query: Query, name: str, default: int, *, least: int, most: int) -> int:
+def read_number(query: Query, name: str, default: int, *, minimum: int, maximum: int) -> int:
     """A whole number of the query. Raises BadFilter."""
     text = single(query, name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
-        raise BadFilter(name, f"a whole number from {least} to {most}")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and minimum <= int(text) <= maximum):
+        raise BadFilter(name, f"a whole number from {minimum} to {maximum}")
     return int(text)
 
 
@@ -142,9 +142,9 @@ async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: 
 
 @contextlib.contextmanager
 def _place(who: str) -> Iterator[None]:
-    """Room to wait. Raises Refusal when too many wait, LimitExceeded when too many of them are the same."""
+    """Room to wait. Raises ApiError when too many wait, LimitExceeded when too many of them are the same."""
     if _waiting.total() >= LONG_POLLS_LIMIT:
-        raise Refusal("at_capacity")
+        raise ApiError("at_capacity")
     if _waiting[who] >= LONG_POLLS_LIMIT_EACH:
         raise LimitExceeded("long_polls", RETRY_AFTER_SECONDS)
     _waiting[who] += 1

@@ -16,7 +16,7 @@ from events.log import (
     unknown_fields,
 )
 from events.stream.relay import the_relay
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.identity.principals import Principal
 from gateway.shared_store.limits import LimitExceeded, limiter, rate_of
 from ledger.writer import writer
@@ -26,15 +26,15 @@ REFUSED_BYTES_PER_EVENT = 8 * 1024
 
 
 def read_submission(body: dict[str, Any], principal: Principal, *, correlation_id: str, key: str | None) -> Submission:
-    """One event, or a batch under `events`. Raises Refusal that names the index and the fields."""
+    """One event, or a batch under `events`. Raises ApiError that names the index and the fields."""
     try:
         key = read_key(key)
         defaults = Defaults(principal.default_module, correlation_id, key)
         events = _read_batch(body, key, defaults) if "events" in body else [read_event(body, defaults)]
     except Invalid as invalid:
         if invalid.too_large:
-            raise Refusal("payload_too_large", title="An event is too large.", errors=invalid.errors) from None
-        raise Refusal("validation_error", errors=invalid.errors) from None
+            raise ApiError("payload_too_large", title="An event is too large.", errors=invalid.errors) from None
+        raise ApiError("validation_error", errors=invalid.errors) from None
     for index, event in enumerate(events):
         _refuse_foreign_module(event, index, principal)
     return Submission(principal.public_id, events, key, batch="events" in body)
@@ -55,14 +55,14 @@ async def charge_refused(publisher: str, body_bytes: int) -> None:
 async def publish(submission: Submission, *, charged: int = 0) -> Appended:
     """Commit; when this returns, the events are durable. So many of them were charged for already.
 
-    Raises IdempotencyConflict, LimitExceeded, Refusal for a batch that the rate can never let pass, LedgerUnavailable.
+    Raises IdempotencyConflict, LimitExceeded, ApiError for a batch that the rate can never let pass, LedgerUnavailable.
     """
     count = len(submission.events)
     rate = rate_of("published_events")
     if rate is not None and count > rate[0]:
         # Not 429: waiting would not help, smaller batches do.
         title = f"A token may publish {rate[0]} events in {rate[1]} s; send no more than that at once."
-        raise Refusal("payload_too_large", title=title)
+        raise ApiError("payload_too_large", title=title)
     if count > charged:
         await limiter.spend_reserved("published_events", submission.publisher, cost=count - charged)
     # Without a running relay, other processes would hear of these events only by looking at the log.
@@ -98,4 +98,4 @@ def _refuse_foreign_module(event: NewEvent, index: int, principal: Principal) ->
     own = principal.publishes_for
     if own is not None and event.module != own:
         title = f"This token publishes for {own} only; event {index} names another module."
-        raise Refusal("insufficient_scope", title=title)
+        raise ApiError("insufficient_scope", title=title)

@@ -18,17 +18,17 @@ from gateway import tracing
 from gateway.filters import SEVERITIES, BadFilter, Selection
 from gateway.http import headers
 from gateway.http.authentication import narrowed, refused_credential, require
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.json_bodies import PUBLISH_LIMIT_VALUES, read_json
 from gateway.http.openapi import body_of, component, refuses
 from gateway.http.rest import Endpoint, answer
-from gateway.identity.principals import Refused, directory
+from gateway.identity.principals import InvalidCredential, directory
 from ledger import clock
 from ledger.faults import LedgerBusy
 from ledger.reader import questions as lane
 
-STATS_MOST_SECONDS = 86_400
-STATS_MOST_BUCKETS = 1_000
+STATS_MAX_SECONDS = 86_400
+STATS_MAX_BUCKETS = 1_000
 
 
 class EventsView(Endpoint):
@@ -60,7 +60,7 @@ class EventsView(Endpoint):
         )
         try:
             submission = await read_json(request, read, who=publisher, limit_values=PUBLISH_LIMIT_VALUES)
-        except Refusal:
+        except ApiError:
             await charge_refused(publisher, len(request.body))
             raise
         submission.span = span
@@ -69,7 +69,7 @@ class EventsView(Endpoint):
         try:
             appended = await publish(submission, charged=1)
         except IdempotencyConflict:
-            raise Refusal("idempotency_conflict") from None
+            raise ApiError("idempotency_conflict") from None
         metrics.EVENTS_PUBLISHED.inc(appended.fresh)
         if span is not None:
             span.note(first_seq=min(seq for _, seq in appended.ids))
@@ -94,7 +94,7 @@ class EventsView(Endpoint):
         except CursorGone as gone:
             head = gone.head
             extra = {"reset": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
-            raise Refusal("cursor_expired", extra=extra) from None
+            raise ApiError("cursor_expired", extra=extra) from None
         return answer(_shown(page, limit=limit, total=await self._count(page, asked)))
 
     async def _count(self, page: Page, asked: Selection) -> int | None:
@@ -110,11 +110,11 @@ class EventsView(Endpoint):
             return None
 
     async def _may_see(self, asked: Selection) -> MaySee:
-        """By the rights of now: a long poll may outlive those it began with. Raises Refusal, LedgerUnavailable."""
+        """By the rights of now: a long poll may outlive those it began with. Raises ApiError, LedgerUnavailable."""
         known = self.principal
         try:
             self.principal = await directory.still(known)
-        except Refused as refused:
+        except InvalidCredential as refused:
             raise await refused_credential("main_auth_failed", refused, self.caller) from None
         require(self.principal, "events:read")
         return MaySee(self.principal.selection & asked, self.principal.expires_at)
@@ -125,16 +125,16 @@ class StatsView(Endpoint):
 
     @extend_schema(
         operation_id="event_stats",
-        parameters=openapi.stats_parameters(most_seconds=STATS_MOST_SECONDS, most_buckets=STATS_MOST_BUCKETS),
+        parameters=openapi.stats_parameters(max_seconds=STATS_MAX_SECONDS, most_buckets=STATS_MAX_BUCKETS),
         responses={200: component("Stats")},
     )
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Counts per bucket of time and severity, for the last `seconds`."""
         query = headers.query_of(request.META["QUERY_STRING"].encode())
-        seconds = read_number(query, "seconds", 900, least=1, most=STATS_MOST_SECONDS)
-        bucket_seconds = read_number(query, "bucket", 5, least=1, most=openapi.BUCKET_MOST_SECONDS)
-        if seconds / bucket_seconds > STATS_MOST_BUCKETS:
-            raise BadFilter("bucket", f"at most {STATS_MOST_BUCKETS} buckets; take a larger one")
+        seconds = read_number(query, "seconds", 900, minimum=1, maximum=STATS_MAX_SECONDS)
+        bucket_seconds = read_number(query, "bucket", 5, minimum=1, maximum=openapi.BUCKET_MAX_SECONDS)
+        if seconds / bucket_seconds > STATS_MAX_BUCKETS:
+            raise BadFilter("bucket", f"at most {STATS_MAX_BUCKETS} buckets; take a larger one")
         selection = narrowed(self.principal.selection, read_filters(query))
         # Buckets begin at whole multiples, so that two readers see the same ones.
         first = int(clock.now().timestamp() - seconds) // bucket_seconds * bucket_seconds
@@ -188,4 +188,4 @@ def _refuse_stream_accept(request: HttpRequest) -> None:
     accept = request.headers.get("Accept", "")
     if "text/event-stream" in accept and accepts_event_stream([accept]) and "*/*" not in accept:
         title = "This address answers JSON; the stream is at /operator/api/events/stream."
-        raise Refusal("not_acceptable", title=title)
+        raise ApiError("not_acceptable", title=title)

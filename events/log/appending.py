@@ -42,11 +42,11 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
         move_head(row.last_seq)
         entries = [encode(new.record) for new in fresh]
         # A function and not a partial: when it fails, Django asks for its __qualname__, and would fail instead.
-        transaction.on_commit(lambda: _tell(row.epoch, entries, commit), robust=True)
+        transaction.on_commit(lambda: _notify_listeners(row.epoch, entries, commit), robust=True)
     return outcomes
 
 
-def _tell(epoch: str, entries: list[Entry], commit: tracing.Commit | None) -> None:
+def _notify_listeners(epoch: str, entries: list[Entry], commit: tracing.Commit | None) -> None:
     if commit is not None:
         # Before anybody can write them to a stream.
         size_bytes = sum(len(entry.body) for entry in entries)

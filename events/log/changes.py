@@ -37,7 +37,7 @@ class Change:
         """Where the log will end when all that was told is appended: nobody else appends meanwhile."""
         return self.before._replace(seq=self.before.seq + len(self.events))
 
-    def tell(
+    def publish(
         self, event_type: str, summary: str, *, module: str, payload: Mapping[str, Any], correlation_id: str = ""
     ) -> None:
         """Append this event when the change is complete. Its type may be one that publishers must not use."""

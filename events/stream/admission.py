@@ -13,10 +13,10 @@ from gateway import metrics, tokens, tracing
 from gateway.filters import BadFilter, Selection, read_severities, read_values
 from gateway.http import headers
 from gateway.http.authentication import Caller, narrowed, refused_credential, require, with_header
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.identity import tickets
 from gateway.identity.audit import record_behind
-from gateway.identity.principals import Principal, Refused
+from gateway.identity.principals import InvalidCredential, Principal
 from gateway.models import TokenAudit
 
 ALLOW = "GET, HEAD, OPTIONS"
@@ -27,7 +27,7 @@ WORDS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Request:
+class StreamRequest:
     """What was asked for, before anybody looked at who asks."""
 
     ticket: str
@@ -45,22 +45,22 @@ class Admitted:
     ticket: tickets.Ticket | None
 
 
-def read_request(scope: Mapping[str, Any]) -> Request:
-    """Everything that can be said without knowing the caller. Raises Refusal, BadFilter."""
+def read_request(scope: Mapping[str, Any]) -> StreamRequest:
+    """Everything that can be said without knowing the caller. Raises ApiError, BadFilter."""
     raw = scope["headers"]
     # First, whatever else is wrong: a token in a URL has leaked, and somebody must know.
     query = headers.query_of(scope.get("query_string", b""))
     if scope["method"] not in ("GET", "HEAD"):
-        raise Refusal("method_not_allowed", headers={"Allow": ALLOW})
+        raise ApiError("method_not_allowed", headers={"Allow": ALLOW})
     _refuse_host(raw)
     if not accepts_event_stream(headers.all_values(raw, b"accept")):
-        raise Refusal("not_acceptable", title="This address answers text/event-stream only.")
+        raise ApiError("not_acceptable", title="This address answers text/event-stream only.")
     _refuse_cross_site(raw)
     for name in SINGLE_PARAMETERS:
         if len(query.get(name, ())) > 1:
-            raise Refusal("duplicate_parameter", title=f"{name} may stand once.")
+            raise ApiError("duplicate_parameter", title=f"{name} may stand once.")
     first = {name: values[0] for name, values in query.items()}
-    return Request(
+    return StreamRequest(
         ticket=first.get("token", ""),
         cursor=_cursor(headers.all_values(raw, b"last-event-id"), first.get("last_event_id", "")),
         follow=_follow(first.get("follow", "")),
@@ -68,27 +68,27 @@ def read_request(scope: Mapping[str, Any]) -> Request:
     )
 
 
-async def admit(request: Request, raw: headers.RawHeaders, caller: Caller) -> Admitted:
-    """Who asks, and may they? Uses nothing up. Raises Refusal, LedgerUnavailable, StoreUnavailable."""
+async def admit(request: StreamRequest, raw: headers.RawHeaders, caller: Caller) -> Admitted:
+    """Who asks, and may they? Uses nothing up. Raises ApiError, LedgerUnavailable, StoreUnavailable."""
     ticket = None
     if request.ticket:
         ticket, principal = await _ticket_and_holder(request.ticket, caller)
     else:
         found = await with_header(raw, caller)
         if found is None:
-            raise Refusal("missing_token", title="Send a ticket in ?token=, or a token in the X-VX11-Token header.")
+            raise ApiError("missing_token", title="Send a ticket in ?token=, or a token in the X-VX11-Token header.")
         principal = found
     may_see = principal.selection if ticket is None else principal.selection & ticket.selection
     try:
         require(principal, "events:read")
         return Admitted(principal, narrowed(may_see, request.asked), ticket)
-    except Refusal as refusal:
+    except ApiError as refusal:
         refusal.principal_id = principal.public_id
         raise
 
 
-async def redeem(request: Request, admitted: Admitted, caller: Caller) -> str:
-    """Use the ticket up and give the stream its id. Raises Refusal for all but one of those who try at once.
+async def redeem(request: StreamRequest, admitted: Admitted, caller: Caller) -> str:
+    """Use the ticket up and give the stream its id. Raises ApiError for all but one of those who try at once.
 
     Begun, it is done to its end, also when the client hangs up meanwhile: a ticket that is used up is on record.
     """
@@ -159,18 +159,18 @@ async def _ticket_and_holder(text: str, caller: Caller) -> tuple[tickets.Ticket,
     except tickets.Used as used:
         raise await _bad_ticket(_used(), caller, used.public_id) from None
     if ticket is None:
-        raise await _bad_ticket(Refused("unknown or expired"), caller)
+        raise await _bad_ticket(InvalidCredential("unknown or expired"), caller)
     try:
         return ticket, await ticket.holder()
-    except Refused as refused:
+    except InvalidCredential as refused:
         raise await _bad_ticket(refused, caller, ticket.public_id) from None
 
 
-def _used(principal_id: str = "") -> Refused:
-    return Refused("used before", principal_id)
+def _used(principal_id: str = "") -> InvalidCredential:
+    return InvalidCredential("used before", principal_id)
 
 
-async def _bad_ticket(refused: Refused, caller: Caller, ticket_id: str = "") -> Refusal:
+async def _bad_ticket(refused: InvalidCredential, caller: Caller, ticket_id: str = "") -> ApiError:
     metrics.TICKETS_INVALID.inc()
     return await refused_credential("invalid_token", refused, caller, ticket_id=ticket_id)
 
@@ -178,26 +178,26 @@ async def _bad_ticket(refused: Refused, caller: Caller, ticket_id: str = "") -> 
 def _refuse_host(raw: headers.RawHeaders) -> None:
     domain, _ = split_domain_port(",".join(headers.all_values(raw, b"host")))
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
-        raise Refusal("bad_request", title="This host name is not served here.")
+        raise ApiError("bad_request", title="This host name is not served here.")
 
 
 def _refuse_cross_site(raw: headers.RawHeaders) -> None:
     """Browsers say where a request comes from; a stream is opened by scripts of our pages, or by no page at all."""
     if headers.all_values(raw, b"sec-purpose"):
-        raise Refusal("cross_site", title="A stream cannot be fetched in advance.")
+        raise ApiError("cross_site", title="A stream cannot be fetched in advance.")
     # First, wherever it comes from: an address that is navigated to, or put into an element of a page, would use a
     # ticket up for what no script reads.
     modes, targets = (headers.all_values(raw, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest"))
     if not SCRIPT_MODES.issuperset(modes) or not {"empty"}.issuperset(targets):
-        raise Refusal("cross_site", title="A stream is opened by a script, not by following a link.")
+        raise ApiError("cross_site", title="A stream is opened by a script, not by following a link.")
     if headers.all_values(raw, b"sec-fetch-user"):
-        raise Refusal("cross_site", title="A stream is opened by a script, not by following a link.")
+        raise ApiError("cross_site", title="A stream is opened by a script, not by following a link.")
     site = headers.all_values(raw, b"sec-fetch-site")
     origin = headers.all_values(raw, b"origin")
     if not site or site in (["same-origin"], ["none"]):
         return
     if len(origin) != 1 or origin[0] not in settings.ALLOWED_ORIGINS:
-        raise Refusal("cross_site")
+        raise ApiError("cross_site")
 
 
 def _cursor(from_header: list[str], from_query: str) -> Cursor | None:
@@ -207,11 +207,11 @@ def _cursor(from_header: list[str], from_query: str) -> Cursor | None:
 
 
 def read_cursor(text: str) -> Cursor:
-    """Raises Refusal for what is not a cursor."""
+    """Raises ApiError for what is not a cursor."""
     try:
         return Cursor.parse(text)
     except BadCursor:
-        raise Refusal("bad_cursor") from None
+        raise ApiError("bad_cursor") from None
 
 
 def _follow(text: str) -> bool:

@@ -18,7 +18,7 @@ from events.stream import capacity
 from events.stream.connection_rows import NODE_TOUCH_SECONDS, Presence, touch_node, write_many
 from events.stream.relay import the_relay
 from events.stream.stream import Stream
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.identity.principals import RIGHTS_LIMIT_SECONDS, Snapshot, directory
 from gateway.shared_store.leases import Leases
 from ledger import clock
@@ -30,11 +30,11 @@ logger = logging.getLogger("vx11.streams")
 
 TICK_SECONDS = 1.0
 # Who waits for rights to be known need not wait for the next tick, but a slow database is not asked all the time.
-LEAST_PAUSE_SECONDS = 0.05
+MIN_PAUSE_SECONDS = 0.05
 # Streams looked after before others get their turn: each may get a heartbeat, and there may be thousands.
 TURN_STREAMS = 250
 # From one stream's end to the next in a drain, at the most: few are done soon, many are spread over the time there is.
-DRAIN_MOST_PAUSE_SECONDS = 0.05
+DRAIN_MAX_PAUSE_SECONDS = 0.05
 # Of the time for goodbyes, this is for readers to take theirs.
 DRAIN_SPREAD_SHARE = 0.8
 DRAIN_LOOK_SECONDS = 0.05
@@ -124,11 +124,11 @@ class Sessions:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Room for one stream, kept while it is being opened: many may ask at once. Raises Refusal."""
+        """Room for one stream, kept while it is being opened: many may ask at once. Raises ApiError."""
         if self.draining:
-            raise Refusal("draining")
+            raise ApiError("draining")
         if len(self._streams) + self._opening >= capacity.stream_limit():
-            raise Refusal("at_capacity")
+            raise ApiError("at_capacity")
         self._opening += 1
         try:
             yield
@@ -141,7 +141,7 @@ class Sessions:
         metrics.DRAINING.set(1)
         the_relay().hub.wake_pollers()
         deadline = time.monotonic() + seconds
-        await self._say_goodbyes(seconds * DRAIN_SPREAD_SHARE)
+        await self._end_all_paced(seconds * DRAIN_SPREAD_SHARE)
         while (self._streams or self._opening) and time.monotonic() < deadline:
             metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
@@ -150,10 +150,10 @@ class Sessions:
             async with asyncio.timeout(NOTE_WAIT_SECONDS):
                 await the_relay().note_position()
 
-    async def _say_goodbyes(self, seconds: float) -> None:
+    async def _end_all_paced(self, seconds: float) -> None:
         """One stream after the other, in equal steps: all at once would come back all at once."""
         ending = list(self._streams)
-        pause = min(DRAIN_MOST_PAUSE_SECONDS, seconds / max(1, len(ending)))
+        pause = min(DRAIN_MAX_PAUSE_SECONDS, seconds / max(1, len(ending)))
         began = time.monotonic()
         for number, stream in enumerate(ending):
             early = began + number * pause - time.monotonic()
@@ -166,17 +166,17 @@ class Sessions:
         """Look after the streams once a second, and at once when something waits for their rights to be known."""
         while True:
             try:
-                await self._look_after()
+                await self._watch()
             except Exception:
                 # Without this task no stream would get a heartbeat or an end any more, and nobody would notice.
                 logger.exception("the streams could not be looked after")
-            await asyncio.sleep(min(LEAST_PAUSE_SECONDS, TICK_SECONDS))
+            await asyncio.sleep(min(MIN_PAUSE_SECONDS, TICK_SECONDS))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS - LEAST_PAUSE_SECONDS):
+                async with asyncio.timeout(TICK_SECONDS - MIN_PAUSE_SECONDS):
                     await self._hastened.wait()
             self._hastened.clear()
 
-    async def _look_after(self) -> None:
+    async def _watch(self) -> None:
         self._touch()
         hub = the_relay().hub
         snapshot: Snapshot | None = None

@@ -8,16 +8,16 @@ from django.conf import settings
 
 from events import metrics
 from events.stream import sse
-from events.stream.admission import ALLOW, Admitted, Request, admit, read_request, redeem
+from events.stream.admission import ALLOW, Admitted, StreamRequest, admit, read_request, redeem
 from events.stream.connections import the_sessions
 from events.stream.relay import the_relay
-from events.stream.stream import Opening, Stream
-from events.stream.transport import Send, open_outlet
+from events.stream.stream import Stream, StreamOpening
+from events.stream.transport import Send, open_transport
 from gateway import correlation
 from gateway.http import headers
 from gateway.http.asgi import Receive, while_there
 from gateway.http.authentication import Caller, note_refusal
-from gateway.http.errors import refusal_for, send_refusal
+from gateway.http.errors import api_error_for, send_api_error
 from gateway.http.middleware import headers_for
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self._principal_id)
             fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
-            await send_refusal(self.send, refusal_for(error), correlation_id, fields, head=head)
+            await send_api_error(self.send, api_error_for(error), correlation_id, fields, head=head)
             return
         if stream is None:
             await self._start(200, sse.HEADERS)
@@ -72,7 +72,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             return
         await self._finish()
 
-    async def _admit(self, request: Request) -> Stream | None:
+    async def _admit(self, request: StreamRequest) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up."""
         admitted = await admit(request, self.scope["headers"], self.caller)
         self._principal_id = admitted.principal.public_id
@@ -82,18 +82,18 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             async with sessions.leases.lease(admitted.principal.public_id):
                 return await self._open(request, admitted)
 
-    async def _open(self, request: Request, admitted: Admitted) -> Stream | None:
+    async def _open(self, request: StreamRequest, admitted: Admitted) -> Stream | None:
         """The ticket is used up last: whatever refuses before leaves it as it is."""
         if self.scope["method"] == "HEAD":
             return None
-        opening = Opening(
+        opening = StreamOpening(
             principal=admitted.principal,
             ticket_id=admitted.ticket.public_id if admitted.ticket else "",
             selection=admitted.selection,
             caller=self.caller,
             follow=request.follow,
         )
-        stream = Stream(opening, the_relay(), open_outlet(self.scope, self.send))
+        stream = Stream(opening, the_relay(), open_transport(self.scope, self.send))
         await stream.prepare(request.cursor)
         stream.stream_id = await redeem(request, admitted, self.caller)
         (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()

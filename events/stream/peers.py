@@ -33,7 +33,7 @@ RESUBSCRIBE_SECONDS = 10.0
 Heard = Callable[[str, list[Entry] | None], None]
 
 
-class Neighbours:
+class Peers:
     """One process's end of the channel layer. Belongs to one event loop, and does nothing without its work()."""
 
     def __init__(self, layer: Any, heard: Heard) -> None:
@@ -46,10 +46,10 @@ class Neighbours:
         self._renew = asyncio.Event()
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
-        """What must run for as long as there are neighbours."""
+        """What must run for as long as there are peers."""
         return [self._listen(), self._send()]
 
-    def tell(self, epoch: str, entries: list[Entry]) -> None:
+    def publish(self, epoch: str, entries: list[Entry]) -> None:
         if self._outbox_entries + len(entries) > OUTBOX_LIMIT_ENTRIES:
             metrics.TELLING_FAILED.inc()
             return
@@ -86,7 +86,7 @@ class Neighbours:
                 channel = await self._layer.new_channel()
                 await self._layer.group_add(GROUP, channel)
                 self._subscribed_at = time.monotonic()
-                await self._hear(channel)
+                await self._receive(channel)
                 metrics.RESUBSCRIPTIONS.inc()
                 # With new connections: the old one may lead to a server that hangs, or is not the primary any more.
                 async with asyncio.timeout(RENEW_WAIT_SECONDS):
@@ -98,7 +98,7 @@ class Neighbours:
                     await self._layer.group_discard(GROUP, channel)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _hear(self, channel: str) -> None:
+    async def _receive(self, channel: str) -> None:
         """Take what comes, until the subscription is to be made anew."""
         self._renew.clear()
         renewal = asyncio.create_task(self._renew.wait())
@@ -128,7 +128,7 @@ class Neighbours:
             given = message.get("entries")
             entries = None if given is None else [Entry(*fields) for fields in given]
             if tracing.tracer is not None and "traceparent" in message:
-                tracing.tracer.heard(message["epoch"], message["seq"], message["traceparent"])
+                tracing.tracer.received(message["epoch"], message["seq"], message["traceparent"])
             self._heard(message["epoch"], entries)
         except (KeyError, TypeError):
             # Of another version of this program, as in a rolling deploy.

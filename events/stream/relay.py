@@ -16,7 +16,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from events import log, metrics
 from events.log import Cursor, CursorGone, Entry, Head
 from events.stream.hub import Hub
-from events.stream.peers import Neighbours
+from events.stream.peers import Peers
 from gateway.filters import EVERYTHING
 from ledger import clock
 from ledger.faults import LedgerUnavailable
@@ -50,7 +50,7 @@ class Relay:
         # Whether the log must be read, or only if what came early is not joined up soon.
         self._must_read = False
         self._early: list[list[Entry]] = []
-        self._others: Neighbours | None = None
+        self._others: Peers | None = None
         self._noted: Cursor | None = None
         # Of the database that held the log when its head was looked at last.
         self._incarnation = ""
@@ -79,7 +79,7 @@ class Relay:
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
             layer = get_channel_layer()
             # In-process there is nobody else.
-            self._others = None if isinstance(layer, InMemoryChannelLayer) else Neighbours(layer, self._heard)
+            self._others = None if isinstance(layer, InMemoryChannelLayer) else Peers(layer, self._received)
             if self._others is not None:
                 work += self._others.work()
             # In a context of their own: whoever asked first is not who their log lines are about.
@@ -111,7 +111,7 @@ class Relay:
     def _committed(self, epoch: str, entries: list[Entry]) -> None:
         self._take(epoch, entries)
         if self._others is not None and self._tasks:
-            self._others.tell(epoch, entries)
+            self._others.publish(epoch, entries)
 
     def _take(self, epoch: str, entries: list[Entry]) -> None:
         if epoch != self.hub.epoch:
@@ -130,7 +130,7 @@ class Relay:
         early, self._early = sorted(self._early, key=lambda entries: entries[0].seq), []
         self._early = [entries for entries in early if not self.hub.accept(entries)]
 
-    def _heard(self, epoch: str, entries: list[Entry] | None) -> None:
+    def _received(self, epoch: str, entries: list[Entry] | None) -> None:
         """Another process committed these; None is more than it could say."""
         if entries is None:
             self.nudge()
@@ -142,7 +142,7 @@ class Relay:
         while True:
             await asyncio.sleep(TIP_CHECK_SECONDS)
             try:
-                await self._look(self.hub.cursor)
+                await self._compare_head(self.hub.cursor)
             except LedgerUnavailable:
                 # Whoever reads or writes says so; here it would be said every second.
                 continue
@@ -165,7 +165,7 @@ class Relay:
             furthest = await reader.run(log.advance_watermark, seen)
             if furthest != seen:
                 # Another process is ahead, or the log was restored while the mark could not be read.
-                await self._look(furthest)
+                await self._compare_head(furthest)
             self._noted = seen
         except Exception as error:  # noqa: BLE001 - a file, or a cache that raises what its backend raises
             logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)
@@ -178,7 +178,7 @@ class Relay:
             logger.warning("the mark of how far the log goes cannot be read in time")
             return None
 
-    async def _look(self, seen: Cursor) -> None:
+    async def _compare_head(self, seen: Cursor) -> None:
         head = await self._head(seen)
         if head.incarnation != self._incarnation:
             before, self._incarnation = self._incarnation, head.incarnation

@@ -16,10 +16,10 @@ from events.stream import sse
 from events.stream.hub import CATCH_UP_LIMIT_BYTES
 from events.stream.relay import Relay
 from events.stream.subscribers import Subscriber
-from events.stream.transport import Outlet
+from events.stream.transport import Transport
 from gateway.filters import Selection
 from gateway.http.authentication import Caller
-from gateway.identity.principals import Principal, Refused, Snapshot
+from gateway.identity.principals import InvalidCredential, Principal, Snapshot
 from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader, replays
@@ -41,7 +41,7 @@ class Stalled(Exception):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Opening:
+class StreamOpening:
     """What a reader was admitted to. `ticket_id` is empty for a principal token in a header."""
 
     principal: Principal
@@ -60,7 +60,7 @@ class Stream:
         "_expires_at",
         "_heartbeat_due",
         "_keep_alives",
-        "_outlet",
+        "_transport",
         "_page",
         "_relay",
         "_reset",
@@ -71,14 +71,14 @@ class Stream:
         "stream_id",
     )
 
-    def __init__(self, opening: Opening, relay: Relay, outlet: Outlet) -> None:
+    def __init__(self, opening: StreamOpening, relay: Relay, transport: Transport) -> None:
         self.opening = opening
         # Given when the ticket is redeemed, which is the last thing that can fail.
         self.stream_id = ""
         self.opened_at: datetime = clock.now()
         self._relay = relay
-        self._outlet = outlet
-        self._subscriber = Subscriber(opening.selection, relay.hub.cursor, outlet.write)
+        self._transport = transport
+        self._subscriber = Subscriber(opening.selection, relay.hub.cursor, transport.write)
         self._page: Page | None = None
         self._reset: CursorGone | None = None
         # Where reading begins: "now", "recent" (what the hub remembers), "log", or "reset".
@@ -101,7 +101,7 @@ class Stream:
 
     @property
     def held_bytes(self) -> int:
-        return self._outlet.held_bytes
+        return self._transport.held_bytes
 
     @property
     def cursor(self) -> Cursor:
@@ -146,17 +146,17 @@ class Stream:
             await self._serve()
         except Stalled:
             self.end("slow_consumer")
-            self._outlet.abandon()
+            self._transport.abandon()
         except BaseException:
-            self._outlet.abandon()
+            self._transport.abandon()
             raise
         finally:
             self._subscriber.step_back()
         self._put(sse.end(self.end_reason))
-        return await self._outlet.close()
+        return await self._transport.close()
 
     async def _serve(self) -> None:
-        self._put(self._opening_words())
+        self._put(self._opening_chunk())
         await self._go_live(first=True)
         while not self._is_ending():
             # Meanwhile the hub writes, and this task costs nothing.
@@ -199,7 +199,7 @@ class Stream:
         opened_as = self.opening.principal
         try:
             principal = snapshot.still(opened_as)
-        except Refused as refused:
+        except InvalidCredential as refused:
             self.end("expired" if refused.why == "expired" else "revoked")
             return
         self._expires_at = principal.expires_at
@@ -215,20 +215,20 @@ class Stream:
         Nobody who waits for the reader afterwards may keep the chunk: that is what a slow one costs.
         """
         self._subscriber.wrote(len(chunk), events=events, cursor=cursor)
-        if chunk and not self._outlet.write(chunk):
+        if chunk and not self._transport.write(chunk):
             self._subscriber.step_back()
 
     async def _drained(self) -> None:
         """Until the reader has taken what is held for it. Raises Stalled if it takes nothing any more."""
-        taken_bytes, taken_at = self._outlet.taken_bytes, time.monotonic()
-        while self._outlet.held_bytes:
+        taken_bytes, taken_at = self._transport.taken_bytes, time.monotonic()
+        while self._transport.held_bytes:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STALL_LOOK_SECONDS):
-                    await self._outlet.drained()
+                    await self._transport.drained()
             now = time.monotonic()
-            if self._outlet.taken_bytes != taken_bytes:
-                taken_bytes, taken_at = self._outlet.taken_bytes, now
-            elif self._outlet.held_bytes and now - taken_at >= STALL_LIMIT_SECONDS:
+            if self._transport.taken_bytes != taken_bytes:
+                taken_bytes, taken_at = self._transport.taken_bytes, now
+            elif self._transport.held_bytes and now - taken_at >= STALL_LIMIT_SECONDS:
                 raise Stalled
 
     async def _go_live(self, *, first: bool = False) -> None:
@@ -276,7 +276,7 @@ class Stream:
             metrics.STREAMS_RESET.labels(gone.reset).inc()
             self._put(sse.reset(gone), cursor=gone.head.newest)
 
-    def _opening_words(self) -> bytes:
+    def _opening_chunk(self) -> bytes:
         opening = sse.opening(
             self.stream_id,
             self.cursor,

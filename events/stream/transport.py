@@ -12,7 +12,7 @@ PENDING_LIMIT_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 
 
-class Outlet(Protocol):
+class Transport(Protocol):
     """The far end of a stream. Opened before the answer starts, so that it knows of every byte."""
 
     @property
@@ -39,7 +39,7 @@ class Outlet(Protocol):
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class SendOutlet:
+class SendTransport:
     """For any ASGI server: a task awaits `send` while there is something to send."""
 
     def __init__(self, send: Send) -> None:
@@ -87,7 +87,7 @@ class SendOutlet:
             self.taken_bytes += len(chunk)
 
 
-def open_outlet(scope: Mapping[str, Any], send: Send) -> Outlet:
-    """The best outlet that the server of this request has."""
+def open_transport(scope: Mapping[str, Any], send: Send) -> Transport:
+    """The best transport that the server of this request has."""
     open_writer = scope.get("extensions", {}).get(EXTENSION)
-    return SendOutlet(send) if open_writer is None else cast(Outlet, open_writer())
+    return SendTransport(send) if open_writer is None else cast(Transport, open_writer())

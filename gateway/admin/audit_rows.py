@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from gateway.admin.audited import ReadOnlyAdmin, to_the_second
 from gateway.admin.csv_export import ExportAdmin
-from gateway.admin.filters import ActionFilter, ActorFilter, ReasonFilter, WhenFilter
+from gateway.admin.list_filters import ActionFilter, ActorFilter, ReasonFilter, WhenFilter
 from gateway.admin.searching import SearchingAdmin
 from gateway.models import TokenAudit
 
@@ -21,8 +21,8 @@ LIFE_PERMISSIONS = ("gateway.view_tokenaudit", "events.view_streamsession")
 def with_links(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     """Rows that know whether their reader may follow a link to a life: nobody is sent where he is refused."""
     allowed = request.user.has_perms(LIFE_PERMISSIONS)
-    told: QuerySet[Any] = rows.annotate(has_links=Value(allowed, output_field=BooleanField()))
-    return told
+    details: QuerySet[Any] = rows.annotate(has_links=Value(allowed, output_field=BooleanField()))
+    return details
 
 
 def ticket_link(ticket_id: str, *, linked: bool) -> str:
@@ -44,7 +44,7 @@ class TokenAuditAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
     list_display = (
         "when",
         "action",
-        "told",
+        "details",
         "ticket",
         "principal",
         "address",
@@ -95,5 +95,5 @@ class TokenAuditAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
         return principal_link(row.principal_id, row.principal_name, linked=row.has_links)  # type: ignore[attr-defined]  # as above
 
     @admin.display(description="reason")
-    def told(self, row: TokenAudit) -> str:
+    def details(self, row: TokenAudit) -> str:
         return f"{row.reason} ({row.count} times)" if row.count > 1 else row.reason

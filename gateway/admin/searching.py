@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from gateway.admin.audited import AuditedAdmin
-from gateway.admin.filters import SPANS, WhenFilter
+from gateway.admin.list_filters import SPANS, WhenFilter
 from ledger import clock
 
 # Columns without an index are searched no further back than this, unless the time filter says how far.

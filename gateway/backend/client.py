@@ -22,7 +22,7 @@ from gateway import metrics
 from gateway.backend import delegation
 from gateway.backend.breaker import Breaker
 from gateway.backend.service_tokens import ServiceTokens
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Question:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class BackendAnswer:
     """What came back; `answers` says for whom, "" if that is not said."""
 
     status: int
@@ -117,27 +117,27 @@ class Backend:
         """As far as the last requests tell."""
         return self._breaker.is_open
 
-    async def ask(self, question: Question) -> Answer:
-        """The backend's answer, whatever its status below 500. Raises BackendUnavailable, Refusal."""
+    async def ask(self, question: Question) -> BackendAnswer:
+        """The backend's answer, whatever its status below 500. Raises BackendUnavailable, ApiError."""
         started, outcome = time.perf_counter(), "given_up"
         try:
             answer = await self._ask_while_it_answers(question)
             outcome = "answered"
         except BackendUnavailable as unavailable:
             outcome = unavailable.outcome
-            self._tell(f"{unavailable.outcome}: {unavailable}")
+            self._log_trouble(f"{unavailable.outcome}: {unavailable}")
             raise
         finally:
             metrics.FORWARDED.labels(outcome).inc()
             metrics.FORWARD_SECONDS.observe(time.perf_counter() - started)
             metrics.BACKEND_AWAY.set(self.is_away)
-        self._tell("")
+        self._log_trouble("")
         return answer
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _ask_while_it_answers(self, question: Question) -> Answer:
+    async def _ask_while_it_answers(self, question: Question) -> BackendAnswer:
         if self._asking >= QUESTIONS_LIMIT:
             raise BackendUnavailable("busy", f"{QUESTIONS_LIMIT} requests wait for it")
         turn = self._breaker.turn()
@@ -146,7 +146,7 @@ class Backend:
         self._asking += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._ask_twice_at_the_most(question)
+                answer = await self._ask_with_one_retry(question)
         except (TimeoutError, httpx.TimeoutException):
             turn.failed()
             raise BackendUnavailable("late", f"no answer within {ANSWER_SECONDS:g} s") from None
@@ -167,7 +167,7 @@ class Backend:
             raise BackendUnavailable("failed", f"it answered {answer.status}")
         return answer
 
-    async def _ask_twice_at_the_most(self, question: Question) -> Answer:
+    async def _ask_with_one_retry(self, question: Question) -> BackendAnswer:
         """Again where that can do no harm: nobody has read it yet, or it changes nothing."""
         try:
             answer = await self._ask_with_a_good_token(question)
@@ -183,7 +183,7 @@ class Backend:
         await asyncio.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))
         return await self._ask_with_a_good_token(question)
 
-    async def _ask_with_a_good_token(self, question: Question) -> Answer:
+    async def _ask_with_a_good_token(self, question: Question) -> BackendAnswer:
         """A refused token has done nothing, so the next one may be tried, whatever the method."""
         status = 0
         for token in self._tokens.candidates():
@@ -196,35 +196,35 @@ class Backend:
                 raise BackendUnavailable("unfit", f"an answer {status} that is not the backend's to this request")
         raise BackendUnavailable("token_refused", f"VX11_SERVICE_TOKEN is not accepted there (status {status})")
 
-    async def _send(self, question: Question, token: str) -> Answer:
+    async def _send(self, question: Question, token: str) -> BackendAnswer:
         request = self._request(question, token)
         try:
             response = await self._client.send(request, stream=True)
         except httpx.LocalProtocolError:
             # Nothing was sent: a header of the caller's is none. It must not look as if the backend had failed.
-            raise Refusal("bad_request") from None
+            raise ApiError("bad_request") from None
         try:
             answers = response.headers.get(delegation.OPERATOR, "")
             body = await _body_of(response) if answers == question.asked_by else b""
             passed_on = {name: response.headers[name] for name in PASSED_ON_HEADERS if name in response.headers}
-            return Answer(response.status_code, passed_on, body, answers)
+            return BackendAnswer(response.status_code, passed_on, body, answers)
         finally:
             await response.aclose()
 
     def _request(self, question: Question, token: str) -> httpx.Request:
-        """Raises Refusal for what cannot be written, or is too long for somebody on the way."""
+        """Raises ApiError for what cannot be written, or is too long for somebody on the way."""
         try:
             url = httpx.URL(self._url + question.path + (f"?{question.query}" if question.query else ""))
         except httpx.InvalidURL:
-            raise Refusal("bad_request") from None
+            raise ApiError("bad_request") from None
         # As they came: the backend says what is wrong with them.
         fields = [(name.encode(), value.encode("latin-1")) for name, value in question.headers.items()]
         if len(url.raw_path) + sum(len(name) + len(value) for name, value in fields) > HEAD_LIMIT_BYTES:
-            raise Refusal("bad_request", title="The address and its headers are too long.")
+            raise ApiError("bad_request", title="The address and its headers are too long.")
         fields.append((b"X-VX11-Token", token.encode()))
         return self._client.build_request(question.method, url, content=question.body, headers=fields)
 
-    def _tell(self, trouble: str) -> None:
+    def _log_trouble(self, trouble: str) -> None:
         """The log hears of trouble when it begins, when it becomes another, and when it is over."""
         if trouble and trouble != self._trouble and not trouble.startswith("spared"):
             logger.error("the backend is unavailable: %s", trouble)

@@ -7,7 +7,7 @@ counts only as far as the backend knows it to be true.
 import dataclasses
 import re
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.headers import RawHeaders, all_values
 from gateway.identity.principals import Principal
 from gateway.scopes import OPERATOR_SCOPES, SERVICE_SCOPES
@@ -52,7 +52,7 @@ class Delegation:
 
 
 def read(headers: RawHeaders) -> Delegation | None:
-    """None if the caller asks for itself. Raises Refusal for headers that no gateway writes."""
+    """None if the caller asks for itself. Raises ApiError for headers that no gateway writes."""
     headers = list(headers)
     if not all_values(headers, OPERATOR.lower().encode()):
         return None
@@ -79,5 +79,5 @@ def _one(headers: RawHeaders, name: str, form: re.Pattern[str]) -> str:
     return values[0]
 
 
-def _unreadable(name: str) -> Refusal:
-    return Refusal("bad_request", title=f"The header {name} cannot be read.")
+def _unreadable(name: str) -> ApiError:
+    return ApiError("bad_request", title=f"The header {name} cannot be read.")

@@ -23,9 +23,9 @@ Messages = list[checks.CheckMessage]
 
 GENERATE = "Generate one: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
 # As Django asks of it.
-SECRET_KEY_LEAST_LENGTH = 50
+SECRET_KEY_MIN_LENGTH = 50
 # 16 random hexadecimal digits have about ten different ones, and fewer than six once in ten thousand times.
-LEAST_DIFFERENT_CHARACTERS = 6
+MIN_DIFFERENT_CHARACTERS = 6
 # A proxy stands in a known network; a wider one holds strangers, who could then claim any address.
 WIDEST_PROXIES_PREFIX = {4: 8, 6: 7}
 # What may be open to all: it says how things are, and lets nobody change or read what happened.
@@ -33,7 +33,7 @@ MAY_BE_PUBLIC = re.compile(r"/metrics|/operator/api(/v1)?/(status|modules(/[^/]+
 RATES = ("TOKEN_RATE", "FAILED_CREDENTIAL_RATE", "LOGIN_RATE", "PUBLISH_RATE", "CHAT_RATE", "CHANGE_RATE")
 ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 # Whoever finds out about a theft does so after days.
-AUDIT_LEAST_DAYS = 7
+AUDIT_MIN_DAYS = 7
 
 _DEFAULT_LOOKING = re.compile(
     r"(?i)change.?me|vx11.local.token|secret|passw|example|default|placeholder|insecure|your.?token|test.?token|12345"
@@ -48,7 +48,7 @@ def given_tokens() -> dict[str, list[str]]:
 
 def is_guessable(text: str) -> bool:
     """Whether it looks like what people write who mean to choose something better later."""
-    few = len(set(text)) < LEAST_DIFFERENT_CHARACTERS
+    few = len(set(text)) < MIN_DIFFERENT_CHARACTERS
     return few or bool(_DEFAULT_LOOKING.search(text) or _REPEATED.fullmatch(text))
 
 
@@ -70,7 +70,7 @@ def debug(app_configs: Apps, **kwargs: Any) -> Messages:
 
 def secret_key(app_configs: Apps, **kwargs: Any) -> Messages:
     found: Messages = []
-    if len(settings.SECRET_KEY) < SECRET_KEY_LEAST_LENGTH or is_guessable(settings.SECRET_KEY):
+    if len(settings.SECRET_KEY) < SECRET_KEY_MIN_LENGTH or is_guessable(settings.SECRET_KEY):
         message = "VX11_SECRET_KEY is short or guessable: whoever guesses it makes sessions of anybody."
         found.append(checks.Error(message, hint=GENERATE, id="vx11.E007"))
     for name, texts in given_tokens().items():
@@ -232,9 +232,9 @@ def log_level(app_configs: Apps, **kwargs: Any) -> Messages:
 
 
 def audit_retention(app_configs: Apps, **kwargs: Any) -> Messages:
-    if settings.AUDIT_RETENTION_DAYS >= AUDIT_LEAST_DAYS:
+    if settings.AUDIT_RETENTION_DAYS >= AUDIT_MIN_DAYS:
         return []
-    message = f"VX11_AUDIT_RETENTION_DAYS is under {AUDIT_LEAST_DAYS}: a theft is often found out later."
+    message = f"VX11_AUDIT_RETENTION_DAYS is under {AUDIT_MIN_DAYS}: a theft is often found out later."
     return [checks.Warning(message, hint="Keep at least a week, better 90 days.", id="vx11.W009")]
 
 

@@ -32,8 +32,8 @@ def register() -> None:
 def environment_tokens(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     for name, texts in deploy.given_tokens().items():
-        if not settings.DEBUG and any(len(text) < tokens.LEAST_LENGTH for text in texts):
-            message = f"{name} holds a token of fewer than {tokens.LEAST_LENGTH} characters."
+        if not settings.DEBUG and any(len(text) < tokens.MIN_LENGTH for text in texts):
+            message = f"{name} holds a token of fewer than {tokens.MIN_LENGTH} characters."
             found.append(checks.Error(message, hint=deploy.GENERATE, id="vx11.E001"))
         if any(tokens.looks_like_ticket(text) for text in texts):
             message = f"{name} holds a uuid, which would be taken for a ticket."
@@ -62,7 +62,7 @@ def ticket_lifetime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 
 def unknown_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     hint = "docs/settings.md lists every variable."
-    return [checks.Warning(sentence, hint=hint, id="vx11.W001") for sentence in settings.ENVIRONMENT.strangers()]
+    return [checks.Warning(sentence, hint=hint, id="vx11.W001") for sentence in settings.ENVIRONMENT.unknown_names()]
 
 
 def front_end(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:

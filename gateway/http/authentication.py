@@ -10,9 +10,9 @@ from gateway import metrics
 from gateway.addresses import address_group
 from gateway.filters import BadFilter, Selection
 from gateway.http import headers
-from gateway.http.errors import Refusal, correlation_id_of, refusal_for
+from gateway.http.errors import ApiError, api_error_for, correlation_id_of
 from gateway.identity.audit import refusals
-from gateway.identity.principals import Principal, Refused, directory
+from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.redaction import is_credential
 from gateway.shared_store.limits import LimitExceeded, limiter
 
@@ -43,10 +43,10 @@ def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = ""
     A token that stood in a URL has leaked to every log on its way: the audit knows that, though not which it was.
     """
     if isinstance(error, LimitExceeded):
-        reason = f"{refusal_for(error).reason}: {error.name}"
+        reason = f"{api_error_for(error).reason}: {error.name}"
         known = error.name != FAILED_CREDENTIALS
     else:
-        reason = error.reason if isinstance(error, Refusal) else ""
+        reason = error.reason if isinstance(error, ApiError) else ""
         known = reason in ON_RECORD
     if not known:
         return
@@ -59,25 +59,27 @@ def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = ""
 
 
 async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Principal | None:
-    """The principal of the token header, None without one. Raises Refusal, LedgerUnavailable."""
+    """The principal of the token header, None without one. Raises ApiError, LedgerUnavailable."""
     text = headers.credential(raw)
     if text is None:
         return None
     try:
         return await directory.holder_of(text)
-    except Refused as refused:
+    except InvalidCredential as refused:
         metrics.PRINCIPALS_INVALID.inc()
         raise await refused_credential("main_auth_failed", refused, caller) from None
 
 
-async def refused_credential(reason: str, refused: Refused, caller: Caller, *, ticket_id: str = "") -> Refusal:
+async def refused_credential(
+    reason: str, refused: InvalidCredential, caller: Caller, *, ticket_id: str = ""
+) -> ApiError:
     """What to answer to a credential that is not valid. Why goes into the audit, and neither into the answer nor into
     a label. An address whose credentials fail too often is told to wait; one whose credential is valid never is.
 
     Raises LimitExceeded.
     """
     # First: it knows only the reasons of the closed list, so no other can become a label.
-    refusal = Refusal(reason)
+    refusal = ApiError(reason)
     metrics.AUTH_FAILURES.labels(reason).inc()
     refusals.record(
         reason=f"{reason}: {refused.why}",
@@ -91,17 +93,17 @@ async def refused_credential(reason: str, refused: Refused, caller: Caller, *, t
 
 
 def narrowed(may_see: Selection, asked: Selection) -> Selection:
-    """What of all that may be seen was asked for. Raises Refusal for a module that may not be seen, BadFilter."""
+    """What of all that may be seen was asked for. Raises ApiError for a module that may not be seen, BadFilter."""
     for field, values in asked.as_json().items():
         if any(map(is_credential, values)):
             # What was asked for stands in audit rows and in the admin.
             raise BadFilter(field, "a token is no value to filter by")
     if asked.exceeds(may_see):
-        raise Refusal("insufficient_scope", title="The token does not carry the right to see these modules.")
+        raise ApiError("insufficient_scope", title="The token does not carry the right to see these modules.")
     return may_see & asked
 
 
 def require(principal: Principal, scope: str | None) -> None:
-    """Raises Refusal unless the principal holds the scope; None asks for no scope."""
+    """Raises ApiError unless the principal holds the scope; None asks for no scope."""
     if scope is not None and scope not in principal.scopes:
-        raise Refusal("insufficient_scope", title=f"This needs the right {scope}.")
+        raise ApiError("insufficient_scope", title=f"This needs the right {scope}.")

@@ -20,7 +20,7 @@ from gateway.addresses import address_group
 from gateway.http import headers
 from gateway.http.asgi import Receive, Scope, Send
 from gateway.http.bodies import replay
-from gateway.http.errors import refusal_for, send_refusal
+from gateway.http.errors import api_error_for, send_api_error
 from gateway.http.middleware import EdgeMiddleware, GetResponse, headers_for
 from gateway.http.rest import SAFE_METHODS, LeanHandler, never, whole_body
 from gateway.identity.console_sessions import row_key
@@ -131,4 +131,4 @@ def _refuse(scope: Scope, send: Send, error: LedgerUnavailable) -> Awaitable[Any
     correlation_id = headers.correlation_id(scope["headers"])
     common = headers_for(scope["path"], scope["method"], scope["headers"])
     fields = {"X-Correlation-Id": correlation_id, **common}
-    return send_refusal(send, refusal_for(error), correlation_id, fields, head=scope["method"] == "HEAD")
+    return send_api_error(send, api_error_for(error), correlation_id, fields, head=scope["method"] == "HEAD")

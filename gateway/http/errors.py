@@ -1,7 +1,7 @@
 """The one error body: what can be refused, with which status, and how it is written (RFC 9457).
 
 Exception
-+-- Refusal               the edge's answer, any status below; carries its reason and extra fields
++-- ApiError               the edge's answer, any status below; carries its reason and extra fields
 +-- LedgerUnavailable     (ledger)           -> 503 dependency_unavailable
 |   +-- LedgerBusy        (ledger)           -> 503 at_capacity
 +-- StoreUnavailable      (gateway.shared_store.store)    -> 503 dependency_unavailable
@@ -78,7 +78,7 @@ REASONS: dict[str, tuple[int, str]] = {
 DETAILS = {"main_auth_failed": "invalid_token"}
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that is turned down: a reason of REASONS, and what else the answer shall say.
 
     `errors` maps fields to lists of problems (422); `extra` are further members of the body.
@@ -123,42 +123,42 @@ class Refusal(Exception):
         return orjson.dumps(problem)
 
 
-def refusal_for(error: BaseException) -> Refusal:
+def api_error_for(error: BaseException) -> ApiError:
     """The refusal that answers an exception; what nobody foresaw is logged and becomes internal_error."""
     match error:
-        case Refusal():
+        case ApiError():
             return error
         case LedgerBusy():
-            return Refusal("at_capacity")
+            return ApiError("at_capacity")
         # The last two come from where Django itself asks the database: sessions, the admin.
         case LedgerUnavailable() | StoreUnavailable() | OperationalError() | InterfaceError():
-            return Refusal("dependency_unavailable")
+            return ApiError("dependency_unavailable")
         case LimitExceeded():
             reason = "too_many_streams" if error.name == "streams" else "rate_limited"
-            return Refusal(reason, headers={"Retry-After": str(error.retry_after_seconds)})
+            return ApiError(reason, headers={"Retry-After": str(error.retry_after_seconds)})
         case BadFilter():
-            return Refusal("validation_error", errors=error.errors)
+            return ApiError("validation_error", errors=error.errors)
         case Http404() | drf.NotFound():
-            return Refusal("not_found")
+            return ApiError("not_found")
         case RequestDataTooBig():
-            return Refusal("payload_too_large")
+            return ApiError("payload_too_large")
         case PermissionDenied() | drf.PermissionDenied():
-            return Refusal("insufficient_scope")
+            return ApiError("insufficient_scope")
         # The last is a value of a page's own form that no page of ours gave out.
         case SuspiciousOperation() | BadRequest() | UnicodeDecodeError() | ValidationError():
-            return Refusal("bad_request")
+            return ApiError("bad_request")
     logger.error("unforeseen error", exc_info=error)
-    return Refusal("internal_error")
+    return ApiError("internal_error")
 
 
-def respond(refusal: Refusal, correlation_id: str) -> HttpResponse:
+def respond(refusal: ApiError, correlation_id: str) -> HttpResponse:
     return HttpResponse(
         refusal.body(correlation_id), status=refusal.status, content_type=CONTENT_TYPE, headers=refusal.headers
     )
 
 
-async def send_refusal(
-    send: Send, refusal: Refusal, correlation_id: str, headers: Mapping[str, str], *, head: bool = False
+async def send_api_error(
+    send: Send, refusal: ApiError, correlation_id: str, headers: Mapping[str, str], *, head: bool = False
 ) -> None:
     """The same answer where there is no Django request: straight over ASGI. A HEAD gets no body."""
     body = refusal.body(correlation_id)
@@ -176,23 +176,23 @@ def correlation_id_of(request: HttpRequest) -> str:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(Refusal("bad_request"), correlation_id_of(request))
+    return respond(ApiError("bad_request"), correlation_id_of(request))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(Refusal("insufficient_scope"), correlation_id_of(request))
+    return respond(ApiError("insufficient_scope"), correlation_id_of(request))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(Refusal("not_found"), correlation_id_of(request))
+    return respond(ApiError("not_found"), correlation_id_of(request))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     # Django calls this while it handles the error. It may be one that is nobody's mistake: a database that is away.
     error = sys.exc_info()[1]
-    refusal = Refusal("internal_error") if error is None else refusal_for(error)
+    refusal = ApiError("internal_error") if error is None else api_error_for(error)
     return respond(refusal, correlation_id_of(request))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return respond(Refusal("csrf_failed"), correlation_id_of(request))
+    return respond(ApiError("csrf_failed"), correlation_id_of(request))

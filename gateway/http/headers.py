@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from gateway import tokens
 from gateway.addresses import Network, is_address, is_within
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.redaction import is_credential
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -48,7 +48,7 @@ def correlation_id(headers: RawHeaders) -> str:
 
 
 def credential(headers: RawHeaders) -> str | None:
-    """The one token of the token headers; an empty header counts as none. Raises Refusal for two that differ."""
+    """The one token of the token headers; an empty header counts as none. Raises ApiError for two that differ."""
     headers = list(headers)
     given = [value for value in all_values(headers, b"x-vx11-token") if value]
     for value in all_values(headers, b"authorization"):
@@ -56,12 +56,12 @@ def credential(headers: RawHeaders) -> str | None:
         if scheme.lower() == "bearer" and (token := text.strip(" \t")):
             given.append(token)
     if any(not tokens.same(value, given[0]) for value in given[1:]):
-        raise Refusal("ambiguous_credentials")
+        raise ApiError("ambiguous_credentials")
     return given[0] if given else None
 
 
 def query_of(raw: bytes) -> dict[str, list[str]]:
-    """The query as lists of values. Raises Refusal for bytes that are not UTF-8, or a token where none may stand."""
+    """The query as lists of values. Raises ApiError for bytes that are not UTF-8, or a token where none may stand."""
     if not raw:
         return {}
     try:
@@ -69,7 +69,7 @@ def query_of(raw: bytes) -> dict[str, list[str]]:
             raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_LIMIT
         )
     except ValueError:
-        raise Refusal("bad_request", title="The query cannot be read.") from None
+        raise ApiError("bad_request", title="The query cannot be read.") from None
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
@@ -80,9 +80,9 @@ def query_of(raw: bytes) -> dict[str, list[str]]:
 def refuse_tokens(query: dict[str, list[str]]) -> None:
     """A long-lived token in a URL has leaked already; it is refused without being looked at."""
     if any(name.lower() in CREDENTIAL_KEYS for name in query):
-        raise Refusal("token_in_query")
+        raise ApiError("token_in_query")
     if any(value and not tokens.looks_like_ticket(value) for value in query.get("token", ())):
-        raise Refusal("token_in_query")
+        raise ApiError("token_in_query")
 
 
 def client_address(peer: str, headers: RawHeaders, trusted: Sequence[Network]) -> str:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from vx11_client import exact_json
 
 # Objects, lists, texts, numbers and words, at any depth. Of a full batch each event has 200 of them; this many cost up
@@ -50,7 +50,7 @@ async def read_json(
 ) -> Made:
     """What `make` makes of the request's JSON object; in a thread, in `who`'s turn, when it is large.
 
-    Raises Refusal, and what `make` raises.
+    Raises ApiError, and what `make` raises.
     """
 
     def read() -> Made:
@@ -71,17 +71,17 @@ def json_object(
 ) -> dict[str, Any]:
     """The JSON object of a body; an empty body is {}.
 
-    Raises Refusal: unsupported_media_type, payload_too_large, malformed_json, validation_error.
+    Raises ApiError: unsupported_media_type, payload_too_large, malformed_json, validation_error.
     """
     if content_encoding and content_encoding.lower() != "identity":
-        raise Refusal("unsupported_media_type")
+        raise ApiError("unsupported_media_type")
     if not body:
         return {}
     _refuse_media_type(content_type)
     refuse_dear(body, limit_values=limit_values)
     value = _parse(body)
     if not isinstance(value, dict):
-        raise Refusal("validation_error", errors={"body": ["must be a JSON object"]})
+        raise ApiError("validation_error", errors={"body": ["must be a JSON object"]})
     # Only an escape can bring a NUL or a lone surrogate into a string: the bytes themselves were UTF-8.
     if b"\\u" in body:
         _refuse_strings(value)
@@ -89,7 +89,7 @@ def json_object(
 
 
 def refuse_dear(body: bytes, *, limit_values: int) -> None:
-    """Raises Refusal for JSON with more values than that, or nested too deep, without parsing it."""
+    """Raises ApiError for JSON with more values than that, or nested too deep, without parsing it."""
     openings = body.count(b"{") + body.count(b"[")
     # With what stands in texts, so there are no more values than that.
     is_short = openings + body.count(b",") < limit_values
@@ -100,7 +100,7 @@ def refuse_dear(body: bytes, *, limit_values: int) -> None:
         raise _too_many(limit_values)
     brackets = structure.translate(_SQUARE, _NO_BRACKETS)
     if brackets.count(b"[") != brackets.count(b"]"):
-        raise Refusal("malformed_json")
+        raise ApiError("malformed_json")
     # Most of what is too deep is so in one go, whatever else it is.
     if _TOO_DEEP in brackets:
         raise _too_deep()
@@ -169,14 +169,14 @@ def _refuse_media_type(content_type: str) -> None:
     charset = _CHARSET.search(parameters)
     is_json = media_type.strip(" \t").lower() == "application/json"
     if not is_json or (charset and charset[1].lower() not in ("utf-8", "utf8")):
-        raise Refusal("unsupported_media_type")
+        raise ApiError("unsupported_media_type")
 
 
 def _parse(body: bytes) -> Any:
     try:
         return exact_json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise Refusal("malformed_json") from None
+        raise ApiError("malformed_json") from None
 
 
 def _structure(body: bytes, limit_values: int) -> bytes | None:
@@ -210,12 +210,12 @@ def _count_values(structure: bytes) -> int:
     return begun - structure.count(b"{}") - structure.count(b"[]")
 
 
-def _too_many(limit_values: int) -> Refusal:
-    return Refusal("payload_too_large", title=f"The JSON has more than {limit_values} values.")
+def _too_many(limit_values: int) -> ApiError:
+    return ApiError("payload_too_large", title=f"The JSON has more than {limit_values} values.")
 
 
-def _too_deep() -> Refusal:
-    return Refusal("malformed_json", title=f"The JSON is nested deeper than {DEPTH_LIMIT}.")
+def _too_deep() -> ApiError:
+    return ApiError("malformed_json", title=f"The JSON is nested deeper than {DEPTH_LIMIT}.")
 
 
 def _refuse_strings(value: Any) -> None:
@@ -224,7 +224,7 @@ def _refuse_strings(value: Any) -> None:
         item = pending.pop()
         if isinstance(item, str):
             if "\0" in item or not _encodable(item):
-                raise Refusal("validation_error", errors={"body": ["holds a NUL or a lone surrogate"]})
+                raise ApiError("validation_error", errors={"body": ["holds a NUL or a lone surrogate"]})
         else:
             pending.extend(_parts(item))
             if isinstance(item, dict):

@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from gateway import correlation
 from gateway.http import headers
 from gateway.http.authentication import caller_of, note_refusal, refused_credential
-from gateway.http.errors import Refusal, refusal_for, respond
+from gateway.http.errors import ApiError, api_error_for, respond
 from gateway.identity import console_sessions
-from gateway.identity.principals import RIGHTS_LIMIT_SECONDS, Refused, directory
+from gateway.identity.principals import RIGHTS_LIMIT_SECONDS, InvalidCredential, directory
 from ledger.uptime import uptime_seconds
 
 # Probes address a process by whatever name it has; what they see is public.
@@ -54,15 +54,15 @@ class EdgeMiddleware:
                 request.get_host()
             headers.query_of(scope.get("query_string", b""))
             if _is_page(request.path) and "%00" in request.get_full_path():
-                raise Refusal("bad_request")  # No text of any page has a NUL, and PostgreSQL takes none.
+                raise ApiError("bad_request")  # No text of any page has a NUL, and PostgreSQL takes none.
             if request.method not in PAGE_METHODS and _is_page(request.path):
-                raise Refusal("method_not_allowed", headers={"Allow": ", ".join(PAGE_METHODS)})
+                raise ApiError("method_not_allowed", headers={"Allow": ", ".join(PAGE_METHODS)})
             began = uptime_seconds()
             response = await self.get_response(request)
             await _refuse_outdated(request, response, began)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, caller_of(request))
-            response = respond(refusal_for(error), correlation_id)
+            response = respond(api_error_for(error), correlation_id)
         retry_after_seconds = getattr(request, "retry_after_seconds", None)
         if retry_after_seconds is not None:
             # A page that says so, see gateway.admin.login.
@@ -76,10 +76,10 @@ class EdgeMiddleware:
 
 
 async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, began: float) -> None:
-    """Nothing leaves by rights that are older than promised: the process may have stood still. Raises Refusal."""
+    """Nothing leaves by rights that are older than promised: the process may have stood still. Raises ApiError."""
     now = uptime_seconds()
     if now >= getattr(response, "good_until", math.inf):
-        raise Refusal("dependency_unavailable")
+        raise ApiError("dependency_unavailable")
     # Django looks at a user when the request begins; pages of the admin may take long.
     user = getattr(request, "_cached_user", None) or getattr(request, "_acached_user", None)
     if now - began < RIGHTS_LIMIT_SECONDS or user is None or not user.is_authenticated:
@@ -89,8 +89,8 @@ async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, beg
         # A page that signs a user in or out has another session than the one it began with.
         principal = await directory.named(console_sessions.principal_id(user.pk))
         if request.method in ("GET", "HEAD") and principal.generation != console_sessions.generation(user):
-            raise Refused("password changed", principal.public_id)
-    except Refused as refused:
+            raise InvalidCredential("password changed", principal.public_id)
+    except InvalidCredential as refused:
         raise await refused_credential("main_auth_failed", refused, caller) from None
 
 

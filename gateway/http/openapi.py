@@ -128,7 +128,7 @@ def refusal_responses() -> dict[str, Json]:
 
 
 def refusal_name(status: int) -> str:
-    return f"Refusal{status}"
+    return f"ApiError{status}"
 
 
 def _refusal(status: int) -> Json:

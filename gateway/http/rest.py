@@ -24,9 +24,9 @@ from gateway.http import headers
 from gateway.http.asgi import Receive, Scope, Send, while_there
 from gateway.http.authentication import Caller, caller_of, note_refusal, refused_credential, require, with_header
 from gateway.http.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body
-from gateway.http.errors import Refusal, correlation_id_of, refusal_for, respond, send_refusal
+from gateway.http.errors import ApiError, api_error_for, correlation_id_of, respond, send_api_error
 from gateway.http.middleware import EdgeMiddleware, GetResponse, headers_for
-from gateway.identity.principals import Principal, Refused, directory
+from gateway.identity.principals import InvalidCredential, Principal, directory
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Rights that change each time while an answer is read are not those of a person.
@@ -71,7 +71,7 @@ class Endpoint(APIView):
             response = await (self._shown(request, handle) if request.method in SAFE_METHODS else handle())
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self.principal.public_id if self.principal else "")
-            return respond(refusal_for(error), correlation_id_of(request))
+            return respond(api_error_for(error), correlation_id_of(request))
         return response
 
     @classmethod
@@ -88,27 +88,27 @@ class Endpoint(APIView):
     async def _admit(self, request: HttpRequest) -> None:
         self.principal = await self._identify(request)
         if self.principal.kind not in self.kinds:
-            raise Refusal("insufficient_scope", title=f"A {self.principal.kind} token may not do this.")
+            raise ApiError("insufficient_scope", title=f"A {self.principal.kind} token may not do this.")
         method = "GET" if request.method == "HEAD" else request.method or ""
         require(self.principal, self.scopes.get(method))
 
     async def _shown(self, request: HttpRequest, handle: Callable[[], Awaitable[HttpResponseBase]]) -> HttpResponseBase:
         """What the caller may see when the answer leaves: reading took its time, and rights may have changed since.
 
-        Raises Refusal, LedgerUnavailable.
+        Raises ApiError, LedgerUnavailable.
         """
         for _ in range(SHOWING_TRIES):
             response = await handle()
             before = self.principal
             await self._admit(request)
             if self.principal.generation != before.generation:
-                refused = Refused("password changed", before.public_id)
+                refused = InvalidCredential("password changed", before.public_id)
                 raise await refused_credential("main_auth_failed", refused, self.caller)
             if (self.principal.selection, self.principal.scopes) == (before.selection, before.scopes):
                 # Looked at by the edge, when the answer has come that far.
                 response.good_until = directory.good_until  # type: ignore[attr-defined]  # a mark of ours
                 return response
-        raise Refusal("dependency_unavailable")
+        raise ApiError("dependency_unavailable")
 
     async def _identify(self, request: HttpRequest) -> Principal:
         return await principal_of(request, self.caller)
@@ -116,7 +116,7 @@ class Endpoint(APIView):
     def _handler_of(self, method: str) -> Callable[..., Awaitable[HttpResponseBase]]:
         name = "get" if method == "HEAD" else method.lower()
         if name not in self.http_method_names or not hasattr(self, name):
-            raise Refusal("method_not_allowed", headers={"Allow": self._allow()})
+            raise ApiError("method_not_allowed", headers={"Allow": self._allow()})
         handler: Callable[..., Awaitable[HttpResponseBase]] = getattr(self, name)
         return handler
 
@@ -126,19 +126,19 @@ class Endpoint(APIView):
 
 
 async def principal_of(request: HttpRequest, caller: Caller) -> Principal:
-    """Who calls: by token header, else by the console's session. Raises Refusal, LedgerUnavailable."""
+    """Who calls: by token header, else by the console's session. Raises ApiError, LedgerUnavailable."""
     raw = request.scope["headers"] if isinstance(request, ASGIRequest) else ()
     principal = await with_header(raw, caller)
     if principal is not None:
         return principal
     user = await request.auser() if hasattr(request, "auser") else None
     if user is None or not user.is_authenticated:
-        raise Refusal("missing_token")
+        raise ApiError("missing_token")
     if request.method not in SAFE_METHODS:
         check_csrf(request)
     try:
         return await directory.user_in_session(user, request.session.session_key)
-    except Refused as refused:
+    except InvalidCredential as refused:
         raise await refused_credential("main_auth_failed", refused, caller) from None
 
 
@@ -152,7 +152,7 @@ def check_csrf(request: HttpRequest) -> None:
     check = _CsrfCheck(lambda request: HttpResponse())
     check.process_request(request)
     if check.process_view(request, lambda request: HttpResponse(), (), {}):
-        raise Refusal("csrf_failed")
+        raise ApiError("csrf_failed")
 
 
 async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
@@ -165,7 +165,7 @@ async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None
         correlation_id = headers.correlation_id(scope["headers"])
         common = headers_for(scope["path"], scope["method"], scope["headers"])
         fields = {"X-Correlation-Id": correlation_id, **common, "Connection": "close"}
-        await send_refusal(send, Refusal("payload_too_large"), correlation_id, fields)
+        await send_api_error(send, ApiError("payload_too_large"), correlation_id, fields)
         return None
 
 

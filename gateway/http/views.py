@@ -12,7 +12,7 @@ from gateway import metrics, tokens, tracing
 from gateway.filters import BadFilter, Selection, read_severities, read_values
 from gateway.http import openapi
 from gateway.http.authentication import narrowed
-from gateway.http.errors import REASONS, Refusal
+from gateway.http.errors import REASONS, ApiError
 from gateway.http.json_bodies import read_json
 from gateway.http.rest import Endpoint, answer
 from gateway.identity import audit, tickets
@@ -65,7 +65,7 @@ class SseTokenView(Endpoint):
     async def _read(self, request: HttpRequest) -> Selection:
         """What the ticket shall be narrowed to. A body that cannot be taken counts as a ticket.
 
-        Raises Refusal, BadFilter, LimitExceeded.
+        Raises ApiError, BadFilter, LimitExceeded.
         """
         who = self.principal.public_id
         if not request.body:
@@ -74,7 +74,7 @@ class SseTokenView(Endpoint):
         limiter.refuse_known("tickets", who)
         try:
             return await read_json(request, read_selection, who=who)
-        except (Refusal, BadFilter):
+        except (ApiError, BadFilter):
             await tickets.charge(who, address=self.caller.address)
             raise
 
@@ -90,7 +90,7 @@ class SseTokenView(Endpoint):
                 ticket_id=ticket.public_id,
                 principal_id=self.principal.public_id,
                 principal_name=self.principal.name,
-                reason=ticket.selection.in_words()[:REASON_LENGTH],
+                reason=ticket.selection.describe()[:REASON_LENGTH],
                 address=self.caller.address,
                 correlation_id=self.caller.correlation_id,
             )
@@ -99,14 +99,14 @@ class SseTokenView(Endpoint):
 
 
 def read_selection(body: dict[str, Any]) -> Selection:
-    """What a ticket shall be narrowed to. Raises Refusal, BadFilter."""
+    """What a ticket shall be narrowed to. Raises ApiError, BadFilter."""
     errors = {
         name: ["must be a list of texts"]
         for name in ("modules", "severities", "event_types")
         if not _is_text_list(body.get(name, []))
     }
     if errors:
-        raise Refusal("validation_error", errors=errors)
+        raise ApiError("validation_error", errors=errors)
     return Selection(
         severities=read_severities("severities", body.get("severities", ())),
         modules=read_values("modules", body.get("modules", ())),

@@ -1,6 +1,6 @@
 """WHO IS IT? Principals and what they may, tickets, console sessions, and the audit of all of it.
 
-`principals.the directory` answers for a token, a session or a ticket; `tickets` are issued and redeemed here; every
-refusal is a `Refused` that becomes a 401 in gateway.http. Used by every floor above, and by gateway.http, gateway.jobs
-and the admin; it knows no HTTP. See "Identity" in docs/architecture.md.
+`principals.directory` answers for a token, a session or a ticket; `tickets` are issued and redeemed here. What is no
+good raises `InvalidCredential`, which gateway.http turns into a 401. Knows no HTTP; used by gateway.http, gateway.jobs,
+the admin and every floor above. See "Identity" in docs/architecture.md.
 """

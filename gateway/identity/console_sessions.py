@@ -16,7 +16,7 @@ ID_LENGTH = 20
 # What the table's column holds: 160 of the digest's 256 bits.
 ROW_KEY_LENGTH = 40
 # Clocks of several machines may differ by so much.
-TICKET_MEMORY_LEAST = timedelta(minutes=5)
+TICKET_MEMORY_MIN = timedelta(minutes=5)
 
 
 def principal_id(user_id: int) -> str:
@@ -56,7 +56,7 @@ def ended_streams() -> frozenset[str]:
 
 def ended_tickets() -> frozenset[str]:
     """The tickets that were revoked and whose time may not be over yet."""
-    begins = clock.ask() - TICKET_MEMORY_LEAST - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
+    begins = clock.ask() - TICKET_MEMORY_MIN - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
     return frozenset(EndedTicket.objects.filter(at__gte=begins).values_list("ticket_id", flat=True))
 
 

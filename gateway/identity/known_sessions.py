@@ -85,9 +85,9 @@ class KnownSessions:
             finally:
                 for key, future in asked.items():
                     del self._asked[key]
-                    self._tell(key, future, there)
+                    self._resolve(key, future, there)
 
-    def _tell(self, key: str, future: "asyncio.Future[bool | None]", there: frozenset[str] | None) -> None:
+    def _resolve(self, key: str, future: "asyncio.Future[bool | None]", there: frozenset[str] | None) -> None:
         found = None if there is None else key in there
         if found is not None:
             self._remember(key, found=found)

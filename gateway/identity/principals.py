@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 
 from gateway import tokens
 from gateway.identity import console_sessions, environment_tokens
-from gateway.identity.standings import Principal, Refused, Snapshot, Standing
+from gateway.identity.standings import InvalidCredential, Principal, Snapshot, Standing
 from gateway.models import AccessToken, RightsVersion, operators
 from gateway.scopes import SCOPES_OF_GROUP
 from ledger.faults import LedgerUnavailable
@@ -22,7 +22,7 @@ from ledger.reader import reader
 from ledger.uptime import uptime_seconds
 
 # Who asks the directory needs these too.
-__all__ = ["Directory", "Principal", "Refused", "Snapshot", "Standing", "directory"]
+__all__ = ["Directory", "Principal", "InvalidCredential", "Snapshot", "Standing", "directory"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Directory:
         self._renewal: asyncio.Task[None] | None = None
 
     async def holder_of(self, text: str) -> Principal:
-        """The principal of a token text. Raises Refused, LedgerUnavailable."""
+        """The principal of a token text. Raises InvalidCredential, LedgerUnavailable."""
         snapshot = await self.current()
         if tokens.digest(text) not in snapshot.by_digest:
             snapshot = await self._after_miss()
@@ -79,11 +79,11 @@ class Directory:
             return ""
         try:
             return snapshot.with_token(text).public_id
-        except Refused:
+        except InvalidCredential:
             return ""
 
     async def user_in_session(self, user: User, session_key: str | None) -> Principal:
-        """The principal of a console user as the database has it now. Raises Refused, LedgerUnavailable."""
+        """The principal of a console user as the database has it now. Raises InvalidCredential, LedgerUnavailable."""
         public_id = console_sessions.principal_id(user.pk)
         known = (await self.current()).by_public_id.get(public_id)
         if known is not None and known.principal.generation != console_sessions.generation(user):
@@ -105,7 +105,7 @@ class Directory:
         return snapshot.with_public_id(public_id, session_id=session_id, session_row=session_row, ticket_id=ticket_id)
 
     async def still(self, principal: Principal) -> Principal:
-        """The same principal with the rights of now, if what admitted it still would. Raises Refused,
+        """The same principal with the rights of now, if what admitted it still would. Raises InvalidCredential,
         LedgerUnavailable.
         """
         return (await self.current()).still(principal)

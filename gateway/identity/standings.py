@@ -33,7 +33,7 @@ class Principal:
         return EVERYTHING if self.modules is None else Selection(modules=self.modules)
 
 
-class Refused(Exception):
+class InvalidCredential(Exception):
     """The credential is not valid now. `why` is for our logs; callers are told the same for every reason."""
 
     def __init__(self, why: str, public_id: str = "") -> None:
@@ -52,9 +52,9 @@ class Standing:
     def admit(self) -> Principal:
         principal = self.principal
         if self.barred:
-            raise Refused(self.barred, principal.public_id)
+            raise InvalidCredential(self.barred, principal.public_id)
         if principal.expires_at is not None and principal.expires_at <= clock.now():
-            raise Refused("expired", principal.public_id)
+            raise InvalidCredential("expired", principal.public_id)
         return principal
 
 
@@ -73,20 +73,20 @@ class Snapshot:
     session_ends: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
 
     def with_token(self, text: str) -> Principal:
-        """The principal of a token text. Raises Refused."""
+        """The principal of a token text. Raises InvalidCredential."""
         return _admitted(self.by_digest.get(tokens.digest(text)))
 
     def with_public_id(
         self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""
     ) -> Principal:
-        """The principal with this public id, in this session if it is a console user's. Raises Refused.
+        """The principal with this public id, in this session if it is a console user's. Raises InvalidCredential.
 
         With the key of its row the session must still be there, and the principal expires with it.
         """
         if session_id in self.ended_sessions:
-            raise Refused("signed out", public_id)
+            raise InvalidCredential("signed out", public_id)
         if ticket_id in self.ended_tickets:
-            raise Refused("ticket revoked", public_id)
+            raise InvalidCredential("ticket revoked", public_id)
         principal = _admitted(self.by_public_id.get(public_id))
         if not session_id:
             return principal
@@ -94,20 +94,20 @@ class Snapshot:
             return dataclasses.replace(principal, session_id=session_id)
         ends_at = self.session_ends.get(session_row)
         if ends_at is None:
-            raise Refused("session over", public_id)
+            raise InvalidCredential("session over", public_id)
         if ends_at <= clock.now():
-            raise Refused("expired", public_id)
+            raise InvalidCredential("expired", public_id)
         return dataclasses.replace(principal, session_id=session_id, session_row=session_row, expires_at=ends_at)
 
     def still(self, before: Principal) -> Principal:
         """As Directory.still."""
         now = self.with_public_id(before.public_id, session_id=before.session_id, session_row=before.session_row)
         if now.generation != before.generation:
-            raise Refused("password changed", before.public_id)
+            raise InvalidCredential("password changed", before.public_id)
         return now
 
 
 def _admitted(standing: Standing | None) -> Principal:
     if standing is None:
-        raise Refused("unknown")
+        raise InvalidCredential("unknown")
     return standing.admit()

@@ -16,7 +16,7 @@ from django.conf import settings
 from gateway import tokens
 from gateway.addresses import address_group
 from gateway.filters import Selection
-from gateway.identity.principals import Principal, Refused, directory
+from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.shared_store.limits import limiter
 from gateway.shared_store.store import FAULTS, ask, the_redis, the_store
 from gateway.shared_store.ticket_cache import TicketLocMemCache
@@ -65,12 +65,12 @@ class Ticket:
         return cls(data["id"], data["principal"], selection, data["session"], row, generation)
 
     async def holder(self) -> Principal:
-        """Whose it is, while what it was issued by holds. Raises Refused, LedgerUnavailable."""
+        """Whose it is, while what it was issued by holds. Raises InvalidCredential, LedgerUnavailable."""
         principal = await directory.named(
             self.principal_id, session_id=self.session_id, session_row=self.session_row, ticket_id=self.public_id
         )
         if self.generation and principal.generation != self.generation:
-            raise Refused("password changed", self.principal_id)
+            raise InvalidCredential("password changed", self.principal_id)
         return principal
 
 

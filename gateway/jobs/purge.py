@@ -14,11 +14,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from gateway.checks.startup import OF_SETTINGS
-from gateway.jobs.retention import AfterBatch, Counts, NearlyAll, in_words
+from gateway.jobs.retention import AfterBatch, Counts, NearlyAll, describe
 from ledger.faults import DATABASE_FAULTS
 
-LEAST_AGE = timedelta(days=1)
-MOST_AGE = timedelta(days=36_500)
+MIN_AGE = timedelta(days=1)
+MAX_AGE = timedelta(days=36_500)
 REDRAW_SECONDS = 0.2
 # Into a file or a journal goes a line now and then, not one for every batch.
 PLAIN_LINE_SECONDS = 5.0
@@ -36,8 +36,8 @@ def age(text: str) -> timedelta:
         raise ArgumentTypeError(f"{text!r} is not an age; write it as 90d or 36h")
     number = int(found[1])
     chosen = timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
-    if not LEAST_AGE <= chosen <= MOST_AGE:
-        raise ArgumentTypeError(f"{text} is not between 1d and {MOST_AGE.days}d")
+    if not MIN_AGE <= chosen <= MAX_AGE:
+        raise ArgumentTypeError(f"{text} is not between 1d and {MAX_AGE.days}d")
     return chosen
 
 
@@ -105,7 +105,7 @@ class CleaningCommand(BaseCommand, abc.ABC):
         try:
             planned = self.count(options)
             if options["dry_run"]:
-                self._say_planned(planned)
+                self._print_planned(planned)
             else:
                 self._clean(options, Progress(self.stdout, planned))
         except NearlyAll as refused:
@@ -116,7 +116,7 @@ class CleaningCommand(BaseCommand, abc.ABC):
         except DATABASE_FAULTS as error:
             raise CommandError(f"The database failed ({type(error).__name__}). Run this again to go on.") from None
 
-    def _say_planned(self, planned: Counts) -> None:
+    def _print_planned(self, planned: Counts) -> None:
         width = max((len(name) for name in planned), default=0)
         self.stdout.write("This would be deleted:")
         for name, rows in planned.items():
@@ -129,10 +129,10 @@ class CleaningCommand(BaseCommand, abc.ABC):
         except KeyboardInterrupt:
             progress.end()
             # The batch it came upon is rolled back.
-            message = f"Interrupted after deleting {in_words(progress.deleted)}. Run this again to go on."
+            message = f"Interrupted after deleting {describe(progress.deleted)}. Run this again to go on."
             raise CommandError(message, returncode=INTERRUPTED) from None
         progress.end()
-        self.stdout.write(f"Deleted {in_words(progress.deleted)}. {closing_words}".strip())
+        self.stdout.write(f"Deleted {describe(progress.deleted)}. {closing_words}".strip())
 
 
 @contextlib.contextmanager

@@ -42,8 +42,8 @@ from ledger import clock
 # Rows of one transaction: on an ordinary disk it then takes a few hundredths of a second.
 BATCH_ROWS = 1_000
 # SQLite's lock is not fair: writers that wait for it look at it every few milliseconds, and must find it free.
-LEAST_REST_SECONDS = 0.03
-MOST_REST_SECONDS = 0.5
+MIN_REST_SECONDS = 0.03
+MAX_REST_SECONDS = 0.5
 
 Rows = QuerySet[Any]
 # Deletes these rows in the caller's transaction; how many.
@@ -54,7 +54,7 @@ Counts = dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class RetainedRows:
     """One kind of rows. `too_old(before)` are those to delete; `order` is a column by which they are found quickly.
 
     `all_may_go`: they live for minutes or hours, and all of them are over at once in any quiet night.
@@ -67,12 +67,12 @@ class Kind:
     all_may_go: bool = False
 
 
-_kinds: dict[str, Kind] = {}
+_kinds: dict[str, RetainedRows] = {}
 
 # Beyond this share of its rows a kind is not deleted unasked: so much goes at once when a clock is wrong, a limit was
 # lowered by mistake, or an old backup was restored. Of a few rows nearly all may go in an ordinary hour.
 NEARLY_ALL_SHARE = 0.9
-NEARLY_ALL_LEAST_ROWS = 100
+NEARLY_ALL_MIN_ROWS = 100
 
 
 class NearlyAll(Exception):
@@ -85,7 +85,7 @@ class NearlyAll(Exception):
 
 def nearly_all(going: int, there: Rows) -> tuple[int, int] | None:
     """How many would go of how many, if that is nearly all; None if it is not."""
-    if going < NEARLY_ALL_LEAST_ROWS:
+    if going < NEARLY_ALL_MIN_ROWS:
         return None
     # More than are enough need not be counted.
     enough = math.ceil(going / NEARLY_ALL_SHARE)
@@ -107,10 +107,10 @@ def keep_no_longer(
     all_may_go: bool = False,
 ) -> None:
     """Register a kind of rows."""
-    _kinds[name] = Kind(name, too_old, order, delete, all_may_go)
+    _kinds[name] = RetainedRows(name, too_old, order, delete, all_may_go)
 
 
-def kinds() -> list[Kind]:
+def kinds() -> list[RetainedRows]:
     """All kinds, those of gateway first."""
     autodiscover_modules("retention")
     return list(_kinds.values())
@@ -127,7 +127,7 @@ def refuse_nearly_all(before: datetime) -> None:
         raise NearlyAll(refused)
 
 
-def _nearly_all_of(kind: Kind, before: datetime) -> tuple[int, int] | None:
+def _nearly_all_of(kind: RetainedRows, before: datetime) -> tuple[int, int] | None:
     rows = kind.too_old(before)
     return None if kind.all_may_go else nearly_all(rows.count(), rows.model._default_manager.all())
 
@@ -147,19 +147,19 @@ def purge(before: datetime, *, actor: str, after_batch: AfterBatch, even_nearly_
                 if not even_nearly_all and (found := _nearly_all_of(kind, before)):
                     refused[kind.name] = found
                     continue
-                told = functools.partial(_tell, deleted, kind.name, after_batch)
+                told = functools.partial(_report_batch, deleted, kind.name, after_batch)
                 delete_in_batches(kind.too_old(before), order=kind.order, delete=kind.delete, after_batch=told)
         finally:
             gone = {name: rows for name, rows in deleted.items() if rows}
             if gone:
                 action, total = TokenAudit.Action.PURGED, sum(gone.values())
-                TokenAudit(action=action, reason=in_words(gone)[:REASON_LENGTH], count=total).save()
+                TokenAudit(action=action, reason=describe(gone)[:REASON_LENGTH], count=total).save()
     if refused:
         raise NearlyAll(refused)
     return deleted
 
 
-def _tell(deleted: Counts, name: str, after_batch: AfterBatch, rows: int) -> None:
+def _report_batch(deleted: Counts, name: str, after_batch: AfterBatch, rows: int) -> None:
     deleted[name] = deleted.get(name, 0) + rows
     after_batch(name, rows)
 
@@ -184,7 +184,7 @@ def delete_in_batches(rows: Rows, *, order: str, after_batch: Callable[[int], No
     return deleted
 
 
-def in_words(counts: Counts) -> str:
+def describe(counts: Counts) -> str:
     """As "120 audit rows, 3 dead tokens"."""
     return ", ".join(f"{rows} {name}" for name, rows in counts.items() if rows) or "nothing"
 
@@ -192,7 +192,7 @@ def in_words(counts: Counts) -> str:
 def _rest(worked_seconds: float) -> None:
     if connection.vendor == "sqlite":
         rest_seconds = worked_seconds * random.uniform(1.0, 2.0)
-        time.sleep(min(max(rest_seconds, LEAST_REST_SECONDS), MOST_REST_SECONDS))
+        time.sleep(min(max(rest_seconds, MIN_REST_SECONDS), MAX_REST_SECONDS))
 
 
 def _old_audit(before: datetime) -> Rows:
@@ -234,7 +234,7 @@ def _purge_as_chore(go_on: scheduler.GoOn) -> str:
         raise scheduler.ChoreRefused(
             f"would delete {refused}; if that is meant: manage.py purge_tokens --yes"
         ) from None
-    return f"deleted {in_words(deleted)}"
+    return f"deleted {describe(deleted)}"
 
 
 def _expired_sign_ins(_before: datetime) -> Rows:

@@ -127,7 +127,7 @@ class Scheduler:
             metrics.CHORES_ENDED.labels(name, outcome)
         while not self._ending.wait(LOOK_SECONDS * random.uniform(0.5, 1.0)):
             try:
-                self._look(every_seconds)
+                self._run_due(every_seconds)
                 self._database_away = False
             except DATABASE_FAULTS as error:
                 if not self._database_away:
@@ -141,7 +141,7 @@ class Scheduler:
                 with contextlib.suppress(*DATABASE_FAULTS):
                     connections.close_all()
 
-    def _look(self, every_seconds: dict[str, int]) -> None:
+    def _run_due(self, every_seconds: dict[str, int]) -> None:
         known = dict(Chore.objects.annotate(due=Q(due_at__lte=Now())).values_list("name", "due"))
         new = [Chore(name=name, due_at=_in(FIRST_AFTER_SECONDS)) for name in every_seconds if name not in known]
         if new:

@@ -130,7 +130,7 @@ class Leases:
         if answer == _REFUSED:
             return False
         if answer == _TAKEN_BY_A_STRANGER:
-            self._forget_told()
+            self._forget_announced()
         self._told[principal_id] = number
         return True
 
@@ -139,7 +139,7 @@ class Leases:
         if settings.MAX_STREAMS_PER_PRINCIPAL and store.the_redis() is not None:
             self._changed.add(principal_id)
             if self._teller is None or self._teller.done():
-                self._teller = asyncio.create_task(self._tell())
+                self._teller = asyncio.create_task(self._announce())
 
     def _expect_late(self, *principal_ids: str) -> None:
         """What was given up may overwrite what is told next; told once more after that, it stands."""
@@ -152,12 +152,12 @@ class Leases:
             self._told[name] = UNKNOWN
         self._changed.update(over)
 
-    def _forget_told(self) -> None:
+    def _forget_announced(self) -> None:
         """Redis was restarted, or has not heard of us for long: it knows nothing of what we hold."""
         self._told = dict.fromkeys(self._held, UNKNOWN)
         self._changed |= set(self._held)
 
-    async def _tell(self) -> None:
+    async def _announce(self) -> None:
         """Keep Redis up to date, for as long as this process holds anything or has something to say."""
         loop = asyncio.get_running_loop()
         renew_at = loop.time()
@@ -169,7 +169,7 @@ class Leases:
                 continue
             try:
                 async with self._taking:
-                    renewed = await self._tell_changes(even_none=due)
+                    renewed = await self._announce_changes(even_none=due)
             except StoreUnavailable:
                 self._away_until = loop.time() + AWAY_PAUSE_SECONDS
                 await asyncio.sleep(RETRY_SECONDS)
@@ -177,7 +177,7 @@ class Leases:
             if renewed:
                 renew_at = loop.time() + RENEW_SECONDS
 
-    async def _tell_changes(self, *, even_none: bool) -> bool:
+    async def _announce_changes(self, *, even_none: bool) -> bool:
         """Say what is held now of what may have changed; whether anything was said."""
         changed, self._changed = self._changed, set()
         numbers = {name: self._held[name] for name in changed if self._told.get(name, 0) != self._held[name]}
@@ -194,7 +194,7 @@ class Leases:
         self._told |= numbers
         self._told = {name: number for name, number in self._told.items() if number}
         if not known:
-            self._forget_told()
+            self._forget_announced()
         return True
 
     # In the store's threads

@@ -19,7 +19,7 @@ from operator_api.chat import exchange, responder
 from operator_api.chat.assistant import Upstream, UpstreamAway, the_upstream
 from operator_api.chat.exchange import Answer, Message, WindowClosed
 from operator_api.models import ChatMessage
-from operator_api.status import look
+from operator_api.status import read_status
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ async def admit(principal_id: str) -> None:
     await limiter.spend("chat_messages", principal_id)
 
 
-async def say(message: Message) -> Reply:
+async def ask(message: Message) -> Reply:
     """Store the message and get it answered.
 
     Raises WindowClosed, IdempotencyConflict, LedgerUnavailable.
@@ -73,7 +73,7 @@ async def say(message: Message) -> Reply:
     upstream = the_upstream()
     if upstream is None:
         metrics.MESSAGES.labels("local").inc()
-        text = responder.respond(message.content, await look())
+        text = responder.respond(message.content, await read_status())
         return Reply(row, await _store(Answer(text, exchange.ASSISTANT, row)))
     return Reply(row, await _in_time(upstream, row, message, deadline))
 

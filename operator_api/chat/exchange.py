@@ -21,7 +21,7 @@ from operator_api.modules import BACKEND
 
 MESSAGE_LIMIT = 8_000
 METADATA_LIMIT_BYTES = 8 * 1024
-PAGE_DEFAULT, PAGE_MOST = 50, 200
+PAGE_DEFAULT, PAGE_MAX = 50, 200
 # Of a page's messages together; one alone may have more.
 PAGE_LIMIT_CHARACTERS = 1024 * 1024
 READ_AT_ONCE = 20
@@ -44,7 +44,7 @@ class Message:
 
     content: str
     session_id: str
-    by: windows.Actor
+    by: windows.WindowActor
     key: str | None
     fingerprint: str
     metadata: dict[str, Any]
@@ -173,7 +173,7 @@ def _store(message: Message) -> Stored | WindowClosed | IdempotencyConflict:
             idempotency_key=message.key,
             fingerprint=message.fingerprint,
         )
-        _tell(changing, row, f"{message.by.name} wrote in the chat")
+        _publish(changing, row, f"{message.by.name} wrote in the chat")
         return Stored(row, created=True)
 
 
@@ -212,12 +212,12 @@ def _reply(changing: Change, answer: Answer) -> ChatMessage:
     )
     if answer.final:
         ChatMessage.objects.filter(message_id=asked.message_id).update(answer_due_at=None)
-    _tell(changing, row, f"{asked.principal_name} was answered in the chat")
+    _publish(changing, row, f"{asked.principal_name} was answered in the chat")
     return row
 
 
-def _tell(changing: Change, row: ChatMessage, summary: str) -> None:
-    changing.tell(
+def _publish(changing: Change, row: ChatMessage, summary: str) -> None:
+    changing.publish(
         "chat.message",
         summary,
         module=BACKEND,

@@ -1,6 +1,6 @@
 """The local responder: knows a few words, for where no assistant is set up, or it is away. Pure."""
 
-from operator_api.status import Look
+from operator_api.status import StatusReading
 
 HELP = "I know three words: status (is everything up?), window (may operators act, until when?), help."
 LATE = "The assistant is late. Your message is stored, and what becomes of it will be said here."
@@ -9,7 +9,7 @@ AWAY = "The assistant is away or cannot answer. Your message is stored; send it 
 NO_ANSWER = "No answer came. Your message is stored; send it again if it still matters."
 
 
-def respond(message: str, look: Look) -> str:
+def respond(message: str, look: StatusReading) -> str:
     """What is said to a message when no assistant is set up."""
     match message.strip().lower().rstrip("?!. "):
         case "status":
@@ -21,12 +21,12 @@ def respond(message: str, look: Look) -> str:
     return f"No assistant is set up here. {HELP}"
 
 
-def _status(look: Look) -> str:
+def _status(look: StatusReading) -> str:
     words = [f"{name} {state['status']}" for name, state in sorted(look.modules.items())]
     return f"{'Degraded' if look.degraded else 'All core modules are up'}: {', '.join(words)}."
 
 
-def _window(look: Look) -> str:
+def _window(look: StatusReading) -> str:
     window = look.window
     if window["window_id"] is None:
         return "No window is open."

@@ -16,7 +16,7 @@ from gateway import tokens
 from gateway.filters import BadFilter
 from gateway.http import headers
 from gateway.http.authentication import require
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.openapi import body_of, component, refuses
 from gateway.http.rest import answer
 from ledger.reader import questions
@@ -26,7 +26,7 @@ from operator_api.chat.exchange import Message, WindowClosed
 from operator_api.http import openapi
 from operator_api.http.endpoint import BY_POLICY, OperatorEndpoint
 from operator_api.http.fields import Fields
-from operator_api.windows import Actor
+from operator_api.windows import WindowActor
 from vx11_client import exact_json
 
 FALLBACK = "local"
@@ -48,11 +48,11 @@ class ChatView(OperatorEndpoint):
         key = request.headers.get("Idempotency-Key")
         message = await self.read(request, partial(_read_message, key_text=key, by=self.actor))
         try:
-            reply = await conversations.say(message)
+            reply = await conversations.ask(message)
         except WindowClosed:
             return self.off_by_policy()
         except IdempotencyConflict:
-            raise Refusal("idempotency_conflict") from None
+            raise ApiError("idempotency_conflict") from None
         return answer(_replied(reply, self.caller.correlation_id))
 
     @extend_schema(
@@ -66,24 +66,24 @@ class ChatView(OperatorEndpoint):
         query = headers.query_of(request.META["QUERY_STRING"].encode())
         whose = _read_id(query, "principal") or self.principal.public_id
         session_id = _read_id(query, "session_id")
-        limit = read_number(query, "limit", exchange.PAGE_DEFAULT, least=1, most=exchange.PAGE_MOST)
+        limit = read_number(query, "limit", exchange.PAGE_DEFAULT, minimum=1, maximum=exchange.PAGE_MAX)
         before = _read_message_id(query, "before")
         if whose != self.principal.public_id:
             require(self.principal, "chat:read_all")
         who = self.principal.public_id
         position = await questions.run_for(who, exchange.position_of, before, whose) if before else None
         if before and position is None:
-            raise Refusal("not_found", title="There is no such message.")
+            raise ApiError("not_found", title="There is no such message.")
         messages, has_more = await questions.run_for(
             who, exchange.history, whose, session_id, limit=limit, before=position
         )
         return answer({"messages": [exchange.as_json(message) for message in messages], "has_more": has_more})
 
 
-def _read_message(body: dict[str, Any], *, key_text: str | None, by: Actor) -> Message:
-    """Raises Refusal."""
+def _read_message(body: dict[str, Any], *, key_text: str | None, by: WindowActor) -> Message:
+    """Raises ApiError."""
     fields = Fields(body)
-    content = fields.text("message", most=exchange.MESSAGE_LIMIT, required=True)
+    content = fields.text("message", maximum=exchange.MESSAGE_LIMIT, required=True)
     session_id = fields.id("session_id")
     metadata = fields.object("metadata")
     known = {"message": content, "session_id": session_id, "metadata": metadata}
@@ -103,7 +103,7 @@ def _read_message(body: dict[str, Any], *, key_text: str | None, by: Actor) -> M
 
 
 def _read_id(query: Query, name: str) -> str:
-    """Raises BadFilter, Refusal."""
+    """Raises BadFilter, ApiError."""
     text = single(query, name)
     if text and not ID_FORM.fullmatch(text):
         raise BadFilter(name, "1 to 64 of A-Z a-z 0-9 . _ -")

@@ -17,15 +17,15 @@ from gateway.backend.client import BackendUnavailable, Question, the_backend
 from gateway.backend.delegation import Delegation
 from gateway.filters import is_module_name
 from gateway.http.authentication import Caller, note_refusal, refused_credential, require, with_header
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.json_bodies import read_json
 from gateway.http.openapi import Json, component
 from gateway.http.rest import Endpoint, answer
-from gateway.identity.principals import Principal, Refused, directory
+from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.shared_store.limits import limiter
 from operator_api.background_tasks import the_upkeep
 from operator_api.modules import BACKEND, OFF_BY_POLICY
-from operator_api.windows import Actor
+from operator_api.windows import WindowActor
 
 Made = TypeVar("Made")
 
@@ -58,8 +58,8 @@ class OperatorEndpoint(Endpoint):
         return response
 
     async def without_backend(self) -> HttpResponse:
-        """What a gateway answers while its backend is away. Raises Refusal."""
-        raise Refusal("backend_unavailable")
+        """What a gateway answers while its backend is away. Raises ApiError."""
+        raise ApiError("backend_unavailable")
 
     def _handler_of(self, method: str) -> Callable[..., Awaitable[HttpResponseBase]]:
         handler = super()._handler_of(method)
@@ -68,7 +68,7 @@ class OperatorEndpoint(Endpoint):
     async def _forward(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """The backend's answer. The caller is known and may call; whether he may do this, it looks at once more."""
         if FORWARDED in request.headers.get("Via", ""):
-            raise Refusal("backend_unavailable", title="VX11_BACKEND_URL leads to a gateway.")
+            raise ApiError("backend_unavailable", title="VX11_BACKEND_URL leads to a gateway.")
         question = _question(request, self.principal, self.caller)
         try:
             reply = await the_backend().ask(question)
@@ -82,25 +82,25 @@ class OperatorEndpoint(Endpoint):
         raw = request.scope["headers"] if isinstance(request, ASGIRequest) else ()
         service = await with_header(raw, self.caller)
         if service is None:
-            raise Refusal("missing_token")
+            raise ApiError("missing_token")
         require(service, delegation.FORWARD)
         delegated = delegation.read(raw)
         self._answers = delegation.NOBODY if delegated is None else delegated.public_id
         return service if delegated is None else await self._operator(delegated)
 
     async def _operator(self, delegated: Delegation) -> Principal:
-        """Whom the gateway asks for, with the rights that both know of. Raises Refusal, LedgerUnavailable."""
+        """Whom the gateway asks for, with the rights that both know of. Raises ApiError, LedgerUnavailable."""
         self.caller = dataclasses.replace(self.caller, address=delegated.address)
         try:
             principal = await directory.named(delegated.public_id, session_id=delegated.session_id)
-        except Refused as refused:
+        except InvalidCredential as refused:
             raise await refused_credential("main_auth_failed", refused, self.caller) from None
         return dataclasses.replace(principal, scopes=principal.scopes & delegated.scopes)
 
     @property
-    def actor(self) -> Actor:
+    def actor(self) -> WindowActor:
         principal = self.principal
-        return Actor(principal.public_id, principal.name or principal.public_id, self.caller.correlation_id)
+        return WindowActor(principal.public_id, principal.name or principal.public_id, self.caller.correlation_id)
 
     async def count_change(self) -> None:
         """Every change is a write under the head of the log, whoever makes it. Raises LimitExceeded.
@@ -110,12 +110,12 @@ class OperatorEndpoint(Endpoint):
         await limiter.spend("changes", self.principal.public_id)
 
     async def read(self, request: HttpRequest, make: Callable[[dict[str, Any]], Made]) -> Made:
-        """What `make` makes of the body's JSON object; charge before. Raises Refusal."""
+        """What `make` makes of the body's JSON object; charge before. Raises ApiError."""
         return await read_json(request, make, who=self.principal.public_id)
 
     def off_by_policy(self) -> HttpResponse:
         """No window is open. Front ends in the field read `status` as a word here, so this body is one of its own."""
-        refusal = Refusal("window_closed")
+        refusal = ApiError("window_closed")
         note_refusal(refusal, self.caller, principal_id=self.principal.public_id)
         body = {
             "status": OFF_BY_POLICY,
@@ -130,11 +130,14 @@ class OperatorEndpoint(Endpoint):
 
 
 def _question(request: HttpRequest, principal: Principal | None, caller: Caller) -> Question:
-    """Nothing of the request but what these endpoints read. Raises Refusal for a path that another could be made of."""
+    """Nothing of the request but what these endpoints read.
+
+    Raises ApiError for a path that another could be made of.
+    """
     prefix = next(prefix for prefix in PREFIXES if request.path.startswith(prefix))
     path = request.path.removeprefix(prefix)
     if not all(is_module_name(part) and part.strip(".") for part in path.split("/")):
-        raise Refusal("not_found")
+        raise ApiError("not_found")
     headers = {name: request.headers[name] for name in FORWARDED_HEADERS if name in request.headers}
     headers |= {"X-Correlation-Id": caller.correlation_id, "Via": FORWARDED}
     asked_by = delegation.NOBODY

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from events.log import ID_FORM
 from gateway.filters import VALUES_LIMIT
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 
 Value = TypeVar("Value")
 
@@ -17,14 +17,14 @@ class Fields:
         self._body = body
         self.errors: dict[str, list[str]] = {}
 
-    def text(self, name: str, *, most: int, default: str = "", required: bool = False) -> str:
+    def text(self, name: str, *, maximum: int, default: str = "", required: bool = False) -> str:
         """At most so many characters; one that is required is not empty either."""
         value = self._body.get(name)
         if value is None and not required:
             return default
         if not isinstance(value, str) or (required and not value):
             return self._wrong(name, "required: a text" if required else "must be a text", default)
-        return value if len(value) <= most else self._wrong(name, f"at most {most} characters", default)
+        return value if len(value) <= maximum else self._wrong(name, f"at most {maximum} characters", default)
 
     def id(self, name: str) -> str:
         value = self._body.get(name)
@@ -34,15 +34,15 @@ class Fields:
             return self._wrong(name, "1 to 64 of A-Z a-z 0-9 . _ -", "")
         return value
 
-    def number(self, name: str, *, least: int, most: int, default: int) -> int:
+    def number(self, name: str, *, minimum: int, maximum: int, default: int) -> int:
         value = self._body.get(name)
         if value is None:
             return default
         # 172.0 is a whole number in JSON, and True is one in Python.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            return self._wrong(name, f"a whole number from {least} to {most}", default)
+        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+            return self._wrong(name, f"a whole number from {minimum} to {maximum}", default)
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
@@ -75,7 +75,7 @@ class Fields:
 
     def refuse_wrong(self) -> None:
         if self.errors:
-            raise Refusal("validation_error", errors=self.errors)
+            raise ApiError("validation_error", errors=self.errors)
 
     def _wrong(self, name: str, problem: str, instead: Value) -> Value:
         self.wrong(name, problem)

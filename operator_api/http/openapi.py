@@ -20,7 +20,7 @@ from operator_api.windows import (
     SERVICES_DEFAULT,
     SOLO_MADRE,
     TTL_DEFAULT_SECONDS,
-    TTL_MOST_SECONDS,
+    TTL_MAX_SECONDS,
     WINDOW_ACTIVE,
 )
 
@@ -35,7 +35,7 @@ _MODE: Json = {"enum": [SOLO_MADRE, WINDOW_ACTIVE, DEGRADED]}
 _STATUS: Json = {"enum": [UP, DOWN, OFF_BY_POLICY, UNKNOWN]}
 _STATUSES: Json = {"type": "object", "additionalProperties": exactly(status=_STATUS)}
 _DONE: Json = {"const": "ok"}
-_TTL: Json = {"type": ["integer", "null"], "minimum": 1, "maximum": TTL_MOST_SECONDS, "default": TTL_DEFAULT_SECONDS}
+_TTL: Json = {"type": ["integer", "null"], "minimum": 1, "maximum": TTL_MAX_SECONDS, "default": TTL_DEFAULT_SECONDS}
 _OBJECT: Json = {"type": "object", "additionalProperties": component("Value")}
 
 _WINDOW: dict[str, Json] = {
@@ -137,7 +137,7 @@ SCHEMAS: dict[str, Json] = {
         in_reply_to={**_UUID, "type": ["string", "null"]},
     ),
     "ChatHistory": exactly(
-        messages={"type": "array", "items": component("ChatMessage"), "maxItems": exchange.PAGE_MOST},
+        messages={"type": "array", "items": component("ChatMessage"), "maxItems": exchange.PAGE_MAX},
         has_more={"type": "boolean", "description": "There are others before these."},
     ),
     "Module": _module(),
@@ -177,7 +177,7 @@ CHAT_PARAMETERS = [
     OpenApiParameter("before", text(f"(?:{UUID_FORM})?"), description="A message's id: those before it."),
     OpenApiParameter(
         "limit",
-        {"type": "integer", "minimum": 1, "maximum": exchange.PAGE_MOST, "default": exchange.PAGE_DEFAULT},
+        {"type": "integer", "minimum": 1, "maximum": exchange.PAGE_MAX, "default": exchange.PAGE_DEFAULT},
         description="Messages in a page.",
     ),
 ]

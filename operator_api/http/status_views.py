@@ -6,7 +6,7 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.openapi import body_of, component, refuses
 from gateway.http.rest import answer
 from ledger.reader import questions
@@ -17,7 +17,7 @@ from operator_api.http import openapi
 from operator_api.http.endpoint import BY_POLICY, EVERYBODY, OperatorEndpoint
 from operator_api.http.fields import Fields
 from operator_api.operator_settings import Kept
-from operator_api.status import look, look_without_backend
+from operator_api.status import read_status, read_without_backend
 from vx11_client import exact_json
 
 
@@ -29,10 +29,10 @@ class StatusView(OperatorEndpoint):
     @extend_schema(operation_id="status", responses={200: component("SystemStatus")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """The window and every module in a word. Answers also when the database is away, and says so."""
-        return answer((await look()).status())
+        return answer((await read_status()).status())
 
     async def without_backend(self) -> HttpResponse:
-        return answer((await look_without_backend()).status())
+        return answer((await read_without_backend()).status())
 
 
 class ModulesView(OperatorEndpoint):
@@ -43,7 +43,7 @@ class ModulesView(OperatorEndpoint):
     @extend_schema(operation_id="modules", responses={200: component("Modules")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Every module: is it up, why not, and when was it last heard of."""
-        return answer({"modules": (await look()).modules})
+        return answer({"modules": (await read_status()).modules})
 
 
 class ModuleView(OperatorEndpoint):
@@ -59,13 +59,13 @@ class ModuleView(OperatorEndpoint):
     )
     async def get(self, request: HttpRequest, name: str) -> HttpResponse:
         """One of them."""
-        found = await look()
+        found = await read_status()
         state = found.modules.get(name)
         if state is None and found.window["mode"] == windows.DEGRADED:
             # It may be one that was added here; with the database away, only those of every installation are known.
-            raise Refusal("dependency_unavailable")
+            raise ApiError("dependency_unavailable")
         if state is None:
-            raise Refusal("not_found", title="There is no module of this name.")
+            raise ApiError("not_found", title="There is no module of this name.")
         return answer({"name": name, **state})
 
 
@@ -99,7 +99,7 @@ def _read(principal_id: str) -> tuple[str, windows.Status]:
 
 
 def _read_content(body: dict[str, Any]) -> str:
-    """Raises Refusal."""
+    """Raises ApiError."""
     fields = Fields(body)
     given = fields.object("settings", required=True)
     content = b"{}"
@@ -110,7 +110,7 @@ def _read_content(body: dict[str, Any]) -> str:
     fields.refuse_wrong()
     if len(content) > operator_settings.LIMIT_BYTES:
         errors = {"settings": [f"at most {operator_settings.LIMIT_BYTES} bytes of JSON"]}
-        raise Refusal("payload_too_large", title="The settings are too large.", errors=errors)
+        raise ApiError("payload_too_large", title="The settings are too large.", errors=errors)
     return content.decode()
 
 

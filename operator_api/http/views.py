@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.openapi import component, refuses
 from gateway.http.rest import Endpoint, answer
 from operator_api import gauges
@@ -37,7 +37,7 @@ class ReadyView(Endpoint):
         """Whether this process should get requests; names what is away."""
         ready, report = await readiness()
         if not ready:
-            raise Refusal("dependency_unavailable", extra={"unavailable": report["unavailable"]})
+            raise ApiError("dependency_unavailable", extra={"unavailable": report["unavailable"]})
         return answer(report)
 
 

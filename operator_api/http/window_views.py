@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
 from events.stream.relay import the_relay
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.openapi import body_of, component, refuses
 from gateway.http.rest import answer
 from ledger.reader import reader
@@ -16,19 +16,19 @@ from ledger.writer import writer
 from operator_api import modules, windows
 from operator_api.http.endpoint import EVERYBODY, OperatorEndpoint
 from operator_api.http.fields import Fields
-from operator_api.status import look, look_without_backend
+from operator_api.status import read_status, read_without_backend
 from operator_api.windows import (
     MODES,
     REASON_LIMIT,
     SERVICES_DEFAULT,
     TTL_DEFAULT_SECONDS,
-    TTL_MOST_SECONDS,
+    TTL_MAX_SECONDS,
     AlreadyOpen,
     Closing,
     Extension,
     NoneOpen,
-    Opening,
     Status,
+    WindowOpening,
 )
 
 _WRITE: dict[str, str | None] = {"POST": "window:write"}
@@ -42,10 +42,10 @@ class WindowStatusView(OperatorEndpoint):
     @extend_schema(operation_id="window_status", responses={200: component("WindowStatus")})
     async def get(self, request: HttpRequest) -> HttpResponse:
         """May operators act, until when, and is a core module down?"""
-        return answer((await look()).window_status())
+        return answer((await read_status()).window_status())
 
     async def without_backend(self) -> HttpResponse:
-        return answer((await look_without_backend()).window_status())
+        return answer((await read_without_backend()).window_status())
 
 
 class WindowOpenView(OperatorEndpoint):
@@ -65,9 +65,9 @@ class WindowOpenView(OperatorEndpoint):
         try:
             opened = await _change(windows.open_many, opening)
         except AlreadyOpen as there:
-            extra = {"window": (await look()).window_status(there.window)}
-            raise Refusal("window_already_open", extra=extra) from None
-        return answer({**await _told(opened), "services_started": opening.services})
+            extra = {"window": (await read_status()).window_status(there.window)}
+            raise ApiError("window_already_open", extra=extra) from None
+        return answer({**await _with_mode_now(opened), "services_started": opening.services})
 
 
 class WindowExtendView(OperatorEndpoint):
@@ -84,9 +84,9 @@ class WindowExtendView(OperatorEndpoint):
         await self.count_change()
         extension = Extension(await self.read(request, lambda body: _read_ttl(Fields(body))), self.actor)
         try:
-            return answer(await _told(await _change(windows.extend_many, extension)))
+            return answer(await _with_mode_now(await _change(windows.extend_many, extension)))
         except NoneOpen:
-            raise Refusal("no_open_window") from None
+            raise ApiError("no_open_window") from None
 
 
 class WindowCloseView(OperatorEndpoint):
@@ -104,29 +104,29 @@ class WindowCloseView(OperatorEndpoint):
         try:
             closing = await _change(windows.close_many, Closing(self.actor))
         except NoneOpen:
-            raise Refusal("no_open_window") from None
-        return answer({**(await look()).window_status(closing), "status": "ok"})
+            raise ApiError("no_open_window") from None
+        return answer({**(await read_status()).window_status(closing), "status": "ok"})
 
 
-def _read_opening(body: dict[str, Any], by: windows.Actor) -> Opening:
+def _read_opening(body: dict[str, Any], by: windows.WindowActor) -> WindowOpening:
     fields = Fields(body)
     services = fields.names("services", SERVICES_DEFAULT)
     held = fields.choice("mode", MODES) == "hold"
-    reason = fields.text("reason", most=REASON_LIMIT)
+    reason = fields.text("reason", maximum=REASON_LIMIT)
     ttl_seconds = _read_ttl(fields)
-    return Opening(services, None if held else ttl_seconds, reason, by)
+    return WindowOpening(services, None if held else ttl_seconds, reason, by)
 
 
 def _read_ttl(fields: Fields) -> int:
-    """The last field to be read. Raises Refusal for all that are wrong."""
-    seconds = fields.number("ttl_sec", least=1, most=TTL_MOST_SECONDS, default=TTL_DEFAULT_SECONDS)
+    """The last field to be read. Raises ApiError for all that are wrong."""
+    seconds = fields.number("ttl_sec", minimum=1, maximum=TTL_MAX_SECONDS, default=TTL_DEFAULT_SECONDS)
     fields.refuse_wrong()
     return seconds
 
 
 async def _refuse_unknown(services: list[str]) -> None:
-    if unknown := await reader.run(modules.strangers, services):
-        raise Refusal("validation_error", errors={"services": [f"unknown module {unknown[0]!r}"[:200]]})
+    if unknown := await reader.run(modules.unknown_names, services):
+        raise ApiError("validation_error", errors={"services": [f"unknown module {unknown[0]!r}"[:200]]})
 
 
 async def _change(function: WriteMany, unit: Any) -> Status:
@@ -136,7 +136,7 @@ async def _change(function: WriteMany, unit: Any) -> Status:
     return status
 
 
-async def _told(window: Status) -> Status:
+async def _with_mode_now(window: Status) -> Status:
     """As it was changed, and not as it may be by now: the cursor is that of the change."""
-    status = (await look()).window_status(window)
+    status = (await read_status()).window_status(window)
     return {**status, "status": "ok", "ttl_remaining_sec": window["ttl_seconds"]}

@@ -108,9 +108,9 @@ def test_text_and_series_stand_out_from_their_ground(
     page = new_page(color_scheme=scheme)
     enter_admin(page, stack, administrator)
     expect_live(page)
-    for selector, least in (("figcaption", 4.5), (".figures dd", 4.5), ("#dashboard .label", 4.5), ("rect.bar", 3)):
+    for selector, minimum in (("figcaption", 4.5), (".figures dd", 4.5), ("#dashboard .label", 4.5), ("rect.bar", 3)):
         contrast = page.locator(selector).first.evaluate(CONTRAST)
-        assert contrast >= least, f"{selector} in {scheme}: {contrast:.1f}"
+        assert contrast >= minimum, f"{selector} in {scheme}: {contrast:.1f}"
 
 
 # Of an element's text or filling against the first opaque ground behind it, as WCAG counts it.

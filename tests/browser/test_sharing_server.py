@@ -121,7 +121,7 @@ def test_signing_out_in_one_tab_ends_all(new_tabs: NewTabs, stack: Stack) -> Non
 def test_sessions_with_names_of_their_own_do_not_mix(
     new_tabs: NewTabs, stack: Stack, service: Client, new_event: NewEvent, marker: str
 ) -> None:
-    """Two tabs of one profile: one may see one module only, and is not told of others by its neighbour."""
+    """Two tabs of one profile: one may see one module only, and is not told of others by its peer."""
     tabs = new_tabs(stack.a.url + PLAIN_PAGE)
     narrow, narrow_id = stack.issue_token("principal", modules=("hermes",))
     wide, wide_id = stack.issue_token("principal")

@@ -148,7 +148,7 @@ def seconds(text: str) -> int:
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_server_is_not_killed_while_it_says_goodbye(name: str) -> None:
-    drain = Environment(SERVICES[name]["environment"]).number("VX11_DRAIN_SECONDS", least=1, most=600)
+    drain = Environment(SERVICES[name]["environment"]).number("VX11_DRAIN_SECONDS", minimum=1, maximum=600)
     assert seconds(SERVICES[name]["stop_grace_period"]) >= drain + LEAVE_SECONDS
 
 

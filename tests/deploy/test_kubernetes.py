@@ -134,7 +134,7 @@ def test_gateways_and_backends_differ_in_what_they_do_and_in_nothing_else() -> N
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_a_pod_is_given_the_time_to_say_goodbye(name: str) -> None:
-    drain = Environment(CONFIGURATION["data"]).number("VX11_DRAIN_SECONDS", least=1, most=600)
+    drain = Environment(CONFIGURATION["data"]).number("VX11_DRAIN_SECONDS", minimum=1, maximum=600)
     (container,) = pod(DEPLOYMENTS[name])["containers"]
     before = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod(DEPLOYMENTS[name])["terminationGracePeriodSeconds"] >= before + drain + LEAVE_SECONDS

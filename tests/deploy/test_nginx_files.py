@@ -66,12 +66,12 @@ def test_nginx_has_more_patience_with_a_stream_than_a_heartbeat_takes() -> None:
     assert block
     patience = re.search(r"proxy_read_timeout (\d+)s;", block[0])
     assert patience
-    assert int(patience[1]) >= 3 * Environment({}).number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
+    assert int(patience[1]) >= 3 * Environment({}).number("VX11_HEARTBEAT_SECONDS", minimum=1, maximum=300)
 
 
 def test_a_backend_that_hangs_is_given_up_by_nginx_before_the_gateway_hangs_up() -> None:
     (text,) = re.findall(r"proxy_read_timeout (\d+)ms;", (SHIPPED / "backends.conf").read_text(encoding="utf-8"))
-    wait_ms = Environment({}).number("VX11_CHAT_UPSTREAM_WAIT_MS", least=100, most=4_000)
+    wait_ms = Environment({}).number("VX11_CHAT_UPSTREAM_WAIT_MS", minimum=100, maximum=4_000)
     assert wait_ms < int(text) < ANSWER_SECONDS * 1000
 
 

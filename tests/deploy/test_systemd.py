@@ -61,7 +61,7 @@ def values(unit: str, key: str) -> list[str]:
 def test_a_server_is_not_killed_while_it_says_goodbye() -> None:
     (text,) = values("vx11-operator@.service", "TimeoutStopSec")
     number, unit = re.fullmatch(r"(\d+)(s|min|h)", text).groups()  # type: ignore[union-attr]
-    drain_seconds = Environment({}).number("VX11_DRAIN_SECONDS", least=1, most=600)
+    drain_seconds = Environment({}).number("VX11_DRAIN_SECONDS", minimum=1, maximum=600)
     assert int(number) * SECONDS[unit] >= drain_seconds + LEAVE_SECONDS
 
 

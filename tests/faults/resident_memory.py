@@ -6,7 +6,7 @@ from benchmarks.usage import resident_bytes
 
 MEGABYTE = 1024 * 1024
 # A shorter life says nothing about growth: the last events alone, which a process keeps, are megabytes.
-LEAST_SECONDS = 600.0
+MIN_SECONDS = 600.0
 
 
 class ResidentMemory:
@@ -28,7 +28,7 @@ class ResidentMemory:
         grown: dict[int, float] = {}
         for pid, samples in self._samples.items():
             warm = [(at, size) for at, size in samples if at >= samples[0][0] + self._warm_up_seconds]
-            if warm and warm[-1][0] - warm[0][0] >= LEAST_SECONDS:
+            if warm and warm[-1][0] - warm[0][0] >= MIN_SECONDS:
                 times, sizes = zip(*warm, strict=True)
                 grown[pid] = statistics.linear_regression(times, sizes).slope * 60 / MEGABYTE
         return grown

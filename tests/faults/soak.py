@@ -22,7 +22,7 @@ from tests.stores import PrivatePostgres
 SAMPLE_SECONDS = 5
 SAMPLES_PER_LINE = 6
 # A process grows until its buffers have had their fill: a fifth of the time, at least one minute, at most five.
-WARM_UP_PART, WARM_UP_LEAST_SECONDS, WARM_UP_MOST_SECONDS = 0.2, 60.0, 300.0
+WARM_UP_PART, WARM_UP_MIN_SECONDS, WARM_UP_MAX_SECONDS = 0.2, 60.0, 300.0
 GROWTH_LIMIT_MEGABYTES_A_MINUTE = 1.0
 CALM_SECONDS = (2.0, 15.0)
 
@@ -48,9 +48,7 @@ async def watch(stack: Stack, chaos: Chaos, memory: ResidentMemory) -> None:
 async def soak(stack: Stack, *, seconds: float, seed: int) -> None:
     """Raises AssertionError for what Chaos does, and if the memory of a server grows."""
     chaos = Chaos(stack, seed=seed, spared=[stack.b], calm_seconds=CALM_SECONDS)
-    memory = ResidentMemory(
-        warm_up_seconds=min(max(WARM_UP_PART * seconds, WARM_UP_LEAST_SECONDS), WARM_UP_MOST_SECONDS)
-    )
+    memory = ResidentMemory(warm_up_seconds=min(max(WARM_UP_PART * seconds, WARM_UP_MIN_SECONDS), WARM_UP_MAX_SECONDS))
     watching = asyncio.create_task(watch(stack, chaos, memory))
     try:
         await chaos.run(seconds)

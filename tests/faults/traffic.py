@@ -32,7 +32,7 @@ ANSWER_SECONDS = 5
 
 class Traffic:
     """`publish_to` and `read_from` are base URLs, of all servers unless given; everybody begins with the first, or
-    with another one than his neighbour if they are to be `spread`.
+    with another one than his peer if they are to be `spread`.
     """
 
     def __init__(

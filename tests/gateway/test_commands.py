@@ -91,7 +91,7 @@ def test_what_cannot_be_issued_is_refused_and_nothing_is_stored(words: list[str]
 def test_revoking_ends_a_token_says_so_and_is_on_record() -> None:
     token, text = issue()
     assert token.public_id in run("revoke_token", token.public_id, "--reason", "leaked")
-    with pytest.raises(principals.Refused):
+    with pytest.raises(principals.InvalidCredential):
         holder(text)
     token.refresh_from_db()
     assert token.revoked_because == "leaked"

@@ -24,7 +24,7 @@ ALERTS_OF_THE_FIELD = {
     "HighPrincipalTokenUsageInSSE": "job:vx11_sse_principal_share:ratio_rate1h > 0.1",
 }
 # A template at most, else somebody who is paged reads a number without words.
-WORDS_LEAST = 12
+WORDS_MIN = 12
 PROMTOOL_TIMEOUT_SECONDS = 55
 # A fifth of its time is spent on tidying memory that there is enough of.
 PROMTOOL_ENVIRONMENT = {**os.environ, "GOGC": "500"}
@@ -90,7 +90,7 @@ def test_an_alert_says_how_urgent_it_is_what_one_sees_and_where_to_read_on(alert
     said = alert["annotations"]
     assert said["summary"]
     assert not said["summary"].endswith(".")
-    assert len(said["description"].split()) >= WORDS_LEAST
+    assert len(said["description"].split()) >= WORDS_MIN
     link = said["runbook_url"]
     assert link.startswith(shipped.RUNBOOK_PREFIX + "docs/runbooks/")
     page, _, heading = link.removeprefix(shipped.RUNBOOK_PREFIX).partition("#")

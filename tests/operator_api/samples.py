@@ -12,28 +12,28 @@ from operator_api import windows
 from operator_api.chat import exchange
 from operator_api.chat.exchange import Message, Stored, WindowClosed
 from operator_api.models import ChatMessage, Window
-from operator_api.windows import Actor, AlreadyOpen, Closing, Extension, NoneOpen, Opening, Status
+from operator_api.windows import AlreadyOpen, Closing, Extension, NoneOpen, Status, WindowActor, WindowOpening
 
-ALICE = Actor("p-alice", "alice", "request-of-alice")
-BOB = Actor("p-bob", "bob", "request-of-bob")
-
-
-def opening(*services: str, ttl_seconds: int | None = 600, reason: str = "", by: Actor = ALICE) -> Opening:
-    return Opening(list(services), ttl_seconds, reason, by)
+ALICE = WindowActor("p-alice", "alice", "request-of-alice")
+BOB = WindowActor("p-bob", "bob", "request-of-bob")
 
 
-def open_window(asked: Opening | None = None) -> Status | AlreadyOpen:
+def opening(*services: str, ttl_seconds: int | None = 600, reason: str = "", by: WindowActor = ALICE) -> WindowOpening:
+    return WindowOpening(list(services), ttl_seconds, reason, by)
+
+
+def open_window(asked: WindowOpening | None = None) -> Status | AlreadyOpen:
     with transaction.atomic():
         return windows.open_many([asked or opening("switch", "hermes")])[0]
 
 
-def opened(asked: Opening | None = None) -> Status:
+def opened(asked: WindowOpening | None = None) -> Status:
     status = open_window(asked)
     assert not isinstance(status, AlreadyOpen)
     return status
 
 
-def extend_window(seconds: int, *, by: Actor = ALICE) -> Status | NoneOpen:
+def extend_window(seconds: int, *, by: WindowActor = ALICE) -> Status | NoneOpen:
     with transaction.atomic():
         return windows.extend_many([Extension(seconds, by)])[0]
 
@@ -54,7 +54,9 @@ def let_time_pass() -> None:
     Window.objects.filter(pk=window.pk).update(deadline=window.created_at - timedelta(seconds=1))
 
 
-def message(content: str = "hello", *, session_id: str = "s-1", by: Actor = ALICE, key: str | None = None) -> Message:
+def message(
+    content: str = "hello", *, session_id: str = "s-1", by: WindowActor = ALICE, key: str | None = None
+) -> Message:
     return Message(content, session_id, by, key, fingerprint=content[:32], metadata={})
 
 

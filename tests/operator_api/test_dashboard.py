@@ -66,7 +66,7 @@ def test_each_minute_has_its_tickets_refusals_streams_and_events() -> None:
     events(3, minutes_ago=5)
     events(2, minutes_ago=1)
     events(4, minutes_ago=0)
-    found = dict(Minutes().look(NOW))
+    found = dict(Minutes().read(NOW))
     at = NOW.replace(second=0)
     one = found[at - timedelta(minutes=1)]
     assert one is not None
@@ -82,19 +82,19 @@ def test_a_minute_that_is_long_over_is_counted_once() -> None:
     audit("ticket_issued", minutes_ago=10)
     # A clock that stands still: nothing is left for the next look.
     history = Minutes(clock=lambda: 0.0)
-    first = history.look(NOW)
+    first = history.read(NOW)
     assert first[-11][1] is not None
     assert first[-11][1].counts["issued"] == 1
     with CaptureQueriesContext(connection) as asked:
-        assert history.look(NOW) == first
+        assert history.read(NOW) == first
     assert len(asked) <= minute_counts.SETTLED_AFTER_MINUTES * 6
 
 
 def test_a_refusal_that_is_written_late_is_still_counted() -> None:
     history = Minutes()
-    history.look(NOW)
+    history.read(NOW)
     audit("refused", minutes_ago=2, reason="invalid_token", count=40)
-    late = history.look(NOW)[-3][1]
+    late = history.read(NOW)[-3][1]
     assert late is not None
     assert late.counts["refused:invalid_token"] == 40
 
@@ -102,7 +102,7 @@ def test_a_refusal_that_is_written_late_is_still_counted() -> None:
 def test_old_minutes_are_counted_bit_by_bit_and_none_is_called_empty_meanwhile() -> None:
     ticks = iter(number * minute_counts.BUDGET_SECONDS / 4 for number in range(1000))
     history = Minutes(clock=lambda: next(ticks))
-    known = [sum(minute is not None for _, minute in history.look(NOW)) for _ in range(30)]
+    known = [sum(minute is not None for _, minute in history.read(NOW)) for _ in range(30)]
     assert known[0] < known[1] < minute_counts.MINUTES
     assert known[-1] == minute_counts.MINUTES
 
@@ -112,7 +112,7 @@ def test_a_minute_with_more_rows_than_are_counted_says_so(monkeypatch: pytest.Mo
     for _ in range(5):
         audit("ticket_issued", minutes_ago=1)
     counted = minute_counts.count(NOW.replace(second=0) - timedelta(minutes=1))
-    assert (counted.counts["issued"], counted.least) == (3, True)
+    assert (counted.counts["issued"], counted.is_lower_bound) == (3, True)
 
 
 def counted(now: datetime) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from operator_api import status, windows
-from operator_api.status import Look, SharedLook
+from operator_api.status import SharedLook, StatusReading
 from tests.events.waiting import until
 
-NOTHING_OPEN = Look(windows.closed(windows.SOLO_MADRE), {})
+NOTHING_OPEN = StatusReading(windows.closed(windows.SOLO_MADRE), {})
 
 
 class Watched:
@@ -21,17 +21,17 @@ class Watched:
         self.let_go = asyncio.Event()
         self.shared = SharedLook(self._look)
 
-    async def _look(self) -> Look:
+    async def _look(self) -> StatusReading:
         self.begun += 1
         shown = replace(NOTHING_OPEN, window={"reason": self.begun})
         await self.let_go.wait()
         return shown
 
-    def ask(self) -> "asyncio.Task[Look]":
-        return asyncio.create_task(self.shared.look())
+    def ask(self) -> "asyncio.Task[StatusReading]":
+        return asyncio.create_task(self.shared.read_status())
 
 
-def numbers(looks: Iterable[Look]) -> set[int]:
+def numbers(looks: Iterable[StatusReading]) -> set[int]:
     return {look.window["reason"] for look in looks}
 
 

@@ -56,7 +56,7 @@ def open_window(**fields: Any) -> Window:
 
 async def test_without_a_window_the_system_runs_alone() -> None:
     await sync_to_async(append_events)(3)
-    found = (await status.look()).window_status()
+    found = (await status.read_status()).window_status()
     assert found == {
         "mode": "solo_madre",
         "ttl_seconds": None,
@@ -74,7 +74,7 @@ async def test_without_a_window_the_system_runs_alone() -> None:
 
 async def test_an_open_window_is_shown_with_what_is_left_of_it() -> None:
     window = await open_window(deadline=timezone.now() + timedelta(seconds=600))
-    found = (await status.look()).window_status()
+    found = (await status.read_status()).window_status()
     assert (found["mode"], found["window_id"], found["chat_enabled"]) == ("window_active", str(window.id), True)
     assert 590 < found["ttl_seconds"] <= 600
     assert found["services"] == [*CORE, "switch", "hermes"]
@@ -83,18 +83,18 @@ async def test_an_open_window_is_shown_with_what_is_left_of_it() -> None:
 
 async def test_a_window_without_a_deadline_has_no_time_left_to_show() -> None:
     await open_window()
-    found = (await status.look()).window_status()
+    found = (await status.read_status()).window_status()
     assert (found["mode"], found["ttl_seconds"], found["deadline"]) == ("window_active", None, None)
 
 
 async def test_a_window_past_its_deadline_is_not_open() -> None:
     await open_window(deadline=timezone.now() - timedelta(seconds=1))
-    assert (await status.look()).window_status()["mode"] == windows.SOLO_MADRE
+    assert (await status.read_status()).window_status()["mode"] == windows.SOLO_MADRE
 
 
 async def test_when_the_database_is_away_the_status_says_so_and_not_that_all_is_well() -> None:
     with database_away():
-        found = (await status.look()).window_status()
+        found = (await status.read_status()).window_status()
     assert (found["mode"], found["degraded"], found["reason"]) == ("degraded", True, "window_store_unavailable")
     assert found["services"] == ["redis", "tentaculo_link"]
 
@@ -102,7 +102,7 @@ async def test_when_the_database_is_away_the_status_says_so_and_not_that_all_is_
 async def test_when_the_database_is_away_status_and_modules_are_answered_in_time_and_say_so() -> None:
     started = time.monotonic()
     with database_away():
-        found = await status.look()
+        found = await status.read_status()
     assert time.monotonic() - started < 2
     told = found.status()
     assert (told["policy"], told["degraded"], told["status"]) == ("degraded", True, "ok")
@@ -127,7 +127,7 @@ async def test_a_module_that_was_added_is_not_called_unknown_because_the_databas
 
 async def test_what_operators_may_do_is_shown_with_the_modules_that_their_window_opened() -> None:
     await open_window()
-    told = (await status.look()).status()
+    told = (await status.read_status()).status()
     assert told["optional_services"]["switch"] == {"status": "unknown"}
     assert told["optional_services"]["spawner"] == {"status": "OFF_BY_POLICY"}
     assert told["window"]["services"] == [*CORE, "switch", "hermes"]
@@ -136,7 +136,7 @@ async def test_what_operators_may_do_is_shown_with_the_modules_that_their_window
 @pytest.mark.usefixtures("no_cache")
 async def test_when_the_cache_is_away_the_window_is_still_known() -> None:
     await open_window()
-    found = (await status.look()).window_status()
+    found = (await status.read_status()).window_status()
     assert (found["mode"], found["degraded"]) == ("window_active", True)
     assert "redis" not in found["services"]
 

@@ -1,4 +1,4 @@
-"""Bodies that are cheap to send and dear to read, sent by a neighbour: a client that behaves must not notice."""
+"""Bodies that are cheap to send and dear to read, sent by a peer: a client that behaves must not notice."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -103,11 +103,11 @@ def test_n10_forms_for_people_are_as_cheap(stack: Stack) -> None:
             raise AssertionError(f"a form of {dear[:20]!r}... costs more than 5 times a plain one")
 
 
-# Beside a neighbour
+# Beside a peer
 
 
 @contextmanager
-def neighbour(stack: Stack, token: str, body: bytes) -> Iterator[Callable[[], int]]:
+def peer(stack: Stack, token: str, body: bytes) -> Iterator[Callable[[], int]]:
     """Sends the body over some connections, again and again; how often it was answered until now."""
     answered, over = 0, threading.Event()
     counting = threading.Lock()
@@ -143,18 +143,18 @@ def busy_batch() -> bytes:
 def test_n10_a_client_beside_dear_bodies_is_answered_in_between(
     stack: Stack, new_event: Callable[..., Json], principal: Client, marker: str
 ) -> None:
-    """By count of answers: many of the client's for each of the neighbour's, which it used to have to wait for."""
+    """By count of answers: many of the client's for each of the peer's, which it used to have to wait for."""
     token = stack.issue_token("service", scopes=("events:publish",))[0]
     headers = {"X-VX11-Token": stack.service_token}
     with (
-        neighbour(stack, token, busy_batch()) as answered,
+        peer(stack, token, busy_batch()) as answered,
         httpx.Client(base_url=stack.b.url, headers=headers, timeout=30, **LOOPBACK) as client,
     ):
         before = answered()
         for _ in range(REQUESTS):
             assert client.post(EVENTS, json=new_event()).status_code == 201
         meanwhile = answered() - before
-    assert meanwhile < REQUESTS, f"{meanwhile} of the neighbour's bodies were read before {REQUESTS} small ones"
+    assert meanwhile < REQUESTS, f"{meanwhile} of the peer's bodies were read before {REQUESTS} small ones"
     assert principal.polled(correlation_id=marker, limit=1)["total"] == REQUESTS
 
 

@@ -168,8 +168,8 @@ class Crowd:
 
     def __enter__(self) -> Self:
         # Where a shell allows 1024, a thousand readers would not find out why they are refused.
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        maximum = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
         self._thread.start()
         return self
 

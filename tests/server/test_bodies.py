@@ -27,16 +27,16 @@ PUBLISH_LIMIT_BYTES = 4 * MEBIBYTE
 
 def answer_and_growth(stack: Stack, head: bytes, body: Iterator[bytes]) -> tuple[Answer, int]:
     """The answer to a client that reads when it has sent everything; by how much the server grew meanwhile."""
-    before = most = resident_bytes(stack.a)
+    before = maximum = resident_bytes(stack.a)
     with Wire(stack.a.url) as wire:
         wire.send(head)
         for number, piece in enumerate(body):
             assert wire.send(piece), "cut off while it sent: not every client finds the answer then"
             if number % 64 == 0:
-                most = max(most, resident_bytes(stack.a))
+                maximum = max(maximum, resident_bytes(stack.a))
         answer = wire.answer()
         assert wire.rest() == b""
-    return answer, max(most, resident_bytes(stack.a)) - before
+    return answer, max(maximum, resident_bytes(stack.a)) - before
 
 
 def pieces(size_bytes: int) -> Iterator[bytes]:

@@ -144,16 +144,16 @@ def test_r02_fifty_readers_that_stop_cost_little_each_and_another_gets_every_eve
     warm_up(stack, service)
     with Crowd() as crowd, ExitStack() as opened:
         (other,) = crowd.open(stack.a.url, stack.principal_token, 1, query=f"correlation_id={marker}")
-        before = most = resident_bytes(stack.a)
+        before = maximum = resident_bytes(stack.a)
         for _ in range(MANY):
             opened.enter_context(reader(stack, marker)).caught_up()
         seqs: list[int] = []
         while metric(principal, SLOW_CLOSED) < closed_before + MANY:
             seqs += publish(service, big_event(marker), 5)
-            most = max(most, resident_bytes(stack.a))
+            maximum = max(maximum, resident_bytes(stack.a))
         wait_until(lambda: len(other.seqs) == len(seqs), "the other has everything")
         assert other.seqs == seqs
-    assert_cheap((most - before) / MANY, capsys)
+    assert_cheap((maximum - before) / MANY, capsys)
 
 
 def test_r02_fifty_readers_that_stop_in_history_cost_little_each(
@@ -163,17 +163,17 @@ def test_r02_fifty_readers_that_stop_in_history_cost_little_each(
     warm_up(stack, service)
     publish(service, big_event(marker), MUCH_EVENTS)
     with ExitStack() as opened:
-        before = most = resident_bytes(stack.a)
+        before = maximum = resident_bytes(stack.a)
         for _ in range(MANY):
             opened.enter_context(reader(stack, marker, f"last_event_id={cursor}"))
 
         def all_are_closed() -> bool:
-            nonlocal most
-            most = max(most, resident_bytes(stack.a))
+            nonlocal maximum
+            maximum = max(maximum, resident_bytes(stack.a))
             return metric(principal, SLOW_CLOSED) == closed_before + MANY
 
         wait_until(all_are_closed, "all are closed", timeout_seconds=WAIT_SECONDS, pause_seconds=0.1)
-    assert_cheap((most - before) / MANY, capsys)
+    assert_cheap((maximum - before) / MANY, capsys)
 
 
 def assert_cheap(bytes_each: float, capsys: pytest.CaptureFixture[str]) -> None:

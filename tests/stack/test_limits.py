@@ -18,9 +18,9 @@ STREAM = f"{API}/events/stream"
 NOBODY = "vx11p_" + "x" * 43
 
 
-def assert_limited(answer: httpx.Response, reason: str = "rate_limited", *, most_seconds: int = 60) -> None:
+def assert_limited(answer: httpx.Response, reason: str = "rate_limited", *, max_seconds: int = 60) -> None:
     assert_problem(answer, 429, reason)
-    assert 1 <= int(answer.headers["retry-after"]) <= most_seconds
+    assert 1 <= int(answer.headers["retry-after"]) <= max_seconds
 
 
 def clients(stack: Stack, token: str | None) -> list[Client]:
@@ -38,7 +38,7 @@ def test_a24_tickets_beyond_the_rate_are_refused_by_all_servers_together_and_oth
     assert sum(answer.status_code == 200 for answer in answers) == 20
     refused = [answer for answer in answers if answer.status_code != 200]
     for answer in refused:
-        assert_limited(answer, most_seconds=30)
+        assert_limited(answer, max_seconds=30)
     assert stack.client(other).issue_ticket().status_code == 200
     counted = sum(
         metric(client, 'vx11_limited_total{limit="tickets"}') for client in clients(stack, stack.principal_token)

@@ -148,7 +148,7 @@ def test_a_pooler_that_lends_connections_for_a_transaction_will_do(
 async def test_a_server_holds_no_more_connections_than_is_documented(own_stack: OwnStack, new_event: NewEvent) -> None:
     stack = own_stack()
     name = url_of(stack).rpartition("/")[2]
-    most = 0
+    maximum = 0
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def ask(http: httpx.AsyncClient, number: int) -> int:
@@ -168,7 +168,7 @@ async def test_a_server_holds_no_more_connections_than_is_documented(own_stack: 
         asking = asyncio.gather(*[ask(http, number) for number in range(REQUESTS)])
         while not asking.done():
             held = await asyncio.to_thread(stack.postgres.ask, HELD, name)
-            most = max(most, held[0][0])
+            maximum = max(maximum, held[0][0])
         statuses = await asking
     assert max(statuses) < 500
-    assert 0 < most <= CONNECTIONS * len(stack.servers)
+    assert 0 < maximum <= CONNECTIONS * len(stack.servers)

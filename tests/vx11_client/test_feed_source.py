@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.waiting import wait_until
 from vx11_client.feed_file import FIRST_LINE_BYTES, FileSource
 from vx11_client.feed_source import LINE_LIMIT_BYTES, Line, LineSource, LineSplitter, PipeSource
-from vx11_client.interruption import Interruption
+from vx11_client.stop_signal import Interruption
 
 Opener = Callable[..., FileSource]
 

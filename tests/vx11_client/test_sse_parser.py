@@ -6,38 +6,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vx11_client.sse_parser import LINE_LIMIT_BYTES, EventStreamParser, Message, NotAnEventStream
+from vx11_client.sse_parser import LINE_LIMIT_BYTES, EventStreamParser, NotAnEventStream, SseMessage
 
 
-def parsed(*pieces: bytes) -> list[Message]:
+def parsed(*pieces: bytes) -> list[SseMessage]:
     parser = EventStreamParser()
     return [message for piece in pieces for message in parser.feed(piece)]
 
 
 def test_a_blank_line_dispatches_what_was_collected() -> None:
-    assert parsed(b"event: a\nid: 7\ndata: x\ndata:y\ndata\n\n") == [Message("a", "x\ny\n", "7")]
+    assert parsed(b"event: a\nid: 7\ndata: x\ndata:y\ndata\n\n") == [SseMessage("a", "x\ny\n", "7")]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_all_three_line_ends_end_a_line(end: bytes) -> None:
     assert parsed(end.join([b"data: x", b"", b"data: y", b"", b""])) == [
-        Message("message", "x", ""),
-        Message("message", "y", ""),
+        SseMessage("message", "x", ""),
+        SseMessage("message", "y", ""),
     ]
 
 
 def test_a_message_comes_with_its_blank_line_and_not_later() -> None:
     parser = EventStreamParser()
-    assert parser.feed(b"data: x\r\n\r") == [Message("message", "x", "")]
-    assert parser.feed(b"\ndata: y\n\n") == [Message("message", "y", "")]
+    assert parser.feed(b"data: x\r\n\r") == [SseMessage("message", "x", "")]
+    assert parser.feed(b"\ndata: y\n\n") == [SseMessage("message", "y", "")]
 
 
 def test_comments_unknown_fields_and_messages_without_data_are_nothing() -> None:
-    assert parsed(b": keep-alive 0\n\nfoo: bar\n\nevent: a\n\ndata: x\n\n") == [Message("message", "x", "")]
+    assert parsed(b": keep-alive 0\n\nfoo: bar\n\nevent: a\n\ndata: x\n\n") == [SseMessage("message", "x", "")]
 
 
 def test_only_one_space_is_taken_from_a_value() -> None:
-    assert parsed(b"data:  x \n\n") == [Message("message", " x ", "")]
+    assert parsed(b"data:  x \n\n") == [SseMessage("message", " x ", "")]
 
 
 def test_an_id_stays_until_another_one_comes_and_one_with_nul_is_none() -> None:
@@ -69,16 +69,16 @@ def test_retry_is_digits_or_nothing(value: bytes, retry_ms: int | None) -> None:
 
 
 def test_a_byte_order_mark_is_taken_from_the_start_and_nowhere_else() -> None:
-    assert parsed(b"\xef\xbb", b"\xbfdata: x\n\n") == [Message("message", "x", "")]
-    assert parsed(b"data: x\n\n\xef\xbb\xbfdata: y\n\n") == [Message("message", "x", "")]
+    assert parsed(b"\xef\xbb", b"\xbfdata: x\n\n") == [SseMessage("message", "x", "")]
+    assert parsed(b"data: x\n\n\xef\xbb\xbfdata: y\n\n") == [SseMessage("message", "x", "")]
 
 
 def test_characters_that_only_look_like_line_ends_are_data() -> None:
-    assert parsed("data: a\u2028b\x85c\x0bd\n\n".encode()) == [Message("message", "a\u2028b\x85c\x0bd", "")]
+    assert parsed("data: a\u2028b\x85c\x0bd\n\n".encode()) == [SseMessage("message", "a\u2028b\x85c\x0bd", "")]
 
 
 def test_a_character_cut_in_two_is_whole_again_and_a_wrong_byte_is_marked() -> None:
-    assert parsed(b"data: \xe2\x82", b"\xac \xff\n\n") == [Message("message", "€ \ufffd", "")]
+    assert parsed(b"data: \xe2\x82", b"\xac \xff\n\n") == [SseMessage("message", "€ \ufffd", "")]
 
 
 def test_a_line_that_never_ends_is_given_up() -> None:

@@ -16,8 +16,8 @@ from gateway.models import AccessToken, Chore
 from gateway.redaction import given_texts
 from tests.events.samples import append_events, grow_older
 from vx11_site.doctor import access, configuration, database, log, machine, redis
+from vx11_site.doctor.examination import examine
 from vx11_site.doctor.findings import Area, Finding, Level, as_json, as_lines, fail, masked, ok, warn
-from vx11_site.doctor.looking import look
 
 
 def levels(findings: Iterable[Finding]) -> list[str]:
@@ -67,7 +67,7 @@ def test_a_short_password_is_masked_where_it_stands_and_not_in_other_words(setti
 
 
 def test_a_probe_that_hangs_is_named_and_what_others_found_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vx11_site.doctor.looking.LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr("vx11_site.doctor.examination.LIMIT_SECONDS", 0.2)
 
     def hang() -> Iterable[Finding]:
         yield ok("begun")
@@ -77,7 +77,7 @@ def test_a_probe_that_hangs_is_named_and_what_others_found_is_told(monkeypatch: 
         raise OSError("no route\n to host")
 
     started = time.monotonic()
-    diagnosis, hangs = look([Area("hangs", hang, "wake it"), Area("falls", fall, "lift it")])
+    diagnosis, hangs = examine([Area("hangs", hang, "wake it"), Area("falls", fall, "lift it")])
     assert time.monotonic() - started < 2
     assert hangs
     assert [(area, finding.level.value, finding.text, finding.repair) for area, finding in diagnosis] == [

@@ -67,12 +67,12 @@ def hostile(pattern: str) -> Iterator[str]:
 
 def seconds(run: Callable[[str], object], text: str, *, tries: int) -> float:
     """CPU of this thread, the least of some tries."""
-    least = float("inf")
+    minimum = float("inf")
     for _ in range(tries):
         started = time.thread_time()
         run(text)
-        least = min(least, time.thread_time() - started)
-    return least
+        minimum = min(minimum, time.thread_time() - started)
+    return minimum
 
 
 def assert_linear(run: Callable[[str], object], units: Iterable[str]) -> None:

@@ -67,7 +67,7 @@ def test_every_reason_to_refuse_is_under_its_status_and_nowhere_else(document: J
     for name, response in document["components"]["responses"].items():
         _, narrowed = response["content"]["application/problem+json"]["schema"]["allOf"]
         status = narrowed["properties"]["status"]["const"]
-        assert name == f"Refusal{status}"
+        assert name == f"ApiError{status}"
         assert set(narrowed["properties"]["reason"]["enum"]) == {
             reason for reason, (of, _) in REASONS.items() if of == status
         }

@@ -166,14 +166,14 @@ class Environment:
             raise BadEnvironment(f"{name} is {word!r}; use true or false")
         return word in TRUE_WORDS
 
-    def number(self, name: str, *, least: int, most: int) -> int:
+    def number(self, name: str, *, minimum: int, maximum: int) -> int:
         text = self.text(name)
         try:
             value = int(text)
         except ValueError:
-            raise BadEnvironment(f"{name} is {text!r}; use a whole number from {least} to {most}") from None
-        if not least <= value <= most:
-            raise BadEnvironment(f"{name} is {value}; use a whole number from {least} to {most}")
+            raise BadEnvironment(f"{name} is {text!r}; use a whole number from {minimum} to {maximum}") from None
+        if not minimum <= value <= maximum:
+            raise BadEnvironment(f"{name} is {value}; use a whole number from {minimum} to {maximum}")
         return value
 
     def share(self, name: str) -> float:
@@ -221,7 +221,7 @@ class Environment:
             raise BadEnvironment(f"{name} is {text!r}; use a number and a time, e.g. 100/s, 60/m or 10/5m")
         return Rate(int(found[1]), int(found[2] or 1) * _UNIT_SECONDS[found[3]])
 
-    def strangers(self) -> list[str]:
+    def unknown_names(self) -> list[str]:
         """One sentence for each variable that looks like ours and is not: a typing error costs somebody a day."""
         names = set(self._known) | {f"{v.name}_FILE" for v in VARIABLES if v.secret}
         unknown = sorted(name for name in self._values if name.startswith("VX11_") and name not in names)

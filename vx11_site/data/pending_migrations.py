@@ -16,7 +16,7 @@ def names() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
-def in_words(missing: list[str]) -> str:
+def describe(missing: list[str]) -> str:
     """Counted, and the first of them named."""
     count = "1 migration is" if len(missing) == 1 else f"{len(missing)} migrations are"
     return f"{count} missing: {', '.join(missing[:NAMED])}{', ...' if len(missing) > NAMED else ''}"
@@ -30,4 +30,4 @@ def refusal() -> str:
         return f"The database cannot be asked: {postgres.with_repair(error)}"
     finally:
         connections.close_all()
-    return f"The database is not up to date, {in_words(missing)}\nRun: manage.py migrate" if missing else ""
+    return f"The database is not up to date, {describe(missing)}\nRun: manage.py migrate" if missing else ""

@@ -47,7 +47,7 @@ def _hosts() -> list[str]:
 
 
 def probe_environment() -> Iterator[Finding]:
-    strangers = settings.ENVIRONMENT.strangers()
+    strangers = settings.ENVIRONMENT.unknown_names()
     for sentence in strangers:
         yield warn(sentence, "Correct its name, or take it out: docs/settings.md lists every variable.")
     if not strangers:

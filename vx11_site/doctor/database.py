@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from ledger.reader import CONNECTIONS
 from vx11_site.config import postgres
 from vx11_site.data import pending_migrations
-from vx11_site.doctor.findings import Finding, fail, in_words, ok, warn
+from vx11_site.doctor.findings import Finding, describe_error, fail, ok, warn
 
 REPAIR = "Start it, or correct VX11_DATABASE_URL; see its own log."
 PINGS = 5
@@ -39,7 +39,7 @@ def probe() -> Iterator[Finding]:
     except OperationalError as error:
         if not (repair := postgres.known_repair(error)):
             raise
-        yield fail(in_words(error), repair)
+        yield fail(describe_error(error), repair)
         return
     yield ok(f"{_version()} at {_place()}")
     latency_seconds = statistics.median(_ping() for _ in range(PINGS))
@@ -82,7 +82,7 @@ def _migrations() -> Finding:
     missing = pending_migrations.names()
     if not missing:
         return ok("migrations are up to date")
-    return fail(pending_migrations.in_words(missing), "manage.py migrate")
+    return fail(pending_migrations.describe(missing), "manage.py migrate")
 
 
 def _sqlite() -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def fail(text: str, repair: str) -> Finding:
     return Finding(Level.FAIL, text, repair)
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Kind and text of an error, in one line. What a library adds about its own objects helps nobody."""
     text = " ".join(str(error).partition(" : <redis.")[0].split())
     return f"{type(error).__name__}: {text}"

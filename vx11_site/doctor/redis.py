@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from redis.sentinel import MasterNotFoundError
 
 from vx11_site.doctor import redis_refusals
-from vx11_site.doctor.findings import Finding, fail, in_words, ok, warn
+from vx11_site.doctor.findings import Finding, describe_error, fail, ok, warn
 
 REPAIR = "Start it, or correct VX11_REDIS_URL; see its own log. Until then there are no new tickets."
 TICKETS_REPAIR = "Servers answer 503 for tickets until this works: repair Redis first, see above."
@@ -41,7 +41,7 @@ def probe() -> Iterator[Finding]:
     except (RedisError, OSError) as error:
         if not (repair := redis_refusals.known_repair(error, over_tls=access.over_tls)):
             raise
-        yield fail(in_words(error), repair)
+        yield fail(describe_error(error), repair)
         return
     latency_seconds = statistics.median(_ping(client) for _ in range(PINGS))
     said = f"Redis {info['redis_version']} answers in {latency_seconds * 1000:.1f} ms"

@@ -8,7 +8,7 @@ from redis.exceptions import AuthenticationError, AuthenticationWrongNumberOfArg
 from redis.retry import Retry
 
 from vx11_site.config.redis import RedisAccess
-from vx11_site.doctor.findings import Finding, fail, in_words
+from vx11_site.doctor.findings import Finding, describe_error, fail
 
 # Of OpenSSL, and of Python when it cannot read one of the files.
 TLS_WORDS = ("certificate", "ssl", "no such file", "permission denied")
@@ -60,7 +60,7 @@ def _ask(access: RedisAccess, host: str, port: int) -> tuple[str, str]:
             masters = sentinel.sentinel_masters()
     except (RedisError, OSError) as error:
         repair = known_repair(error, over_tls=access.over_tls, credentials=SENTINEL_CREDENTIALS_REPAIR)
-        return in_words(error), repair
+        return describe_error(error), repair
     if access.service in masters:
         return f"{access.service} is down", ""
     return f"knows no {access.service}, but {', '.join(sorted(masters)) or 'nothing'}", ""

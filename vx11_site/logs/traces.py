@@ -26,7 +26,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gateway import tracing
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.shared_store.limits import LimitExceeded
 
 SERVICE_NAME = "vx11-operator"
@@ -136,7 +136,7 @@ class OperatorTracer:
             _PROPAGATOR.inject(carrier, context=_under(context))
         return carrier.get("traceparent", "")
 
-    def heard(self, epoch: str, last_seq: int, traceparent: str) -> None:
+    def received(self, epoch: str, last_seq: int, traceparent: str) -> None:
         told = trace.get_current_span(_PROPAGATOR.extract({"traceparent": traceparent}, context=Context()))
         if told.get_span_context().is_valid:
             self.keep(CommitOf(epoch, last_seq, told.get_span_context()))
@@ -202,7 +202,7 @@ def _under(parent: SpanContext) -> Context:
 
 def _note_failure(span: trace.Span, error: BaseException) -> None:
     """Its reason or its kind; never its words, which may quote anything."""
-    refused = isinstance(error, Refusal | LimitExceeded)
-    span.set_attribute("error.type", error.reason if isinstance(error, Refusal) else type(error).__name__)
-    if not refused or (isinstance(error, Refusal) and error.status >= 500):
+    refused = isinstance(error, ApiError | LimitExceeded)
+    span.set_attribute("error.type", error.reason if isinstance(error, ApiError) else type(error).__name__)
+    if not refused or (isinstance(error, ApiError) and error.status >= 500):
         span.set_status(Status(StatusCode.ERROR))

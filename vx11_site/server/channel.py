@@ -9,7 +9,7 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from gateway import tokens
-from gateway.http.errors import CONTENT_TYPE, Refusal
+from gateway.http.errors import CONTENT_TYPE, ApiError
 from vx11_site.server.response_writer import bound_kernel
 
 # From the first byte, or from the connection if none comes, to the end of the headers; and from there to the end of
@@ -131,7 +131,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
             # It was refused before, and this is wrong in its body.
             self.loseConnection()
             return
-        refusal, correlation_id = Refusal("bad_request"), tokens.new_uuid()
+        refusal, correlation_id = ApiError("bad_request"), tokens.new_uuid()
         body = refusal.body(correlation_id)
         lines = (
             b"HTTP/1.1 400 Bad Request",

@@ -29,7 +29,7 @@ from events.stream.transport import EXTENSION
 from gateway.addresses import address_group
 from gateway.http import headers
 from gateway.http.bodies import body_limit_bytes
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.identity.audit import refusals
 from gateway.identity.principals import directory
 from gateway.jobs.scheduler import Scheduler
@@ -124,7 +124,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
     def sender_of(self, request: Request) -> Sender:
         """Who sends a body, by the token in its header; without one that is known here, by address."""
         raw = request.raw_headers()
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(ApiError):
             token = headers.credential(raw)
             if token and (public_id := directory.recognised(token)):
                 return Sender(public_id, known=True)
@@ -171,7 +171,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self._ports.append(port)
         super().listen_success(port)
         if len(self._ports) == len(self.endpoints):
-            reactor.callWhenRunning(reactor.callLater, 0, systemd.tell_ready)
+            reactor.callWhenRunning(reactor.callLater, 0, systemd.notify_ready)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """As Daphne's, with the writer among the extensions, and a mailbox that is small."""
@@ -216,9 +216,9 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             # The terminal is gone: as the others, unless this was started to stay (nohup).
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue
-            asyncio.get_running_loop().add_signal_handler(number, self._told_to_end)
+            asyncio.get_running_loop().add_signal_handler(number, self._on_end_signal)
 
-    def _told_to_end(self) -> None:
+    def _on_end_signal(self) -> None:
         """The first time in peace, the second time at once."""
         if not self._told_to_stop:
             self._told_to_stop = True
@@ -227,7 +227,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             self._ending.cancel()
 
     async def _end(self) -> None:
-        systemd.tell(systemd.ENDING)
+        systemd.notify(systemd.ENDING)
         self.draining = True
         deadline = time.monotonic() + settings.DRAIN_SECONDS
         await the_sessions().drain(settings.DRAIN_SECONDS * GOODBYES_SHARE)

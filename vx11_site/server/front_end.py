@@ -23,7 +23,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.cache import get_conditional_response
 from whitenoise.media_types import MediaTypes
 
-from gateway.http.errors import Refusal, correlation_id_of, respond
+from gateway.http.errors import ApiError, correlation_id_of, respond
 
 PREFIX = "/operator/ui/"
 INDEX = "index.html"
@@ -88,12 +88,12 @@ class FrontEndMiddleware:
         if folder is None or not f"{request.path}/".startswith(PREFIX):
             return await self.get_response(request)
         if request.method not in ("GET", "HEAD"):
-            return _refuse(request, Refusal("method_not_allowed", headers={"Allow": "GET, HEAD"}))
+            return _refuse(request, ApiError("method_not_allowed", headers={"Allow": "GET, HEAD"}))
         if request.path == PREFIX.rstrip("/"):
             return HttpResponseRedirect(PREFIX)
         name = request.path.removeprefix(PREFIX)
         found = await _in_thread(functools.partial(find, folder, name, may_be_page=_wants_page(request)))
-        return _refuse(request, Refusal("not_found")) if found is None else _answer(request, *found)
+        return _refuse(request, ApiError("not_found")) if found is None else _answer(request, *found)
 
 
 def find(folder: Path, name: str, *, may_be_page: bool) -> tuple[File, str] | None:
@@ -183,5 +183,5 @@ async def _in_thread(read: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(_readers, read)
 
 
-def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+def _refuse(request: HttpRequest, refusal: ApiError) -> HttpResponse:
     return respond(refusal, correlation_id_of(request))

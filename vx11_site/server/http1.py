@@ -14,12 +14,12 @@ from twisted.web.http_headers import Headers
 
 from gateway import correlation
 from gateway.http import headers
-from gateway.http.errors import CONTENT_TYPE, Refusal
+from gateway.http.errors import CONTENT_TYPE, ApiError
 from gateway.http.middleware import headers_for
 from vx11_site.server import request_syntax
 from vx11_site.server.body_room import SMALL_BODY_BYTES, Held
 from vx11_site.server.channel import Channel
-from vx11_site.server.response_writer import Writer
+from vx11_site.server.response_writer import ResponseWriter
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     responseHeaders: Headers  # noqa: N815 - as above
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.writer: Writer | None = None
+        self.writer: ResponseWriter | None = None
         self.content: BytesIO | None = None
         self._limit_bytes = 0
         self._kept_bytes = 0
@@ -66,11 +66,11 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         """The headers are there, the body begins; None is a chunked one."""
         self._limit_bytes = self.server.body_limit_bytes(self)
         if not request_syntax.is_clear(self.requestHeaders, self.clientproto):
-            self._refuse(Refusal("bad_request"))
+            self._refuse(ApiError("bad_request"))
         elif self.server.full and not self.server.serves_always(self.path.decode("latin-1")):
-            self._refuse(Refusal("at_capacity"))
+            self._refuse(ApiError("at_capacity"))
         elif length is not None and length > self._limit_bytes:
-            self._refuse(Refusal("payload_too_large"))
+            self._refuse(ApiError("payload_too_large"))
         # In memory, where it is bounded; Twisted would open a file for every large body, and for every chunked one.
         self.content = BytesIO()
 
@@ -79,9 +79,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             # Read on, for a client that is cut off while it sends never sees the answer; the deadline ends it.
             return
         if self._kept_bytes + len(data) > self._limit_bytes:
-            self._refuse(Refusal("payload_too_large"))
+            self._refuse(ApiError("payload_too_large"))
         elif not self._has_room(self._kept_bytes + len(data)):
-            self._refuse(Refusal("at_capacity"))
+            self._refuse(ApiError("at_capacity"))
         else:
             self._kept_bytes += len(data)
             super().handleContentChunk(data)
@@ -114,10 +114,10 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         straight = 0 if self.writer is None else self.writer.straight_bytes
         return int(self.sentLength) + straight
 
-    def open_writer(self) -> Writer:
+    def open_writer(self) -> ResponseWriter:
         """For a response that is made bit by bit."""
         if self.writer is None:
-            self.writer = Writer(self)
+            self.writer = ResponseWriter(self)
         return self.writer
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802 - as above
@@ -156,9 +156,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             if self.channel is not None:
                 self.channel.forceAbortClient()
             return
-        self._answer(Refusal("bad_request" if status == 400 else "internal_error"), more_body=False)
+        self._answer(ApiError("bad_request" if status == 400 else "internal_error"), more_body=False)
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: ApiError) -> None:
         """Answer now, and take the rest of the body for nothing."""
         self._refused = True
         self._forget_body()
@@ -169,7 +169,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.requestHeaders.removeHeader(b"expect")
         self._answer(refusal, more_body=True)
 
-    def _answer(self, refusal: Refusal, *, more_body: bool) -> None:
+    def _answer(self, refusal: ApiError, *, more_body: bool) -> None:
         raw = self.raw_headers()
         correlation_id = headers.correlation_id(raw)
         body = refusal.body(correlation_id)

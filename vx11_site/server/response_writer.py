@@ -49,7 +49,7 @@ def socket_of(transport: Any) -> socket.socket | None:
 
 
 @implementer(IPushProducer)
-class Writer:
+class ResponseWriter:
     """Writes the body of one response that is made bit by bit. Open it before the first byte of the response."""
 
     # The hub writes to thousands of these in a row, so that the time goes into fetching them from memory: what the

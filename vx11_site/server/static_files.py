@@ -14,7 +14,7 @@ from django.utils.http import parse_etags
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.middleware import EdgeMiddleware
 from gateway.http.rest import LeanHandler
 
@@ -36,10 +36,10 @@ class StaticHandler(LeanHandler):
         return path in self._files
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
-        """Raises Refusal."""
+        """Raises ApiError."""
         assert isinstance(request, ASGIRequest)  # noqa: S101 - create_request() makes no other
         if request.method not in METHODS:
-            raise Refusal("method_not_allowed", headers={"Allow": ", ".join(METHODS)})
+            raise ApiError("method_not_allowed", headers={"Allow": ", ".join(METHODS)})
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, request)
 
     def _read(self, request: ASGIRequest) -> HttpResponse:
@@ -48,7 +48,7 @@ class StaticHandler(LeanHandler):
             found = file.get_response(request.method, _as_asked(request.META, file.etag))
         except FileNotFoundError:
             # Gone since the start, as while an update is laid over what runs.
-            raise Refusal("not_found") from None
+            raise ApiError("not_found") from None
         # Whole, as the connection holds what is not sent yet anyway; the largest is Swagger UI with 1.5 MB.
         content = b""
         if found.file is not None:

@@ -8,7 +8,7 @@ import socket
 READY, ALIVE, ENDING = "READY=1", "WATCHDOG=1", "STOPPING=1"
 
 
-def tell(state: str) -> None:
+def notify(state: str) -> None:
     """One datagram that waits for nobody. Nothing where no systemd listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -19,17 +19,17 @@ def tell(state: str) -> None:
         to.sendto(state.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
 
 
-def tell_ready() -> None:
+def notify_ready() -> None:
     """And from now on, if systemd wants to know, that the event loop turns: a loop that hangs says nothing."""
-    tell(READY)
+    notify(READY)
     seconds = _watchdog_seconds()
     if seconds:
-        _say_alive(asyncio.get_running_loop(), seconds / 2)
+        _keep_notifying(asyncio.get_running_loop(), seconds / 2)
 
 
-def _say_alive(loop: asyncio.AbstractEventLoop, pause_seconds: float) -> None:
-    tell(ALIVE)
-    loop.call_later(pause_seconds, _say_alive, loop, pause_seconds)
+def _keep_notifying(loop: asyncio.AbstractEventLoop, pause_seconds: float) -> None:
+    notify(ALIVE)
+    loop.call_later(pause_seconds, _keep_notifying, loop, pause_seconds)
 
 
 def _watchdog_seconds() -> float:

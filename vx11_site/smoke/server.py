@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused
-from vx11_client.sse_parser import EventStreamParser, Message
+from vx11_client.sse_parser import EventStreamParser, SseMessage
 
 API = "/operator/api"
 EVENTS = f"{API}/events"
@@ -87,7 +87,7 @@ class OpenStream:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.answer.close()
 
-    def messages(self, *, seconds: float) -> Iterator[Message]:
+    def messages(self, *, seconds: float) -> Iterator[SseMessage]:
         """Messages as they come, until the stream ends; TimeoutError after `seconds`. May be called once."""
         deadline = time.monotonic() + seconds
         for chunk in self.answer.iter_raw():

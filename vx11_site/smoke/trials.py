@@ -11,14 +11,14 @@ import httpx
 
 from events.log import SMOKE_EVENT_TYPE
 from vx11_client.http_answers import ServerRefused, problem_text
-from vx11_client.sse_parser import Message
+from vx11_client.sse_parser import SseMessage
 from vx11_site.doctor.findings import Finding, fail, ok, warn
-from vx11_site.smoke.faults import REPAIRS
+from vx11_site.smoke.failures import REPAIRS
 from vx11_site.smoke.server import API, EVENTS, MINT, SILENCE_SECONDS, OpenStream, Server, expected
 
 PRESENCE_SECONDS = 20.0
 LATE_SECONDS = 1.0
-TICKET_SECONDS_AT_MOST = 60
+MAX_TICKET_SECONDS = 60
 # A ticket is gone at the latest this long after its time: the store looks once a second.
 EXPIRY_MARGIN_SECONDS = 2.0
 NOT_BUFFERED = "a proxy must not buffer the stream: docs/runbooks/slow.md#the-network-and-the-readers"
@@ -69,7 +69,7 @@ def ticket(server: Server) -> Iterator[Finding]:
     answer = server.post(MINT, token=server.tokens.principal)
     body = expected(answer, 200)
     uuid.UUID(body["sse_token"])
-    if not 0 < body["ttl_sec"] <= TICKET_SECONDS_AT_MOST:
+    if not 0 < body["ttl_sec"] <= MAX_TICKET_SECONDS:
         yield fail(f"a ticket lives for {body['ttl_sec']} s", "VX11_SSE_TOKEN_TTL_SECONDS=60")
     elif "no-store" not in answer.headers.get("Cache-Control", ""):
         yield fail("the answer with the ticket may be kept by caches", "let the proxy pass Cache-Control on unchanged")
@@ -201,7 +201,7 @@ def _connected(opened: OpenStream) -> dict[str, Any]:
     return _first(opened.messages(seconds=PRESENCE_SECONDS))
 
 
-def _first(messages: Iterator[Message]) -> dict[str, Any]:
+def _first(messages: Iterator[SseMessage]) -> dict[str, Any]:
     """The body of the message that every stream begins with."""
     message = next(messages, None)
     body = json.loads(message.data) if message else {}
@@ -215,7 +215,7 @@ def _publish(server: Server, key: str) -> httpx.Response:
     return server.post(EVENTS, token=server.tokens.service, body=event, headers={"Idempotency-Key": key})
 
 
-def _until(messages: Iterator[Message], event_id: str) -> list[str]:
+def _until(messages: Iterator[SseMessage], event_id: str) -> list[str]:
     """The ids of the events up to this one."""
     seen: list[str] = []
     for message in messages:

@@ -29,7 +29,7 @@ from vx11_client.feed_progress import FeedProgress
 from vx11_client.feed_sender import FeedSender
 from vx11_client.feed_source import LineSource, PipeSource
 from vx11_client.http_answers import ServerRefused
-from vx11_client.interruption import Interruption
+from vx11_client.stop_signal import Interruption
 from vx11_client.terminal_text import shown
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS
 
@@ -145,12 +145,12 @@ class Command(TerminalCommand):
     ) -> None:
         source = _source(options, interruption)
 
-        def look_after() -> None:
+        def watch() -> None:
             source.notice()
             if interruption.requested:
                 progress.finishing()
 
-        sender = FeedSender(url=url, token=secret, report=progress, wait=interruption.sleep, look_after=look_after)
+        sender = FeedSender(url=url, token=secret, report=progress, wait=interruption.sleep, look_after=watch)
         feed = Feed(
             source=source,
             mapping=FeedMapping(
@@ -197,10 +197,10 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
     return matching
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
+def _number(minimum: int, maximum: int) -> Callable[[str], int]:
     def number(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
-            raise argparse.ArgumentTypeError(f"use a whole number from {least} to {most}")
+        if not text.isascii() or not text.isdigit() or not minimum <= int(text[:9]) <= maximum:
+            raise argparse.ArgumentTypeError(f"use a whole number from {minimum} to {maximum}")
         return int(text)
 
     return number

@@ -103,7 +103,7 @@ async def test_n11_a_long_poll_looks_again_when_its_rights_expire(relay: Relay) 
             raise PermissionError
         return rights.now
 
-    query = {"since": [str(relay.hub.cursor)], "wait": [str(polling.WAIT_MOST_SECONDS)]}
+    query = {"since": [str(relay.hub.cursor)], "wait": [str(polling.WAIT_MAX_SECONDS)]}
     with pytest.raises(PermissionError):
         await asyncio.wait_for(page_for(query, expired, limit=10, who="p-1"), 10)
 

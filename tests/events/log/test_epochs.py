@@ -127,7 +127,7 @@ async def test_n08_what_a_process_has_seen_of_commits_whose_wait_was_broken_off_
     await append(4, prefix="n")
     assert (await sync_to_async(log.head)()).epoch == seen.epoch
 
-    await relay._look(relay.hub.cursor)
+    await relay._compare_head(relay.hub.cursor)
 
     head = await sync_to_async(log.head)()
     assert generation(head.epoch) == generation(seen.epoch) + 1

@@ -11,7 +11,7 @@ WAIT_SECONDS = 10
 
 
 class ListeningClient:
-    """An outlet for a stream. While paused, what is written is held, as it is with a full socket."""
+    """An transport for a stream. While paused, what is written is held, as it is with a full socket."""
 
     def __init__(self) -> None:
         self.received = b""

@@ -6,7 +6,7 @@ from typing import Any
 from events.log.cursors import Head
 from events.stream.hub import Hub
 from events.stream.relay import Relay
-from events.stream.stream import Opening, Stream
+from events.stream.stream import Stream, StreamOpening
 from gateway.filters import Selection
 from gateway.http.authentication import Caller
 from gateway.identity.principals import Principal
@@ -20,6 +20,6 @@ def new_stream(principal: Principal = READER, *, relay: Relay | None = None, **f
     relay = relay or Relay(Hub())
     relay.hub.reset(Head("k7f3", 7, 1))
     values = {"ticket_id": "t-1", "selection": MADRE, "caller": Caller("192.0.2.1", "c-1"), "follow": True, **fields}
-    stream = Stream(Opening(principal=principal, **values), relay, ListeningClient())
+    stream = Stream(StreamOpening(principal=principal, **values), relay, ListeningClient())
     stream.stream_id = str(uuid.uuid4())
     return stream

@@ -13,7 +13,7 @@ from events.stream.admission import admit, read_request, redeem
 from gateway import tokens
 from gateway.filters import EVERYTHING, BadFilter, Selection
 from gateway.http.authentication import Caller
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.identity import tickets
 from gateway.identity.principals import directory
 from gateway.models import AccessToken, TokenAudit
@@ -35,7 +35,7 @@ def scope(query: str = "", *, method: str = "GET", **headers: str) -> dict[str, 
 
 
 def refused(query: str = "", **headers: str) -> str:
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(ApiError) as raised:
         read_request(scope(query, **headers))
     return raised.value.reason
 
@@ -132,7 +132,7 @@ def test_a_header_that_stands_twice_does_not_hide_what_it_says() -> None:
     asked = scope(sec_fetch_site="same-origin", sec_fetch_mode="cors", sec_fetch_dest="empty")
     read_request(asked)
     for name, value in ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"), (b"sec-fetch-site", b"x")):
-        with pytest.raises(Refusal, match="cross_site"):
+        with pytest.raises(ApiError, match="cross_site"):
             read_request({**asked, "headers": [*asked["headers"], (name, value)]})
 
 
@@ -186,7 +186,7 @@ async def admitted(query: str = "", **headers: str) -> admission.Admitted:
 
 
 async def refusal(query: str = "", **headers: str) -> str:
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(ApiError) as raised:
         await admitted(query, **headers)
     return raised.value.reason
 
@@ -205,7 +205,7 @@ async def test_a_ticket_opens_one_stream_and_beats_a_header() -> None:
     assert found.principal.public_id == token.public_id
     request = read_request(scope(query))
     assert len(await redeem(request, found, CALLER)) == 36
-    with pytest.raises(Refusal, match="invalid_token"):
+    with pytest.raises(ApiError, match="invalid_token"):
         await redeem(request, found, CALLER)
     assert await refusal(query) == "invalid_token"
 

@@ -29,8 +29,8 @@ class Files:
 def test_r05_all_that_may_be_open_fits_into_the_limit_on_files(limit: int) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         Files(monkeypatch).are_limited_to(limit)
-        most = capacity.connection_limit() + capacity.OVERFLOW_CONNECTIONS + capacity.FILES_RESERVED
-        assert most <= limit
+        maximum = capacity.connection_limit() + capacity.OVERFLOW_CONNECTIONS + capacity.FILES_RESERVED
+        assert maximum <= limit
         assert capacity.stream_limit() < capacity.connection_limit()
 
 

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from events.stream.connections import Sessions
 from events.stream.relay import the_relay
 from events.stream.stream import Stream
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from tests.events.stream.open_streams import new_stream
 from tests.events.waiting import until
 
@@ -29,11 +29,11 @@ def test_streams_beyond_the_limit_are_refused_and_while_draining_all_are(
     settings.MAX_STREAMS = 2
     sessions._streams = {new_stream()}
     # One that is being opened counts too.
-    with sessions.place(), pytest.raises(Refusal) as full, sessions.place():
+    with sessions.place(), pytest.raises(ApiError) as full, sessions.place():
         pass
     with sessions.place():
         sessions.draining = True
-    with pytest.raises(Refusal) as draining, sessions.place():
+    with pytest.raises(ApiError) as draining, sessions.place():
         pass
     assert (full.value.reason, draining.value.reason) == ("at_capacity", "draining")
     assert (full.value.status, draining.value.status) == (503, 503)
@@ -71,7 +71,7 @@ async def test_f14_a_drain_spreads_goodbyes_over_its_time_and_ends_when_all_are_
     began = time.monotonic()
     ends, _ = await asyncio.gather(ends_of(sessions, streams), sessions.drain(0.5))
     assert sessions.draining
-    # Neighbours in equal steps: none has more than a few others in its twentieth of the time.
+    # Peers in equal steps: none has more than a few others in its twentieth of the time.
     assert ends == sorted(ends)
     assert ends[-1] - ends[0] > 0.3
     assert time.monotonic() - began < 5

@@ -43,8 +43,8 @@ class Open:
     def __init__(self, stream: Stream, token: AccessToken) -> None:
         self.stream = stream
         self.token = token
-        assert isinstance(stream._outlet, ListeningClient)
-        self.client = stream._outlet
+        assert isinstance(stream._transport, ListeningClient)
+        self.client = stream._transport
         self.relay = stream._relay
 
 

@@ -157,7 +157,7 @@ async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_ev
     await until(lambda: subscribers(redis_server) == 0)
     await append(1)
     position = (await sync_to_async(log.head)()).newest
-    await deaf._look(position)
+    await deaf._compare_head(position)
     await until(lambda: deaf.hub.cursor == position)
     await until(lambda: subscribers(redis_server) == 1)
 

@@ -16,7 +16,7 @@ from events.log.records import Entry
 from events.models import Event, LogHead
 from events.stream import relay as relay_module
 from events.stream.hub import Hub
-from events.stream.peers import Neighbours
+from events.stream.peers import Peers
 from events.stream.relay import Relay
 from gateway.filters import EVERYTHING
 from ledger.faults import LedgerUnavailable
@@ -126,12 +126,12 @@ async def test_wake_ups_of_another_log_are_not_believed(relay: Relay) -> None:
 
 async def test_its_own_echo_from_the_channel_layer_is_ignored(relay: Relay) -> None:
     before = relay.hub.cursor
-    neighbours = Neighbours(None, relay._heard)
+    peers = Peers(None, relay._received)
     echo = ["info", "m", "t", "c", b"{}"]
-    message = {"from": neighbours._id, "epoch": before.epoch, "entries": [[before.seq + 1, *echo]]}
-    neighbours.take(message)
+    message = {"from": peers._id, "epoch": before.epoch, "entries": [[before.seq + 1, *echo]]}
+    peers.take(message)
     assert relay.hub.cursor == before
-    neighbours.take({**message, "from": "another process"})
+    peers.take({**message, "from": "another process"})
     assert relay.hub.seq == before.seq + 1
 
 
@@ -139,7 +139,7 @@ async def test_its_own_echo_from_the_channel_layer_is_ignored(relay: Relay) -> N
 async def test_a_message_of_another_version_makes_the_relay_look(deaf: Relay, message: dict[str, Any]) -> None:
     deaf._tasks[1].cancel()
     await append(1)
-    Neighbours(None, deaf._heard).take(message)
+    Peers(None, deaf._received).take(message)
     await reached(deaf, await newest())
 
 
@@ -159,7 +159,7 @@ async def test_messages_that_overtook_each_other_are_joined_up_without_the_log(
 async def test_a_message_without_entries_makes_the_relay_look(deaf: Relay) -> None:
     deaf._tasks[1].cancel()
     await append(2)
-    deaf._heard(deaf.hub.epoch, None)
+    deaf._received(deaf.hub.epoch, None)
     await reached(deaf, await newest())
 
 

@@ -151,7 +151,7 @@ def next_event(seq: int) -> Entry:
 
 async def opened(sessions: Sessions, running: set[Any], text: str) -> tuple[Stream, ListeningClient]:
     stream = new_stream(await directory.holder_of(text), relay=the_relay(), selection=EVERYTHING)
-    client = stream._outlet
+    client = stream._transport
     assert isinstance(client, ListeningClient)
     sessions.open(stream)
     running.add(asyncio.create_task(stream.run()))
@@ -196,7 +196,7 @@ async def test_n03_nobody_goes_on_with_rights_of_before_a_stall_while_another_re
     await sync_to_async(revoke_elsewhere)(token)
     uptime.now += 5
     outcomes = await asyncio.gather(*(directory.holder_of(text) for _ in range(5)), return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {principals.Refused}
+    assert {type(outcome) for outcome in outcomes} == {principals.InvalidCredential}
 
 
 async def test_n03_a_check_that_a_stall_cut_in_two_is_made_again(
@@ -216,5 +216,5 @@ async def test_n03_a_check_that_a_stall_cut_in_two_is_made_again(
 
     monkeypatch.setattr(principals, "_read", read_and_stall)
     uptime.now += 1.5
-    with pytest.raises(principals.Refused):
+    with pytest.raises(principals.InvalidCredential):
         await directory.holder_of(text)

@@ -16,7 +16,7 @@ from events.stream import hub as hub_module
 from events.stream import sse
 from events.stream.hub import Hub
 from events.stream.relay import Relay
-from events.stream.stream import Opening, Stream
+from events.stream.stream import Stream, StreamOpening
 from gateway.filters import EVERYTHING, Selection
 from gateway.http.authentication import Caller
 from gateway.identity.principals import Principal, Snapshot, Standing
@@ -27,9 +27,9 @@ EPOCH = "k7f3"
 READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))
 
 
-def opening(principal: Principal = READER, **fields: Any) -> Opening:
+def opening(principal: Principal = READER, **fields: Any) -> StreamOpening:
     values = {"ticket_id": "", "selection": EVERYTHING, "caller": Caller("", "c-1"), "follow": True, **fields}
-    return Opening(principal=principal, **values)
+    return StreamOpening(principal=principal, **values)
 
 
 def snapshot(*standings: Standing, version: int = 1) -> Snapshot:

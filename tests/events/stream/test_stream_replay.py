@@ -19,7 +19,7 @@ from events.stream import relay as relay_module
 from events.stream import stream
 from events.stream.hub import Hub
 from events.stream.relay import Relay
-from events.stream.stream import Opening, Stream
+from events.stream.stream import Stream, StreamOpening
 from gateway.filters import EVERYTHING, SEVERITIES, Selection
 from gateway.http.authentication import Caller
 from gateway.identity.principals import Principal
@@ -68,7 +68,9 @@ class Readers:
         stops_at: bytes | None = None,
     ) -> ListeningClient:
         """A client whose stream has been admitted at this cursor."""
-        opening = Opening(principal=READER, ticket_id="", selection=selection, caller=Caller("", "c-1"), follow=follow)
+        opening = StreamOpening(
+            principal=READER, ticket_id="", selection=selection, caller=Caller("", "c-1"), follow=follow
+        )
         client = ListeningClient()
         client.stops_at = stops_at
         stream = Stream(opening, self.relay, client)

@@ -11,14 +11,14 @@ from events.stream import hub as hub_module
 from events.stream import stream
 from events.stream.hub import Hub
 from events.stream.relay import Relay
-from events.stream.stream import Opening, Stream
+from events.stream.stream import Stream, StreamOpening
 from gateway.filters import EVERYTHING
 from gateway.http.authentication import Caller
 from gateway.identity.principals import Principal
 from tests.events.stream.listening_client import ListeningClient
 from tests.events.waiting import until
 
-OPENING = Opening(
+OPENING = StreamOpening(
     Principal("p-1", "principal", "reader", frozenset({"events:read"})), "", EVERYTHING, Caller("", "c-1"), follow=True
 )
 

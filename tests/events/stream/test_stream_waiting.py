@@ -11,7 +11,7 @@ from events.log.cursors import Cursor
 from events.stream import stream
 from events.stream.hub import Hub
 from events.stream.relay import Relay
-from events.stream.stream import Opening, Stream
+from events.stream.stream import Stream, StreamOpening
 from gateway.filters import EVERYTHING
 from gateway.http.authentication import Caller
 from gateway.identity.principals import Principal
@@ -32,7 +32,7 @@ async def test_a_database_that_is_away_costs_a_reader_time_and_it_hears_that_we_
     head = await sync_to_async(log.head)()
     relay, client = Relay(Hub()), ListeningClient()
     relay.hub.reset(head)
-    waiting = Stream(Opening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay, client)
+    waiting = Stream(StreamOpening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay, client)
     # As after a fall back to the log: the hub has forgotten these events.
     waiting._subscriber.wrote(0, cursor=Cursor(head.epoch, 2))
     with database_away():

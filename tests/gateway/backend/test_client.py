@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from gateway.backend import client
 from gateway.backend.breaker import FAILURES_LIMIT
-from gateway.backend.client import Answer, Backend, BackendUnavailable, Question
+from gateway.backend.client import Backend, BackendAnswer, BackendUnavailable, Question
 from gateway.backend.service_tokens import ServiceTokens
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from tests.gateway.backend.fake_backend import HANG_UP, SILENCE, FakeBackend, http_answer
 from tests.processes import free_port
 
@@ -53,7 +53,9 @@ async def test_an_answer_is_passed_on_with_its_status_type_and_body(new_backend:
     )
     async with FakeBackend(said) as fake:
         answer = await new_backend(fake.url).ask(question("POST", path="window/open", query="a=%20b&a=c"))
-    assert answer == Answer(409, {"Content-Type": "application/problem+json", "Retry-After": "7"}, body, "nobody")
+    assert answer == BackendAnswer(
+        409, {"Content-Type": "application/problem+json", "Retry-After": "7"}, body, "nobody"
+    )
     assert fake.requests[0].startswith("POST /api/window/open?a=%20b&a=c HTTP/1.1\r\n")
     assert "X-VX11-Token: one\r\n" in fake.requests[0]
     assert "X-Correlation-Id: c-1\r\n" in fake.requests[0]
@@ -89,7 +91,7 @@ async def test_whoever_cannot_be_reached_is_tried_again_whatever_the_method(
     sent = []
     send = backend._send
 
-    async def counted(*words: Any) -> Answer:
+    async def counted(*words: Any) -> BackendAnswer:
         sent.append(words)
         return await send(*words)
 
@@ -201,6 +203,6 @@ async def test_more_than_can_wait_is_refused_at_once(new_backend: NewBackend, mo
 
 async def test_an_address_that_cannot_be_written_is_the_callers_mistake(new_backend: NewBackend) -> None:
     async with FakeBackend(http_answer()) as fake:
-        with pytest.raises(Refusal, match="bad_request"):
+        with pytest.raises(ApiError, match="bad_request"):
             await new_backend(fake.url).ask(question(query="a=\x01"))
     assert fake.requests == []

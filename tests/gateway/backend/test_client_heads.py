@@ -6,7 +6,7 @@ from gateway.backend import client
 from gateway.backend.breaker import FAILURES_LIMIT
 from gateway.backend.client import HEAD_LIMIT_BYTES, Backend, Question
 from gateway.backend.service_tokens import ServiceTokens
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from tests.gateway.backend.fake_backend import FakeBackend, http_answer
 
 
@@ -44,7 +44,7 @@ async def test_what_cannot_be_passed_on_is_the_callers_mistake_and_nobody_elses_
     async with FakeBackend(http_answer()) as fake:
         backend = backend_at(fake)
         for _ in range(2 * FAILURES_LIMIT):
-            with pytest.raises(Refusal, match="bad_request"):
+            with pytest.raises(ApiError, match="bad_request"):
                 await backend.ask(bad)
         assert not backend.is_away
         assert (await backend.ask(question())).status == 200

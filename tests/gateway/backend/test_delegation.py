@@ -4,7 +4,7 @@ import pytest
 
 from gateway.backend import delegation
 from gateway.backend.delegation import OPERATOR, OPERATOR_ADDRESS, OPERATOR_RIGHTS, OPERATOR_SESSION, Delegation
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.scopes import OPERATOR_SCOPES
 
 GOOD = {OPERATOR: "p-0123456789", OPERATOR_RIGHTS: "chat:write", OPERATOR_SESSION: "", OPERATOR_ADDRESS: "10.0.0.1"}
@@ -50,10 +50,10 @@ def test_whoever_names_nobody_asks_for_itself() -> None:
     ],
 )
 def test_what_no_gateway_writes_is_refused(fields: dict[str, str]) -> None:
-    with pytest.raises(Refusal, match="bad_request"):
+    with pytest.raises(ApiError, match="bad_request"):
         delegation.read(raw(fields))
 
 
 def test_nobody_is_named_twice() -> None:
-    with pytest.raises(Refusal, match="bad_request"):
+    with pytest.raises(ApiError, match="bad_request"):
         delegation.read(raw(GOOD, (b"x-vx11-operator", b"u-1")))

@@ -6,8 +6,8 @@ from prometheus_client import REGISTRY
 from gateway import tokens
 from gateway.filters import EVERYTHING, BadFilter, Selection
 from gateway.http.authentication import Caller, narrowed, refused_credential, with_header
-from gateway.http.errors import REASONS, Refusal
-from gateway.identity.principals import Refused
+from gateway.http.errors import REASONS, ApiError
+from gateway.identity.principals import InvalidCredential
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -25,27 +25,27 @@ def invalid_tokens() -> float:
 
 async def test_a_refused_token_is_counted_as_a_failure_and_as_an_invalid_token() -> None:
     before = failures("main_auth_failed"), invalid_tokens()
-    with pytest.raises(Refusal, match="main_auth_failed"):
+    with pytest.raises(ApiError, match="main_auth_failed"):
         await with_header(HEADER, CALLER)
     assert (failures("main_auth_failed"), invalid_tokens()) == (before[0] + 1, before[1] + 1)
 
 
 async def test_a_refused_ticket_is_counted_as_a_failure_only() -> None:
     before = failures("invalid_token"), invalid_tokens()
-    await refused_credential("invalid_token", Refused("unknown or expired"), CALLER)
+    await refused_credential("invalid_token", InvalidCredential("unknown or expired"), CALLER)
     assert (failures("invalid_token"), invalid_tokens()) == (before[0] + 1, before[1])
 
 
 async def test_a_console_user_whose_rights_are_gone_is_no_invalid_token() -> None:
     before = failures("main_auth_failed"), invalid_tokens()
-    await refused_credential("main_auth_failed", Refused("signed out", "u-1"), CALLER)
+    await refused_credential("main_auth_failed", InvalidCredential("signed out", "u-1"), CALLER)
     assert (failures("main_auth_failed"), invalid_tokens()) == (before[0] + 1, before[1])
 
 
 async def test_the_label_is_one_of_the_closed_list_and_never_says_why() -> None:
-    await refused_credential("main_auth_failed", Refused("revoked", "p-1"), CALLER)
+    await refused_credential("main_auth_failed", InvalidCredential("revoked", "p-1"), CALLER)
     with pytest.raises(KeyError):
-        await refused_credential("main_auth_failed: revoked", Refused("revoked", "p-1"), CALLER)
+        await refused_credential("main_auth_failed: revoked", InvalidCredential("revoked", "p-1"), CALLER)
     samples = [sample for family in REGISTRY.collect() for sample in family.samples]
     reasons = {sample.labels["reason"] for sample in samples if sample.name == "vx11_sse_auth_failures_total"}
     assert "main_auth_failed" in reasons

@@ -18,7 +18,7 @@ from gateway.http.bodies import (
     read_body,
     replay,
 )
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.json_bodies import DEPTH_LIMIT, json_object
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -34,7 +34,7 @@ def parse(body: bytes, *, content_type: str = "application/json", content_encodi
 
 
 def refused(body: bytes, **headers: str) -> str:
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(ApiError) as raised:
         parse(body, **headers)
     return raised.value.reason
 
@@ -48,7 +48,7 @@ def test_a_json_object_is_read_as_it_was_written(value: dict[str, Any], escaped:
 def test_whatever_comes_is_an_object_or_one_of_the_refusals_and_can_be_written_again(body: bytes) -> None:
     try:
         value = parse(body)
-    except Refusal as refusal:
+    except ApiError as refusal:
         reason = refusal.reason
     else:
         reason = json.dumps(value) and ""

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway.filters import BadFilter
-from gateway.http.errors import CONTENT_TYPE, REASONS, Refusal, refusal_for, send_refusal, server_error
+from gateway.http.errors import CONTENT_TYPE, REASONS, ApiError, api_error_for, send_api_error, server_error
 from gateway.http.middleware import EdgeMiddleware
 from gateway.shared_store.store import StoreUnavailable
 from ledger.faults import LedgerUnavailable
@@ -20,14 +20,14 @@ from ledger.faults import LedgerUnavailable
 SECRET = "vx11p_" + "s" * 43
 
 
-def body_of(refusal: Refusal) -> dict[str, Any]:
+def body_of(refusal: ApiError) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(refusal.body("c-1"))
     return body
 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_refusal_has_the_same_body(reason: str) -> None:
-    body = body_of(Refusal(reason))
+    body = body_of(ApiError(reason))
     assert body.keys() == {"type", "title", "status", "detail", "reason", "correlation_id"}
     assert (body["status"], body["reason"], body["correlation_id"]) == (REASONS[reason][0], reason, "c-1")
     assert body["title"].endswith(".")
@@ -35,7 +35,7 @@ def test_every_refusal_has_the_same_body(reason: str) -> None:
 
 
 def test_fields_that_are_wrong_are_named_and_more_can_be_said() -> None:
-    refusal = Refusal("validation_error", title="No.", errors={"summary": ["required"]}, extra={"oldest": "a-1"})
+    refusal = ApiError("validation_error", title="No.", errors={"summary": ["required"]}, extra={"oldest": "a-1"})
     body = body_of(refusal)
     assert (body["title"], body["errors"], body["oldest"]) == ("No.", {"summary": ["required"]}, "a-1")
 
@@ -46,18 +46,18 @@ def test_fields_that_are_wrong_are_named_and_more_can_be_said() -> None:
     + [("invalid_token", 'Bearer error="invalid_token"'), ("insufficient_scope", None)],
 )
 def test_who_is_not_known_is_told_how_to_come_back(reason: str, challenge: str | None) -> None:
-    assert Refusal(reason).headers.get("WWW-Authenticate") == challenge
+    assert ApiError(reason).headers.get("WWW-Authenticate") == challenge
 
 
 @pytest.mark.parametrize("reason", [reason for reason, (status, _) in REASONS.items() if status == 503])
 def test_who_may_try_again_is_told_when(reason: str) -> None:
-    assert int(Refusal(reason).headers["Retry-After"]) >= 1
+    assert int(ApiError(reason).headers["Retry-After"]) >= 1
 
 
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        (Refusal("bad_cursor"), 400, "bad_cursor"),
+        (ApiError("bad_cursor"), 400, "bad_cursor"),
         (LedgerUnavailable("x"), 503, "dependency_unavailable"),
         (StoreUnavailable("x"), 503, "dependency_unavailable"),
         (OperationalError("x"), 503, "dependency_unavailable"),
@@ -72,7 +72,7 @@ def test_who_may_try_again_is_told_when(reason: str) -> None:
     ],
 )
 def test_every_exception_has_its_answer(error: Exception, status: int, reason: str) -> None:
-    refusal = refusal_for(error)
+    refusal = api_error_for(error)
     assert (refusal.status, refusal.reason) == (status, reason)
 
 
@@ -173,12 +173,12 @@ async def test_a_refusal_without_django_is_the_same_one(head: bool, sent: bool) 
     async def send(message: Mapping[str, Any]) -> None:
         messages.append(message)
 
-    await send_refusal(send, Refusal("at_capacity"), "c-1", {"X-Correlation-Id": "c-1"}, head=head)
+    await send_api_error(send, ApiError("at_capacity"), "c-1", {"X-Correlation-Id": "c-1"}, head=head)
     start, body = messages
     fields = dict(start["headers"])
     assert (start["status"], fields[b"x-correlation-id"], fields[b"retry-after"]) == (503, b"c-1", b"2")
     assert fields[b"content-type"] == CONTENT_TYPE.encode()
-    assert int(fields[b"content-length"]) == len(Refusal("at_capacity").body("c-1"))
+    assert int(fields[b"content-length"]) == len(ApiError("at_capacity").body("c-1"))
     assert bool(body["body"]) == sent
     assert not body.get("more_body")
 

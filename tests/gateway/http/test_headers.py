@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway import tokens
 from gateway.http import headers
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 
 TOKEN = "vx11p_0123456789abcdef"
 TICKET = "550e8400-e29b-41d4-a716-446655440000"
@@ -21,7 +21,7 @@ def raw(*pairs: tuple[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def refused(query: bytes) -> str:
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(ApiError) as raised:
         headers.query_of(query)
     return raised.value.reason
 
@@ -90,7 +90,7 @@ def test_without_a_credential_there_is_none(pairs: list[tuple[str, str]]) -> Non
     ],
 )
 def test_a08_two_credentials_that_differ_are_ambiguous(pairs: list[tuple[str, str]]) -> None:
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(ApiError) as raised:
         headers.credential(raw(*pairs))
     assert raised.value.reason == "ambiguous_credentials"
 
@@ -127,7 +127,7 @@ def test_any_query_is_read_or_refused(query: bytes) -> None:
     reason = ""
     try:
         headers.query_of(query)
-    except Refusal as refusal:
+    except ApiError as refusal:
         reason = refusal.reason
     assert reason in ("", "bad_request", "token_in_query")
 

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.json_bodies import (
     DEPTH_LIMIT,
     HERE_LIMIT_BYTES,
@@ -37,7 +37,7 @@ Request = Any
 def refusal(body: bytes, *, limit_values: int = LIMIT_VALUES) -> str:
     try:
         refuse_dear(body, limit_values=limit_values)
-    except Refusal as refused:
+    except ApiError as refused:
         return refused.reason
     return ""
 
@@ -108,7 +108,7 @@ DEAR = {
 
 def cpu_seconds(body: bytes) -> float:
     started = time.thread_time()
-    with contextlib.suppress(Refusal):
+    with contextlib.suppress(ApiError):
         json_object(body, content_type="application/json", content_encoding="", limit_values=PUBLISH_LIMIT_VALUES)
     return time.thread_time() - started
 
@@ -170,7 +170,7 @@ async def test_n10_a_caller_with_many_large_bodies_has_one_turn_at_a_time() -> N
 
 async def test_what_is_wrong_with_a_large_body_is_said_as_of_a_small_one() -> None:
     for body, reason in ((heavy()[:-1], "malformed_json"), (b"[" + b" " * HERE_LIMIT_BYTES + b"]", "validation_error")):
-        with pytest.raises(Refusal) as raised:
+        with pytest.raises(ApiError) as raised:
             await reading(body)
         assert raised.value.reason == reason
 

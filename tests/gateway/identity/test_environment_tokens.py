@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from gateway import tokens
 from gateway.identity import environment_tokens, principals
-from gateway.identity.principals import Principal, Refused
+from gateway.identity.principals import InvalidCredential, Principal
 from gateway.models import AccessToken, RightsVersion
 from gateway.scopes import OPERATOR_SCOPES, SERVICE_SCOPES
 from tests.gateway.samples import issue
@@ -31,7 +31,7 @@ def holder(text: str) -> Principal:
 def is_valid(text: str) -> bool:
     try:
         return bool(holder(text))
-    except Refused:
+    except InvalidCredential:
         return False
 
 

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gateway.identity import principals
-from gateway.identity.principals import Directory, Refused, Snapshot
+from gateway.identity.principals import Directory, InvalidCredential, Snapshot
 from gateway.models import AccessToken, RightsVersion
 from gateway.scopes import SCOPES_OF_GROUP
 from ledger import clock
@@ -33,7 +33,7 @@ def snapshot() -> Snapshot:
 
 
 def why_refused(text: str) -> str:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(InvalidCredential) as raised:
         snapshot().with_token(text)
     return raised.value.why
 
@@ -70,7 +70,7 @@ def test_a_token_is_refused_from_the_moment_it_expires(monkeypatch: pytest.Monke
     assert known.with_token(text)
     later = timezone.now() + timedelta(hours=1)
     monkeypatch.setattr(clock, "now", lambda: later)
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(InvalidCredential, match="expired"):
         known.with_token(text)
 
 
@@ -140,7 +140,7 @@ def test_a20_however_a_token_is_revoked_processes_that_know_it_read_rights_again
 
     renewed = principals._read(known)
     assert renewed is not known
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidCredential):
         renewed.with_token(text)
 
 
@@ -249,7 +249,7 @@ async def test_a_change_elsewhere_is_known_when_knowledge_is_no_longer_fresh(mon
     await elsewhere(AccessToken.objects.filter(pk=token.pk).revoke, because="by another process")
 
     monkeypatch.setattr(principals, "FRESH_SECONDS", 0.0)
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidCredential):
         await directory.holder_of(text)
 
 
@@ -257,7 +257,7 @@ async def test_a_change_in_this_process_is_known_at_once() -> None:
     token, text = await elsewhere(issue)
     await principals.directory.holder_of(text)
     await elsewhere(revoke_by_save, token)
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidCredential):
         await principals.directory.holder_of(text)
 
 

@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from gateway.identity import console_sessions, principals
-from gateway.identity.principals import Directory, Refused
+from gateway.identity.principals import Directory, InvalidCredential
 from gateway.models import RightsVersion
 from tests.gateway.samples import create_user
 
@@ -25,7 +25,7 @@ async def test_a_user_disabled_behind_the_version_is_found_by_reading_again(monk
     assert (await directory.named(name)).public_id == name
 
     monkeypatch.setattr(principals, "REREAD_SECONDS", 0.0)
-    with pytest.raises(Refused, match="user disabled"):
+    with pytest.raises(InvalidCredential, match="user disabled"):
         await directory.named(name)
 
 

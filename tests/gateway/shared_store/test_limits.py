@@ -220,9 +220,9 @@ async def test_a_batch_larger_than_what_is_reserved_at_a_time_passes(shared: Pri
 
 
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize(("sizes", "least"), [((130,), 4700), ((1, 500), 4400), ((499,), 4900), ((1,), 5000)])
+@pytest.mark.parametrize(("sizes", "minimum"), [((130,), 4700), ((1, 500), 4400), ((499,), 4900), ((1,), 5000)])
 async def test_what_is_reserved_is_used_whatever_the_sizes_of_batches(
-    sizes: tuple[int, ...], least: int, settings: Settings
+    sizes: tuple[int, ...], minimum: int, settings: Settings
 ) -> None:
     settings.PUBLISH_RATE = (5000, 60)
     limiter = Limiter()
@@ -231,7 +231,7 @@ async def test_what_is_reserved_is_used_whatever_the_sizes_of_batches(
         for size in itertools.cycle(sizes):
             await limiter.spend_reserved("published_events", "s-1", cost=size)
             passed += size
-    assert least <= passed <= 5000
+    assert minimum <= passed <= 5000
 
 
 async def test_what_was_reserved_in_one_window_does_not_count_in_the_next(

@@ -49,7 +49,7 @@ async def test_the_assistant_is_asked_with_its_token_and_its_answer_stored(assis
     await open_a_window()
     asked = message("hello", session_id="s-3")
     asked.metadata["page"] = "console"
-    reply = await conversations.say(asked)
+    reply = await conversations.ask(asked)
     assert (reply.text, reply.degraded) == ("you said hello", False)
     (question,) = assistant.questions
     assert question.body == {
@@ -68,7 +68,7 @@ async def test_a_late_answer_is_stored_and_told_when_it_comes(assistant: Assista
     settings.CHAT_UPSTREAM_WAIT_MS = 100
     await open_a_window()
     assistant.hold()
-    reply = await conversations.say(message())
+    reply = await conversations.ask(message())
     assert (reply.text, reply.degraded) == (responder.LATE, True)
     await sync_to_async(close_window)()
     assistant.release()
@@ -81,7 +81,7 @@ async def test_a_late_answer_is_stored_and_told_when_it_comes(assistant: Assista
 async def test_a_double_click_is_one_message_with_one_answer(assistant: Assistant) -> None:
     await open_a_window()
     key = a_key()
-    replies = await asyncio.gather(*(conversations.say(message(key=key)) for _ in range(5)))
+    replies = await asyncio.gather(*(conversations.ask(message(key=key)) for _ in range(5)))
     assert {reply.text for reply in replies} == {"you said hello"}
     assert len({reply.message.message_id for reply in replies}) == 1
     assert len(assistant.questions) == 1
@@ -90,7 +90,7 @@ async def test_a_double_click_is_one_message_with_one_answer(assistant: Assistan
 
 async def test_without_a_window_the_assistant_hears_nothing(assistant: Assistant) -> None:
     with pytest.raises(exchange.WindowClosed):
-        await conversations.say(message())
+        await conversations.ask(message())
     assert assistant.questions == []
 
 
@@ -126,7 +126,7 @@ async def test_an_answer_that_is_none_is_the_local_one(
 ) -> None:
     misbehave(assistant)
     await open_a_window()
-    reply = await conversations.say(message())
+    reply = await conversations.ask(message())
     assert (reply.text, reply.degraded) == (responder.AWAY, True)
     assert {question.path for question in assistant.questions} == {"/ask"}
 
@@ -140,7 +140,7 @@ async def test_an_assistant_that_is_away_is_not_asked_again_and_again_and_nobody
     await open_a_window()
     started = time.monotonic()
     for _ in range(7):
-        assert (await conversations.say(message())).degraded
+        assert (await conversations.ask(message())).degraded
     assert time.monotonic() - started < 2.5
     here = assistant_client.the_upstream()
     assert here is not None
@@ -152,7 +152,7 @@ async def test_an_assistant_that_is_away_is_not_asked_again_and_again_and_nobody
 async def test_what_an_answer_holds_that_cannot_be_stored_is_left_out(assistant: Assistant) -> None:
     assistant.body = b'{"response": "a\\u0000b\\ud800c"}'
     await open_a_window()
-    assert (await conversations.say(message())).text == "ab?c"
+    assert (await conversations.ask(message())).text == "ab?c"
 
 
 async def test_more_questions_than_the_limit_are_not_asked(
@@ -183,17 +183,17 @@ async def test_more_questions_than_the_limit_are_not_asked(
 )
 async def test_without_an_assistant_a_few_words_are_answered_here(words: str, part: str) -> None:
     await open_a_window()
-    reply = await conversations.say(message(words))
+    reply = await conversations.ask(message(words))
     assert part in reply.text
     assert not reply.degraded
 
 
 async def test_without_the_database_nobody_waits_for_long_and_nothing_is_asked(assistant: Assistant) -> None:
     await open_a_window()
-    await conversations.say(message())
+    await conversations.ask(message())
     started = time.monotonic()
     with database_away(), pytest.raises(LedgerUnavailable):
-        await conversations.say(message())
+        await conversations.ask(message())
     assert time.monotonic() - started < 2
     assert len(assistant.questions) == 1
 

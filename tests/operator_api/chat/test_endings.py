@@ -56,7 +56,7 @@ async def test_a_late_failure_is_told_after_the_word_that_it_is_late(assistant: 
     assistant.status = 500
     assistant.hold()
     none = counted("vx11_chat_late_answers_total", outcome="none")
-    assert (await conversations.say(message())).text == responder.LATE
+    assert (await conversations.ask(message())).text == responder.LATE
     assistant.release()
     await conversations.finish(10)
     assert await said() == [HELLO, LATE, AWAY]
@@ -66,7 +66,7 @@ async def test_a_late_failure_is_told_after_the_word_that_it_is_late(assistant: 
 async def test_a_process_that_ends_waits_for_answers_that_come_in_time(assistant: Assistant) -> None:
     assistant.hold()
     stored = counted("vx11_chat_late_answers_total", outcome="stored")
-    await conversations.say(message())
+    await conversations.ask(message())
     ending = asyncio.create_task(conversations.finish(10))
     assistant.release()
     await ending
@@ -77,7 +77,7 @@ async def test_a_process_that_ends_waits_for_answers_that_come_in_time(assistant
 async def test_what_is_not_answered_by_then_another_process_gives_up_when_it_is_due(assistant: Assistant) -> None:
     assistant.hold()
     lost = counted("vx11_chat_late_answers_total", outcome="lost")
-    await conversations.say(message())
+    await conversations.ask(message())
     await conversations.finish(0.1)
     assert counted("vx11_chat_late_answers_total", outcome="lost") == lost + 1
     await give_up_messages()
@@ -101,10 +101,10 @@ async def test_each_message_is_counted_by_what_became_of_it(assistant: Assistant
 
     before = outcomes()
     settings.CHAT_UPSTREAM_WAIT_MS = 5_000
-    await conversations.say(message())
+    await conversations.ask(message())
     settings.CHAT_UPSTREAM_WAIT_MS = 100
     assistant.hold()
-    await conversations.say(message())
+    await conversations.ask(message())
     assert counted("vx11_chat_answers_awaited") == 1
     assistant.release()
     await conversations.finish(10)
@@ -112,9 +112,9 @@ async def test_each_message_is_counted_by_what_became_of_it(assistant: Assistant
     settings.CHAT_UPSTREAM_URL = f"http://127.0.0.1:{free_port()}/ask"
     assistant_client.forget()
     settings.CHAT_UPSTREAM_WAIT_MS = 5_000
-    await conversations.say(message())
+    await conversations.ask(message())
     settings.CHAT_UPSTREAM_URL = ""
-    await conversations.say(message())
+    await conversations.ask(message())
     assert {name: outcomes()[name] - before[name] for name in before} == {
         "answered": 1, "late": 1, "away": 1, "local": 1, "refused": 0,
     }  # fmt: skip
@@ -126,14 +126,14 @@ async def test_an_assistant_that_fails_is_seen_in_the_metrics(assistant: Assista
     failed = counted("vx11_chat_upstream_seconds_count", outcome="failed")
     not_asked = counted("vx11_chat_not_asked_total", reason="breaker")
     for _ in range(FAILURES_LIMIT):
-        await conversations.say(message())
+        await conversations.ask(message())
     assert counted("vx11_chat_breaker_open") == 1
-    await conversations.say(message())
+    await conversations.ask(message())
     assert counted("vx11_chat_upstream_seconds_count", outcome="failed") == failed + FAILURES_LIMIT
     assert counted("vx11_chat_not_asked_total", reason="breaker") == not_asked + 1
     assistant_client.forget()
     assistant.status = 200
-    await conversations.say(message())
+    await conversations.ask(message())
     assert counted("vx11_chat_breaker_open") == 0
 
 
@@ -142,8 +142,8 @@ async def test_a_cookie_of_the_assistant_does_not_reach_it_with_the_words_of_som
 ) -> None:
     settings.CHAT_UPSTREAM_WAIT_MS = 5_000
     assistant.headers = {"Set-Cookie": "conversation=of-one; Path=/"}
-    await conversations.say(message())
-    await conversations.say(message(by=BOB))
+    await conversations.ask(message())
+    await conversations.ask(message(by=BOB))
     assert ["Cookie" in question.headers for question in assistant.questions] == [False, False]
 
 
@@ -159,7 +159,7 @@ async def test_who_writes_too_often_is_refused_before_anything_is_read(settings:
 
 async def test_an_answer_that_overtakes_the_word_that_it_is_late_is_the_answer(assistant: Assistant) -> None:
     assistant.hold()
-    talking = asyncio.create_task(conversations.say(message()))
+    talking = asyncio.create_task(conversations.ask(message()))
     await until(lambda: assistant.questions)
     assistant.release()
     reply = await talking

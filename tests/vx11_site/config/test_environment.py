@@ -12,7 +12,7 @@ SECRETS = [variable.name for variable in VARIABLES if variable.secret]
 def test_what_is_not_set_has_its_default() -> None:
     environment = Environment({})
     assert environment.text("VX11_DATABASE_URL") == ""
-    assert environment.number("VX11_HEARTBEAT_SECONDS", least=1, most=300) == 10
+    assert environment.number("VX11_HEARTBEAT_SECONDS", minimum=1, maximum=300) == 10
     assert environment.flag("VX11_SSE_TOKEN_SINGLE_USE") is True
     assert environment.items("VX11_ALLOWED_HOSTS") == ["localhost", "127.0.0.1", "[::1]"]
 
@@ -39,7 +39,7 @@ def test_a_flag_of_any_other_word_is_refused_by_name(word: str) -> None:
 @pytest.mark.parametrize("text", ["often", "", "1.5", "0", "301", "-1", "1e2"])
 def test_a_number_out_of_bounds_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadEnvironment, match="VX11_HEARTBEAT_SECONDS"):
-        Environment({"VX11_HEARTBEAT_SECONDS": text}).number("VX11_HEARTBEAT_SECONDS", least=1, most=300)
+        Environment({"VX11_HEARTBEAT_SECONDS": text}).number("VX11_HEARTBEAT_SECONDS", minimum=1, maximum=300)
 
 
 @pytest.mark.parametrize("text", ["", "-0.1", "1.1", "nan", "some"])

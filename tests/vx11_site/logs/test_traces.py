@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pytest_django import Settings
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.tracing import Span
 from vx11_site.logs.traces import COMMITS_KEPT, OperatorTracer, provider_for
 
@@ -106,7 +106,7 @@ def test_another_process_goes_on_with_the_trace(make_tracer: MakeTracer, exporte
     with here.span("publish", "c-1", parent="") as span:
         commit(here, span)
     assert here.traceparent("e", 8) == ""
-    there.heard("e", 7, here.traceparent("e", 7))
+    there.received("e", 7, here.traceparent("e", 7))
     write(there)
     [committed], [written] = ended(exporter, "commit"), ended(exporter, "write")
     assert written.parent is not None
@@ -123,7 +123,7 @@ def test_a_traceparent_that_is_none_begins_a_trace_and_is_not_heard(
     tracer = make_tracer()
     with tracer.span("publish", "c-1", parent=told):
         pass
-    tracer.heard("e", 7, told)
+    tracer.received("e", 7, told)
     write(tracer)
     [span] = exporter.get_finished_spans()
     assert (span.name, span.parent) == ("publish", None)
@@ -148,8 +148,8 @@ def test_the_ratio_counts_unless_the_publisher_has_decided(
 @pytest.mark.parametrize(
     ("error", "kind", "ok"),
     [
-        (Refusal("validation_error", title="hunter2"), "validation_error", True),
-        (Refusal("dependency_unavailable", title="hunter2"), "dependency_unavailable", False),
+        (ApiError("validation_error", title="hunter2"), "validation_error", True),
+        (ApiError("dependency_unavailable", title="hunter2"), "dependency_unavailable", False),
         (ValueError("hunter2"), "ValueError", False),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.server.crowd import ChunkedBody
 from tests.vx11_site.server.connections import GET, SocketConnection, begin, idle_server
-from vx11_site.server.response_writer import Writer, framed
+from vx11_site.server.response_writer import ResponseWriter, framed
 
 CHUNKED = [(b"Content-Type", b"text/event-stream")]
 END = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -23,7 +23,7 @@ def connection() -> Iterator[SocketConnection]:
     connection.lose()
 
 
-def opened(connection: SocketConnection) -> Writer:
+def opened(connection: SocketConnection) -> ResponseWriter:
     """The writer of a stream whose head and first bytes are with the client."""
     request = connection.ask()
     writer = request.open_writer()
@@ -34,7 +34,7 @@ def opened(connection: SocketConnection) -> Writer:
     return writer
 
 
-def fill(writer: Writer, body: bytearray) -> None:
+def fill(writer: ResponseWriter, body: bytearray) -> None:
     """Writes until it is told to stop, into `body` too."""
     chooser = random.Random(7)
     while True:
@@ -44,7 +44,7 @@ def fill(writer: Writer, body: bytearray) -> None:
             return
 
 
-def empty(writer: Writer, connection: SocketConnection) -> bytes:
+def empty(writer: ResponseWriter, connection: SocketConnection) -> bytes:
     """The client reads until nothing is held; gives what it read."""
     sent = b""
     while writer.full:

@@ -11,8 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from vx11_site.doctor.areas import AREAS
+from vx11_site.doctor.examination import examine
 from vx11_site.doctor.findings import Diagnosis, Level, as_json, as_lines, has_failed
-from vx11_site.doctor.looking import look
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         # What libraries log about something that is away is told here in one line each.
         logging.disable(logging.CRITICAL)
         try:
-            diagnosis, hangs = look(AREAS)
+            diagnosis, hangs = examine(AREAS)
         finally:
             logging.disable(logging.NOTSET)
         if options["json"]:

@@ -57,9 +57,9 @@ class Command(BaseCommand):
             self.stdout.write(f"What was there before is {shown(str(kept))}.")
         for line in revival.report(keep_sessions=options["keep_sessions"]):
             self.stdout.write(line)
-        self._say_revived(kept, database)
+        self._print_revived(kept, database)
 
-    def _say_revived(self, before: Path | None, now: Path) -> None:
+    def _print_revived(self, before: Path | None, now: Path) -> None:
         """Which tokens were taken away after the copy was made, as far as what was there before can be read."""
         tokens = sqlite_copy.revived_tokens(before, now) if before else None
         if tokens is None:

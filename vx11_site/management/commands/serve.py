@@ -30,14 +30,14 @@ def serve(*, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     from vx11_site.asgi import application  # claims the right to serve, so only when we are going to
 
-    def say_ready() -> None:
+    def print_ready() -> None:
         sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
         sys.stdout.flush()
 
     server = OperatorServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
-        ready_callable=say_ready,
+        ready_callable=print_ready,
         server_name=SERVER_NAME,
     )
     server.run()

@@ -18,7 +18,7 @@ from events.management.server_access import (
 )
 from vx11_client.http_answers import ServerRefused
 from vx11_site.doctor.findings import Finding, Level, fail, masked
-from vx11_site.smoke.faults import refusal, silence
+from vx11_site.smoke.failures import refusal, silence
 from vx11_site.smoke.server import Server, Tokens
 from vx11_site.smoke.trials import TRIALS, Trial
 

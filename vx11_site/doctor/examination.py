@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db import connections
 
-from vx11_site.doctor.findings import Area, Diagnosis, Finding, fail, in_words
+from vx11_site.doctor.findings import Area, Diagnosis, Finding, describe_error, fail
 
 # Enough for a machine that is overloaded, which is when the doctor is called.
 LIMIT_SECONDS = 5.0
@@ -20,7 +20,7 @@ class _Look:
     thread: threading.Thread
 
 
-def look(areas: Sequence[Area]) -> tuple[Diagnosis, bool]:
+def examine(areas: Sequence[Area]) -> tuple[Diagnosis, bool]:
     """What was found, in the order of the areas, and whether something still hangs."""
     looks = [_begin(area) for area in areas]
     deadline = time.monotonic() + LIMIT_SECONDS
@@ -50,6 +50,6 @@ def _probe(area: Area, found: list[Finding]) -> None:
         for finding in area.probe():
             found.append(finding)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-        found.append(fail(in_words(error), area.repair))
+        found.append(fail(describe_error(error), area.repair))
     finally:
         connections.close_all()

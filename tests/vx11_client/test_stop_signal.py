@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vx11_client.interruption import Interruption
+from vx11_client.stop_signal import Interruption
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from events.admin.open_streams import is_open, is_over, live_nodes, open_streams
-from gateway.admin.filters import ChosenFilter, WhenFilter
+from gateway.admin.list_filters import ChosenFilter, WhenFilter
 from gateway.admin.searching import is_uuid
 
 # Nodes and principals that a filter offers.
@@ -92,8 +92,8 @@ class PrincipalFilter(ChosenFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         reading = open_streams().order_by().values_list("principal_id", "principal_name")
-        most = reading.annotate(streams=models.Count("pk")).order_by("-streams")[:CHOICES_LIMIT]
-        return [(public_id, f"{name or public_id} ({streams})") for public_id, name, streams in most]
+        busiest = reading.annotate(streams=models.Count("pk")).order_by("-streams")[:CHOICES_LIMIT]
+        return [(public_id, f"{name or public_id} ({streams})") for public_id, name, streams in busiest]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         return queryset.filter(principal_id=self.value()) if self.value() else queryset
