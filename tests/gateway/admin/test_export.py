@@ -63,7 +63,7 @@ class TestExport:
         client = browser_of(staff("auditor"))
         page = client.get(f"{AUDIT}?action__exact=refused").content.decode()
         for text in PAYLOADS:
-            assert f'<td class="field-told">{escape(text)}</td>' in page
+            assert f'<td class="field-details">{escape(text)}</td>' in page
         assert "<img src=x" not in page
         table = read(client.post(f"{AUDIT}export/?action__exact=refused").content)
         column = table[0].index("reason")
