@@ -53,7 +53,7 @@ def test_n10_a_batch_keeps_numbers_too(
     assert principal.poll(correlation_id=marker, limit=500).text.count(PAYLOAD) == 400
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 500, '1,"n":2', "01"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, '1,"n":2', "01"])
 def test_n10_what_is_no_number_or_stands_twice_is_malformed(
     principal: Client, service: Client, new_event: Callable[..., Json], marker: str, number: str
 ) -> None:
@@ -62,10 +62,11 @@ def test_n10_what_is_no_number_or_stands_twice_is_malformed(
     assert principal.polled(correlation_id=marker, limit=1)["total"] == 0
 
 
+@pytest.mark.parametrize("number", ["18446744073709551616", "-9223372036854775809", "9" * 500])
 def test_n10_a_whole_number_beyond_64_bits_is_refused_by_its_field(
-    service: Client, new_event: Callable[..., Json]
+    service: Client, new_event: Callable[..., Json], number: str
 ) -> None:
-    body = publication(new_event(), '{"n":18446744073709551616}')
+    body = publication(new_event(), f'{{"n":{number}}}')
     problem = assert_problem(service.post(EVENTS, content=body, headers=JSON_TYPE), 422, "validation_error")
     assert list(problem["errors"]) == ["payload"]
 

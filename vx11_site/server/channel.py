@@ -49,17 +49,24 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         super().connectionLost(reason)
 
     def readConnectionLost(self) -> None:  # noqa: N802 - as above
-        """The client says no more, or is gone: that looks the same. What it has sent whole is answered if it changes
-        something, for the client may have closed only its half, and then wants to know; so is what stands before and
-        behind that. A read alone is of no use any more.
+        """The client sends no more, or is gone: both look the same here.
+
+        A client that closed only its half wants to know what became of a request that changes something: such a request
+        is answered, and so are the requests that came before and behind it. A read alone, or a stream, ends.
         """
         if self._half_closed:
-            # Heard again, for each answer makes the transport listen again; answers may still be on their way out.
+            # Called again: each answer makes the transport read again. Answers may still be on their way out.
             return
-        if self._is_answering and (self.requests[0].method not in SAFE_METHODS or self._dataBuffer):
+        if self._is_answering and self._is_awaited:
             self._half_closed = True
         else:
             self.transport.connectionLost(Failure(CONNECTION_DONE))
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether a client that closed its half may wait for answers: it has asked for more than one read."""
+        request = self.requests[0]
+        return request.method not in SAFE_METHODS or (bool(self._dataBuffer) and request.writer is None)
 
     @property
     def _is_answering(self) -> bool:
