@@ -141,6 +141,8 @@ def test_ten_thousand_events_in_a_burst_leave_the_newest_in_order_and_few_rows_i
     console: ConsolePage, service: Client, new_event: NewEvent, marker: str
 ) -> None:
     console.show(correlation=marker)
+    service.published([new_event(summary="before the burst")])
+    expect(console.row("before the burst")).to_be_in_viewport()
     for start in range(0, 10_000, 500):
         service.published([new_event(summary=str(number)) for number in range(start, start + 500)])
     expect(console.row("9999")).to_be_in_viewport(timeout=20_000)
