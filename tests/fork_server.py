@@ -176,8 +176,10 @@ def _next_program(channel: socket.socket) -> dict[str, Any]:
 
 def _become(program: dict[str, Any]) -> None:
     os.setsid()
-    # A test run in the background of a shell ignores Ctrl-C, and what it starts would too.
+    # A test run in the background of a shell ignores Ctrl-C, one under nohup the end of its terminal, and what it starts
+    # would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for target, file in enumerate(program["files"]):
         os.dup2(file, target)
         os.close(file)
