@@ -5,7 +5,7 @@ import select
 from typing import Any, TextIO, assert_never
 
 from vx11_client import exact_json
-from vx11_client.stream_reader import Alive, CaughtUp, Connected, Item, Received, Reconnecting, Reset
+from vx11_client.stream_reader import CaughtUp, Connected, Heartbeat, Item, Received, Reconnecting, StreamReset
 from vx11_client.terminal_text import coloured, shown, shown_json
 
 SEVERITY_WIDTH = len("critical")
@@ -13,11 +13,11 @@ MODULE_WIDTH = 14
 
 
 class OutputClosed(Exception):
-    """Nobody reads the output any more."""
+    """The reader of the output is gone."""
 
 
 class EventPrinter:
-    """Shows what a stream reader hears. Raises OutputClosed, also while no event comes, at the next heartbeat."""
+    """Shows what a stream reader receives. Raises OutputClosed, also while no event comes, at the next heartbeat."""
 
     def __init__(self, events_out: TextIO, state_out: TextIO, *, as_json: bool, in_colour: bool) -> None:
         self._events_out = events_out
@@ -29,7 +29,7 @@ class EventPrinter:
     def stop(self) -> None:
         """For signal handlers: no write begins after this, and one that has begun ends with KeyboardInterrupt.
 
-        A write into a pipe that nobody empties blocks the event loop; only an exception gets out of it.
+        A write into a full pipe blocks the event loop; only an exception gets out of it.
         """
         self._stopped = True
         if self._writing:
@@ -39,13 +39,13 @@ class EventPrinter:
         match item:
             case Received(event):
                 self._write(shown_json(exact_json.dumps(event).decode()) if self._as_json else self.line(event))
-            case Alive():
+            case Heartbeat():
                 self._check_output()
             case Connected(cursor):
                 self._print_state(f"connected at {cursor}")
             case CaughtUp(cursor):
                 self._print_state(f"live from {cursor}")
-            case Reset(reason, cursor):
+            case StreamReset(reason, cursor):
                 self._print_state(f"events are missing here ({reason}); going on from {cursor}")
             case Reconnecting(seconds, reason):
                 self._print_state(f"{reason}; next try in {seconds:.0f} s")
@@ -62,7 +62,7 @@ class EventPrinter:
         return f"{_local_time(event.get('created_at'))}  {marked}  {module:<{MODULE_WIDTH}}  {event_type}  {summary}"
 
     def _write(self, line: str) -> None:
-        # In this order: a signal that comes before the question is asked is answered by it, a later one interrupts.
+        # In this order: `_stopped` shows a signal that came before the check, and a later signal interrupts the write.
         self._writing = True
         try:
             if self._stopped:

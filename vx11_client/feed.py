@@ -1,13 +1,14 @@
-"""A feed: lines of a source, made into events, delivered in batches, until the source ends or somebody stops it."""
+"""A feed: lines of a source become events and are delivered in batches, until the source ends or a signal comes."""
 
 import hashlib
 import time
 import uuid
 
 from vx11_client import exact_json
+from vx11_client.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
 from vx11_client.feed_mapping import FeedMapping, Fields
 from vx11_client.feed_progress import FeedProgress
-from vx11_client.feed_sender import BATCH_LIMIT_BYTES, FeedSender, PendingEvent, encoded
+from vx11_client.feed_sender import FeedSender
 from vx11_client.feed_source import Line, LineSource
 from vx11_client.stop_signal import Interruption
 

@@ -52,7 +52,7 @@ class FeedMapping:
         content = line.content.lstrip(b"\0").removeprefix(b"\xef\xbb\xbf")
         text = content.decode("utf-8", errors="replace").strip()
         # A line of nothing but colour codes shows nothing either.
-        if not _one_line(text):
+        if not one_line(text):
             return None
         found = _json_object(content) if line.total_bytes == len(line.content) else None
         if found is None:
@@ -64,7 +64,7 @@ class FeedMapping:
         return _fitted(event, text, line.total_bytes)
 
     def _from_text(self, text: str, line: Line) -> Fields:
-        shown = _one_line(text)
+        shown = one_line(text)
         event = self._new(shown, severity_of_text(text) if self.guess_severity else None)
         if len(shown) > SUMMARY_LIMIT_CHARACTERS:
             event["payload"] = {"line": _storable_text(text), "line_bytes": line.total_bytes}
@@ -80,7 +80,7 @@ class FeedMapping:
 
     def _from_fields(self, found: Fields, text: str) -> Fields:
         said = (_as_text(found[key]) for key in SUMMARY_KEYS if key in found)
-        summary = next((shown for said_text in said if (shown := _one_line(said_text))), _one_line(text))
+        summary = next((shown for said_text in said if (shown := one_line(said_text))), one_line(text))
         severity = severity_of_fields(found)
         if severity is None and self.guess_severity:
             severity = severity_of_text(summary)
@@ -135,7 +135,7 @@ def _fitted(event: Fields, text: str, total_bytes: int) -> Fields:
     return event | {"payload": {"line": kept, "line_bytes": total_bytes}}
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text as a summary may hold it: one line, no terminal sequences, no control characters."""
     spaced = _TERMINAL_SEQUENCE.sub("", text).translate(_SPACE_CONTROLS)
     return _CONTROL.sub(REPLACEMENT, spaced).strip()

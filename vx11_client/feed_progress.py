@@ -1,10 +1,11 @@
-"""How a feed goes, told on a terminal: one line that changes, notes that stay, a summary at the end. No Django."""
+"""Shows on a terminal how a feed goes: one line that changes, notes that stay, a summary at the end. No Django."""
 
 import shutil
 import time
 from typing import TextIO
 
-from vx11_client.feed_sender import PendingEvent
+from vx11_client.delivery import PendingEvent
+from vx11_client.feed_sender import SenderReport
 from vx11_client.terminal_text import shown
 
 REDRAW_SECONDS = 0.2
@@ -14,7 +15,7 @@ CLEAR_LINE = "\r\x1b[K"
 QUOTED_CHARACTERS = 120
 
 
-class FeedProgress:
+class FeedProgress(SenderReport):
     """Counts what the sender reports, and writes to `out`. Quiet: only what was left out, and the summary."""
 
     def __init__(self, out: TextIO, *, name: str, quiet: bool) -> None:
@@ -25,7 +26,7 @@ class FeedProgress:
         self._started = time.monotonic()
         self._drawn_at = 0.0
         self._window_started, self._window_sent, self._rate = self._started, 0, 0.0
-        self._told_trouble = ""
+        self._known_trouble = ""
         self._away_reason = ""
         self._finishing = False
         self.sent = 0
@@ -55,13 +56,13 @@ class FeedProgress:
         self._draw(f", next try in {seconds:.0f} s: {shown(self._away_reason)}")
 
     def trouble(self, text: str) -> None:
-        """What keeps the source from reading; told once."""
-        if text != self._told_trouble:
-            self._told_trouble = text
+        """What keeps the source from reading; written once."""
+        if text != self._known_trouble:
+            self._known_trouble = text
             self._note(shown(text) if text else "reading again")
 
     def finishing(self) -> None:
-        """The user asked for the end; told once."""
+        """The user asked for the end; written once."""
         if not self._finishing:
             self._finishing = True
             self._note("sending what was read; once more to end at once")

@@ -1,7 +1,8 @@
-"""What our own HTTP clients share: the way to the server, and what its refusal says to a person. No Django."""
+"""What the HTTP clients share: the way to the server, and the text of a refusal for a person. No Django."""
 
 import httpx
 
+from vx11_client.errors import ClientError
 from vx11_client.terminal_text import shown
 
 # A proxy named by the environment is for other hosts: it could not even reach these.
@@ -10,16 +11,24 @@ DIRECT_MOUNTS: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": No
 UNKNOWN_BODY_CHARACTERS = 120
 
 
-class ServerRefused(Exception):
-    """The server's no is final for this program: asking again would get the same answer.
+_ADVICE_CREDENTIAL = (
+    "The token is not valid here, or lacks a right: a publisher needs a service token with events:publish, for its own "
+    "module; a reader a principal token with events:read and tickets:issue."
+)
+_ADVICE_ADDRESS = "Check the url: it is the address of a VX11 Operator server, without /operator; then the request."
 
-    `credential` tells a missing right (401, 403) from a request or an address that is wrong.
+
+class ServerRefused(ClientError):
+    """The refusal is final for this program: asking again would get the same answer.
+
+    `status` is that of HTTP. `credential` tells a missing right (401, 403) from a wrong request or address.
     """
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status = answer.status_code
         self.credential = answer.status_code in (401, 403)
         super().__init__(problem_text(answer))
+        self.add_note(_ADVICE_CREDENTIAL if self.credential else _ADVICE_ADDRESS)
 
 
 def problem_text(answer: httpx.Response) -> str:
@@ -40,7 +49,7 @@ def problem_text(answer: httpx.Response) -> str:
 def _field_problems(errors: object) -> str:
     if not isinstance(errors, dict) or not errors:
         return ""
-    told = (
+    problems = (
         f"{name} {'; '.join(map(str, found)) if isinstance(found, list) else found}" for name, found in errors.items()
     )
-    return f" ({', '.join(told)})"
+    return f" ({', '.join(problems)})"

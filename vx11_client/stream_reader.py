@@ -1,7 +1,7 @@
 """Follows the event stream of a server through tickets, for as long as it takes. No Django.
 
 Each connection has a ticket of its own, asked for just before. A connection that breaks, falls silent or is ended by
-the server is followed by another one from the last cursor, so that nothing is missed and nothing comes twice.
+the server is replaced by another one from the last cursor, so that no event is missed and none comes twice.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ import httpx
 
 from vx11_client import exact_json
 from vx11_client.backoff import Backoff, retry_after_seconds
+from vx11_client.errors import ClientError
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused, problem_text
+from vx11_client.request_log import hide_tickets
 from vx11_client.sse_parser import EventStreamParser, NotAnEventStream, SseMessage
 
 EVENTS_PATH = "/operator/api/events"
@@ -39,47 +41,65 @@ Filters = Mapping[str, Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Received:
-    """An operator event, as the server sent it."""
+    """An operator event, as the server sent it. `cursor` is the position after it; empty for events of the past.
+
+    Events of the past are those that `last` asks for; the position after all of them is that of the next Connected.
+    """
 
     event: dict[str, Any]
+    cursor: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Connected:
+    """A stream is open. The events after `cursor` follow."""
+
     cursor: str
 
 
 @dataclasses.dataclass(frozen=True)
 class CaughtUp:
-    """What comes from here on happens now."""
+    """All events up to `cursor` were received; those that follow are written now."""
 
     cursor: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Alive:
-    """A heartbeat: nothing happened, and the connection is there."""
+class Heartbeat:
+    """The connection works, and no event up to `cursor` passes the filters but those that were received."""
+
+    cursor: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
-class Reset:
-    """The events between the cursor that was asked for and this one are not to be had."""
+class StreamReset:
+    """Events are missing here: those before `oldest` are deleted, or the log is another one. `cursor` goes on.
+
+    `reason` is `expired` (pruned), `epoch` (another log) or `unknown` (the cursor is ahead of the log).
+    """
 
     reason: str
     cursor: str
+    oldest: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Reconnecting:
+    """The connection is lost; the next try is in `seconds`. No event is lost by it.
+
+    `stream_end` is the reason of the server's `stream-end` (`draining`, `max_age`, `slow_consumer`), empty without one.
+    """
+
     seconds: float
     reason: str
+    stream_end: str = ""
 
 
-Item = Received | Connected | CaughtUp | Alive | Reset | Reconnecting
+Item = Received | Connected | CaughtUp | Heartbeat | StreamReset | Reconnecting
 
 
-class StreamEnded(Exception):
-    """The server ended the stream, and another one would not be given (`reason` as in the stream-end event)."""
+class StreamEnded(ClientError):
+    """The server ended the stream and gives no other one: `reason` is one of FINAL_REASONS."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -89,8 +109,9 @@ class StreamEnded(Exception):
 class _Broken(Exception):
     """This connection is over, the next one may work; the server asked for `least_seconds` before it."""
 
-    def __init__(self, reason: str, *, least_seconds: float = 0.0) -> None:
+    def __init__(self, reason: str, *, least_seconds: float = 0.0, stream_end: str = "") -> None:
         self.least_seconds = least_seconds
+        self.stream_end = stream_end
         super().__init__(reason)
 
 
@@ -106,6 +127,7 @@ class StreamReader:
         self._heartbeat_seconds = DEFAULT_HEARTBEAT_SECONDS
         self._tickets_refused = 0
         self._token = token
+        hide_tickets()
         self._client = httpx.AsyncClient(
             base_url=url,
             mounts=DIRECT_MOUNTS,
@@ -133,12 +155,12 @@ class StreamReader:
             if page.get("complete", True) or len(found) >= count:
                 break
             before = {"before": page["first_cursor"]}
-            yield Alive()
+            yield Heartbeat()
         for event in found:
             yield Received(event)
 
     async def follow(self, *, to_the_end: bool = False) -> AsyncGenerator[Item, None]:
-        """What happens from `cursor` on; with `to_the_end` only what is there already, then it returns.
+        """Events from `cursor` on; with `to_the_end` only those that are in the log already, then it returns.
 
         Raises StreamEnded, and ServerRefused when the credential, a filter or the cursor is refused.
         """
@@ -212,7 +234,7 @@ class StreamReader:
         raise ServerRefused(answer)
 
     def _item(self, message: SseMessage) -> Item | None:
-        """What a message tells; None for what this version does not know. Raises StreamEnded and _Broken."""
+        """What a message means; None for what this version does not know. Raises StreamEnded and _Broken."""
         try:
             data = exact_json.loads(message.data)
         except ValueError:
@@ -223,24 +245,24 @@ class StreamReader:
                 self._heartbeat_seconds = float(data.get("heartbeat_sec") or DEFAULT_HEARTBEAT_SECONDS)
                 return Connected(self.cursor)
             case "message":
-                return Received(data)
+                return Received(data, self.cursor)
             case "heartbeat":
-                return Alive()
+                return Heartbeat(self.cursor)
             case "caught-up":
                 return CaughtUp(self.cursor)
             case "stream-reset":
-                return Reset(str(data.get("reason")), self.cursor)
+                return StreamReset(str(data.get("reason")), self.cursor, str(data.get("oldest") or ""))
             case "stream-end" if data.get("reason") in FINAL_REASONS | {END_OF_LOG}:
                 raise StreamEnded(data["reason"])
             case "stream-end":
-                seconds = float(data.get("retry_ms") or 0) / 1000
-                raise _Broken(f"the server ended the stream: {data.get('reason')}", least_seconds=seconds)
+                seconds, reason = float(data.get("retry_ms") or 0) / 1000, str(data.get("reason"))
+                raise _Broken(f"the server ended the stream: {reason}", least_seconds=seconds, stream_end=reason)
         return None
 
     def _reconnecting(self, error: Exception) -> Reconnecting:
-        least_seconds = error.least_seconds if isinstance(error, _Broken) else 0.0
-        seconds = self._backoff.next_seconds(least_seconds=least_seconds)
-        return Reconnecting(seconds, str(error) or type(error).__name__)
+        broken = error if isinstance(error, _Broken) else _Broken("")
+        seconds = self._backoff.next_seconds(least_seconds=broken.least_seconds)
+        return Reconnecting(seconds, str(error) or type(error).__name__, broken.stream_end)
 
 
 def _raise_if_passing(answer: httpx.Response) -> None:

@@ -1,17 +1,15 @@
-"""Where the server is and which token opens it, for commands that talk to a running server over HTTP."""
+"""Options for the address and the token of a running server, for commands that are clients of it."""
 
 import argparse
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
-import httpx
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
-from vx11_client.terminal_text import shown
+from vx11_client import server_access
+from vx11_client.errors import InvalidSettings
 
-DEFAULT_URL = "http://127.0.0.1:8000"
 EXIT_USAGE = 2
 EXIT_CREDENTIAL = 3
 EXIT_REFUSED = 4
@@ -36,9 +34,9 @@ class TerminalCommand(BaseCommand):
 def add_server_arguments(parser: CommandParser, *, token_variable: str) -> None:
     parser.add_argument(
         "--url",
-        default=os.environ.get("VX11_URL", "").strip() or DEFAULT_URL,
+        default=server_access.url_from_environment(),
         help="address of the server, with the path in front of /operator/ if it has one "
-        f"(default: VX11_URL, or {DEFAULT_URL})",
+        f"(default: VX11_URL, or {server_access.DEFAULT_URL})",
     )
     # No option takes the token itself: the command line of a process can be read by everybody on the machine.
     parser.add_argument(
@@ -58,31 +56,18 @@ def keep_requests_out_of_the_log() -> None:
 def server_url(text: str) -> str:
     """Raises CommandError when `text` is no address over HTTP, or holds a password."""
     try:
-        url = httpx.URL(text)
-        url.host.encode("idna")
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise CommandError(f"--url: {shown(str(error))}", returncode=EXIT_USAGE) from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise CommandError("--url must begin with http:// or https:// and name a host", returncode=EXIT_USAGE)
-    if url.userinfo or url.query or url.fragment:
-        raise CommandError("--url must hold no user name, query or fragment", returncode=EXIT_USAGE)
-    return text.rstrip("/")
+        return server_access.server_url(text, name="--url")
+    except InvalidSettings as problem:
+        raise CommandError(str(problem), returncode=EXIT_USAGE) from None
 
 
 def token(token_file: Path | None, *, variable: str) -> str:
     """The first token of the file or the variable. Raises CommandError, which never shows what was found."""
-    path = token_file
-    if path is None and not os.environ.get(variable, "").strip() and os.environ.get(f"{variable}_FILE"):
-        path = Path(os.environ[f"{variable}_FILE"])
     try:
-        text = os.environ.get(variable, "") if path is None else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{shown(str(path))} does not hold a token", returncode=EXIT_USAGE) from None
-    found = next((item.strip() for item in text.split(",") if item.strip()), "")
-    if not found:
-        raise CommandError(f"no token: set {variable}, or name a file with --token-file", returncode=EXIT_USAGE)
-    if not (found.isascii() and found.isprintable()) or " " in found:
-        raise CommandError("the token holds characters that no token has", returncode=EXIT_USAGE)
-    return found
+        return server_access.token_from_environment(variable, file=token_file)
+    except server_access.NoToken:
+        raise CommandError(
+            f"no token: set {variable}, or name a file with --token-file", returncode=EXIT_USAGE
+        ) from None
+    except InvalidSettings as problem:
+        raise CommandError(str(problem), returncode=EXIT_USAGE) from None

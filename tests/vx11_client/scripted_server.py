@@ -27,7 +27,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """`body` may be made piece by piece; `hang_up` closes the connection without a word, after the request is read."""
+    """`body` may be made piece by piece; `hang_up` closes the connection in place of an answer."""
 
     status: int = 200
     json: object = None
@@ -44,6 +44,12 @@ def problem(status: int, reason: str, *, errors: object = None, headers: Mapping
         {"errors": errors} if errors else {}
     )
     return Answer(status, json=body, headers=headers or {})
+
+
+def taken(request: Request) -> Answer:
+    """The answer to a batch that is stored."""
+    events = [{"event_id": event["event_id"], "seq": seq} for seq, event in enumerate(request.json["events"], 1)]
+    return Answer(201, json={"events": events, "cursor": f"k-{len(events)}"})
 
 
 class ScriptedServer(HttpStandIn):
@@ -95,7 +101,7 @@ def _handler(server: ScriptedServer, script: Script) -> type[BaseHTTPRequestHand
                 for piece in [orjson.dumps(answer.json)] if answer.body is None else answer.body:
                     self.wfile.write(piece)
             except OSError:
-                # The client has heard enough.
+                # The client has closed the connection.
                 pass
 
     return Handler

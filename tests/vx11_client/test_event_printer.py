@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vx11_client.event_printer import EventPrinter, OutputClosed
-from vx11_client.stream_reader import Alive, CaughtUp, Connected, Received, Reconnecting, Reset
+from vx11_client.stream_reader import CaughtUp, Connected, Heartbeat, Received, Reconnecting, StreamReset
 from vx11_client.terminal_text import shown, shown_json
 
 EVENT = {
@@ -72,7 +72,7 @@ def test_what_happens_to_the_connection_is_told_apart_from_events() -> None:
     told = {
         Connected("k-1"): "connected at k-1",
         CaughtUp("k-2"): "live from k-2",
-        Reset("expired", "k-3"): "events are missing here (expired); going on from k-3",
+        StreamReset("expired", "k-3"): "events are missing here (expired); going on from k-3",
         Reconnecting(2.2, "gone\x1b"): "gone\\x1b; next try in 2 s",
     }
     for item, text in told.items():
@@ -83,10 +83,10 @@ def test_a_reader_that_has_gone_is_noticed_with_the_next_event_and_with_the_next
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as events_out:
         printer = EventPrinter(events_out, io.StringIO(), as_json=True, in_colour=False)
-        printer.show(Alive())
+        printer.show(Heartbeat())
         os.close(reading)
         with pytest.raises(OutputClosed):
-            printer.show(Alive())
+            printer.show(Heartbeat())
         with pytest.raises(OutputClosed):
             printer.show(Received(EVENT))
         # What is still in the buffer has nowhere to go.

@@ -1,4 +1,4 @@
-"""Delivery: every event once and in order, whatever the server answers, or a plain word why not."""
+"""Delivery: every event once and in order, whatever the server answers, or a report why not."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -7,16 +7,15 @@ import pytest
 
 from events.log.submissions import BATCH_LIMIT_EVENTS
 from tests.processes import free_port
-from tests.vx11_client.scripted_server import Answer, Request, Script, ScriptedServer, problem
+from tests.vx11_client.scripted_server import Answer, Request, Script, ScriptedServer, problem, taken
 from vx11_client.backoff import Backoff
-from vx11_client.feed_sender import BATCH_LIMIT_BYTES, FeedSender, PendingEvent, encoded
+from vx11_client.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
+from vx11_client.feed_sender import FeedSender, SenderReport
 from vx11_client.http_answers import ServerRefused
 
-TAKEN = Answer(201, json={"events": [], "cursor": "k-1"})
 
-
-class Report:
-    """What the sender tells; `on_retry` is called when a try has failed."""
+class Report(SenderReport):
+    """What the sender reports; `on_retry` is called when a try has failed."""
 
     def __init__(self, on_retry: Callable[[], None] = lambda: None) -> None:
         self.delivered_count = 0
@@ -65,7 +64,7 @@ def send(script: Script, pending: list[PendingEvent]) -> tuple[ScriptedServer, R
 def one_after_the_other(answers: Iterable[Answer]) -> Script:
     """Each request gets the next of the answers; those after them are taken."""
     left = iter(answers)
-    return lambda _request: next(left, TAKEN)
+    return lambda request: next(left, None) or taken(request)
 
 
 def ids(request: Request) -> list[str]:
@@ -83,7 +82,7 @@ class Log:
         answer = self._refusal(ids(request))
         if answer is None:
             self.stored += ids(request)
-        return answer or TAKEN
+        return answer or taken(request)
 
 
 def test_a_batch_goes_out_as_one_request_with_the_token_in_a_header() -> None:
@@ -124,9 +123,13 @@ def test_no_request_holds_more_events_or_bytes_than_the_server_takes() -> None:
         problem(429, "rate_limited"),
         problem(503, "draining"),
         problem(500, "internal_error"),
-        Answer(502, json="a proxy's own words"),
+        Answer(502, json="the text of a proxy"),
+        # A network that wants a sign-in first, and a server that is another one.
+        Answer(200, body=[b"<html>Sign in</html>"]),
+        Answer(201, json={"created": True}),
+        Answer(201, json={"events": [], "cursor": "k-1"}),
     ],
-    ids=["no answer", "429", "503", "500", "502"],
+    ids=["no answer", "429", "503", "500", "502", "a page", "another API", "no receipts"],
 )
 def test_a_passing_trouble_is_tried_again_with_the_same_ids(failure: Answer) -> None:
     server, report = send(one_after_the_other([failure] * 3), events(5))

@@ -12,15 +12,15 @@ from vx11_client.backoff import Backoff
 from vx11_client.http_answers import ServerRefused
 from vx11_client.stream_reader import (
     TICKET_TRIES,
-    Alive,
     CaughtUp,
     Connected,
+    Heartbeat,
     Item,
     Received,
     Reconnecting,
-    Reset,
     StreamEnded,
     StreamReader,
+    StreamReset,
 )
 
 Pieces = Iterable[bytes]
@@ -105,7 +105,7 @@ def test_a_stream_is_opened_with_a_ticket_and_the_token_stays_in_a_header() -> N
     assert ticket_request.headers["x-vx11-token"] == "principal-token"
     assert stream_request.query == {"token": ["ticket-1"]}
     assert "x-vx11-token" not in stream_request.headers
-    assert items == [Connected("k-0"), Received({"type": "event", "seq": 1})]
+    assert items == [Connected("k-0"), Received({"type": "event", "seq": 1}, "k-1")]
 
 
 def test_filters_and_the_cursor_go_with_the_request() -> None:
@@ -121,7 +121,7 @@ def test_what_the_server_says_about_the_stream_is_told() -> None:
     live = frame({"cursor": "k-5"}, name="caught-up", cursor="k-5")
     unknown = frame({"x": 1}, name="of-a-later-version")
     _, items = read(Operator([b"retry: 1\n\n", connected("k-4"), live, b": keep-alive 0\n\n", heartbeat, unknown]))
-    assert items[:3] == [Connected("k-4"), CaughtUp("k-5"), Alive()]
+    assert items[:3] == [Connected("k-4"), CaughtUp("k-5"), Heartbeat("k-5")]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,7 @@ def test_the_wait_that_a_stream_end_asks_for_is_kept() -> None:
     assert isinstance(waiting, Reconnecting)
     assert waiting.seconds > 0.3
     assert "draining" in waiting.reason
+    assert waiting.stream_end == "draining"
 
 
 def test_after_a_break_the_wait_that_the_stream_named_is_kept() -> None:
@@ -185,7 +186,7 @@ def test_silence_is_noticed_by_the_heartbeats_that_do_not_come() -> None:
 def test_a_gap_is_told_and_reading_goes_on_from_the_newest() -> None:
     reset = frame({"reason": "expired", "oldest": "k-50", "newest": "k-80"}, name="stream-reset", cursor="k-80")
     server, items = read(Operator([connected("k-1"), reset], [stream_end("end_of_log")]), cursor="k-1")
-    assert of_kind(items, Reset) == [Reset("expired", "k-80")]
+    assert of_kind(items, StreamReset) == [StreamReset("expired", "k-80", "k-50")]
     assert server.asked("/stream")[1].headers["last-event-id"] == "k-80"
 
 
