@@ -67,6 +67,7 @@ class AsyncPublisher:
         self._changed = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._flush_goal = 0
+        self._flushes = 0
         self._closed = False
         self.dropped_count = 0
         """Events that submit() dropped because the queue was full."""
@@ -116,6 +117,7 @@ class AsyncPublisher:
     async def flush(self, *, timeout_seconds: float | None = None) -> None:
         """As Publisher.flush()."""
         goal = self._flush_goal = self._queue.taken_count
+        self._flushes += 1
         self._notify()
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -192,10 +194,10 @@ class AsyncPublisher:
                     await self._change()
 
     async def _wait_unless_flushed(self, seconds: float) -> None:
-        goal = self._flush_goal
+        flushes = self._flushes
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._flush_goal == goal:
+                while self._flushes == flushes:
                     await self._change()
 
     def _notify(self) -> None:
