@@ -29,6 +29,9 @@ class BackgroundReport(DeliveryReport):
     def refused_for_good(self, error: ServerRefused) -> None:
         """The credential or the address is refused."""
 
+    def settled(self) -> None:
+        """A batch has left the queue, which has room again."""
+
 
 class BackgroundDelivery:
     """Delivers in order, for as long as it takes. With `keep_trying` even while the server refuses the token."""
@@ -159,6 +162,7 @@ class BackgroundDelivery:
             with self._changed:
                 self._queue.settle(batch)
                 self._changed.notify_all()
+            self._report.settled()
         if self._is_closing():
             self.client.close()
 

@@ -38,8 +38,9 @@ class VX11Handler(logging.Handler):
     and extra fields the payload. `extra={"correlation_id": ..., "event_type": ...}` go into the event itself.
 
     Records wait in a queue of `queue_records` records and `queue_bytes` bytes. When it is full, new records are dropped
-    and counted in `dropped_count`; when the server is back, an event of type `log.dropped` says how many are missing.
-    Trouble is written to standard error, at most once a minute. A token that is refused is tried again every 30 s.
+    and counted in `dropped_count`, as are records that cannot be made into an event. When the server takes events, an
+    event of type `log.dropped` says how many are missing. Trouble is written to standard error, at most once a minute.
+    A token that is refused is tried again every 30 s.
 
     flush() and the end of the program wait `flush_seconds` at most for what is in the queue; what was not sent then is
     counted on standard error. What the sending thread itself logs (httpx does) is not published.
@@ -137,7 +138,7 @@ class VX11Handler(logging.Handler):
         """Publishes that so many records are missing; False when the queue has no room for that."""
         event = {
             "event_type": DROPPED_EVENT_TYPE,
-            "summary": f"{count} log records are missing before this one: the queue of the logging handler was full",
+            "summary": f"{count} log records are missing before this one: dropped by the logging handler",
             "severity": "warn",
             "payload": {"dropped": count, "process": os.getpid()},
         }
@@ -157,6 +158,8 @@ class _Report(BackgroundReport):
 
     def delivered(self, count: int) -> None:
         self.delivered_count += count
+
+    def settled(self) -> None:
         missing = self._handler.dropped_count - self.announced_count
         if missing and self._handler.announce_dropped(missing):
             self.announced_count += missing

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -101,7 +101,8 @@ def _handler(server: ScriptedServer, script: Script) -> type[BaseHTTPRequestHand
                 for piece in [orjson.dumps(answer.json)] if answer.body is None else answer.body:
                     self.wfile.write(piece)
             except OSError:
-                # The client has closed the connection.
-                pass
+                # The client has closed the connection: a body that is made piece by piece ends.
+                if isinstance(answer.body, Generator):
+                    answer.body.close()
 
     return Handler
