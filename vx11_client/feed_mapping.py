@@ -46,6 +46,11 @@ class FeedMapping:
     severity: str | None = None
     guess_severity: bool = False
 
+    def event_of_text(self, text: str) -> Fields | None:
+        """As event(), for a program that has its lines as text: without the end of the line."""
+        content = text.encode("utf-8", errors="replace")
+        return self.event(Line(content=content, total_bytes=len(content)))
+
     def event(self, line: Line) -> Fields | None:
         """The event for `line`, without an event_id unless the line brings one; None for a blank line."""
         # A writer without O_APPEND leaves a hole of NUL bytes behind when its log is truncated under it.

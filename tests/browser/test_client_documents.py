@@ -6,7 +6,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -121,12 +120,6 @@ def test_each_line_of_curl_as_shown_prints_events(
     service.published(new_event(summary=marker))
     with running(["bash", "-c", places + line], stack) as printed:
         publish_until(service, new_event(summary=marker), lambda: marker in printed())
-
-
-def test_python_as_shown_prints_events(stack: Stack, service: Client, new_event: NewEvent, marker: str) -> None:
-    (program,) = blocks("python")
-    with running([sys.executable, "-c", program.replace(SHOWN_ADDRESS, stack.a.url)], stack) as printed:
-        publish_until(service, new_event(summary=marker, severity="warn"), lambda: f"warn {marker}" in printed())
 
 
 def test_the_types_name_what_the_module_has_and_nothing_else(page: Page, stack: Stack) -> None:
