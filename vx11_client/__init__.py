@@ -10,7 +10,7 @@
 An event is a mapping with the fields of `POST /operator/api/events` (docs/api.md): `event_type` and `summary` are
 required; `severity`, `module`, `payload`, `correlation_id`, `occurred_at` and `event_id` are not. What is read has
 `seq` and `created_at` as well. `ClientError` is the base of all exceptions; module `errors` shows their tree. Times are
-in seconds, sizes in bytes. docs/clients.md has examples.
+in seconds, sizes in bytes. docs/python.md has examples.
 
 Nothing is imported before its name is used: programs that need only a small module (`terminal_text`, `exact_json`) do
 not load httpx. The package needs nothing of this project's other packages, and they may import it.

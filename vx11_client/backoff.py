@@ -1,4 +1,4 @@
-"""How long to wait before asking a server again: growing, jittered, never less than it asked for. Pure."""
+"""How long to wait before the next try: growing, with jitter, never less than the server asked for. Pure."""
 
 import datetime
 import email.utils
@@ -7,7 +7,7 @@ import random
 FIRST_SECONDS = 0.25
 # A server that was away for an hour is found again within this time of its return.
 LONGEST_SECONDS = 15.0
-# What a server may ask for at most: a wrong clock or a typing error must not silence a client for a day.
+# The longest wait that a server may ask for: a wrong clock or a typing error must not stop a client for a day.
 LONGEST_ASKED_SECONDS = 300.0
 
 
@@ -25,7 +25,7 @@ class Backoff:
     def next_seconds(self, *, least_seconds: float = 0.0) -> float:
         """The next wait: half to all of the doubled step, on top of what the server asked for.
 
-        On top, and not the larger of the two: many clients that were given the same figure would come back at once.
+        The two are added, because many clients may have been given the same figure: they must not all return at once.
         """
         step = min(self._longest_seconds, self._first_seconds * 2.0 ** min(self.failures, 32))
         self.failures += 1

@@ -6,7 +6,7 @@ ClientError
   ServerRefused      401, 403 or a wrong address: trying again does not help (module http_answers)
   EventsRefused      the server refused these events and stored the others
   NotDelivered       the time was over: publish the same events again, nothing is doubled
-  QueueFull          the queue is full and the publisher was told not to wait
+  QueueFull          the queue of the publisher is full, and it does not wait, or has waited long enough
   PublisherClosed    the publisher was used after close()
   StreamEnded        the server ended the stream and gives no other one (module stream_reader)
 """

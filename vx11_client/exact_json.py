@@ -1,4 +1,4 @@
-"""JSON whose numbers stay as they were written: what a publisher sent is what a reader gets. Pure.
+"""JSON whose numbers stay as they were written: a reader gets what a publisher sent. Pure.
 
 Python and JavaScript read `1e5`, `0.10`, `-0` and `0.1000000000000000055511` as doubles and write something else. A
 number that would not come out as it went in is kept as a Number, which remembers its text.
@@ -35,7 +35,7 @@ def loads(text: str) -> Any:
         text,
         object_pairs_hook=_unique,
         parse_float=_real,
-        # Most have none, and are read faster without asking for each whole number.
+        # Most texts have no -0, and parsing is faster without a call for each whole number.
         parse_int=_whole if "-0" in text else None,
         parse_constant=_no_constant,
     )
@@ -47,7 +47,7 @@ def dumps(value: Any, *, option: int = 0) -> bytes:
 
 
 def canonical(value: Any, *, option: int = orjson.OPT_SORT_KEYS) -> bytes:
-    """The same bytes for the same content, however its numbers are spelled and, unless told, its keys are ordered."""
+    """The same bytes for the same content: the spelling of numbers and, by default, the order of keys do not matter."""
     return orjson.dumps(value, default=_as_meant, option=option)
 
 

@@ -1,8 +1,8 @@
 """Lines of a file, to its end or for as long as it is written, across both ways of rotating it. No Django, no network.
 
 Renamed and made anew: the old file is read to its end, also what is written to it before its writer notices.
-Copied and truncated: the file is read again from its start. What was written and cut off between two reads is lost
-with that method, whoever reads.
+Copied and truncated: the file is read again from its start. With that method, lines that were written and cut off
+between two reads are lost for every reader.
 """
 
 import collections
@@ -28,7 +28,7 @@ FIRST_LINE_BYTES = 4096
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
-    """Which file it is, whatever its name."""
+    """Which file it is; its name may change."""
 
     device: int
     inode: int

@@ -1,4 +1,4 @@
-"""What a line becomes: an event as the server accepts it. Pure; docs/feeding.md has the rules in words."""
+"""What a line becomes: an event as the server accepts it. Pure; docs/feeding.md explains the rules."""
 
 import dataclasses
 import datetime

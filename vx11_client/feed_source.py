@@ -14,8 +14,8 @@ from vx11_client.stop_signal import Interruption
 # cannot fill the memory.
 LINE_LIMIT_BYTES = 256 * 1024
 CHUNK_BYTES = 64 * 1024
-# What is still taken from a pipe after the wish to finish: the most a pipe can hold without special rights. Lines in
-# there were written by a program that believes them delivered, and no one else will ever read them.
+# So much is still read from a pipe after the first signal: the most that a pipe can hold without special rights. The
+# program that wrote these lines takes them for delivered, and no other program will read them.
 DRAIN_LIMIT_BYTES = 1024 * 1024
 
 
@@ -35,18 +35,18 @@ class LineSource(Protocol):
     """Where lines come from."""
 
     ended: bool
-    """Nothing will ever come again."""
+    """No line will come any more."""
     trouble: str
-    """What keeps the source from reading, in words for a person; empty when all is well."""
+    """Why the source cannot read, as a text for a person; empty when it can."""
 
     def read(self, *, wait_seconds: float) -> list[Line]:
-        """What is there, else what comes first within the time; empty when nothing came."""
+        """Lines that are there, else the first that come within the time; empty when none came."""
 
     def finish(self) -> list[Line]:
         """The lines that were begun and would otherwise be lost; the source is not read again."""
 
     def notice(self) -> None:
-        """Look after the source while the caller is busy elsewhere, without reading."""
+        """Check the source for changes (a rotated file) without reading; called while the server is away."""
 
     def close(self) -> None: ...
 
@@ -125,4 +125,4 @@ class PipeSource:
         """A pipe waits by itself."""
 
     def close(self) -> None:
-        """The descriptor belongs to whoever opened it."""
+        """The caller that opened the descriptor closes it."""

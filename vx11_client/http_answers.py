@@ -21,7 +21,8 @@ _ADVICE_ADDRESS = "Check the url: it is the address of a VX11 Operator server, w
 class ServerRefused(ClientError):
     """The refusal is final for this program: asking again would get the same answer.
 
-    `status` is that of HTTP. `credential` tells a missing right (401, 403) from a wrong request or address.
+    `status` is that of HTTP. `credential` is true for a missing right (401, 403) and false
+    for a wrong request or address.
     """
 
     def __init__(self, answer: httpx.Response) -> None:

@@ -1,4 +1,4 @@
-"""How other programs name what is one of our four severities. Pure."""
+"""The names that other programs give to our four severities. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SYSLOG_SEVERITIES = ("critical", "critical", "critical", "error", "warn", "info"
 # bunyan and pino; the step that a number reaches counts. (Python's logging has other numbers, but writes words.)
 LEVEL_STEPS = ((50, "error"), (40, "warn"), (10, "info"))
 FATAL_LEVEL = 60
-# A word further in is a part of what is told, not a label of it.
+# A word further on is a part of the message and not its label.
 LABEL_WITHIN_CHARACTERS = 160
 
 _WORDS = "|".join(sorted(SEVERITY_OF_WORD, key=len, reverse=True))
@@ -39,7 +39,7 @@ def severity_of_text(text: str) -> str | None:
 
 
 def severity_of_fields(fields: Mapping[str, object]) -> str | None:
-    """What the fields of a log record say about its severity; None when they do not, or in words not known here."""
+    """What the fields of a log record say about its severity; None when they say nothing, or use unknown words."""
     said = (severity_of_value(fields[key]) for key in SEVERITY_KEYS if key in fields)
     return next((severity for severity in said if severity), None)
 

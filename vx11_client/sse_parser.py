@@ -10,7 +10,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class NotAnEventStream(Exception):
-    """What comes has no lines."""
+    """The bytes have no lines: this is not an event stream."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to finish: waits end early, work in progress does not. No Django."""
+"""SIGINT and SIGTERM ask the process to finish: waits end early, work in progress is completed. No Django."""
 
 import contextlib
 import select
@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether somebody asked this process to finish, and waits that such a wish cuts short.
+    """Whether a signal has asked this process to finish, and waits that such a signal ends early.
 
     The first signal sets `requested`; a second one raises KeyboardInterrupt wherever the program is.
     """
@@ -39,7 +39,7 @@ class Interruption:
     def wait(self, seconds: float, *, readable_fd: int | None = None) -> bool:
         """Sleep until `readable_fd` can be read (then True), a signal comes, or the time is over (False).
 
-        One signal shortens one wait: who goes on waiting after the first signal must not spin.
+        One signal ends one wait: a caller that waits again after the first signal must not spin.
         """
         watched: list[int | socket.socket] = [self._wake_reader]
         if readable_fd is not None:

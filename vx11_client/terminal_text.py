@@ -1,4 +1,4 @@
-"""What others wrote, made safe for a terminal: it can be read, and it cannot drive anything. Pure."""
+"""Makes foreign text safe for a terminal: a person can read it, and the terminal does not obey it. Pure."""
 
 import re
 import unicodedata

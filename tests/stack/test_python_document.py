@@ -1,4 +1,4 @@
-"""docs/clients.md, Python: each program does what the page says, as it stands there, with a real server."""
+"""docs/python.md, and Python in docs/clients.md: each program does what the page says, as it stands there."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from vx11_client import pending_queue, publisher, wire_limits
 # A client: it reaches the server by HTTP alone.
 pytestmark = pytest.mark.once
 
-PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+PAGE = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("python.md", "clients.md"))
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 NewEvent = Callable[..., Event]
 
@@ -69,7 +69,16 @@ def module(marker: str) -> str:
 
 
 def test_the_page_has_programs_for_all_of_these_tests() -> None:
-    words = ["row.read", "job.step", "saved = Path", "to_the_end", "VX11Handler", "FeedMapping", "connect_sse"]
+    words = [
+        "row.read",
+        "job.step",
+        "saved = Path",
+        "to_the_end",
+        "VX11Handler",
+        "FeedMapping",
+        'print("received"',
+        "connect_sse",
+    ]
     assert [sum(word in program for program in PROGRAMS) for word in words] == [1] * len(PROGRAMS)
 
 
@@ -137,14 +146,17 @@ def test_lines_of_a_log(stack: Stack, principal: Client, tmp_path: Path, module:
     assert {event["event_type"] for event in events} == {"nginx.error"}
 
 
-def test_without_the_library(stack: Stack, service: Client, tmp_path: Path, new_event: NewEvent, marker: str) -> None:
+@pytest.mark.parametrize(("words", "before"), [("connect_sse", "warn"), ('print("received"', "received")])
+def test_reading_what_happens_now(
+    stack: Stack, service: Client, tmp_path: Path, new_event: NewEvent, marker: str, words: str, before: str
+) -> None:
     printed = tmp_path / "stdout"
 
     def after_another() -> bool:
         service.published(new_event(summary=marker, severity="warn"))
-        return f"warn {marker}" in printed.read_text()
+        return f"{before} {marker}" in printed.read_text()
 
-    with running("connect_sse", stack, tmp_path):
+    with running(words, stack, tmp_path):
         wait_until(after_another, "an event of ours is shown", pause_seconds=0.2, timeout_seconds=30)
 
 

@@ -68,14 +68,14 @@ def test_shown_text_has_nothing_that_is_not_seen(text: str) -> None:
     assert json.loads(shown_json(json.dumps(text, ensure_ascii=False))) == text
 
 
-def test_what_happens_to_the_connection_is_told_apart_from_events() -> None:
-    told = {
+def test_what_happens_to_the_connection_is_kept_apart_from_events() -> None:
+    texts = {
         Connected("k-1"): "connected at k-1",
         CaughtUp("k-2"): "live from k-2",
         StreamReset("expired", "k-3"): "events are missing here (expired); going on from k-3",
         Reconnecting(2.2, "gone\x1b"): "gone\\x1b; next try in 2 s",
     }
-    for item, text in told.items():
+    for item, text in texts.items():
         assert printed(item, as_json=True) == ("", f"tail_events: {text}\n")
 
 

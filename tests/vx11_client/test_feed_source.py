@@ -230,7 +230,7 @@ class TestFollowing:
         lines += read_until(source, 1)
         assert texts(lines) == [b"1", b"2", b"3"]
 
-    def test_files_that_rotate_away_while_nobody_reads_are_read_afterwards(self, log: Path, opened: Opener) -> None:
+    def test_files_that_rotate_away_between_two_reads_are_read_afterwards(self, log: Path, opened: Opener) -> None:
         log.write_bytes(b"1\n")
         source = opened(follow=True)
         for number in (2, 3):

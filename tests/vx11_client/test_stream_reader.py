@@ -116,7 +116,7 @@ def test_filters_and_the_cursor_go_with_the_request() -> None:
     assert request.headers["last-event-id"] == "k-7"
 
 
-def test_what_the_server_says_about_the_stream_is_told() -> None:
+def test_what_the_server_says_about_the_stream_is_given_to_the_caller() -> None:
     heartbeat = frame({"cursor": "k-5", "time": "..."}, name="heartbeat", cursor="k-5")
     live = frame({"cursor": "k-5"}, name="caught-up", cursor="k-5")
     unknown = frame({"x": 1}, name="of-a-later-version")
@@ -183,7 +183,7 @@ def test_silence_is_noticed_by_the_heartbeats_that_do_not_come() -> None:
     assert "not even a heartbeat" in waiting.reason
 
 
-def test_a_gap_is_told_and_reading_goes_on_from_the_newest() -> None:
+def test_a_gap_is_reported_and_reading_goes_on_from_the_newest() -> None:
     reset = frame({"reason": "expired", "oldest": "k-50", "newest": "k-80"}, name="stream-reset", cursor="k-80")
     server, items = read(Operator([connected("k-1"), reset], [stream_end("end_of_log")]), cursor="k-1")
     assert of_kind(items, StreamReset) == [StreamReset("expired", "k-80", "k-50")]
