@@ -72,7 +72,7 @@ def afollow(
     """
     return _Following(
         url, token, since=since, last=last, filters=filters, to_the_end=to_the_end, backoff=backoff
-    ).items()
+    ).one_by_one()
 
 
 class _Following:
@@ -101,7 +101,13 @@ class _Following:
             name: [values] if isinstance(values, str) else list(values) for name, values in (filters or {}).items()
         }
 
-    async def items(self) -> AsyncGenerator[Item, None]:
+    async def one_by_one(self) -> AsyncGenerator[Item, None]:
+        async with contextlib.aclosing(self.in_groups()) as groups:
+            async for items in groups:
+                for item in items:
+                    yield item
+
+    async def in_groups(self) -> AsyncGenerator[list[Item], None]:
         reader = StreamReader(
             url=self._url, token=self._token, filters=self._filters, cursor=self._since, backoff=self._backoff
         )
@@ -109,24 +115,25 @@ class _Following:
             if self._last:
                 async with contextlib.aclosing(reader.newest(self._last)) as newest:
                     async for item in newest:
-                        yield item
-            async with contextlib.aclosing(reader.follow(to_the_end=self._to_the_end)) as following:
-                async for item in following:
-                    yield item
+                        yield [item]
+            async with contextlib.aclosing(reader.follow_in_groups(to_the_end=self._to_the_end)) as following:
+                async for items in following:
+                    yield items
         finally:
             await reader.close()
 
 
 def _in_a_loop_of_its_own(following: _Following) -> Generator[Item, None, None]:
-    items = following.items()
+    groups = following.in_groups()
 
-    async def next_item() -> Item | None:
-        return await anext(items, None)
+    async def next_group() -> list[Item]:
+        return await anext(groups, [])
 
     # With a factory, the loop is not made the current one of the caller's thread.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         try:
-            while (item := runner.run(next_item())) is not None:
-                yield item
+            # To start the loop takes longer than to read an event: once for all events that arrive together.
+            while items := runner.run(next_group()):
+                yield from items
         finally:
-            runner.run(items.aclose())
+            runner.run(groups.aclose())
