@@ -20,7 +20,7 @@ class CommandHelpFormatter(argparse.RawDescriptionHelpFormatter, DjangoHelpForma
 
 
 class TerminalCommand(BaseCommand):
-    """A command that talks to a running server: it checks no system here, and shows its examples as they stand."""
+    """A command that talks to a running server. It runs no system checks, and its help keeps the lines of examples."""
 
     requires_system_checks = []
     epilog = ""
@@ -38,7 +38,7 @@ def add_server_arguments(parser: CommandParser, *, token_variable: str) -> None:
         help="address of the server, with the path in front of /operator/ if it has one "
         f"(default: VX11_URL, or {server_access.DEFAULT_URL})",
     )
-    # No option takes the token itself: the command line of a process can be read by everybody on the machine.
+    # No option takes the token itself: every user of the machine can read the command line of a process.
     parser.add_argument(
         "--token-file",
         type=Path,

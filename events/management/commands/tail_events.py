@@ -83,7 +83,7 @@ class Command(TerminalCommand):
         try:
             asyncio.run(_tail(url, secret, printer, options))
         except (OutputClosed, KeyboardInterrupt):
-            # What Python still holds of it cannot be written either, and must not be tried at exit.
+            # Python would try to write what it still holds at exit, and fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except ServerRefused as refused:
             code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
@@ -126,7 +126,7 @@ async def _show(items: AsyncGenerator[Item, None], printer: EventPrinter) -> Non
 
 
 def _make_writable(out: TextIO, *, as_json: bool) -> None:
-    """Whatever the locale: JSON is UTF-8, and a terminal that lacks a character gets its escape."""
+    """In every locale, JSON is UTF-8, and a terminal that lacks a character gets its escape."""
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(encoding="utf-8" if as_json else None, errors="strict" if as_json else "backslashreplace")
 
