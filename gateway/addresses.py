@@ -1,12 +1,12 @@
-"""Addresses of callers: what is one, which networks hold it, and whom it stands for. Pure."""
+"""Addresses of callers: what is a valid one, which networks hold it, which caller it counts as. Pure: no I/O."""
 
 import functools
 import ipaddress
 from collections.abc import Sequence
 
-# Of an IPv6 address, what one customer has.
+# One customer usually gets an IPv6 network of this size.
 IPV6_PREFIX_BITS = 64
-# Whose group is remembered.
+# Addresses whose group is cached.
 ADDRESSES_KEPT = 1024
 # "unix" is a Unix socket, over which a caller has no address.
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
@@ -14,7 +14,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network | str
 
 @functools.lru_cache(maxsize=ADDRESSES_KEPT)
 def address_group(address: str) -> str:
-    """Whom an address stands for: in IPv6 one customer has billions of them."""
+    """The caller that limits count for this address: in IPv6 a whole network, as one customer has billions of
+    addresses.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -41,6 +43,6 @@ def is_within(text: str, networks: Sequence[Network]) -> bool:
     if not is_address(text):
         return False
     address = ipaddress.ip_address(text)
-    # A socket for both families shows IPv4 so.
+    # A socket for both families reports IPv4 clients as mapped IPv6 addresses.
     address = getattr(address, "ipv4_mapped", None) or address
     return any(not isinstance(network, str) and address in network for network in networks)

@@ -1,7 +1,7 @@
-"""The correlation id of the request being answered, for log lines. Imports nothing of ours: logging comes first."""
+"""The correlation id of the current request, for log lines. Imports nothing of ours, because logging needs it first."""
 
 import contextvars
 
-# What stands in lines that belong to no request.
+# The value in log lines that belong to no request.
 NONE = "-"
 current: contextvars.ContextVar[str] = contextvars.ContextVar("correlation_id", default=NONE)

@@ -1,4 +1,4 @@
-"""Which events a caller may see, and which it asked for: one piece of code for stream, replay and polling. Pure.
+"""Which events a caller may see, and which it asked for: the same code for stream, replay and polling. Pure: no I/O.
 
 A selection holds, for each field, the set of values that pass; None lets every value pass. Selections are
 narrowed by intersection only, so a ticket can never see more than its principal.
@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 SEVERITIES = ("info", "warn", "error", "critical")
-# Spellings that callers use for the same thing.
+# Other spellings that callers use for a severity.
 SEVERITY_ALIASES = {"warning": "warn"}
-# What a module may be called, wherever it is named: in events, and in the tokens limited to it.
+# The form of a module's name, in events and in tokens that are limited to modules.
 MODULE_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 MODULE_RULE = "use 1 to 64 of A-Z a-z 0-9 . _ -"
-# More values in one filter is a mistake or an attack; the whole of a module list fits many times.
+# More values in one filter are a mistake or an attack; the list of all modules is much shorter.
 VALUES_LIMIT = 100
 VALUE_LENGTH_LIMIT = 64
-# As whatever is stored; another value could match nothing.
+# The form of stored values; another value could match nothing.
 _VALUE = re.compile(rf"[A-Za-z0-9._-]{{1,{VALUE_LENGTH_LIMIT}}}", re.ASCII)
 
 Allowed = frozenset[str] | None
@@ -26,7 +26,7 @@ Allowed = frozenset[str] | None
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
-    """What passes. Hashable, so that streams which see the same events share one run of the filter."""
+    """The events that pass. Hashable, so that streams with equal selections are filtered once, as a group."""
 
     severities: Allowed = None
     modules: Allowed = None
@@ -50,7 +50,7 @@ class Selection:
         )
 
     def exceeds(self, other: "Selection") -> bool:
-        """Whether this asks by name for a module that the other does not hold."""
+        """Whether this names a module that the other does not include."""
         return other.modules is not None and self.modules is not None and not self.modules <= other.modules
 
     def as_json(self) -> dict[str, list[str]]:
@@ -60,8 +60,8 @@ class Selection:
 
     def describe(self) -> str:
         """For people: "modules: hermes, switch; severities: warn", or "everything"."""
-        words = [f"{name}: {', '.join(values) or 'none'}" for name, values in self.as_json().items()]
-        return "; ".join(words) or "everything"
+        parts = [f"{name}: {', '.join(values) or 'none'}" for name, values in self.as_json().items()]
+        return "; ".join(parts) or "everything"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Selection":
@@ -94,13 +94,13 @@ def read_values(field: str, raw: Iterable[str]) -> Allowed:
 
 
 def read_severities(field: str, raw: Iterable[str]) -> Allowed:
-    """As read_values, for severities: `warning` is read as `warn`, other words are refused."""
+    """As read_values, for severities: `warning` is read as `warn`, unknown severities raise BadFilter."""
     values = read_values(field, raw)
     if values is None:
         return None
     named = frozenset(SEVERITY_ALIASES.get(value.lower(), value.lower()) for value in values)
-    if strangers := named.difference(SEVERITIES):
-        raise BadFilter(field, f"unknown severity {sorted(strangers)[0]!r}; use {', '.join(SEVERITIES)}")
+    if unknown := named.difference(SEVERITIES):
+        raise BadFilter(field, f"unknown severity {sorted(unknown)[0]!r}; use {', '.join(SEVERITIES)}")
     return named
 
 

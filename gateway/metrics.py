@@ -1,4 +1,4 @@
-"""Counters of tickets and refusals, under the names that dashboards in the field query."""
+"""Metrics of tickets, refusals, limits and chores, under the names that existing dashboards query."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -15,20 +15,22 @@ TICKETS_STORED = Gauge(
 )
 TICKETS_ACTIVE = Gauge("vx11_operator_ephemeral_tokens_active", "Valid tickets in the store that all processes share.")
 TICKETS_INVALID = Counter("vx11_operator_ephemeral_tokens_invalid_total", "Tickets refused at the stream.")
-AUTH_FAILURES = Counter("vx11_sse_auth_failures_total", "InvalidCredential credentials, by reason.", ["reason"])
-PRINCIPALS_INVALID = Counter("vx11_principal_token_invalid_total", "InvalidCredential principal and service tokens.")
-FORWARDED = Counter("vx11_forwarded_total", "Requests for the backend, by what came of them.", ["outcome"])
+AUTH_FAILURES = Counter("vx11_sse_auth_failures_total", "Invalid credentials, by reason.", ["reason"])
+PRINCIPALS_INVALID = Counter("vx11_principal_token_invalid_total", "Invalid principal and service tokens.")
+FORWARDED = Counter("vx11_forwarded_total", "Requests for the backend, by outcome.", ["outcome"])
 FORWARD_SECONDS = Histogram(
     "vx11_forward_seconds",
-    "Time to the backend's answer, or to giving up, in seconds.",
+    "Time to the backend's response, or until the gateway gave up, in seconds.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4),
 )
-BACKEND_AWAY = Gauge("vx11_backend_away", "1 while the backend is left alone because it failed too often of late.")
-LIMITED = Counter("vx11_limited_total", "Requests answered 429, by what there was too much of.", ["limit"])
-CHORES_ENDED = Counter("vx11_chores_ended_total", "Chores that this process did, by outcome.", ["chore", "outcome"])
-CHORE_DONE_AT = Gauge("vx11_chore_done_timestamp_seconds", "When this process last did a chore to its end.", ["chore"])
+BACKEND_AWAY = Gauge(
+    "vx11_backend_away", "1 while the breaker sends no requests to the backend, because it failed too often."
+)
+LIMITED = Counter("vx11_limited_total", "Requests answered 429, by the limit that they exceeded.", ["limit"])
+CHORES_ENDED = Counter("vx11_chores_ended_total", "Chores that this process ran, by outcome.", ["chore", "outcome"])
+CHORE_DONE_AT = Gauge("vx11_chore_done_timestamp_seconds", "When this process last completed a chore.", ["chore"])
 
-# From zero on, so that the first one is an increase for those who watch.
+# Exported from the start with the value 0, so that the first refusal is an increase.
 for _reason in ("main_auth_failed", "invalid_token", "token_in_query"):
     AUTH_FAILURES.labels(_reason)
 FORWARDED.labels("token_refused")

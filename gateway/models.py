@@ -1,4 +1,4 @@
-"""Tables of rights and their audit, and of what is done now and then.
+"""Tables of rights, of their audit, and of chores.
 
 RightsVersion (one row), AccessToken, EndedSession, EndedStream, EndedTicket, TokenAudit (append-only), Chore.
 """
@@ -18,15 +18,15 @@ from gateway import tokens
 from gateway.notices import tokens_updating
 from ledger import clock
 
-# A token that was made to last has somebody who may have forgotten by now that it ends.
+# The end of a token with a long lifetime may have been forgotten, so it is announced.
 MADE_TO_LAST = timedelta(days=30)
 ENDS_SOON = timedelta(days=7)
-# What the columns named reason or because hold: SQLite would not mind more, PostgreSQL would.
+# The length of reason columns: PostgreSQL enforces it, SQLite does not.
 REASON_LENGTH = 200
 
 
 class RightsVersion(models.Model):
-    """One row whose number grows with every change of rights; processes compare it to know that theirs are old."""
+    """One row whose number grows with every change of rights; a process compares it to notice that its copy is old."""
 
     version = models.BigIntegerField(default=0)
 
@@ -38,14 +38,14 @@ class RightsVersion(models.Model):
         found = cls.objects.values_list("version", Now()).filter(pk=1).first()
         if found is None:
             return 0
-        # Every process asks this once a second, and so knows the database's time at no cost.
+        # Every process reads this once a second, and gets the database's time with it at no cost.
         version, then = found
         clock.note_database_time(then)
         return int(version)
 
     @classmethod
     def bump(cls) -> None:
-        """In the transaction of the change itself, so that nobody can see one without the other."""
+        """Call it in the transaction of the change, so that the change and the new version become visible together."""
         row = cls.objects.filter(pk=1)
         if not row.update(version=models.F("version") + 1):
             cls.objects.get_or_create(pk=1)
@@ -53,7 +53,7 @@ class RightsVersion(models.Model):
 
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
-    """Querysets whose bulk changes count as changes of rights too."""
+    """Querysets whose bulk updates raise the version of rights too."""
 
     def update(self, **kwargs: Any) -> int:
         with transaction.atomic(using=self.db):
@@ -62,14 +62,14 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
             return super().update(**kwargs)
 
     def ending_soon(self) -> "AccessTokenQuerySet":
-        """Valid ones that were made to last, in the order in which they end."""
+        """Valid tokens with a long lifetime that end soon, in the order in which they end."""
         now = clock.now()
         ending = self.filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + ENDS_SOON)
         lasting = ending.filter(created_at__lte=models.F("expires_at") - MADE_TO_LAST)
         return lasting.exclude(user__is_active=False).order_by("expires_at")
 
     def revoke(self, *, because: str) -> int:
-        """Revoke those not revoked yet; how many that were."""
+        """Revoke those that are not revoked yet; returns how many."""
         return self.filter(revoked_at=None).update(revoked_at=clock.now(), revoked_because=because)
 
 
@@ -111,14 +111,14 @@ class AccessToken(models.Model):
         return f"{self.public_id} ({self.name})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Locks the version, then the token, as every change of tokens does: no two can wait for each other."""
+        """Locks the version, then the token. Every change of tokens uses this order, so no two can deadlock."""
         with transaction.atomic(using=kwargs.get("using")):
             RightsVersion.bump()
             super().save(*args, **kwargs)
 
     @property
     def state(self) -> str:
-        """In a word, why it is or is not valid: "valid", "revoked", "expired", "user disabled"."""
+        """Whether it is valid, or why not: "valid", "revoked", "expired", "user disabled"."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at is not None and self.expires_at <= clock.now():
@@ -136,7 +136,7 @@ class AccessToken(models.Model):
         module: str = "",
         expires_at: datetime | None = None,
     ) -> tuple["AccessToken", str]:
-        """A stored token and its text. The text is nowhere kept: who does not note it now must issue another."""
+        """A stored token and its text. The text is not stored: if it is lost, issue another token."""
         text = tokens.mint(kind)
         token = cls.objects.create(
             kind=kind,
@@ -152,9 +152,9 @@ class AccessToken(models.Model):
 
 
 class EndedSession(models.Model):
-    """A console session that was signed out of: tickets and streams of it are over, in every process."""
+    """A console session that was ended by signing out: no process accepts its tickets or keeps its streams."""
 
-    # As gateway.identity.console_sessions names it; not the session's key.
+    # The name from gateway.identity.console_sessions; not the session's key.
     session_id = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField(default=clock.now)
 
@@ -163,7 +163,7 @@ class EndedSession(models.Model):
 
 
 class EndedStream(models.Model):
-    """A stream that an administrator ended: whichever process holds it sees this with the next look at rights."""
+    """A stream that an administrator ended: the process that holds it finds this row at its next check of rights."""
 
     stream_id = models.CharField(max_length=36, primary_key=True)
     at = models.DateTimeField(default=clock.now)
@@ -173,7 +173,7 @@ class EndedStream(models.Model):
 
     @classmethod
     def end(cls, stream_ids: Iterable[str]) -> None:
-        """Every process ends those it holds within two seconds; none of them minds those it does not hold."""
+        """Each process ends those that it holds within two seconds, and ignores the others."""
         with transaction.atomic():
             RightsVersion.bump()
             EndedStream.objects.bulk_create(
@@ -182,7 +182,7 @@ class EndedStream(models.Model):
 
 
 class EndedTicket(models.Model):
-    """A ticket that was revoked before anybody used it: no process opens a stream for it any more."""
+    """A ticket that was revoked before it was used: no process opens a stream for it any more."""
 
     ticket_id = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField(default=clock.now)
@@ -192,11 +192,11 @@ class EndedTicket(models.Model):
 
 
 class AuditIsFinal(Exception):
-    """Somebody tried to change or delete an audit row."""
+    """Code tried to change or delete an audit row."""
 
 
 class TokenAuditQuerySet(models.QuerySet["TokenAudit"]):
-    """Adds and reads. Only what is older than its retention goes, by `purge`."""
+    """Allows adding and reading. Rows older than their retention are deleted by `purge`, and only by it."""
 
     def update(self, **kwargs: Any) -> int:
         raise AuditIsFinal("audit rows are not changed")
@@ -205,12 +205,12 @@ class TokenAuditQuerySet(models.QuerySet["TokenAudit"]):
         raise AuditIsFinal("audit rows are not deleted; manage.py purge_tokens removes old ones")
 
     def purge(self) -> int:
-        """Delete these rows for being old; how many."""
+        """Delete these rows because they are old; returns how many."""
         return super().delete()[0]
 
 
-# Of these rows there are as many as there are tickets; others are rare beside them. Not written with __in, in which
-# SQLite would not find the condition of an index again.
+# Of the two excluded actions there are as many rows as tickets; all others are rare. Without __in, because SQLite would
+# not recognise the condition of its partial index in that form.
 IS_RARE = ~models.Q(action="ticket_issued") & ~models.Q(action="ticket_redeemed")
 
 
@@ -234,7 +234,8 @@ class TokenAudit(models.Model):
         EXPORTED = "exported"
         PURGED = "purged"
 
-    # Made by the caller, so that a row written twice because an answer was lost is still one row.
+    # Made by the caller, so that a row that is written twice, because the result of a commit was lost, is still one
+    # row.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField(default=clock.now)
     action = models.CharField(max_length=20, choices=Action)
@@ -247,7 +248,7 @@ class TokenAudit(models.Model):
     address = models.CharField(max_length=45, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True)
     stream_id = models.CharField(max_length=36, blank=True)
-    # How often the same thing happened within the row's minute: a flood is one row, not a flood of rows.
+    # How often the same thing happened within the row's minute: a flood of refusals is one row.
     count = models.PositiveIntegerField(default=1)
 
     objects = TokenAuditQuerySet.as_manager()
@@ -256,13 +257,13 @@ class TokenAudit(models.Model):
         ordering = ("-at",)
         verbose_name = "token audit entry"
         verbose_name_plural = "token audit"
-        # Named here and not by db_index: that makes a second one for LIKE on PostgreSQL, and every ticket pays for it.
+        # Here and not by db_index, which makes a second index for LIKE on PostgreSQL: every ticket would pay for it.
         indexes = (
             models.Index(fields=["at"], name="audit_at"),
             models.Index(fields=["principal_id", "at"], name="audit_principal"),
             models.Index(fields=["ticket_id"], name="audit_ticket"),
             models.Index(fields=["correlation_id"], name="audit_correlation"),
-            # What is rare: no ticket that is issued pays for these.
+            # Partial indexes of rare rows: issuing a ticket does not pay for these.
             models.Index(fields=["stream_id"], name="audit_stream", condition=models.Q(stream_id__gt="")),
             models.Index(fields=["actor", "at"], name="audit_actor", condition=models.Q(actor__gt="")),
             models.Index(fields=["principal_id", "at"], name="audit_refused", condition=models.Q(action="refused")),
@@ -289,13 +290,13 @@ class TokenAudit(models.Model):
 
 
 class Chore(models.Model):
-    """Something that one process of the cluster does now and then: whoever moves `due_at` first does it."""
+    """A periodic task that one process of the cluster does at a time: the first to move `due_at` does it."""
 
     name = models.CharField(max_length=32, primary_key=True)
     due_at = models.DateTimeField(default=clock.now)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    # What came of it, for people: "purged 120 rows", or the name of the error.
+    # The result, for people: "purged 120 rows", or the name of the error.
     outcome = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Signals of our own, for what Django sends none. No models: those who send them are models."""
+"""Our own signals, for changes for which Django sends none. Imports no models, because models send them."""
 
 from django.dispatch import Signal
 

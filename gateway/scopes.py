@@ -1,4 +1,4 @@
-"""The closed list of rights, and which of them each kind of caller may hold. Pure."""
+"""The closed list of scopes, and which of them each kind of caller may have. Pure: no I/O."""
 
 OPERATOR_SCOPES = frozenset(
     {
@@ -15,7 +15,7 @@ OPERATOR_SCOPES = frozenset(
 )
 SERVICE_SCOPES = frozenset({"events:publish", "operator:forward", "metrics:read"})
 SCOPES_OF_KIND = {"principal": OPERATOR_SCOPES, "service": SERVICE_SCOPES}
-# What a new token gets when nothing else is asked for.
+# The scopes of a new token, unless others are given.
 DEFAULT_SCOPES = {
     "principal": frozenset({"events:read", "tickets:issue"}),
     "service": frozenset({"events:publish"}),

@@ -1,7 +1,7 @@
-"""What follows from a change, however it is made in this process.
+"""Consequences of changes, in whatever way they are made in this process.
 
 Every change of rights bumps RightsVersion and expires the directory. Every revocation and deletion of a token, and
-every sign-in, is an audit row; a row that is saved learns who did it, and is a log line once it is committed.
+every sign-in, becomes an audit row. A saved audit row gets the current actor, and is logged after its commit.
 """
 
 from typing import Any
@@ -31,12 +31,12 @@ def connect() -> None:
         name = f"gateway.rights.{model.__name__}"
         signals.post_save.connect(rights_changed, sender=model, dispatch_uid=name)
         signals.post_delete.connect(rights_changed, sender=model, dispatch_uid=name)
-    # A token's save() and update() bump by themselves, before they lock a token. Its deletion, by whichever way or
-    # with its user, is told within the transaction and before any row is locked: the same order everywhere.
+    # A token's save() and update() bump the version themselves, before they lock a token. For a deletion, directly or
+    # with its user, this signal does so before any row is locked: the same lock order everywhere.
     signals.post_save.connect(token_saved, sender=AccessToken, dispatch_uid="gateway.rights.token_saved")
     signals.pre_delete.connect(rights_changed, sender=AccessToken, dispatch_uid="gateway.rights.token_deleted")
     signals.m2m_changed.connect(rights_changed, sender=User.groups.through, dispatch_uid="gateway.rights.groups")
-    # A session that begins, is put off or goes; before its row is locked, as with tokens.
+    # A session that begins, is prolonged or ends; before its row is locked, as with tokens.
     signals.pre_save.connect(session_changing, sender=Session, dispatch_uid="gateway.rights.session_saved")
     signals.pre_delete.connect(session_changing, sender=Session, dispatch_uid="gateway.rights.session_deleted")
     _connect_audit()
@@ -55,7 +55,7 @@ def _connect_audit() -> None:
 
 def rights_changed(**kwargs: Any) -> None:
     fields = kwargs.get("update_fields")
-    # Django notes each login in the user's row; that changes no right.
+    # Django stores the time of each login in the user's row; that changes no right.
     if fields is not None and set(fields) == {"last_login"}:
         return
     RightsVersion.bump()
@@ -63,7 +63,7 @@ def rights_changed(**kwargs: Any) -> None:
 
 
 def session_changing(instance: Session, **kwargs: Any) -> None:
-    # What has expired is over already, and is deleted by the hundred.
+    # Deleting an expired session changes no right, and they are deleted by the hundred.
     if instance.expire_date > clock.now():
         rights_changed()
 
@@ -84,7 +84,7 @@ def log_saved(instance: TokenAudit, **kwargs: Any) -> None:
 
 
 def token_saving(instance: AccessToken, update_fields: frozenset[str] | None, **kwargs: Any) -> None:
-    """A token that is saved as revoked and was not before."""
+    """Audit a token that is saved as revoked and was not revoked before."""
     written = update_fields is None or "revoked_at" in update_fields
     if instance.revoked_at is None or not written:
         return
@@ -93,10 +93,10 @@ def token_saving(instance: AccessToken, update_fields: frozenset[str] | None, **
 
 
 def audit_update(queryset: models.QuerySet[AccessToken], values: dict[str, Any], **kwargs: Any) -> None:
-    """Tokens that a bulk change is about to revoke. The new value may be an expression, as that of bulk_update is."""
+    """Audit tokens that a bulk update is about to revoke. The new value may be an expression, as in bulk_update."""
     if values.get("revoked_at") is None:
         return
-    # Named again by id, because the queryset may be ordered, sliced or joined in ways that cannot be added to.
+    # Selected again by id, because the queryset may be ordered, sliced or joined in ways that allow no further filter.
     chosen = AccessToken.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)), revoked_at=None)
     if hasattr(values["revoked_at"], "resolve_expression"):
         chosen = chosen.annotate(becomes=values["revoked_at"]).exclude(becomes=None)
@@ -106,14 +106,14 @@ def audit_update(queryset: models.QuerySet[AccessToken], values: dict[str, Any],
 
 
 def token_deleting(instance: AccessToken, origin: Any = None, **kwargs: Any) -> None:
-    """By whichever way, or with its user."""
+    """Audit a deleted token, also one that is deleted with its user."""
     user = instance.user if _is_about(origin, get_user_model()) else None
     reason = f"with its user {user.get_username()}" if user is not None else ""
     TokenAudit.of_token(Action.TOKEN_DELETED, instance, reason=reason).save()
 
 
 def _is_about(origin: Any, model: type[models.Model]) -> bool:
-    """What was deleted in the first place: a row, or all of a queryset."""
+    """Whether the deletion started from this model: from one row, or from a queryset."""
     return isinstance(origin, model) or getattr(origin, "model", None) is model
 
 
@@ -122,25 +122,25 @@ def user_signed_in(request: HttpRequest | None, user: User, **kwargs: Any) -> No
 
 
 def user_signed_out(request: HttpRequest | None, user: User | None, **kwargs: Any) -> None:
-    # Signing out without being signed in is nothing.
+    # Signing out without being signed in changes nothing.
     if user is not None:
         _audit_user(Action.SIGNED_OUT, request, user)
 
 
-def wrong_door(request: HttpRequest, user: User) -> None:
-    """The password was right, and the admin does not let its holder in."""
+def admin_refused(request: HttpRequest, user: User) -> None:
+    """The password was right, but the user is not staff."""
     _audit_user(Action.SIGN_IN_FAILED, request, user, reason="not staff")
 
 
 def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Names the user if there is one. What else was typed is not kept: people type passwords there."""
+    """Names the user if there is one. An unknown name is not stored: people type passwords there."""
     typed = credentials.get(User.USERNAME_FIELD)
     user = User.objects.filter(**{User.USERNAME_FIELD: typed}).first() if isinstance(typed, str) else None
     _audit_user(Action.SIGN_IN_FAILED, request, user)
 
 
 def _audit_user(action: str, request: HttpRequest | None, user: User | None, *, reason: str = "") -> None:
-    """In the answer's own time and not behind it: whoever is signed in is on record."""
+    """Written before the response and not later, so that every signed-in person is in the audit."""
     row = TokenAudit(action=action, reason=reason if user else "unknown user")
     if user is not None:
         row.principal_id, row.principal_name = principal_id(user.pk), user.get_username()

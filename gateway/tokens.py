@@ -1,4 +1,4 @@
-"""Token texts: mint, digest, compare, recognise. Pure: no Django, no I/O."""
+"""Token texts: mint, digest, compare, recognise. No Django, no I/O."""
 
 import hashlib
 import hmac
@@ -7,11 +7,11 @@ import re
 import secrets
 
 PREFIXES = {"principal": "vx11p_", "service": "vx11s_"}
-# 32 random bytes: out of reach for guessing, and safe to store as an unsalted digest.
+# 32 random bytes cannot be guessed, so an unsalted digest is safe to store.
 SECRET_BYTES = 32
 # Public ids name a token in logs and audit rows; 40 bits are enough to tell rows apart.
 PUBLIC_ID_BYTES = 5
-# Tokens given by environment must not be shorter, nor look like a ticket.
+# Tokens of the environment must have this length, and must not look like a ticket.
 MIN_LENGTH = 16
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)

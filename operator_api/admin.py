@@ -1,4 +1,4 @@
-"""Admin pages of what operators may do: windows and chat to look at, modules and the addresses they are asked at."""
+"""Admin pages of windows and chat, which are read-only, and of modules with the addresses of their probes."""
 
 from django.contrib import admin
 from django.forms import ModelForm
@@ -32,7 +32,7 @@ class WindowAdmin(ReadOnlyAdmin):
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(ReadOnlyAdmin):
-    """The list shows no text: whoever wants to read a message opens it."""
+    """The list shows no texts: a message must be opened to be read."""
 
     list_display = ("message_id", "written", "role", "principal_name", "session_id", "correlation_id")
     list_filter = ("role",)
@@ -51,15 +51,17 @@ class ModuleAdmin(AuditedAdmin):
     readonly_fields = ("seen", "probed", "probe_problem")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Module | None = None) -> tuple[str, ...]:
-        """What a module is called, and what its category makes of it, is settled when it is added."""
+        """Name and category of a module are fixed when it is added."""
         return self.readonly_fields if obj is None else ("name", "category", *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Module | None = None) -> bool:
-        """Those that front ends in the field show stay."""
+        """Built-in modules cannot be deleted, because existing front ends show them."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.name not in BUILT_IN)
 
     def save_model(self, request: HttpRequest, obj: Module, form: "ModelForm[Module]", change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """What the form shows, and no more: signs of life are written all the time. A new address is asked at once."""
+        """Saves only the form's fields, because `last_seen` is updated all the time. A new address is probed at
+        once.
+        """
         fields = set(form.changed_data)
         if "probe_url" in fields:
             fields.update(obj.forget_probe())

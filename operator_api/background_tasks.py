@@ -1,7 +1,7 @@
-"""Upkeep: what each serving process does for operators all the time, whether or not anybody asks.
+"""The periodic tasks of each serving process: work for operators that no request starts.
 
-Windows whose time is over are closed; modules that published are noted, and those with an address asked; messages that
-nobody will answer any more are told so.
+Windows past their deadline are closed; the time at which modules published is stored; modules with an address are
+probed; chat messages that will get no answer get a message that says so.
 """
 
 import asyncio
@@ -16,39 +16,39 @@ from ledger.reader import reader
 from ledger.writer import writer
 from operator_api import metrics, probes, windows
 from operator_api.chat import exchange, responder
-from operator_api.last_seen import WRITE_SECONDS, listen, sightings
+from operator_api.last_seen import WRITE_SECONDS, note_published_modules, published_modules
 
 logger = logging.getLogger(__name__)
 
-# A window is over this long after its deadline at the most; to those who ask it is over at once.
-EXPIRY_LOOK_SECONDS = 1.0
-# Nobody waits for it: the message was written a minute and a half ago.
-UNANSWERED_LOOK_SECONDS = 5.0
+# A window is closed at most this long after its deadline; the status shows it as closed at once.
+EXPIRY_CHECK_SECONDS = 1.0
+# Not urgent: these messages are a minute and a half old.
+UNANSWERED_CHECK_SECONDS = 5.0
 
 
 Duty = Callable[[], Awaitable[None]]
 
 
-class Upkeep:
+class BackgroundTasks:
     """The tasks of one process. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Does nothing when running."""
+        """Start all tasks again if one of them has ended; nothing while all of them run."""
         if self._tasks and not any(task.done() for task in self._tasks):
             return
         for task in self._tasks:
             task.cancel()
-        listen()
+        note_published_modules()
         duties: tuple[tuple[Duty, float], ...] = (
-            (expire_windows, EXPIRY_LOOK_SECONDS),
-            (write_sightings, WRITE_SECONDS),
-            (give_up_messages, UNANSWERED_LOOK_SECONDS),
+            (expire_windows, EXPIRY_CHECK_SECONDS),
+            (write_last_seen, WRITE_SECONDS),
+            (give_up_messages, UNANSWERED_CHECK_SECONDS),
         )
         if settings.ROLE != "gateway":
-            # Modules are in the backend's network; what the world can reach must not reach them.
+            # Modules are in the backend's network, and a process that is reachable from outside must not reach them.
             duties += ((probe_modules, WRITE_SECONDS),)
         self._tasks = [asyncio.create_task(_again_and_again(duty, seconds)) for duty, seconds in duties]
 
@@ -64,15 +64,15 @@ async def expire_windows() -> None:
         await writer.commit(windows.expire_many, None)
 
 
-async def write_sightings() -> None:
-    sightings.write()
+async def write_last_seen() -> None:
+    published_modules.write()
 
 
 async def probe_modules() -> None:
     if await reader.run(probes.any_due):
         due = await writer.commit(probes.claim_many, None)
         if due:
-            await writer.commit(probes.record_many, await probes.ask_all(due))
+            await writer.commit(probes.record_many, await probes.send_all(due))
 
 
 async def give_up_messages() -> None:
@@ -82,25 +82,25 @@ async def give_up_messages() -> None:
 
 async def _again_and_again(duty: Duty, seconds: float) -> None:
     while True:
-        # Processes that were started together must not all look at once.
+        # Jitter: processes that were started together must not all query at once.
         await asyncio.sleep(seconds * random.uniform(0.8, 1.0))
         try:
             await duty()
         except LedgerUnavailable:
-            # Whoever reads or writes says so; here it would be said every second.
+            # Reader and writer log this; here it would be logged every second.
             continue
         except Exception:
-            # Nobody would start this task again.
+            # The loop must go on: an ended task is restarted only by the next request.
             logger.exception("%s failed", duty.__name__)
 
 
-_upkeep: tuple[asyncio.AbstractEventLoop, Upkeep] | None = None
+_background_tasks: tuple[asyncio.AbstractEventLoop, BackgroundTasks] | None = None
 
 
-def the_upkeep() -> Upkeep:
-    """This process's; in tests each event loop has its own."""
-    global _upkeep  # one for the process, and the process knows it only when its loop runs
+def the_background_tasks() -> BackgroundTasks:
+    """Those of this process; in tests each event loop has its own."""
+    global _background_tasks  # one for the process, made when its event loop runs
     loop = asyncio.get_running_loop()
-    if _upkeep is None or _upkeep[0] is not loop:
-        _upkeep = (loop, Upkeep())
-    return _upkeep[1]
+    if _background_tasks is None or _background_tasks[0] is not loop:
+        _background_tasks = (loop, BackgroundTasks())
+    return _background_tasks[1]

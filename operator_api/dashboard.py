@@ -1,8 +1,7 @@
-"""The figures of the admin's first page: who reads now, what was issued and refused, is the log growing. JSON.
+"""The figures of the admin's first page: current readers, tickets, refusals, events. As JSON.
 
-Read anew at most every CACHE_SECONDS in each process, whoever looks: the page asks every few seconds, and a wall of
-screens must cost no more than one. That they could not be read holds as long: a database in trouble is not asked by
-each screen in turn.
+Each process reads them at most every CACHE_SECONDS: the page polls every few seconds, and many open pages must cost no
+more than one. A failed read is cached for the same time, so that many pages do not load a database in trouble.
 """
 
 import logging
@@ -35,18 +34,18 @@ from operator_api.minute_counts import (
     REDEEMED,
     REFUSED_PREFIX,
     Minute,
-    Minutes,
+    MinuteCounts,
     utc,
 )
 
 logger = logging.getLogger(__name__)
 
 CACHE_SECONDS = 3.0
-# How long one waits for another who reads. The page asks again.
+# How long a thread waits for another one that reads the figures. The page polls again.
 READING_WAIT_SECONDS = 2.0
-# As the page's text says.
+# The page's text names this number.
 REFUSALS_MINUTES = 15
-# Processes and streams looked at; no installation of this kind has more, and none shall make the page slow.
+# Limits on the rows that are read, so that the page is never slow; no installation has more.
 NODES_LIMIT = 100
 STREAMS_LIMIT = 50_000
 PERMISSIONS = ("gateway.view_tokenaudit", "events.view_streamsession", "events.view_node")
@@ -71,10 +70,10 @@ class Dashboard:
     """The figures of this process, as fresh as CACHE_SECONDS. Safe for threads: one reads, the others get the same."""
 
     def __init__(self) -> None:
-        self._minutes = Minutes()
+        self._minutes = MinuteCounts()
         self._lock = threading.Lock()
         self._read_at = float("-inf")
-        # None if the last reading failed.
+        # None if the last read failed.
         self._figures: dict[str, Any] | None = None
 
     def figures(self) -> dict[str, Any]:
@@ -98,19 +97,19 @@ class Dashboard:
         except (OperationalError, InterfaceError) as error:
             logger.error("the dashboard cannot be read: %s", type(error).__name__)
         finally:
-            # When it ended: a reading that took long is not followed by another at once.
+            # When it ended: a long read must not be followed by another one at once.
             self._read_at = time.monotonic()
 
 
 _dashboard = Dashboard()
 
 
-def read(minutes: Minutes, now: datetime) -> dict[str, Any]:
+def read(minutes: MinuteCounts, now: datetime) -> dict[str, Any]:
     history = minutes.read(now)
-    # By the database's clock, by which processes say that they live: this machine's may be another.
+    # By the database's clock, which also dates `seen_at`: this machine's clock may differ.
     silent_for = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
-    known = Node.objects.annotate(silent_for=silent_for).order_by("name", "started_at")[:NODES_LIMIT]
-    nodes = [_of_node(node, node.silent_for) for node in known]
+    rows = Node.objects.annotate(silent_for=silent_for).order_by("name", "started_at")[:NODES_LIMIT]
+    nodes = [_of_node(node, node.silent_for) for node in rows]
     charts = _charts(history)
     refused = sum(_refusals(minute) for _, minute in history[-REFUSALS_MINUTES:])
     return {
@@ -122,7 +121,7 @@ def read(minutes: Minutes, now: datetime) -> dict[str, Any]:
             "refusals": refused,
             "slow_readers": sum(node["slow_readers"] for node in nodes if node["state"] != "silent"),
             "log_head": str(log.head().newest),
-            # Of the last minute that is over: the one that is not would always look like a fall.
+            # Of the last complete minute: the current one would always look like a decline.
             "events_per_minute": (history[-2][1] or Minute({})).counts.get(EVENTS, 0),
         },
         "nodes": nodes,
@@ -158,7 +157,7 @@ def _of_node(node: Node, silent_for: timedelta) -> dict[str, Any]:
 
 
 def _charts(history: History) -> dict[str, dict[str, list[int | None]]]:
-    """By chart and series, a figure for each minute; None where nothing is counted yet."""
+    """A figure for each minute, by chart and series; None for a minute that is not counted yet."""
     kinds = {name for _, minute in history if minute for name in minute.counts if name.startswith(REFUSED_PREFIX)}
     return {
         "tickets": {name: _series(history, name) for name in (ISSUED, REDEEMED)},

@@ -1,4 +1,4 @@
-"""Gauges that somebody has to look for: what this process stands on, the window, the modules. Looked at when asked."""
+"""Gauges whose values are read at each request for /metrics: dependencies, window, modules, tokens, disk."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ BUILD = Gauge("vx11_build_info", "1; which version this process runs.", ["versio
 DEPENDENCY_UP = Gauge("vx11_dependency_up", "1 while this process reaches it: database, cache.", ["dependency"])
 MODULES = Gauge("vx11_modules", "Modules by category and status.", ["category", "status"])
 WINDOW_OPEN_SECONDS = Gauge("vx11_window_open_seconds", "How long the window has been open; 0 while none is.")
-WINDOW_OVERDUE = Gauge("vx11_window_overdue", "1 while a window's time is over and nobody has closed it.")
+WINDOW_OVERDUE = Gauge("vx11_window_overdue", "1 while a window is past its deadline and not closed.")
 TOKENS_ENDING_SOON = Gauge("vx11_tokens_ending_soon", "Tokens of 30 days and more that end within 7 days.")
 DATA_FREE_BYTES = Gauge("vx11_data_free_bytes", "Free on the disk of the data folder.")
 DATA_SIZE_BYTES = Gauge("vx11_data_size_bytes", "Size of the disk of the data folder.")
@@ -32,7 +32,7 @@ DISK_WAIT_SECONDS = 1.0
 
 
 async def refresh() -> None:
-    """Bring them up to date. What cannot be known now is NaN; takes as long as two reads at the most."""
+    """Read all values. A value that cannot be read now is NaN; takes at most as long as two reads."""
     BUILD.labels(settings.VERSION).set(1)
     found, *_ = await asyncio.gather(read_status(), count_tickets(), _set_tokens())
     _set_dependencies(found)
@@ -43,7 +43,7 @@ async def refresh() -> None:
 
 def _set_dependencies(found: StatusReading) -> None:
     DEPENDENCY_UP.labels("database").set(found.window["mode"] != windows.DEGRADED)
-    # Only somebody who has deleted its row has it unknown.
+    # It is missing only if its row was deleted by hand.
     cache = found.modules.get(modules.CACHE)
     DEPENDENCY_UP.labels("cache").set(cache["status"] == modules.UP if cache else UNKNOWN)
 

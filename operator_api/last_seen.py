@@ -1,4 +1,4 @@
-"""Which modules published of late: noted as their events are committed, written behind every few seconds."""
+"""When each module last published: collected as events are committed, and stored every few seconds."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,20 +11,20 @@ from events.log import RESERVED_PREFIXES, SMOKE_EVENT_TYPE, Entry
 from ledger.writer import writer
 from operator_api.models import Module
 
-# So often at most is a module's row written by one process; and not if another process has just done it.
+# One process writes a module's row at most this often, and not if another process has just done it.
 WRITE_SECONDS = 5
-# Publishers may name any module; only known ones are written, so strangers must not fill the memory.
+# Publishers may name any module, and only known modules are stored; unknown names must not fill the memory.
 NAMES_LIMIT = 1_000
 
 
-class Sightings:
-    """The modules that this process has heard of since they were last written."""
+class PublishedModules:
+    """The modules whose events this process has committed since the last write."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
 
     def note(self, epoch: str, entries: list[Entry]) -> None:
-        """For the log, which calls this after each commit, in the thread that did it."""
+        """Called by the log after each commit, in the thread that committed."""
         names = self._names
         if len(names) < NAMES_LIMIT:
             names.update([entry.module for entry in entries if _is_sign_of_life(entry)])
@@ -36,7 +36,7 @@ class Sightings:
 
 
 def _is_sign_of_life(entry: Entry) -> bool:
-    """Not what this server says in the name of a module, nor what somebody tries with its token."""
+    """Events that this server publishes in the name of a module do not count, nor those of the smoke test."""
     return entry.event_type != SMOKE_EVENT_TYPE and not entry.event_type.startswith(RESERVED_PREFIXES)
 
 
@@ -49,13 +49,13 @@ def mark_seen_many(sets: Sequence[frozenset[str]]) -> Sequence[None]:
 
 
 def lock_all() -> None:
-    """Every module, always in the same order: no two processes that write some of them can wait for each other."""
+    """Lock all modules in a fixed order, so that processes which write some of them cannot deadlock."""
     list(Module.objects.select_for_update().order_by("name").values_list("name", flat=True))
 
 
-sightings = Sightings()
+published_modules = PublishedModules()
 
 
-def listen() -> None:
-    """Hear of what this process commits from now on."""
-    log.on_append(sightings.note)
+def note_published_modules() -> None:
+    """Register with the log: from now on, commits of this process are noted."""
+    log.on_append(published_modules.note)

@@ -1,7 +1,7 @@
-"""What happened in each of the last 60 minutes: tickets, refusals, streams, events. Counted from the tables.
+"""Counts of tickets, refusals, streams and events for each of the last 60 minutes, from the tables.
 
-A minute that is long over cannot change any more and is counted once; only the newest are counted at every look. A
-process that has just begun counts the newest minutes first and the others bit by bit, so that no look takes long.
+An old minute cannot change any more and is counted once; the newest minutes are counted at every read. A new process
+counts the newest minutes first and the others bit by bit, so that no read takes long.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ from events.models import StreamSession
 from gateway.models import TokenAudit
 
 MINUTES = 60
-# A refusal is written when the minute in which its repeats are gathered is over, and that may have begun late.
+# The count of a refusal's repeats is written up to a minute later, so the last minutes can still change.
 SETTLED_AFTER_MINUTES = 3
-# Rows of one table that are counted for one minute; where there are more, the figure is a lower bound.
+# At most so many rows of one table are counted for one minute; if there are more, the figure is a lower bound.
 MINUTE_LIMIT_ROWS = 20_000
-# After this time no further old minute is begun; the next look goes on.
+# After this time no further old minute is counted; the next read continues.
 BUDGET_SECONDS = 0.05
 
 Counts = dict[str, int]
@@ -37,14 +37,14 @@ _AUDIT_COUNTS = """
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Minute:
-    """What was counted for one minute; `is_lower_bound` if there was more than is counted."""
+    """The counts of one minute; `is_lower_bound` if the limit was reached."""
 
     counts: Counts
     is_lower_bound: bool = False
 
 
-class Minutes:
-    """The last hour, as far as this process has counted it. Not for several threads at once."""
+class MinuteCounts:
+    """The last hour, as far as this process has counted it. Not thread-safe."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settled: dict[datetime, Minute] = {}
@@ -67,7 +67,7 @@ class Minutes:
 
 
 def count(start: datetime) -> Minute:
-    """What the tables hold of the minute that begins then."""
+    """The counts of the minute that begins then, from the tables."""
     end = start + timedelta(minutes=1)
     counts: Counter[str] = Counter()
     rows = 0
@@ -86,14 +86,14 @@ def count(start: datetime) -> Minute:
 def _audit_rows(start: datetime, end: datetime) -> list[tuple[str, str, int, int]]:
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        # Not in the ORM's words: it does not group what it has cut off.
+        # Plain SQL: the ORM cannot group the rows of a limited query.
         cursor.execute(_AUDIT_COUNTS, [adapt(start), adapt(end), MINUTE_LIMIT_ROWS])
         rows: list[tuple[str, str, int, int]] = cursor.fetchall()
         return rows
 
 
 def _name(action: str, reason: str) -> str:
-    """Under which name an audit row is counted; "" if it is not. The kind of a refusal stands before the colon."""
+    """The name under which an audit row is counted; "" if it is not. A refusal's reason stands before the colon."""
     match action:
         case TokenAudit.Action.TICKET_ISSUED:
             return ISSUED

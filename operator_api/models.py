@@ -1,4 +1,4 @@
-"""Tables of what operators may do: Window, ChatMessage, Module, OperatorSettings."""
+"""Tables of operators: Window, ChatMessage, Module, OperatorSettings."""
 
 import uuid
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ KEY_LENGTH = 128
 
 
 class Window(models.Model):
-    """A time in which operators may act. Without an open one the system runs alone: `solo_madre`."""
+    """A period in which operators may act. Without an open one the system runs alone: `solo_madre`."""
 
     class Ending(models.TextChoices):
         CLOSED = "closed"
@@ -33,7 +33,8 @@ class Window(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(max_length=8, choices=Ending, blank=True)
     closed_by = models.CharField(max_length=NAME_LENGTH, blank=True)
-    # The request that changed it last: one that is written twice, because an answer was lost, finds itself here.
+    # The id of the request that changed it last: a request that is written twice, because the result of a commit was
+    # lost, is recognised by it.
     last_change = models.UUIDField(null=True, editable=False)
 
     class Meta:
@@ -50,16 +51,16 @@ class Window(models.Model):
 
 
 class ChatMessage(models.Model):
-    """What somebody wrote, and what was answered. Numbered in the order of their events."""
+    """A message of a person, or an answer to one. Numbered in the order of their events."""
 
     class Role(models.TextChoices):
         USER = "user"
         ASSISTANT = "assistant"
-        # Said by this server, because the assistant was late or away.
+        # Written by this server, because the assistant was late or away.
         SYSTEM = "system"
 
     message_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    # Whose conversation it is, also of answers.
+    # The principal of the conversation, also in answers.
     principal_id = models.CharField(max_length=PRINCIPAL_ID_LENGTH)
     principal_name = models.CharField(max_length=NAME_LENGTH, blank=True)
     session_id = models.CharField(max_length=SESSION_ID_LENGTH)
@@ -70,10 +71,10 @@ class ChatMessage(models.Model):
     window = models.ForeignKey(Window, null=True, on_delete=models.SET_NULL)
     # Answers: the message they answer.
     in_reply_to = models.UUIDField(null=True)
-    # Messages of people: when somebody has to say that no answer came. Empty: the last word to it was said.
+    # Messages of people: when the server must store that no answer came. Empty: the message has its final answer.
     answer_due_at = models.DateTimeField(null=True, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)  # noqa: DJ001 - NULL leaves the unique index
-    # Digest of what was sent under the key.
+    # The digest of the content that was sent under the key.
     fingerprint = models.CharField(max_length=32, blank=True)
 
     class Meta:
@@ -97,7 +98,9 @@ class ChatMessage(models.Model):
 
 
 def check_probe_url(text: str) -> None:
-    """An address to ask by GET. Django's own check knows no host without a dot, as those of containers are."""
+    """Raises ValidationError unless it is a URL. Django's validator refuses host names without a dot, as containers
+    have.
+    """
     try:
         address = urlsplit(text)
         fit = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
@@ -110,12 +113,12 @@ def check_probe_url(text: str) -> None:
 
 
 class Module(models.Model):
-    """A part of the system that publishes events or can be asked whether it is there."""
+    """A part of the system that publishes events or can be probed."""
 
     class Category(models.TextChoices):
-        # Without these nothing works; this server knows their state by itself.
+        # Nothing works without these; this server knows their state itself.
         CORE = "core"
-        # Runs only while a window has opened it.
+        # Runs only while an open window includes it.
         OPTIONAL = "optional"
         OPERATOR = "operator"
 
@@ -134,9 +137,9 @@ class Module(models.Model):
         validators=[check_probe_url],
         help_text="Asked every few seconds; any answer from 200 to 299 means that the module is up. Empty: not asked.",
     )
-    # When it last published, as far as that has been written.
+    # When it last published; written with a delay of some seconds.
     last_seen = models.DateTimeField(null=True, blank=True, editable=False)
-    # A process that asks it moves this on first, so that only one does.
+    # A process that probes it moves this forward first, so that only one does.
     probe_due_at = models.DateTimeField(default=timezone.now, editable=False)
     probed_at = models.DateTimeField(null=True, editable=False)
     # Empty: it answered well.
@@ -149,13 +152,13 @@ class Module(models.Model):
         return self.name
 
     def forget_probe(self) -> tuple[str, ...]:
-        """It has another address: what came of the old one says nothing of it, and it is due. The fields to save."""
+        """Reset the result after a change of the address, and make the probe due. Returns the fields to save."""
         self.probed_at, self.probe_problem, self.probe_due_at = None, "", Now()
         return ("probed_at", "probe_problem", "probe_due_at")
 
 
 class OperatorSettings(models.Model):
-    """What one principal's front end keeps here: a small JSON object, as text."""
+    """The settings of one principal's front end: a small JSON object, as text."""
 
     principal_id = models.CharField(max_length=PRINCIPAL_ID_LENGTH, primary_key=True)
     content = models.TextField(default="{}")

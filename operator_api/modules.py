@@ -1,7 +1,7 @@
-"""The system's modules: which there are, and whether they are up, as clients see it.
+"""The system's modules, and whether they are up, as clients see it.
 
-A module is up when it published lately, or answered when it was asked. This server knows about itself, its database
-and its cache without either.
+A module is up when it has published recently, or answered its probe. This server knows the state of itself, its
+database and its cache without either.
 """
 
 import dataclasses
@@ -17,16 +17,16 @@ from operator_api.models import Module
 
 UP, DOWN, OFF_BY_POLICY, UNKNOWN = "UP", "DOWN", "OFF_BY_POLICY", "unknown"
 CORE, OPTIONAL, OPERATOR = Module.Category.CORE.value, Module.Category.OPTIONAL.value, Module.Category.OPERATOR.value
-# This server's window store, the cache, this gateway; and the backend of operators, which this process is too.
+# The modules that are parts of this server: window store, cache, gateway, and the backend of operators.
 WINDOW_STORE, CACHE, GATEWAY, BACKEND = "madre", "redis", "tentaculo_link", "operator_backend"
-# The modules that a new installation knows, for when the table cannot be read.
+# The modules of a new installation, for when the table cannot be read.
 BUILT_IN = {
     **dict.fromkeys((WINDOW_STORE, CACHE, GATEWAY), CORE),
     **dict.fromkeys(("switch", "hermes", "hormiguero", "manifestator", "spawner"), OPTIONAL),
     BACKEND: OPERATOR,
 }
 STORE_UNAVAILABLE, BACKEND_UNAVAILABLE = "window_store_unavailable", "backend_unavailable"
-# Modules publish when something happens, which may be seldom; probes come every few seconds.
+# Modules publish when something happens, which may be rare; probes are sent every few seconds.
 PUBLISHED_FRESH_SECONDS = 300
 PROBED_FRESH_SECONDS = 60
 
@@ -35,13 +35,13 @@ State = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a module's state depends on besides its row. `opened` are the open window's modules; None: nobody knows."""
+    """What a module's state depends on besides its row. `opened` are the open window's modules; None: not known."""
 
     now: datetime
     store_up: bool
     cache_up: bool
     opened: Collection[str] | None
-    # Why the window store cannot be asked, if it is not up.
+    # Why the window store cannot be read, if it is not up.
     away: str = STORE_UNAVAILABLE
 
 
@@ -57,8 +57,8 @@ def built_in_rows() -> list[Module]:
 
 def unknown_names(names: Collection[str]) -> list[str]:
     """Those of the names that no module has. Reads the database."""
-    known = set(Module.objects.filter(name__in=names).values_list("name", flat=True))
-    return [name for name in names if name not in known]
+    existing = set(Module.objects.filter(name__in=names).values_list("name", flat=True))
+    return [name for name in names if name not in existing]
 
 
 def state_of(module: Module, around: Surroundings) -> State:
@@ -75,7 +75,7 @@ def state_of(module: Module, around: Surroundings) -> State:
 
 
 def _own_state(name: str, around: Surroundings) -> tuple[str, str | None] | None:
-    """Of what this process is or asks in every request anyway."""
+    """The state of a module that is a part of this server; None for others."""
     if name == WINDOW_STORE and not around.store_up:
         return DOWN, around.away
     if name == BACKEND and around.away == BACKEND_UNAVAILABLE:
@@ -100,7 +100,7 @@ def _state(module: Module, around: Surroundings) -> tuple[str, str | None]:
 
 
 def _last_sign(module: Module) -> datetime | None:
-    """When it last published, or answered well."""
+    """When it last published, or answered its probe with success."""
     answered = module.probed_at if module.probed_at and not module.probe_problem else None
     return max((sign for sign in (module.last_seen, answered) if sign is not None), default=None)
 

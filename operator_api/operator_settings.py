@@ -21,14 +21,14 @@ class Kept:
 
 
 def read(principal_id: str) -> str:
-    """JSON text; an empty object for whoever has kept nothing. Reads the database."""
+    """The principal's object as JSON text; an empty one if nothing is stored. Reads the database."""
     found = OperatorSettings.objects.filter(pk=principal_id).values_list("content", flat=True).first()
     return "{}" if found is None else found
 
 
 @runs_last
 def write_many(objects: Sequence[Kept]) -> Sequence[windows.Status | WindowClosed]:
-    """For the ledger's writer: each replaces the one before. Of each, the status of the window that let it in."""
+    """For the ledger's writer: store each object. Returns for each the status of the open window, or WindowClosed."""
     return [_write(kept) for kept in objects]
 
 

@@ -1,7 +1,7 @@
-"""Probes: modules that have an address for it are asked whether they are there. Addresses are set in the admin only.
+"""Probes: modules with an address are asked by HTTP whether they are up. Addresses can be set in the admin only.
 
-One process asks at a time: whoever moves a module's `probe_due_at` first. If it dies in the middle, the module is due
-again a few seconds later.
+One process probes a module at a time: the first that moves its `probe_due_at`. If that process dies meanwhile, the
+probe is due again a few seconds later.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from operator_api.models import Module
 
 EVERY_SECONDS = 15
 ANSWER_SECONDS = 2.0
-# Asked at a time; the others wait for their turn.
+# Modules probed at a time; the others wait.
 CONCURRENT_PROBES = 8
-# Of one round; more are asked in the next.
+# Probes of one round; more are sent in the next.
 ROUND_LIMIT_PROBES = 50
 
 
@@ -45,7 +45,7 @@ def any_due() -> bool:
 
 
 def claim_many(claims: Sequence[None]) -> Sequence[list[Probe]]:
-    """For the ledger's writer: what is due now, and from now on this process's to ask. The first claim gets it all."""
+    """For the ledger's writer: claim all due probes for this process. The first claim gets them all."""
     lock_all()
     names = list(_due().order_by("probe_due_at").values_list("name", flat=True)[:ROUND_LIMIT_PROBES])
     claimed = Module.objects.filter(name__in=names)
@@ -54,19 +54,19 @@ def claim_many(claims: Sequence[None]) -> Sequence[list[Probe]]:
 
 
 def record_many(rounds: Sequence[list[Result]]) -> Sequence[None]:
-    """For the ledger's writer: what came of it."""
+    """For the ledger's writer: store the results."""
     lock_all()
     for result in (result for results in rounds for result in results):
-        # Nobody wants to know any more of an address that was changed meanwhile.
-        asked = Module.objects.filter(name=result.probe.name, probe_url=result.probe.url)
-        asked.update(probed_at=Now(), probe_problem=result.problem)
+        # The result of an address that was changed meanwhile is dropped.
+        probed = Module.objects.filter(name=result.probe.name, probe_url=result.probe.url)
+        probed.update(probed_at=Now(), probe_problem=result.problem)
     return [None] * len(rounds)
 
 
-async def ask_all(probes: Sequence[Probe]) -> list[Result]:
-    """All of them, some at a time; what is in the answers' bodies is not read."""
+async def send_all(probes: Sequence[Probe]) -> list[Result]:
+    """Send all probes, some at a time; bodies of responses are not read."""
     turns = asyncio.Semaphore(CONCURRENT_PROBES)
-    # Neither a proxy nor a password of this machine's environment is meant for modules.
+    # Proxies and passwords of this machine's environment are not meant for modules.
     async with httpx.AsyncClient(
         verify=_certificates(), trust_env=False, follow_redirects=False, timeout=ANSWER_SECONDS
     ) as client:
@@ -80,7 +80,7 @@ async def ask_all(probes: Sequence[Probe]) -> list[Result]:
 
 @functools.cache
 def _certificates() -> ssl.SSLContext:
-    """Whose certificates are believed. To read them takes some hundredths of a second, in which no stream is served."""
+    """The trusted certificates, read once: that takes some hundredths of a second, in which no stream is served."""
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -91,7 +91,7 @@ async def _problem_of(client: httpx.AsyncClient, url: str) -> str:
     except (httpx.TimeoutException, TimeoutError):
         return f"no answer within {ANSWER_SECONDS:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        # Neither the address nor what the other side said: names of errors are enough for a grid of modules.
+        # Only the error's name: its text may contain the address, or text from the other side.
         return type(error).__name__
 
 

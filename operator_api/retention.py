@@ -1,4 +1,4 @@
-"""Retention of what operators did: chat messages and closed windows go with the audit, settings after their owner."""
+"""Retention of chat messages and closed windows, as long as the audit; and of settings whose owner no longer exists."""
 
 from datetime import datetime
 
@@ -16,12 +16,12 @@ def _chat_messages(before: datetime) -> retention.Rows:
 
 
 def _closed_windows(before: datetime) -> retention.Rows:
-    # A message that came late outlives its window by a moment, and still names it.
+    # A late message is a little younger than its window, and still refers to it.
     return Window.objects.filter(closed_at__lt=before, chatmessage=None)
 
 
-def _settings_of_nobody(before: datetime) -> retention.Rows:
-    """Of tokens and users that are not there any more, not even as revoked or disabled."""
+def _orphaned_settings(before: datetime) -> retention.Rows:
+    """Settings of tokens and users that do not exist any more, not even as revoked or disabled."""
     users = [principal_id(pk) for pk in User.objects.values_list("pk", flat=True)]
     token = AccessToken.objects.filter(public_id=OuterRef("pk"))
     return OperatorSettings.objects.filter(updated_at__lt=before).exclude(pk__in=users).exclude(Exists(token))
@@ -29,4 +29,4 @@ def _settings_of_nobody(before: datetime) -> retention.Rows:
 
 retention.keep_no_longer("chat messages", _chat_messages, order="created_at")
 retention.keep_no_longer("closed windows", _closed_windows, order="closed_at")
-retention.keep_no_longer("settings of nobody", _settings_of_nobody, order="updated_at")
+retention.keep_no_longer("orphaned settings", _orphaned_settings, order="updated_at")

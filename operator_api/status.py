@@ -1,4 +1,4 @@
-"""Is everything there? The modules' state, the window's, and readiness; answered also when the database is away."""
+"""Status of modules and window, and readiness of the process; works also when the database is away."""
 
 import asyncio
 import contextlib
@@ -25,27 +25,28 @@ from operator_api import modules, windows
 from operator_api.models import Module
 from operator_api.modules import BACKEND_UNAVAILABLE, CORE, DOWN, OPERATOR, OPTIONAL, State, Surroundings, state_of
 
-# A look takes a few milliseconds. One that takes longer hangs at something, and the next does not wait for it: every
-# answer is there within two seconds.
+# A read takes a few milliseconds. If one takes longer than this, the next does not wait for it, so that every response
+# is there within two seconds.
 TURN_SECONDS = 0.25
-# A gateway has waited three seconds for its backend by then, and front ends give up after five.
+# Short, because a gateway has already waited three seconds for its backend, and front ends give up after five.
 CACHE_SECONDS = 0.5
-# For readiness, which balancers ask for every second or two.
+# The limit of a readiness check; load balancers send one every second or two.
 READY_SECONDS = 1.9
-# A process writes every five seconds that it lives. When nothing has got through for so long, nothing does.
+# Every process writes its row every five seconds. If no write has been committed for this long, the database takes
+# none.
 WRITES_LATE_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatusReading:
-    """What one look at window and modules has found. `window` has no modules but its own yet."""
+    """The result of one read of window and modules. `window["services"]` holds only the window's own modules."""
 
     window: windows.Status
     modules: dict[str, State]
 
     @property
     def degraded(self) -> bool:
-        """A core module is down. The window may be known all the same."""
+        """Whether a core module is down. The window may be known nevertheless."""
         return any(state["status"] == DOWN for state in self._of(CORE).values())
 
     def window_status(self, window: windows.Status | None = None) -> windows.Status:
@@ -74,41 +75,41 @@ class StatusReading:
         return {name: {"status": state["status"]} for name, state in self._of(category).items()}
 
 
-class SharedLook:
-    """The looks of one process. Whoever asks while one is under way shares the next with all others who ask meanwhile.
+class SharedRead:
+    """The status reads of one process: requests that come while a read is running share the next one.
 
-    It begins after they asked, so nobody is told what was true before; and a crowd of front ends that poll, which costs
-    a few queries and a word with the cache for each of them otherwise, costs hardly more than one. Belongs to one event
-    loop.
+    The next read begins after these requests came, so none of them gets an older state. Without this, each of many
+    polling front ends would cost some queries and a request to the cache; with it, they cost little more than one.
+    Belongs to one event loop.
     """
 
-    def __init__(self, look_alone: Callable[[], Awaitable[StatusReading]]) -> None:
-        self._look_alone = look_alone
-        self._under_way: asyncio.Task[StatusReading] | None = None
+    def __init__(self, read: Callable[[], Awaitable[StatusReading]]) -> None:
+        self._read = read
+        self._running: asyncio.Task[StatusReading] | None = None
         self._next: asyncio.Task[StatusReading] | None = None
 
     async def read_status(self) -> StatusReading:
         if self._next is None:
-            self._next = asyncio.create_task(self._read_after(self._under_way))
-        # One who leaves takes nothing away from the others.
+            self._next = asyncio.create_task(self._read_after(self._running))
+        # A caller that is cancelled must not cancel the read for the others.
         return await asyncio.shield(self._next)
 
     async def _read_after(self, other: "asyncio.Task[StatusReading] | None") -> StatusReading:
         if other is not None:
             await asyncio.wait({other}, timeout=TURN_SECONDS)
-        self._under_way, self._next = self._next, None
-        return await self._look_alone()
+        self._running, self._next = self._next, None
+        return await self._read()
 
 
-_shared: tuple[asyncio.AbstractEventLoop, SharedLook] | None = None
+_shared: tuple[asyncio.AbstractEventLoop, SharedRead] | None = None
 
 
 async def read_status() -> StatusReading:
     """Window and modules as they are now, or as far as that can be known without the database."""
-    global _shared  # one for the process, and the process knows it only when its loop runs
+    global _shared  # one for the process, made when its event loop runs
     loop = asyncio.get_running_loop()
     if _shared is None or _shared[0] is not loop:
-        _shared = (loop, SharedLook(_read_status))
+        _shared = (loop, SharedRead(_read_status))
     return await _shared[1].read_status()
 
 
@@ -124,7 +125,9 @@ async def _read_status() -> StatusReading:
 
 
 async def read_without_backend() -> StatusReading:
-    """What a gateway can say by itself. It could read the window's row, but not whether anything acts on it."""
+    """The status that a gateway can give itself. It could read the window's row, but not whether a backend acts on
+    it.
+    """
     window = {**windows.closed(windows.DEGRADED, reason=BACKEND_UNAVAILABLE), "cursor": ""}
     cache_up = False
     with contextlib.suppress(TimeoutError):
@@ -138,7 +141,7 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
     """Whether this process should get requests, and what is missing."""
     if the_sessions().draining:
         return False, {"unavailable": ["draining"]}
-    # Together: with both away, one after the other would take longer than whoever asks waits.
+    # In parallel: with both away, one after the other would take longer than a load balancer waits.
     cache_up, missing = await asyncio.gather(_cache_up(), _missing_of_database())
     if missing:
         return False, {"unavailable": missing}
@@ -150,9 +153,9 @@ async def readiness() -> tuple[bool, dict[str, Any]]:
 
 
 async def _missing_of_database() -> list[str]:
-    """What of the database is away: the relay runs, it answers, it takes writes, and those that were made got through.
+    """Which functions of the database are missing: it must answer, take writes, and have committed the last ones.
 
-    A relay that has ended is started again.
+    Also starts the relay again if it has ended.
     """
     try:
         async with asyncio.timeout(READY_SECONDS):
@@ -165,7 +168,7 @@ async def _missing_of_database() -> list[str]:
 
 
 def _is_read_only() -> bool:
-    """A standby, or a primary that was told to take no writes. Reads the window too: its table must be there."""
+    """Whether it is a standby, or a primary in read-only mode. Reads the window too, because its table must exist."""
     windows.snapshot()
     if connection.vendor != "postgresql":
         return False
@@ -191,7 +194,7 @@ async def _cache_up() -> bool:
 
 
 async def count_tickets() -> None:
-    """Bring the gauges of valid tickets up to date."""
+    """Set the gauges of valid tickets."""
     try:
         valid = float(await tickets.count())
     except StoreUnavailable:

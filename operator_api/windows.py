@@ -1,8 +1,8 @@
-"""Windows: may operators act now? Opened, extended, closed and expired, each with its event in the same transaction.
+"""Windows: may operators act now? Each change (open, extend, close, expire) commits its event in the same transaction.
 
-One window is open at a time: the database says so, and its clock says when one is over. Functions named `..._many` are
-for the ledger's writer. A request that is written twice because an answer was lost brings the same id, and finds what
-it did the first time.
+One window is open at a time, which a constraint of the database ensures; its clock decides when a window is over.
+Functions named `..._many` are for the ledger's writer. A request that is written twice, because the result of a commit
+was lost, has the same id, and gets the result of the first time.
 """
 
 import dataclasses
@@ -23,17 +23,17 @@ from operator_api.models import Window
 SOLO_MADRE = "solo_madre"
 WINDOW_ACTIVE = "window_active"
 DEGRADED = "degraded"
-# The module whose state a window is.
+# The module in whose name window events are published.
 MODULE = "madre"
-# What is asked for unless it is said.
+# Defaults of a request to open a window.
 TTL_DEFAULT_SECONDS, TTL_MAX_SECONDS = 600, 86_400
 SERVICES_DEFAULT = ("switch", "hermes")
 # A window with a deadline, or one that stays open until it is closed.
 MODES = ("ttl", "hold")
 REASON_LIMIT = 500
 
-# One statement, so that no change comes between a window and the position at which it is as shown. Written out, because
-# every front end asks for it every few seconds, and to put the query together took most of the time.
+# One statement, so that no change can happen between reading the window and reading the position in the log. Written as
+# SQL, because every front end polls it every few seconds, and building the query took most of the time.
 _SNAPSHOT = (
     f'SELECT there.*, head."epoch", head."last_seq" FROM "{log.HEAD_TABLE}" head '  # noqa: S608 - our own names
     f'LEFT JOIN "{Window._meta.db_table}" there ON there."closed_at" IS NULL WHERE head."id" = 1'
@@ -56,7 +56,7 @@ class NoneOpen(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WindowActor:
-    """Who asks for a change, and in which request."""
+    """Who requests a change, and in which request."""
 
     principal_id: str
     name: str
@@ -65,7 +65,7 @@ class WindowActor:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WindowOpening:
-    """What was asked for. `ttl_seconds` None holds the window open until somebody closes it."""
+    """A request to open a window. With `ttl_seconds` None it stays open until it is closed."""
 
     services: list[str]
     ttl_seconds: int | None
@@ -76,7 +76,7 @@ class WindowOpening:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Extension:
-    """The window ends so many seconds from now, whatever was left of it; also one that had no deadline."""
+    """A request that the window ends so many seconds from now, also if it had no deadline."""
 
     ttl_seconds: int
     by: WindowActor
@@ -93,12 +93,12 @@ def snapshot() -> Status:
     """The window's part of the status, and the position in the log at which it is true. Reads the database."""
     found = next(iter(Window.objects.raw(_SNAPSHOT)), None)
     if found is None:
-        # Nobody has looked at the log before: then it gets a head.
+        # The log has no head yet: log.head() creates it.
         log.head()
         return snapshot()
     status = closed(SOLO_MADRE)
     if found.pk is not None:
-        # The database's clock says when it is over, and not when somebody notices.
+        # By the database's clock: a window is over at its deadline, even before its row is updated.
         now = clock.ask()
         status = status_of(found, now) if found.deadline is None or found.deadline > now else status
     return {**status, "cursor": str(Cursor(found.epoch, found.last_seq))}  # type: ignore[attr-defined]  # of the head
@@ -121,7 +121,7 @@ def status_of(window: Window, now: datetime) -> Status:
 
 
 def closed(mode: str, *, reason: str | None = None) -> Status:
-    """The same fields when no window is open, or nobody can know."""
+    """The same fields for when no window is open, or when that cannot be read."""
     return {
         "mode": mode,
         "ttl_seconds": None,
@@ -136,12 +136,12 @@ def closed(mode: str, *, reason: str | None = None) -> Status:
 
 
 def is_due() -> bool:
-    """Whether there is a window whose time is over and that nobody has closed yet: one cheap query."""
+    """Whether a window is past its deadline and not closed yet: one cheap query."""
     return Window.objects.filter(closed_at=None, deadline__lte=Now()).exists()
 
 
 def open_in(changing: Change) -> Window | None:
-    """The window that is open in this transaction. Nobody can close it before the transaction ends."""
+    """The window that is open in this transaction. It cannot be closed before the transaction ends."""
     window = Window.objects.filter(closed_at=None).first()
     is_over = window is not None and window.deadline is not None and window.deadline <= changing.now
     return None if is_over else window
@@ -164,18 +164,18 @@ def close_many(closings: Sequence[Closing]) -> Sequence[Status | NoneOpen]:
 
 
 @runs_last
-def expire_many(looks: Sequence[None]) -> Sequence[bool]:
-    """Close the window whose time is over, if there is one: whoever comes first does it, the others find nothing."""
+def expire_many(requests: Sequence[None]) -> Sequence[bool]:
+    """Close the window that is past its deadline, if there is one: the first process does it, others find nothing."""
     with change() as changing:
         expired = _expire(changing)
-    return [expired] * len(looks)
+    return [expired] * len(requests)
 
 
 def _open(opening: WindowOpening) -> Status | AlreadyOpen:
     with change() as changing:
         _expire(changing)
         if Window.objects.filter(pk=opening.id).exclude(closed_at=None).exists():
-            # Opened by a try before this one, and over since.
+            # An earlier try of this request opened it, and it has ended since.
             return _status(changing, None)
         there = Window.objects.filter(closed_at=None).first()
         if there is not None:
@@ -215,7 +215,7 @@ def _close(closing: Closing) -> Status | NoneOpen:
         if window is not None:
             window.last_change = closing.id
             _end(changing, window, Window.Ending.CLOSED, by=closing.by)
-        # Nothing changes a closed window any more: the last to change it is who closed it, in a try before this one.
+        # A closed window never changes, so if its last change has this id, an earlier try of this request closed it.
         window = window or Window.objects.filter(last_change=closing.id).first()
         if window is None or window.closed_at is None:
             return NoneOpen()
@@ -242,7 +242,7 @@ def _end(changing: Change, window: Window, ending: Window.Ending, *, by: WindowA
 
 
 def _publish(changing: Change, event_type: str, window: Window, *, by: WindowActor | None) -> None:
-    """The event holds the state that it leads to: whoever follows the log need not ask again."""
+    """The event contains the new state, so that readers of the log need not request it."""
     status = closed(SOLO_MADRE) if window.closed_at else status_of(window, changing.now)
     verb = event_type.removeprefix("window.")
     changing.publish(
@@ -261,7 +261,7 @@ def _publish(changing: Change, event_type: str, window: Window, *, by: WindowAct
 
 
 def _status(changing: Change, window: Window | None) -> Status:
-    """After the change, with the position in the log at which it is true."""
+    """The state after the change, with the position in the log at which it is true."""
     status = closed(SOLO_MADRE) if window is None else status_of(window, changing.now)
     return {**status, "cursor": str(changing.cursor)}
 

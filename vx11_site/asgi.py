@@ -50,7 +50,7 @@ def _is_token(name: bytes, value: bytes) -> bool:
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     if settings.ROLE == "backend":
-        # Neither streams nor sessions: whoever calls here is a program with a token.
+        # Neither streams nor sessions: all callers of a backend are programs with a token.
         await _lean(scope, receive, send)
     elif scope["path"] in STREAM_PATHS:
         await stream_application(scope, receive, send)
@@ -71,7 +71,9 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def send_traces() -> None:
-    """If somebody wants them; nobody else pays for the import. Exits with advice where the packages are missing."""
+    """Start tracing if VX11_TRACES_URL is set; otherwise OpenTelemetry is not imported. Exits if packages are
+    missing.
+    """
     if not settings.TRACES_URL:
         return
     if not tracing.can_be_sent():

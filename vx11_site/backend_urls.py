@@ -1,4 +1,4 @@
-"""Every URL of a backend: what its gateways forward, and what those ask who watch over it. Nothing for people."""
+"""Every URL of a backend: what its gateways forward, and the endpoints for monitoring. No pages for people."""
 
 from django.urls import include, path
 

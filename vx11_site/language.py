@@ -1,11 +1,11 @@
-"""Which language a page speaks: the console the browser's, or the chosen one; the admin English alone."""
+"""The language of a page: the console uses the browser's or the chosen one, the admin English alone."""
 
 from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
-# Names of the log, of rights and of actions stand on these pages as they stand in the database, the API and the
-# documents. Half of a page in Spanish, as Django's own words would be, helps nobody who has to compare them.
+# These pages show names of events, rights and actions as they are in the database, the API and the documents. Only
+# Django's own texts would be translated, and a page that is half in Spanish is harder to compare with those.
 ENGLISH_PREFIXES = ("/admin/", "/operator/api/docs/")
 ENGLISH = "en"
 

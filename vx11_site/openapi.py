@@ -1,7 +1,7 @@
-"""The OpenAPI document: the API under its first names, the stream, which no view answers, and what all refuse.
+"""The OpenAPI document: the API without aliases, the stream, which has no view, and the errors of all operations.
 
-Views say what they take and give; what follows from what a view is (has it a body, does it want a credential, does it
-ask the database) is added here, for all of them in one place.
+Views declare their input and output. What follows from their kind (a body, a credential, the database) is added here,
+for all of them in one place.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from gateway.http.rest import SAFE_METHODS, Endpoint
 
 Listed = tuple[str, str, str, Callable[..., Any]]
 
-# The first whose schemas are JSON Schema, in which can be said what is meant.
+# The first version whose schemas are JSON Schema, which is expressive enough.
 OPENAPI_VERSION = "3.1.1"
 API_PREFIX = "/operator/api/"
 SHOWN_PATHS = frozenset({"/health", "/ready", "/metrics"})
@@ -63,7 +63,7 @@ def first_names_only(endpoints: list[Listed]) -> list[Listed]:
 
 
 def complete(result: Json, **kwargs: Any) -> Json:
-    """For drf-spectacular: adds the stream, the components, and to every operation what follows from what it is."""
+    """For drf-spectacular: adds the stream, the components, and to every operation what follows from its kind."""
     result["openapi"] = OPENAPI_VERSION
     result["components"] = {
         "schemas": gateway.http.openapi.SCHEMAS | events.http.openapi.SCHEMAS | operator_api.http.openapi.SCHEMAS,
@@ -98,7 +98,7 @@ def _complete_stream(operation: Json, method: str) -> None:
         operation["security"] = []
         _finish(operation, set())
         return
-    # {} is the ticket, which stands in the query.
+    # {} stands for the ticket, which is a query parameter.
     operation["security"] = [{}, *TOKEN_SECURITY]
     _name_scope(operation, "events:read")
     reasons = {"bad_request", "internal_error", *_of_credentials(method, scope="events:read", kinds=frozenset())}
@@ -106,7 +106,7 @@ def _complete_stream(operation: Json, method: str) -> None:
 
 
 def _of_input(operation: Json) -> Iterator[str]:
-    """The reasons that come with a body, and with parameters."""
+    """The reasons of operations with a body or with query parameters."""
     if "requestBody" in operation:
         yield from ("malformed_json", "payload_too_large", "unsupported_media_type", "validation_error")
     if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
@@ -114,7 +114,7 @@ def _of_input(operation: Json) -> Iterator[str]:
 
 
 def _of_credentials(method: str, *, scope: str | None, kinds: frozenset[str]) -> Iterator[str]:
-    """The reasons that come with a credential, which is looked up, and may fail too often."""
+    """The reasons of operations with a credential."""
     yield from ("main_auth_failed", "rate_limited", "dependency_unavailable")
     if scope is not None or kinds != ALL_KINDS or method not in SAFE_METHODS:
         yield "insufficient_scope"
@@ -135,7 +135,7 @@ def _finish(operation: Json, reasons: set[str]) -> None:
 
 
 def _either(own: Json, status: int) -> Json:
-    """A refusal that may also have the form that the operation names."""
+    """An error that may have the common body or the operation's own."""
     usual = refusal_responses()[refusal_name(status)]
     headers = usual["headers"] | own["headers"]
     return {"description": usual["description"], "headers": headers, "content": usual["content"] | own["content"]}

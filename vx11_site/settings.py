@@ -17,7 +17,7 @@ VERSION = __version__
 LOG_FORMATS = ("text", "json")
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
-# It holds the database and the secret key: nobody else's business.
+# It holds the database and the secret key, so only the server's user may enter it.
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
 # None: SQLite, in the data folder.
@@ -28,7 +28,7 @@ REDIS_URL = REDIS.url if REDIS else ""
 
 
 def _kept_secret_key() -> str:
-    """The key of an embedded set-up: made once, kept in the data folder where only its owner can read it."""
+    """The key of an embedded set-up: created once, stored in the data folder where only its owner can read it."""
     path = DATA_DIR / "secret_key"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -45,7 +45,7 @@ def _database() -> dict[str, Any]:
     return {
         "ENGINE": "ledger.sqlite3",
         "NAME": DATA_DIR / "operator.sqlite3",
-        # Threads share the database in tests as they do in production, so it is a file there too.
+        # A file in tests too, because threads share the database there as they do in production.
         "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
         "OPTIONS": {
             # With plain BEGIN most concurrent writers fail with "database is locked".
@@ -95,16 +95,16 @@ def _public_entry_points() -> frozenset[str]:
 
 
 def _trusted_proxies() -> list[Any]:
-    """Networks, and "unix" for whoever comes over a Unix socket, who has no address."""
+    """Networks, and "unix" for callers over a Unix socket, which have no address."""
     names = ENVIRONMENT.items("VX11_TRUSTED_PROXIES")
     return [name if name == "unix" else ipaddress.ip_network(name, strict=False) for name in names]
 
 
 def _log_format() -> str:
-    word = ENVIRONMENT.text("VX11_LOG_FORMAT").lower()
-    if word not in LOG_FORMATS:
-        raise BadEnvironment(f"VX11_LOG_FORMAT is {word!r}; use {' or '.join(LOG_FORMATS)}")
-    return word
+    name = ENVIRONMENT.text("VX11_LOG_FORMAT").lower()
+    if name not in LOG_FORMATS:
+        raise BadEnvironment(f"VX11_LOG_FORMAT is {name!r}; use {' or '.join(LOG_FORMATS)}")
+    return name
 
 
 SECRET_KEY = ENVIRONMENT.text("VX11_SECRET_KEY") or _kept_secret_key()
@@ -117,7 +117,7 @@ PRINCIPAL_TOKENS = ENVIRONMENT.tokens("VX11_PRINCIPAL_TOKEN")
 SERVICE_TOKENS = ENVIRONMENT.tokens("VX11_SERVICE_TOKEN")
 ROLE = ENVIRONMENT.choice("VX11_ROLE", ("all", "gateway", "backend"))
 BACKEND_URL = ENVIRONMENT.address("VX11_BACKEND_URL")
-# More than a minute defeats the purpose; only somebody who debugs may want it.
+# More than a minute defeats the purpose of tickets; a larger value is for debugging only.
 SSE_TOKEN_TTL_SECONDS = ENVIRONMENT.number("VX11_SSE_TOKEN_TTL_SECONDS", minimum=1, maximum=86_400)
 SSE_TOKEN_SINGLE_USE = ENVIRONMENT.flag("VX11_SSE_TOKEN_SINGLE_USE")
 TOKEN_RATE = ENVIRONMENT.rate("VX11_TOKEN_RATE")
@@ -136,7 +136,7 @@ EVENT_RETENTION_DAYS = ENVIRONMENT.number("VX11_EVENT_RETENTION_DAYS", minimum=1
 EVENT_RETENTION_ROWS = ENVIRONMENT.number("VX11_EVENT_RETENTION_ROWS", minimum=1, maximum=10**12)
 CHAT_UPSTREAM_URL = ENVIRONMENT.address("VX11_CHAT_UPSTREAM_URL")
 CHAT_UPSTREAM_TOKEN = ENVIRONMENT.token("VX11_CHAT_UPSTREAM_TOKEN")
-# Front ends give up after five seconds, and the message is stored in these too.
+# Front ends give up after five seconds, and that includes the time to store the message.
 CHAT_UPSTREAM_WAIT_MS = ENVIRONMENT.number("VX11_CHAT_UPSTREAM_WAIT_MS", minimum=100, maximum=4_000)
 CHAT_RATE = ENVIRONMENT.rate("VX11_CHAT_RATE")
 CHANGE_RATE = ENVIRONMENT.rate("VX11_CHANGE_RATE")
@@ -220,7 +220,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
-# Looked for at every start, though nothing needs to be in it.
+# WhiteNoise needs the folder to exist, even if it is empty.
 STATIC_ROOT.mkdir(exist_ok=True)
 # Straight from the source folders: nothing to collect before a start. nginx serves them in larger set-ups.
 WHITENOISE_USE_FINDERS = True
@@ -238,7 +238,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 CSRF_FAILURE_VIEW = "gateway.http.errors.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
-# Of this name alone: what is below it may be somebody else's, and a browser that was told so once forgets it in a year.
+# For this host name only: names below it may belong to other sites, and browsers remember HSTS for a year.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -247,7 +247,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 SILENCED_SYSTEM_CHECKS = [
     # Redirecting to https is the proxy's task: it ends TLS, and port 80 never reaches this program.
     "security.W008",
-    # HSTS for names below ours, and for lists in browsers, is for whoever owns the domain to decide, in the proxy.
+    # HSTS for subdomains and for preload lists is a decision of the domain's owner, to be made in the proxy.
     "security.W005",
     "security.W021",
 ]

@@ -23,7 +23,7 @@ ALL_SCOPES = sorted(OPERATOR_SCOPES | SERVICE_SCOPES)
 class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Scopes as boxes to tick, modules as a comma list."""
 
-    # What the person who fills it in may give.
+    # The scopes that the person who fills in the form may give.
     grantable: frozenset[str] = frozenset()
 
     scopes = forms.MultipleChoiceField(
@@ -42,7 +42,7 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
         self.initial["modules"] = ", ".join(self.instance.modules)
 
     def clean_modules(self) -> list[str]:
-        """None means all, so it must be meant: a comma alone is a mistake and not "all"."""
+        """An empty field means all modules; a comma alone is refused, because it is more likely a mistake."""
         text = self.cleaned_data["modules"].strip()
         names = {item.strip() for item in text.split(",")} if text else set()
         for name in sorted(names):
@@ -56,7 +56,7 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
         return name
 
     def clean_expires_at(self) -> datetime | None:
-        """A token that there is may be set to have expired; a new one that has is a slip of the pen."""
+        """An existing token may be set to have expired; a new one must not, because that can only be a mistake."""
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at is not None and self.instance.pk is None and expires_at <= clock.now():
             raise forms.ValidationError("This time is over: the token would never be valid.")
@@ -66,8 +66,8 @@ class AccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
         cleaned = super().clean() or {}
         kind = cleaned.get("kind") or self.instance.kind
         wanted = set(cleaned.get("scopes", ()))
-        if strangers := wanted - SCOPES_OF_KIND.get(kind, frozenset()):
-            self.add_error("scopes", f"A {kind} token cannot have {', '.join(sorted(strangers))}.")
+        if impossible := wanted - SCOPES_OF_KIND.get(kind, frozenset()):
+            self.add_error("scopes", f"A {kind} token cannot have {', '.join(sorted(impossible))}.")
         elif beyond := wanted - self.grantable - set(self.instance.scopes):
             self.add_error("scopes", f"You cannot give what you do not have: {', '.join(sorted(beyond))}.")
         if kind == AccessToken.Kind.PRINCIPAL and cleaned.get("module"):
@@ -86,7 +86,7 @@ def _check_module(name: str) -> None:
 
 @admin.register(AccessToken)
 class AccessTokenAdmin(AuditedAdmin):
-    """What becomes of a token is on record by itself, see gateway.signals; here is told what was issued or changed."""
+    """gateway.signals records every revocation and deletion; this page records what was issued or changed here."""
 
     audit_changes = False
     form = AccessTokenForm
@@ -110,7 +110,7 @@ class AccessTokenAdmin(AuditedAdmin):
 
     @admin.action(description="Revoke the selected tokens", permissions=("change",))
     def revoke(self, request: HttpRequest, queryset: models.QuerySet[AccessToken]) -> None:
-        # Named again by id: the page's queryset may be sliced or ordered in ways that update() does not take.
+        # Selected again by id: the page's queryset may be sliced or ordered in ways that update() does not take.
         chosen = AccessToken.objects.filter(pk__in=[token.pk for token in queryset])
         count = chosen.revoke(because=f"admin: {request.user}"[:REASON_LENGTH])
         self.message_user(request, f"{count} tokens are revoked; their streams end within two seconds.")
@@ -119,7 +119,7 @@ class AccessTokenAdmin(AuditedAdmin):
         if not change:
             text = tokens.mint(obj.kind)
             obj.public_id, obj.digest = tokens.new_public_id(obj.kind[0]), tokens.digest(text)
-            # Only for the answer to this very request; nothing keeps the request.
+            # Only for the response to this request; the request object is not kept.
             request.issued_text = text  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
         action = TokenAudit.Action.TOKEN_CHANGED if change else TokenAudit.Action.TOKEN_ISSUED
@@ -129,7 +129,7 @@ class AccessTokenAdmin(AuditedAdmin):
     def response_add(
         self, request: HttpRequest, obj: AccessToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the text in this answer: a message or a redirect would have to store it somewhere."""
+        """Show the text in this response: a message or a redirect would have to store it somewhere."""
         context = {
             **self.admin_site.each_context(request),
             "title": "The token is issued",

@@ -1,4 +1,4 @@
-"""Admin pages of the audit: to read, to search, to take along as CSV. Nothing there can be changed."""
+"""Admin pages of the audit: read, search, export as CSV. Nothing there can be changed."""
 
 from typing import Any
 
@@ -14,26 +14,26 @@ from gateway.admin.list_filters import ActionFilter, ActorFilter, ReasonFilter, 
 from gateway.admin.searching import SearchingAdmin
 from gateway.models import TokenAudit
 
-# What it takes to see the life of a ticket or principal: both tables are read for it.
+# Permissions for the pages with the history of a ticket or principal: they read both tables.
 LIFE_PERMISSIONS = ("gateway.view_tokenaudit", "events.view_streamsession")
 
 
 def with_links(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
-    """Rows that know whether their reader may follow a link to a life: nobody is sent where he is refused."""
+    """The rows, annotated with whether this reader may open history pages: no link leads to a refusal."""
     allowed = request.user.has_perms(LIFE_PERMISSIONS)
     details: QuerySet[Any] = rows.annotate(has_links=Value(allowed, output_field=BooleanField()))
     return details
 
 
 def ticket_link(ticket_id: str, *, linked: bool) -> str:
-    """To the ticket's life."""
+    """A link to the ticket's history; plain text unless `linked`."""
     if not linked:
         return ticket_id
     return ticket_id and format_html('<a href="{}">{}</a>', reverse("ticket_life", args=[ticket_id]), ticket_id)
 
 
 def principal_link(public_id: str, name: str, *, linked: bool) -> str:
-    """To what the principal did lately."""
+    """A link to what the principal did lately; plain text unless `linked`."""
     if not public_id or not linked:
         return f"{public_id} {name}".strip()
     return format_html('<a href="{}">{}</a> {}', reverse("principal_life", args=[public_id]), public_id, name)
@@ -79,7 +79,7 @@ class TokenAuditAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
         return with_links(super().get_queryset(request), request)
 
     def of_stream(self, stream_id: str) -> Q:
-        # The condition of its index, word for word: SQLite uses no index whose condition it does not find again.
+        # Repeats the condition of the partial index exactly: SQLite uses a partial index only then.
         return super().of_stream(stream_id) & Q(stream_id__gt="")
 
     @admin.display(description="at (UTC)", ordering="at")

@@ -1,4 +1,4 @@
-"""The ground of every admin page: whatever is done there is on record, with the name of who did it."""
+"""The base of every admin page: every change made there is an audit row with the name of the person who made it."""
 
 import json
 from contextlib import AbstractContextManager
@@ -17,12 +17,12 @@ from gateway.http.authentication import caller_of
 from gateway.identity.actors import acting
 from gateway.models import REASON_LENGTH, TokenAudit
 
-# Rows a list counts and pages through. Counting all of a large table takes longer than anybody wants to wait for.
+# Rows a list counts and pages through. To count all of a large table takes longer than a page may take.
 COUNT_LIMIT_ROWS = 10_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Pages through the first COUNT_LIMIT_ROWS rows; who needs others narrows the list."""
+    """Pages through the first COUNT_LIMIT_ROWS rows; a filter gives access to the others."""
 
     object_list: models.QuerySet[Any]
 
@@ -32,11 +32,11 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
 
 
 class AuditedAdmin(OwnLinksAdmin):
-    """Pages whose every change is an audit row. `audit_changes = False`: the class writes more telling rows itself."""
+    """Pages whose every change is an audit row. `audit_changes = False`: the class writes more detailed rows itself."""
 
     audit_changes = True
     show_full_result_count = False
-    # Counts beside every choice of a filter would read the table once for each.
+    # Facets, the counts beside the choices of a filter, would read the table once for each choice.
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
 
@@ -83,7 +83,7 @@ class AuditedAdmin(OwnLinksAdmin):
 
 
 class ReadOnlyAdmin(AuditedAdmin):
-    """Rows that the program writes: to look at, to filter, never to change."""
+    """Rows that the program writes: people can read and filter them, and not change them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -96,11 +96,11 @@ class ReadOnlyAdmin(AuditedAdmin):
 
 
 def to_the_second(moment: datetime | None) -> str:
-    """How lists and pages show times: in UTC, to be compared with log lines."""
+    """A time as lists and pages show it: in UTC, so that it can be compared with log lines."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
 
 
 def acting_in(request: HttpRequest) -> AbstractContextManager[None]:
-    """What is done within is done by the user of this request."""
+    """Audit rows that are saved within this block name the user of this request."""
     caller = caller_of(request)
     return acting(request.user.get_username(), address=caller.address, correlation_id=caller.correlation_id)

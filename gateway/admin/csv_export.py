@@ -1,4 +1,4 @@
-"""Lists of the admin as CSV: what is filtered, with cells that no spreadsheet takes for a formula."""
+"""Lists of the admin as CSV: the rows that pass the filter, with cells that no spreadsheet takes for a formula."""
 
 import csv
 import io
@@ -24,15 +24,16 @@ from vx11_client.terminal_text import shown
 # Rows of one file, the newest ones: about 10 MB, which is made in memory. If more match, its last line says so.
 EXPORT_LIMIT_ROWS = 50_000
 CUT_NOTE = "Only the newest {limit} rows are here. Narrow the filter for others."
-# Controls drive the terminal of a person who looks at the file there. Line ends and tabs are what cells may hold.
+# Control characters act on a terminal in which the file is shown. Cells may hold line ends and tabs.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Spreadsheets skip quotes, spaces and what cannot be seen; what comes then makes a formula. To some ＝ and ﹢ do too.
+# Spreadsheets skip quotes, spaces and invisible characters; the first character after them may begin a formula. Some
+# spreadsheets also take ＝ and ﹢ for such a character.
 _SKIPPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 _BEGINS_FORMULA = frozenset("=+-@")
 
 
 def defused(value: Any) -> str:
-    """The value as text that a spreadsheet shows as it is: a quote in front keeps it from being a formula."""
+    """The value as text that a spreadsheet shows unchanged: a quote in front keeps it from being a formula."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -50,7 +51,7 @@ def _may_be_formula(text: str) -> bool:
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """UTF-8 with the mark by which spreadsheets know it; every cell quoted."""
+    """UTF-8 with a byte order mark, by which spreadsheets recognise it; every cell quoted."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(header)
@@ -59,7 +60,7 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 class ExportAdmin(AuditedAdmin):
-    """Adds "Export CSV" to a list. By POST alone: it leaves an audit row, which no link may make anybody do."""
+    """Adds "Export CSV" to a list. By POST alone: it leaves an audit row, and a link must not cause that."""
 
     change_list_template = "admin/exportable_change_list.html"
     export_fields: Sequence[str] = ()
@@ -72,7 +73,7 @@ class ExportAdmin(AuditedAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         changes = self.get_changelist_instance(request)
-        # Newest first, however the list is sorted: what is cut off is what is oldest.
+        # Newest first, however the list is sorted: the limit cuts off the oldest rows.
         found = changes.get_queryset(request).order_by(*self.opts.ordering or ()).values_list(*self.export_fields)
         rows = list(found[: EXPORT_LIMIT_ROWS + 1])
         cut = len(rows) > EXPORT_LIMIT_ROWS
@@ -88,7 +89,7 @@ class ExportAdmin(AuditedAdmin):
 
 
 def _described(request: HttpRequest) -> str:
-    """The filter in words. What was searched for is told only if it is a public id: people paste secrets there."""
+    """The filter as text. A search term is included only if it is a public id: people paste secrets there."""
     given = sorted((name, value) for name, value in request.GET.items() if name not in ("q", "o", "p", "e"))
     parts = [redact(f"{name}={value}") for name, value in given]
     if term := request.GET.get("q", "").strip():

@@ -1,4 +1,4 @@
-"""Reads that a page can do without: given up in time, so that the rest of the page is shown."""
+"""Optional reads of a page, with a time limit: when one takes too long, the rest of the page is still shown."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,9 @@ from ledger.sqlite3.base import NEVER
 
 @contextmanager
 def read_within(seconds: float) -> Iterator[None]:
-    """What is read within takes no longer, or raises OperationalError: on PostgreSQL each query by itself."""
+    """Reads in this block raise OperationalError after this time. On PostgreSQL it is the limit of each single
+    query.
+    """
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with transaction.atomic():
@@ -19,7 +21,7 @@ def read_within(seconds: float) -> Iterator[None]:
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))])
             yield
         return
-    # Not in a transaction: there it would wait for whoever writes.
+    # Without a transaction: in one, SQLite would wait for the current writer.
     watch = connection.connection.watch
     watch.no_later_than = time.monotonic() + seconds
     try:

@@ -1,4 +1,4 @@
-"""Nobody gives away, or takes over, more than he holds. Superusers hold everything."""
+"""Which rights a person may give: only those that the person has. Superusers have all of them."""
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
@@ -10,7 +10,7 @@ ROLES = frozenset(SCOPES_OF_GROUP)
 
 
 def held(user: User) -> frozenset[int]:
-    """Ids of the permissions that a user has, or would have if he were active."""
+    """Ids of the permissions that a user has, or would have if the account were active."""
     everything = Permission.objects.all()
     mine = everything if user.is_superuser else everything.filter(Q(group__user=user) | Q(user=user))
     return frozenset(mine.values_list("pk", flat=True))
@@ -21,7 +21,7 @@ def scopes(user: User) -> frozenset[str]:
 
 
 def may_manage_user(manager: User, other: User) -> bool:
-    """Whoever can set somebody's password can be that person, so he must hold all that the person holds."""
+    """Whether the manager has every right of the other: who can set a password can sign in as that person."""
     if manager.is_superuser:
         return True
     return not other.is_superuser and held(other) <= held(manager) and scopes(other) <= scopes(manager)
@@ -44,6 +44,6 @@ def grantable_permissions(manager: User) -> QuerySet[Permission]:
 
 
 def grantable_scopes(manager: User) -> frozenset[str]:
-    """Rights of tokens. Those of services are no person's: who administers tokens gives them."""
+    """Scopes for tokens. No person has those of services; people who administer tokens may give them."""
     own = scopes(manager)
     return own | SERVICE_SCOPES if "tokens:admin" in own else own & OPERATOR_SCOPES

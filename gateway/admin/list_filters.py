@@ -1,7 +1,7 @@
-"""Filters of long lists: each has few choices that are known beforehand, so that none is found by reading the table.
+"""Filters of long lists. Each has a few fixed choices, so that the table is not read to find them.
 
-What is rare among very many rows has an index of its own, whose condition the query repeats word for word: SQLite
-uses no index whose condition it does not find again.
+Rare rows among very many have a partial index. The query repeats its condition exactly: SQLite uses a partial index
+only then.
 """
 
 from datetime import timedelta
@@ -17,9 +17,9 @@ from gateway.http.errors import REASONS
 from gateway.models import IS_RARE, TokenAudit
 from ledger import clock
 
-# What a credential can be refused for; the rest is a mistake in a request and not on record.
+# Refusals with these statuses are in the audit; the others are mistakes in a request, and are not recorded.
 REFUSING_STATUSES = frozenset({401, 403, 429})
-# Of which there are as many as there are tickets.
+# There are as many of these rows as tickets.
 COMMON_ACTIONS = frozenset({TokenAudit.Action.TICKET_ISSUED.value, TokenAudit.Action.TICKET_REDEEMED.value})
 PEOPLE_LIMIT = 50
 SPANS = {"1h": ("Last hour", 1), "24h": ("Last 24 hours", 24), "7d": ("Last 7 days", 168), "30d": ("Last 30 days", 720)}
@@ -33,7 +33,7 @@ class WhenFilter(admin.SimpleListFilter):
     field = "at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, words) for name, (words, _) in SPANS.items()]
+        return [(name, title) for name, (title, _) in SPANS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
@@ -45,7 +45,7 @@ class WhenFilter(admin.SimpleListFilter):
 
 
 class ChosenFilter(admin.SimpleListFilter):
-    """Always has a choice for what is asked for: Django passes over a filter without choices, whatever is asked."""
+    """Always offers the value that the address names: Django ignores a filter that has no choices."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -55,19 +55,19 @@ class ChosenFilter(admin.SimpleListFilter):
 
 
 class ActionFilter(admin.ChoicesFieldListFilter):
-    """Whatever is no ticket's is rare."""
+    """Filters by action, and uses the index of rare rows unless rows of tickets are among those asked for."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        asked: list[str] = self.used_parameters.get(self.lookup_kwarg, [])  # type: ignore[assignment]  # a list since 5.0
-        if asked and not set(asked) & COMMON_ACTIONS:
+        wanted: list[str] = self.used_parameters.get(self.lookup_kwarg, [])  # type: ignore[assignment]  # a list in 5.0
+        if wanted and not set(wanted) & COMMON_ACTIONS:
             queryset = queryset.filter(IS_RARE)
         found = super().queryset(request, queryset)
-        assert found is not None  # noqa: S101 - only filters written by hand may say nothing
+        assert found is not None  # noqa: S101 - only a filter of our own may return None
         return found
 
 
 class ReasonFilter(admin.SimpleListFilter):
-    """Refusals by what the caller was told; the row says more behind a colon."""
+    """Refusals by the reason that the caller got; in the row, details follow it after a colon."""
 
     title = "refused because of"
     parameter_name = "refused"
@@ -78,27 +78,27 @@ class ReasonFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        told = Q(reason=self.value()) | Q(reason__startswith=f"{self.value()}:")
-        return queryset.filter(told, IS_RARE, action="refused")
+        has_reason = Q(reason=self.value()) | Q(reason__startswith=f"{self.value()}:")
+        return queryset.filter(has_reason, IS_RARE, action="refused")
 
 
 class ActorFilter(ChosenFilter):
-    """What a person did, or a command."""
+    """Rows of actions of one person, of any person, or of commands."""
 
     title = "who did it"
     parameter_name = "actor"
-    ANYBODY, COMMANDS = "*", "manage.py"
+    ANY_ACTOR, COMMANDS = "*", "manage.py"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         staff = User.objects.filter(is_staff=True).order_by("username").values_list("username", flat=True)
         names = [(name, name) for name in staff[:PEOPLE_LIMIT]]
-        return [(self.ANYBODY, "Any person or command"), (self.COMMANDS, "Commands"), *names]
+        return [(self.ANY_ACTOR, "Any person or command"), (self.COMMANDS, "Commands"), *names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case None:
                 return queryset
-            case self.ANYBODY:
+            case self.ANY_ACTOR:
                 return queryset.filter(actor__gt="")
             case self.COMMANDS:
                 return queryset.filter(actor__startswith=self.COMMANDS, actor__gt="")

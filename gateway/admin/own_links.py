@@ -1,7 +1,7 @@
-"""What an address of the admin may ask for: only what the admin's own links ask for. Anything else is 400.
+"""Query parameters of the admin: only those that the admin's own links use. Anything else is 400.
 
-Django's lists take any look-up of any field from their address (`?summary__regex=...`, `?created_at__year=99999`). With
-the right to look at a list, that is enough to guess columns that are not shown, and to keep the database busy for good.
+Django's lists accept any look-up of any field in their URL (`?summary__regex=...`, `?created_at__year=99999`). With the
+right to view a list, that is enough to guess columns that are not shown, and to keep the database busy for good.
 """
 
 import re
@@ -16,13 +16,13 @@ from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-# Longer than any name, id or address that a list shows; a part of a summary is found by its first words.
+# Longer than any name, id or address that a list shows; to find a summary, its first words are enough.
 SEARCH_LIMIT_CHARACTERS = 200
 # Each word is one more condition for each column that is searched.
 SEARCH_LIMIT_WORDS = 10
-# Any one value of an address: a name of 150 characters fits, and so does what a form remembers of its list.
+# Of one value of a URL: a name of 150 characters fits, and so do the filters of a list, which a form's URL repeats.
 VALUE_LIMIT_CHARACTERS = 4_000
-# By which a form knows the list that its reader comes from.
+# The parameter by which a form knows the list that its reader comes from.
 LIST_VAR = "_changelist_filters"
 FORM_VARS = frozenset({LIST_VAR, IS_POPUP_VAR, TO_FIELD_VAR})
 _PAGE = re.compile(r"[1-9][0-9]{0,5}")
@@ -30,10 +30,10 @@ _COLUMN = re.compile(r"-?(?P<place>0|[1-9][0-9]?)")
 
 
 class OwnLinksList(ChangeList):
-    """A list that knows its links: parameters of its filters are compared with what these offer."""
+    """A list that compares the parameters of its filters with the links that these filters offer."""
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Runs before any question to the database about the rows of the list. Raises BadRequest."""
+        """Runs before any query for rows of the list. Raises BadRequest."""
         self._check_order(self.params.get(ORDER_VAR, ""))
         found = super().get_filters(request)
         specs, _, strange, *_ = found
@@ -54,7 +54,7 @@ class OwnLinksList(ChangeList):
                 raise BadRequest("a value that the filter does not offer")
 
     def _check_order(self, text: str) -> None:
-        """Columns by their place, each once, as in "2.-1"; empty is the order that the list has by itself."""
+        """Columns by position, each once, as in "2.-1"; empty is the list's own order. Raises BadRequest."""
         places = []
         for part in text.split(".") if text else ():
             column = _COLUMN.fullmatch(part)
@@ -70,13 +70,13 @@ class OwnLinksList(ChangeList):
 
 
 class OwnLinksAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Pages that take from their address what their own links put there."""
+    """Pages that accept only parameters that their own links have."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OwnLinksList
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Raises BadRequest where Django would lead to the same list without its filters."""
+        """Raises BadRequest where Django would redirect to the list without its filters."""
         self._check_list(_single_values(request))
         try:
             return super().get_changelist_instance(request)
@@ -84,7 +84,7 @@ class OwnLinksAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
             raise BadRequest from None
 
     def _check_list(self, query: Mapping[str, str]) -> None:
-        """What is no filter's. The names and values of filters are known only when these are made."""
+        """Checks the parameters that belong to no filter; those of filters are known only when these exist."""
         if set(query) & (FORM_VARS | {IS_FACETS_VAR, ERROR_FLAG}):
             raise BadRequest("a parameter that no list has")
         if query.get(ALL_VAR, "") or (PAGE_VAR in query and not _PAGE.fullmatch(query[PAGE_VAR])):
@@ -95,11 +95,11 @@ class OwnLinksAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
                 raise BadRequest("a search that is not there, or too long")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """What Django would allow does not matter: OwnLinksList knows better, once the filters are made."""
+        """Always true: OwnLinksList checks more strictly, once the filters exist."""
         return True
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
-        """Raises ValidationError (400) for the key of a row that none can have."""
+        """Raises ValidationError (400) for a key that no row can have."""
         key = self.opts.pk
         for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
             key.run_validators(key.to_python(text))
@@ -121,14 +121,16 @@ class OwnLinksAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
 
 
 def check_form(request: HttpRequest) -> None:
-    """A form takes no values from its address: a link could fill it in for its reader. Raises BadRequest."""
+    """Refuses URLs with values for a form: a link could fill it in for its reader. Raises BadRequest."""
     query = _single_values(request)
     if set(query) - FORM_VARS or query.get(IS_POPUP_VAR, "1") != "1":
         raise BadRequest("a parameter that no form has")
 
 
 def _single_values(request: HttpRequest) -> dict[str, str]:
-    """Raises BadRequest for a parameter that is given twice, or that is longer than any of ours."""
+    """The query with one value for each name. Raises BadRequest for a repeated parameter and for one that is too
+    long.
+    """
     query = dict(request.GET.lists())
     if any(len(values) > 1 or len(values[0]) > VALUE_LIMIT_CHARACTERS for values in query.values()):
         raise BadRequest("a parameter twice, or too long")
@@ -136,7 +138,7 @@ def _single_values(request: HttpRequest) -> dict[str, str]:
 
 
 def no_autocomplete(request: HttpRequest) -> HttpResponse:
-    """In place of Django's page for fields that complete what is typed: no form here has one."""
+    """Replaces Django's endpoint for autocompletion: no form here uses it."""
     raise BadRequest("no field completes what is typed")
 
 

@@ -1,4 +1,4 @@
-"""Admin pages of people and roles: Django's own, on record, and without a way to more rights than one has."""
+"""Admin pages of people and roles: Django's own, with audit rows, and without a way to give rights that one lacks."""
 
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ _change_own_password = admin.site.password_change
 
 
 def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Django's page for one's own password, on record."""
+    """Django's page to change one's own password, with an audit row."""
     with transaction.atomic(), acting_in(request):
         response = _change_own_password(request, extra_context)
         # Anything else shows the form again.
@@ -43,7 +43,7 @@ admin.site.password_change = password_change  # type: ignore[assignment, method-
 
 @admin.register(User)
 class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A role is a group; "staff" lets its holder into the admin, and nothing else does."""
+    """A role is a group. Only "staff" gives access to the admin."""
 
     list_display = ("username", "roles", "is_active", "is_staff", "is_superuser", "last_login")
 
@@ -84,7 +84,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # not sub
 
 @admin.register(Group)
 class RoleAdmin(AuditedAdmin, GroupAdmin):
-    """The names of the four roles mean something to the API, so they stay."""
+    """The four roles cannot be renamed or deleted: the API derives rights from their names."""
 
     # Django's own column shows the same, and its link to sort by it does nothing.
     list_display = ("name",)

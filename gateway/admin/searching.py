@@ -1,4 +1,4 @@
-"""What somebody typed into a search field: which column it can be in, so that only that one's index is asked."""
+"""Search terms: which column can hold a term, so that the query uses the index of that column alone."""
 
 import ipaddress
 import re
@@ -33,7 +33,7 @@ def is_uuid(term: str) -> bool:
 
 
 def addresses(term: str) -> set[str]:
-    """The term and, if it is an address, the way in which addresses are usually written."""
+    """The term and, if it is an address, its canonical form."""
     try:
         return {term, str(ipaddress.ip_address(term))}
     except ValueError:
@@ -41,15 +41,15 @@ def addresses(term: str) -> set[str]:
 
 
 class SearchingAdmin(AuditedAdmin):
-    """A long list whose search field takes an id, an address or a name, in full.
+    """A long list that can be searched by an id, an address or a name, in full.
 
-    An id is looked for in its own column, and then among the caller's ids, which may look like anything. Only what
-    none of these columns knows is looked for in those that have no index, among the rows of the last days.
+    An id is searched in its own column, and then in the columns of ids that callers chose, which may have any form.
+    Only a term that none of these holds is searched in columns without an index, and only in the rows of the last days.
     """
 
     at_field: str
     stream_field: str
-    # Columns that hold ids which callers made up, and those that hold names.
+    # Columns with ids that callers chose, and columns with names.
     ids_fields: tuple[str, ...] = ()
     recent_ids_fields: tuple[str, ...] = ()
     names_fields: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class SearchingAdmin(AuditedAdmin):
         if not recent:
             return queryset.none(), False
         if request.GET.get(WhenFilter.parameter_name) not in SPANS:
-            # The page says so, and the export.
+            # The page and the export mention this limit.
             request.searched_days = SEARCH_DAYS  # type: ignore[attr-defined]
             recent &= Q(**{f"{self.at_field}__gte": clock.now() - timedelta(days=SEARCH_DAYS)})
         return queryset.filter(recent), False

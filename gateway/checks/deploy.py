@@ -1,7 +1,7 @@
-"""System checks of `manage.py check --deploy`: what is fine on one's own machine and unsafe in public.
+"""System checks of `manage.py check --deploy`: settings that are fine on one's own machine and unsafe in public.
 
-An error lets in somebody who should stay outside, or shows a secret. A warning takes away one line of defence and may
-have its reasons. None of them keeps a server from starting.
+An error means that an attacker can get in, or that a secret is exposed. A warning means that one line of defence is
+missing, which may have its reasons. Neither keeps a server from starting.
 """
 
 import ipaddress
@@ -22,17 +22,17 @@ Apps = Sequence[AppConfig] | None
 Messages = list[checks.CheckMessage]
 
 GENERATE = "Generate one: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
-# As Django asks of it.
+# Django's own minimum.
 SECRET_KEY_MIN_LENGTH = 50
-# 16 random hexadecimal digits have about ten different ones, and fewer than six once in ten thousand times.
+# Of 16 random hexadecimal digits about ten are different; fewer than six occur once in ten thousand times.
 MIN_DIFFERENT_CHARACTERS = 6
-# A proxy stands in a known network; a wider one holds strangers, who could then claim any address.
+# A proxy stands in a known network; in a wider one, hosts that are not ours could claim any client address.
 WIDEST_PROXIES_PREFIX = {4: 8, 6: 7}
-# What may be open to all: it says how things are, and lets nobody change or read what happened.
+# Endpoints that may be public: they tell the state of the system, give no access to events, and change nothing.
 MAY_BE_PUBLIC = re.compile(r"/metrics|/operator/api(/v1)?/(status|modules(/[^/]+)?|(chat/)?window/status|windows)")
 RATES = ("TOKEN_RATE", "FAILED_CREDENTIAL_RATE", "LOGIN_RATE", "PUBLISH_RATE", "CHAT_RATE", "CHANGE_RATE")
 ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
-# Whoever finds out about a theft does so after days.
+# A theft is often noticed only after days.
 AUDIT_MIN_DAYS = 7
 
 _DEFAULT_LOOKING = re.compile(
@@ -47,7 +47,7 @@ def given_tokens() -> dict[str, list[str]]:
 
 
 def is_guessable(text: str) -> bool:
-    """Whether it looks like what people write who mean to choose something better later."""
+    """Whether it looks like a placeholder, or repeats itself."""
     few = len(set(text)) < MIN_DIFFERENT_CHARACTERS
     return few or bool(_DEFAULT_LOOKING.search(text) or _REPEATED.fullmatch(text))
 
@@ -71,7 +71,7 @@ def debug(app_configs: Apps, **kwargs: Any) -> Messages:
 def secret_key(app_configs: Apps, **kwargs: Any) -> Messages:
     found: Messages = []
     if len(settings.SECRET_KEY) < SECRET_KEY_MIN_LENGTH or is_guessable(settings.SECRET_KEY):
-        message = "VX11_SECRET_KEY is short or guessable: whoever guesses it makes sessions of anybody."
+        message = "VX11_SECRET_KEY is short or guessable: a person who guesses it can make a session of any user."
         found.append(checks.Error(message, hint=GENERATE, id="vx11.E007"))
     for name, texts in given_tokens().items():
         if settings.SECRET_KEY in texts:
@@ -124,12 +124,12 @@ def _is_fit(origin: str) -> bool:
 
 def proxies(app_configs: Apps, **kwargs: Any) -> Messages:
     networks = [_plain(network) for network in settings.TRUSTED_PROXIES if not isinstance(network, str)]
-    # Two halves of the world are the world.
+    # Collapsed first: two networks of /1 together are the whole internet.
     fours = ipaddress.collapse_addresses([n for n in networks if isinstance(n, ipaddress.IPv4Network)])
     sixes = ipaddress.collapse_addresses([n for n in networks if isinstance(n, ipaddress.IPv6Network)])
     together: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [*fours, *sixes]
     wide = [network for network in together if network.prefixlen < WIDEST_PROXIES_PREFIX[network.version]]
-    message = "VX11_TRUSTED_PROXIES trusts {}: anybody there may claim any address."
+    message = "VX11_TRUSTED_PROXIES trusts {}: every host there can claim any client address."
     hint = "Name the proxy's own address, as 10.0.0.5/32."
     return [checks.Error(message.format(network), hint=hint, id="vx11.E013") for network in wide]
 
@@ -146,7 +146,7 @@ def redis(app_configs: Apps, **kwargs: Any) -> Messages:
     if not settings.REDIS_URL or parts.scheme == "unix" or all(map(is_here, sentinels or [parts.hostname])):
         return []
     if not parts.password:
-        message = "VX11_REDIS_URL names another host and no password: whoever reaches it makes tickets of anybody."
+        message = "VX11_REDIS_URL names another host and no password: every client that reaches it can make tickets."
         hint = "Set requirepass there, and write redis://:PASSWORD@HOST:6379/0, best by VX11_REDIS_URL_FILE."
         return [checks.Error(message, hint=hint, id="vx11.E014")]
     if parts.scheme == "rediss":
@@ -193,14 +193,15 @@ def open_to_others() -> Iterator[Path]:
 
 def entry_points(app_configs: Apps, **kwargs: Any) -> Messages:
     found: Messages = []
-    message, hint = "VX11_PUBLIC_ENTRY_POINTS opens {} to everybody.", "Only status, modules and window/status may be."
-    # Those that read events are refused by name in every set-up, under an id of their own.
+    message = "VX11_PUBLIC_ENTRY_POINTS makes {} public."
+    hint = "Only status, modules and window/status may be."
+    # Paths that read events are refused in every set-up, by a check with an id of its own.
     for path in sorted(settings.PUBLIC_ENTRY_POINTS):
         if not MAY_BE_PUBLIC.fullmatch(path):
             found.append(checks.Error(message.format(path), hint=hint, id="vx11.E016"))
     if "/metrics" in settings.PUBLIC_ENTRY_POINTS:
         hint = "Give Prometheus a token with metrics:read, or let the proxy refuse /metrics from outside."
-        found.append(checks.Warning("Everybody can read /metrics.", hint=hint, id="vx11.W002"))
+        found.append(checks.Warning("/metrics is public.", hint=hint, id="vx11.W002"))
     return found
 
 
@@ -214,7 +215,7 @@ def reusable_tickets(app_configs: Apps, **kwargs: Any) -> Messages:
 
 def limits(app_configs: Apps, **kwargs: Any) -> Messages:
     message = "VX11_{} is empty: one caller can take everything."
-    hint = "Leave the variable out for its default, or set a rate that nobody reaches in ordinary use."
+    hint = "Leave the variable out for its default, or set a rate that ordinary use does not reach."
     found: Messages = [
         checks.Warning(message.format(name), hint=hint, id="vx11.W004") for name in RATES if not getattr(settings, name)
     ]

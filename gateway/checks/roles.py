@@ -1,4 +1,4 @@
-"""System checks of VX11_ROLE: what a gateway needs to reach its backend, and what one of them does not read."""
+"""System checks of VX11_ROLE: what a gateway needs to reach its backend, and variables that a role does not read."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,12 +8,12 @@ from django.core import checks
 
 from gateway.checks.deploy import Apps, Messages, is_here
 
-# Of the time that a gateway gives its backend, what storing a message and its answer takes.
+# The part of a gateway's time limit for its backend that storing a message and its answer takes.
 CHAT_MARGIN_MS = 500
 
 
 def roles(app_configs: Apps, **kwargs: Any) -> Messages:
-    """Errors: it could not answer, or would answer something else than its neighbours. Warnings: it is not read."""
+    """Errors: the process could not answer, or not as its peers do. Warnings: a variable that is set is not read."""
     found: Messages = []
     if settings.ROLE == "gateway" and not settings.BACKEND_URL:
         hint = "Set it to the backend, e.g. http://operator-backend:8000."
@@ -35,7 +35,7 @@ def roles(app_configs: Apps, **kwargs: Any) -> Messages:
 
 
 def _waits_too_long() -> Messages:
-    # Commands run these checks too, and have no use for an HTTP client.
+    # Imported here: commands run these checks too, and do not need an HTTP client.
     from gateway.backend.client import ANSWER_SECONDS
 
     most_ms = ANSWER_SECONDS * 1000 - CHAT_MARGIN_MS

@@ -1,6 +1,6 @@
-"""System checks that run at every start: what cannot work or is never safe, and variables that nobody reads.
+"""System checks at every start: settings that cannot work or are never safe, and variables that are not read.
 
-What is fine on one's own machine and unsafe in public is in gateway/checks/deploy.py. docs/operations.md lists all.
+gateway/checks/deploy.py has those for public installations. docs/operations.md lists all of them.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from gateway.checks import deploy, roles
 # Paths that read or stream events; no setting may open them to the world.
 EVENT_PATHS = ("/operator/api/events", "/operator/api/v1/events")
 TTL_LIMIT_SECONDS = 60
-# Their tag. Commands that serve nothing run them alone: Django's own import every view there is.
+# The tag of these checks. Commands that do not serve run only these, because Django's own checks import every view.
 OF_SETTINGS = ("settings",)
 
 
@@ -47,7 +47,7 @@ def environment_tokens(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
 
 def public_entry_points(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     opened = sorted(path for path in settings.PUBLIC_ENTRY_POINTS if path.startswith(EVENT_PATHS))
-    message = "VX11_PUBLIC_ENTRY_POINTS would let anybody read events: {}"
+    message = "VX11_PUBLIC_ENTRY_POINTS would make events public: {}"
     hint = "Take it out. Who reads events needs a token, or a ticket."
     return [checks.Error(message.format(path), hint=hint, id="vx11.E004") for path in opened]
 

@@ -1,4 +1,4 @@
-"""The three things an ASGI application is called with, as types; and working only while somebody waits for it."""
+"""The types of an ASGI application's three arguments, and a way to stop work when the client disconnects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 
 async def while_there(answering: Awaitable[Answer], receive: Receive) -> Answer | None:
-    """What comes of it, or None as soon as the client hangs up; then it is cancelled."""
+    """The result of `answering`; None as soon as the client disconnects, and then `answering` is cancelled."""
     task = asyncio.ensure_future(answering)
     leaving = asyncio.create_task(_left(receive))
     try:

@@ -1,4 +1,6 @@
-"""From a request's headers to a principal, with the same refusal whatever is wrong with the credential."""
+"""From a request's headers to a principal. Every invalid credential gets the same refusal, whatever is wrong with
+it.
+"""
 
 import dataclasses
 from collections.abc import Iterable
@@ -17,7 +19,7 @@ from gateway.redaction import is_credential
 from gateway.shared_store.limits import LimitExceeded, limiter
 
 FAILED_CREDENTIALS = "failed_credentials"
-# Reasons of refusals that say who tried what, beside those of credentials.
+# Refusals that go into the audit, beside those of credentials.
 ON_RECORD = frozenset(
     {"insufficient_scope", "csrf_failed", "cross_site", "window_closed", "token_in_query", "ambiguous_credentials"}
 )
@@ -38,17 +40,17 @@ def caller_of(request: HttpRequest) -> Caller:
 
 
 def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = "") -> None:
-    """Put a refusal that is about access on record; one of a credential was so when it was looked at.
+    """Write an audit row for a refusal that is about access. `refused_credential` writes those of credentials itself.
 
-    A token that stood in a URL has leaked to every log on its way: the audit knows that, though not which it was.
+    A token in a URL has leaked to every log on its way: the audit records the fact, but not the token.
     """
     if isinstance(error, LimitExceeded):
         reason = f"{api_error_for(error).reason}: {error.name}"
-        known = error.name != FAILED_CREDENTIALS
+        is_recorded = error.name != FAILED_CREDENTIALS
     else:
         reason = error.reason if isinstance(error, ApiError) else ""
-        known = reason in ON_RECORD
-    if not known:
+        is_recorded = reason in ON_RECORD
+    if not is_recorded:
         return
     if reason == "token_in_query":
         metrics.AUTH_FAILURES.labels(reason).inc()
@@ -73,12 +75,11 @@ async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Pri
 async def refused_credential(
     reason: str, refused: InvalidCredential, caller: Caller, *, ticket_id: str = ""
 ) -> ApiError:
-    """What to answer to a credential that is not valid. Why goes into the audit, and neither into the answer nor into
-    a label. An address whose credentials fail too often is told to wait; one whose credential is valid never is.
+    """The error to raise for an invalid credential. The cause goes into the audit, not into the response or a label.
 
-    Raises LimitExceeded.
+    Raises LimitExceeded when credentials from this address fail too often. A valid credential is never limited by this.
     """
-    # First: it knows only the reasons of the closed list, so no other can become a label.
+    # First: ApiError accepts only reasons of the closed list, so no other can become a label.
     refusal = ApiError(reason)
     metrics.AUTH_FAILURES.labels(reason).inc()
     refusals.record(
@@ -92,18 +93,18 @@ async def refused_credential(
     return refusal
 
 
-def narrowed(may_see: Selection, asked: Selection) -> Selection:
-    """What of all that may be seen was asked for. Raises ApiError for a module that may not be seen, BadFilter."""
-    for field, values in asked.as_json().items():
+def narrowed(may_see: Selection, requested: Selection) -> Selection:
+    """The requested part of what the caller may see. Raises ApiError for a module that it may not see, BadFilter."""
+    for field, values in requested.as_json().items():
         if any(map(is_credential, values)):
-            # What was asked for stands in audit rows and in the admin.
+            # The requested filter is stored in audit rows and shown in the admin.
             raise BadFilter(field, "a token is no value to filter by")
-    if asked.exceeds(may_see):
+    if requested.exceeds(may_see):
         raise ApiError("insufficient_scope", title="The token does not carry the right to see these modules.")
-    return may_see & asked
+    return may_see & requested
 
 
 def require(principal: Principal, scope: str | None) -> None:
-    """Raises ApiError unless the principal holds the scope; None asks for no scope."""
+    """Raises ApiError unless the principal has the scope; None means that no scope is needed."""
     if scope is not None and scope not in principal.scopes:
         raise ApiError("insufficient_scope", title=f"This needs the right {scope}.")

@@ -1,4 +1,4 @@
-"""Request bodies: how long they may be, and reading them no further than that. What is in them: json_bodies."""
+"""Request bodies: their maximum length, and reading within it. json_bodies reads their content."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +20,12 @@ class BodyTooLarge(Exception):
 
 
 def body_limit_bytes(path: str, *, with_token: bool = True) -> int:
-    """How long a body may be. Whoever brings no token cannot publish, and need not be listened to for long."""
+    """The maximum length of a body. A caller without a token cannot publish, so it gets the smaller limit."""
     return PUBLISH_LIMIT_BYTES if path in PUBLISH_PATHS and with_token else BODY_LIMIT_BYTES
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as that is certain, BodyAborted."""
+    """The whole body. Raises BodyTooLarge as soon as the limit is exceeded, and BodyAborted."""
     for name, value in scope["headers"]:
         # Python refuses to read numbers of thousands of digits.
         if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit_bytes):
@@ -46,7 +46,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> byte
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A receive() that gives the body that was read already, then goes on with the real one."""
+    """A receive() that returns the body which was read already, then continues with the real one."""
     pending: list[Mapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Mapping[str, Any]:

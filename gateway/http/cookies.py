@@ -1,7 +1,7 @@
-"""Requests that bring a cookie: what they get of this process depends on whether it names a session.
+"""Requests with a cookie: which resources of the process they may use depends on whether it names a session.
 
-Django's own handler gives each request a thread, and each thread makes connections to the database of its own. Here a
-page gets a place in the lane of people, or is told to come back; a request to the API needs no place, only its user.
+Django's own handler gives each request a thread, and each thread opens database connections of its own. Here a page
+gets a place in the lane of people, or a 503; a request to the API needs no place, it only loads its user.
 """
 
 import asyncio
@@ -51,36 +51,37 @@ class OrdinaryHandler(ASGIHandler):
         try:
             async with ThreadSensitiveContext(executor=place.executor):
                 _place.set(place)
-                # Django cancels a view when the client hangs up. What has side effects is done to its end: half of it,
-                # as a question that is stored and not asked, is worse than an answer that goes nowhere.
+                # Django cancels a view when the client disconnects. A request with side effects runs to its end: half
+                # of it, such as a question that is stored and never sent, is worse than a response without a reader.
                 leaves = receive if scope["method"] in SAFE_METHODS else never
                 await self.handle(scope, replay(body, leaves), send)
         finally:
             place.release()
 
     async def listen_for_disconnect(self, receive: Receive) -> None:
-        """As Django's. A request that is cancelled, as when its process ends, leaves this task behind: that the client
-        goes then is no error of a task that was forgotten.
+        """As Django's. When a request is cancelled, for instance because its process ends, this task remains; a client
+        that disconnects after that must not be logged as the error of a task without a listener.
         """
-        listening = asyncio.current_task()
-        assert listening is not None  # noqa: S101 - Django makes one of this
-        listening.add_done_callback(_overlook)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - Django runs this as a task
+        task.add_done_callback(_retrieve_exception)
         await super().listen_for_disconnect(receive)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
-        # Made by now: who reads it slowly must not keep a place from others.
+        # The response is complete by now: a client that reads it slowly must not hold a place.
         if (place := _place.get(None)) is not None:
             place.release()
         await super().send_response(response, send)
 
 
-def _overlook(listening: "asyncio.Task[None]") -> None:
-    if not listening.cancelled():
-        listening.exception()
+def _retrieve_exception(task: "asyncio.Task[None]") -> None:
+    """asyncio logs an exception that was never retrieved."""
+    if not task.cancelled():
+        task.exception()
 
 
 class SessionHandler(LeanHandler):
-    """The API by cookie: the lean way, with the session and its user. CSRF is checked where the user is needed."""
+    """The API by cookie: the lean handler, with session and user. CSRF is checked where the user is needed."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
         super().load_middleware(is_async)
@@ -107,11 +108,11 @@ def _with_user(get_response: GetResponse) -> GetResponse:
 
 
 async def _user_of(request: HttpRequest) -> Any:
-    """As Django's own: looked at once for a request. Raises LedgerUnavailable."""
+    """As Django's own, read once for each request. Raises LedgerUnavailable."""
     user = getattr(request, "_acached_user", None)
     if user is None:
         user = await people.run_for(row_key(request.session.session_key), get_user, request)
-        # Where the edge looks for it, too.
+        # The middleware reads this attribute too.
         request._acached_user = user  # type: ignore[attr-defined]
     return user
 

@@ -1,4 +1,4 @@
-"""The one error body: what can be refused, with which status, and how it is written (RFC 9457).
+"""The one error body (RFC 9457): all reasons, their statuses, and the exceptions that lead to them.
 
 Exception
 +-- ApiError               the edge's answer, any status below; carries its reason and extra fields
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "/operator/api/docs/errors#"
-# A dependency that was away is worth another try soon, and not by everybody at once in the same second.
+# A dependency that was away is soon worth another try.
 RETRY_AFTER_SECONDS = 2
 
 # reason: status and a sentence for a person
@@ -74,12 +74,12 @@ REASONS: dict[str, tuple[int, str]] = {
     "backend_unavailable": (503, "The part of this server that does this is away; try again shortly."),
     "at_capacity": (503, "The server is full; try again shortly."),
 }
-# Where the front ends in the field expect another word in `detail` than in `reason`.
+# Existing front ends expect another value in `detail` than in `reason` here.
 DETAILS = {"main_auth_failed": "invalid_token"}
 
 
 class ApiError(Exception):
-    """A request that is turned down: a reason of REASONS, and what else the answer shall say.
+    """A request that is refused: a reason of REASONS, and what else the response contains.
 
     `errors` maps fields to lists of problems (422); `extra` are further members of the body.
     """
@@ -98,12 +98,12 @@ class ApiError(Exception):
         self.title = title or sentence
         self.errors = errors
         self.extra = dict(extra or {})
-        # For the audit: whose right is missing.
+        # For the audit: the principal that lacks a right.
         self.principal_id = ""
         self.headers = dict(headers or {})
         if self.status == 401:
-            known = reason != "missing_token"
-            self.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if known else "Bearer"
+            had_token = reason != "missing_token"
+            self.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if had_token else "Bearer"
         if self.status == 503:
             self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         super().__init__(reason)
@@ -124,13 +124,13 @@ class ApiError(Exception):
 
 
 def api_error_for(error: BaseException) -> ApiError:
-    """The refusal that answers an exception; what nobody foresaw is logged and becomes internal_error."""
+    """The error response for an exception; an unforeseen one is logged and becomes internal_error."""
     match error:
         case ApiError():
             return error
         case LedgerBusy():
             return ApiError("at_capacity")
-        # The last two come from where Django itself asks the database: sessions, the admin.
+        # The last two come from Django's own database access: sessions, the admin.
         case LedgerUnavailable() | StoreUnavailable() | OperationalError() | InterfaceError():
             return ApiError("dependency_unavailable")
         case LimitExceeded():
@@ -144,7 +144,7 @@ def api_error_for(error: BaseException) -> ApiError:
             return ApiError("payload_too_large")
         case PermissionDenied() | drf.PermissionDenied():
             return ApiError("insufficient_scope")
-        # The last is a value of a page's own form that no page of ours gave out.
+        # The last is a form value that no page of ours offers.
         case SuspiciousOperation() | BadRequest() | UnicodeDecodeError() | ValidationError():
             return ApiError("bad_request")
     logger.error("unforeseen error", exc_info=error)
@@ -160,7 +160,7 @@ def respond(refusal: ApiError, correlation_id: str) -> HttpResponse:
 async def send_api_error(
     send: Send, refusal: ApiError, correlation_id: str, headers: Mapping[str, str], *, head: bool = False
 ) -> None:
-    """The same answer where there is no Django request: straight over ASGI. A HEAD gets no body."""
+    """The same response over ASGI, for where there is no Django request. A HEAD gets no body."""
     body = refusal.body(correlation_id)
     fields = {**headers, "Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), **refusal.headers}
     encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
@@ -188,7 +188,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    # Django calls this while it handles the error. It may be one that is nobody's mistake: a database that is away.
+    # Django calls this while it handles the error, which need not be a bug: the database may be away.
     error = sys.exc_info()[1]
     refusal = ApiError("internal_error") if error is None else api_error_for(error)
     return respond(refusal, correlation_id_of(request))

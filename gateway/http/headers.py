@@ -1,4 +1,4 @@
-"""What a request says about itself in its headers and query: correlation id, credentials, address. No I/O."""
+"""What headers and query of a request contain: correlation id, credentials, address. No I/O."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from gateway.redaction import is_credential
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-# Query keys under which a credential has no business: it would stand in logs and histories.
+# Query keys that are refused, because a credential in a URL ends up in logs and histories.
 CREDENTIAL_KEYS = frozenset({"access_token", "x-vx11-token", "authorization", "api_key"})
-# Query parameters read at the most; the rest is a mistake or an attack.
+# More query parameters than this are a mistake or an attack.
 QUERY_FIELDS_LIMIT = 200
 
-# Sent with every answer, whoever asks. The policy admits nothing inline and nothing from elsewhere.
+# Sent with every response. The policy admits nothing inline and nothing from other origins.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -35,7 +35,8 @@ SECURITY_HEADERS = {
 def all_values(headers: RawHeaders, name: bytes) -> list[str]:
     """The values of every header of this name (lower case), in order.
 
-    Without spaces and tabs around them, and no other space: Python knows some that other readers take for letters.
+    Only spaces and tabs around them are removed: Python's strip() removes characters that other programs take for
+    letters.
     """
     return [value.decode("latin-1").strip(" \t") for key, value in headers if key == name]
 
@@ -78,7 +79,9 @@ def query_of(raw: bytes) -> dict[str, list[str]]:
 
 
 def refuse_tokens(query: dict[str, list[str]]) -> None:
-    """A long-lived token in a URL has leaked already; it is refused without being looked at."""
+    """Raises ApiError for a long-lived token in a URL. It has leaked already, so it is refused without being
+    checked.
+    """
     if any(name.lower() in CREDENTIAL_KEYS for name in query):
         raise ApiError("token_in_query")
     if any(value and not tokens.looks_like_ticket(value) for value in query.get("token", ())):

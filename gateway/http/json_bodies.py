@@ -3,8 +3,9 @@
 Strict means: UTF-8 only, no duplicate keys, no NaN or infinity, no nesting beyond what anything needs, no NUL
 and no lone surrogate, which PostgreSQL or a client could not take. Numbers stay as they were written (exact_json).
 
-A body costs by what is in it and not by its length: 4 MiB of `{},` are 1.4 million objects and a second of CPU, and
-4 MiB of one text are some milliseconds. So values and depth are counted first, on bytes, at the speed of memory.
+The cost of a body depends on its content and not on its length: 4 MiB of `{},` are 1.4 million objects and a second of
+CPU, and 4 MiB of one text are some milliseconds. So values and depth are counted first, on bytes, at the speed of
+memory.
 """
 
 import asyncio
@@ -23,17 +24,17 @@ from django.http import HttpRequest
 from gateway.http.errors import ApiError
 from vx11_client import exact_json
 
-# Objects, lists, texts, numbers and words, at any depth. Of a full batch each event has 200 of them; this many cost up
-# to a quarter of a second of CPU, when all are numbers that no double holds.
+# Objects, lists, texts, numbers and literals, at any depth. In a full batch each event may have 200 of them. The worst
+# case, numbers that no double can hold, takes a quarter of a second of CPU for this many.
 PUBLISH_LIMIT_VALUES = 100_000
-# Elsewhere nothing that is kept or passed on has more than 16 KiB.
+# For all other bodies: nothing that is stored or forwarded from them has more than 16 KiB.
 LIMIT_VALUES = 10_000
 # Deeper JSON is an attack on a stack.
 DEPTH_LIMIT = 32
-# What has no more of both is read where the request is, in at most two milliseconds; the rest in a thread.
+# A body within both limits is parsed on the event loop, in at most two milliseconds; a larger one in a thread.
 HERE_LIMIT_BYTES = 64 * 1024
 HERE_LIMIT_VALUES = 2_000
-# Bytes whose escapes are looked for at a time: between two pieces, other threads may run.
+# Escapes are removed from so many bytes at a time: other threads can run between two pieces.
 PIECE_BYTES = 256 * 1024
 
 _CHARSET = re.compile(r"""charset\s*=\s*"?([^\s;"]+)"?""", re.IGNORECASE)
@@ -48,7 +49,7 @@ Made = TypeVar("Made")
 async def read_json(
     request: HttpRequest, make: Callable[[dict[str, Any]], Made], *, who: str, limit_values: int = LIMIT_VALUES
 ) -> Made:
-    """What `make` makes of the request's JSON object; in a thread, in `who`'s turn, when it is large.
+    """The result of `make` for the request's JSON object. A large body is parsed in a thread, one at a time per `who`.
 
     Raises ApiError, and what `make` raises.
     """
@@ -78,7 +79,7 @@ def json_object(
     if not body:
         return {}
     _refuse_media_type(content_type)
-    refuse_dear(body, limit_values=limit_values)
+    refuse_costly(body, limit_values=limit_values)
     value = _parse(body)
     if not isinstance(value, dict):
         raise ApiError("validation_error", errors={"body": ["must be a JSON object"]})
@@ -88,10 +89,10 @@ def json_object(
     return value
 
 
-def refuse_dear(body: bytes, *, limit_values: int) -> None:
+def refuse_costly(body: bytes, *, limit_values: int) -> None:
     """Raises ApiError for JSON with more values than that, or nested too deep, without parsing it."""
     openings = body.count(b"{") + body.count(b"[")
-    # With what stands in texts, so there are no more values than that.
+    # These also count signs inside texts, so the number of values cannot be larger.
     is_short = openings + body.count(b",") < limit_values
     if openings <= DEPTH_LIMIT and is_short:
         return
@@ -101,12 +102,12 @@ def refuse_dear(body: bytes, *, limit_values: int) -> None:
     brackets = structure.translate(_SQUARE, _NO_BRACKETS)
     if brackets.count(b"[") != brackets.count(b"]"):
         raise ApiError("malformed_json")
-    # Most of what is too deep is so in one go, whatever else it is.
+    # The usual attack opens all brackets in one run, and this finds it quickly.
     if _TOO_DEEP in brackets:
         raise _too_deep()
     if not is_short and _count_values(structure) > limit_values:
         raise _too_many(limit_values)
-    # Take away the innermost pairs, as often as the JSON may be deep: nothing must be left.
+    # Remove the innermost pairs, once for each allowed level: nothing must be left.
     for _ in range(DEPTH_LIMIT):
         brackets = brackets.replace(b"[]", b"")
         if not brackets:
@@ -115,16 +116,16 @@ def refuse_dear(body: bytes, *, limit_values: int) -> None:
 
 
 def _is_light(body: bytes) -> bool:
-    """Whether it is read in no time. Signs in texts count too: then it is only read more carefully than needed."""
+    """Whether it can be parsed on the event loop. Signs inside texts count too, so this errs towards the thread."""
     if len(body) > HERE_LIMIT_BYTES:
         return False
     return body.count(b",") + body.count(b"{") + body.count(b"[") <= HERE_LIMIT_VALUES
 
 
 class _Heavy:
-    """One thread for what is dear to read. Each caller has one turn at a time, so that none is behind all of another's.
+    """One thread that parses costly bodies, one at a time per caller, so that one caller cannot delay all others.
 
-    How many may wait is bounded by the bytes of all bodies that the server holds.
+    The number of waiting bodies is bounded by the bytes of all bodies that the server holds.
     """
 
     def __init__(self) -> None:
@@ -145,9 +146,9 @@ _heavy = _Heavy()
 
 
 def _uncollected(read: Callable[[], Made]) -> Made:
-    """Without the garbage collector, which would walk what is being built again and again, and stop the loop for it.
+    """Runs without the garbage collector, which would scan the growing result repeatedly and stop the loop meanwhile.
 
-    JSON has no cycles: all of it is freed when the last name for it goes.
+    JSON has no cycles, so reference counting frees all of it.
     """
     with _collector_paused():
         return read()
@@ -180,9 +181,9 @@ def _parse(body: bytes) -> Any:
 
 
 def _structure(body: bytes, limit_values: int) -> bytes | None:
-    """The body with a single quote in place of each text; None for more texts than values may have.
+    """The body with one quote sign in place of each text; None if it has more texts than so many values can have.
 
-    Right as far as the body is JSON; what comes after the first mistake is never parsed.
+    Correct as far as the body is valid JSON; the parser stops at the first mistake anyway.
     """
     if b"\\" in body:
         body = b"".join(_without_escapes(body))
@@ -204,7 +205,7 @@ def _without_escapes(body: bytes) -> Iterator[bytes]:
 
 
 def _count_values(structure: bytes) -> int:
-    """Each comma begins one, and so does each bracket that is not closed at once; and the first."""
+    """Each comma begins a value, and so does each bracket that is not closed at once; one more is the first value."""
     structure = structure.translate(None, _SPACE)
     begun = structure.count(b",") + structure.count(b"{") + structure.count(b"[") + 1
     return begun - structure.count(b"{}") - structure.count(b"[]")
@@ -232,7 +233,7 @@ def _refuse_strings(value: Any) -> None:
 
 
 def _parts(item: Any) -> Iterable[Any]:
-    """What is directly inside a JSON value."""
+    """The values directly inside a JSON value."""
     if isinstance(item, dict):
         return item.values()
     return item if isinstance(item, list) else ()

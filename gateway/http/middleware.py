@@ -1,6 +1,6 @@
 """The edge of every Django request: correlation id, host, tokens in URLs, one error body, security headers.
 
-Native asynchronous, so that neither the lean nor the ordinary handler needs a thread for it.
+Asynchronous, so that neither the lean nor the ordinary handler needs a thread for it.
 """
 
 import math
@@ -19,14 +19,14 @@ from gateway.identity import console_sessions
 from gateway.identity.principals import RIGHTS_LIMIT_SECONDS, InvalidCredential, directory
 from ledger.uptime import uptime_seconds
 
-# Probes address a process by whatever name it has; what they see is public.
+# Probes use any host name to reach a process; what they get is public.
 ANY_HOST_PATHS = frozenset({"/health", "/ready"})
 PAGE_METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 DOCUMENTS_PREFIX = "/operator/api/docs/"
 # Where a backend serves its gateways.
 BACKEND_PREFIX = "/api/"
 CACHEABLE_PREFIX = "/static/"
-# Pages of VX11_ALLOWED_ORIGINS may call the API with a token, never with cookies.
+# Pages of the origins in VX11_ALLOWED_ORIGINS may call the API with a token, never with cookies.
 API_PREFIX = "/operator/api/"
 PREFLIGHT_AGE_SECONDS = 600
 CROSS_ORIGIN_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Correlation-Id, X-VX11-Token"
@@ -35,7 +35,7 @@ GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class EdgeMiddleware:
-    """Outermost in both chains."""
+    """The outermost middleware of the lean and of the ordinary handler."""
 
     async_capable = True
     sync_capable = False
@@ -65,7 +65,7 @@ class EdgeMiddleware:
             response = respond(api_error_for(error), correlation_id)
         retry_after_seconds = getattr(request, "retry_after_seconds", None)
         if retry_after_seconds is not None:
-            # A page that says so, see gateway.admin.login.
+            # Set by gateway.admin.login, whose page says so.
             response.status_code = 429
             response["Retry-After"] = str(retry_after_seconds)
         response["X-Correlation-Id"] = correlation_id
@@ -76,17 +76,17 @@ class EdgeMiddleware:
 
 
 async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, began: float) -> None:
-    """Nothing leaves by rights that are older than promised: the process may have stood still. Raises ApiError."""
+    """Raises ApiError for a response that was made with outdated rights: the process may have been suspended."""
     now = uptime_seconds()
     if now >= getattr(response, "good_until", math.inf):
         raise ApiError("dependency_unavailable")
-    # Django looks at a user when the request begins; pages of the admin may take long.
+    # Django loads the user when the request begins, and pages of the admin may take long.
     user = getattr(request, "_cached_user", None) or getattr(request, "_acached_user", None)
     if now - began < RIGHTS_LIMIT_SECONDS or user is None or not user.is_authenticated:
         return
     caller = caller_of(request)
     try:
-        # A page that signs a user in or out has another session than the one it began with.
+        # A POST may sign a user in or out, and then has another session than at its beginning.
         principal = await directory.named(console_sessions.principal_id(user.pk))
         if request.method in ("GET", "HEAD") and principal.generation != console_sessions.generation(user):
             raise InvalidCredential("password changed", principal.public_id)
@@ -95,12 +95,12 @@ async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, beg
 
 
 def _is_page(path: str) -> bool:
-    """Endpoints of the API know better which methods they take."""
+    """Whether it is a page. Endpoints of the API check their methods themselves."""
     return path.startswith(DOCUMENTS_PREFIX) or not path.startswith((API_PREFIX, BACKEND_PREFIX))
 
 
 def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:
-    """The headers that the answer to this request gets unless it has its own."""
+    """Default headers of the response to this request."""
     fields = {**headers.SECURITY_HEADERS, **cross_origin_headers(path, method, raw)}
     if not path.startswith(CACHEABLE_PREFIX):
         fields["Cache-Control"] = "no-store"
@@ -110,7 +110,7 @@ def headers_for(path: str, method: str, raw: headers.RawHeaders) -> dict[str, st
 
 
 def cross_origin_headers(path: str, method: str, raw: headers.RawHeaders) -> dict[str, str]:
-    """What the answer to this request says about other origins; nothing unless the request's is an allowed one."""
+    """CORS headers of the response to this request; none unless its origin is allowed."""
     origins = headers.all_values(raw, b"origin")
     if len(origins) != 1 or origins[0] not in settings.ALLOWED_ORIGINS or not path.startswith(API_PREFIX):
         return {}
@@ -128,7 +128,9 @@ def cross_origin_headers(path: str, method: str, raw: headers.RawHeaders) -> dic
 
 
 def without_body(response: HttpResponseBase) -> HttpResponseBase:
-    """The answer to a HEAD: the headers of the GET, and nothing after them. A 304 says no length, as it has none."""
+    """The response to a HEAD: the headers of the GET and no body. A 304 gets no Content-Length, because it has no
+    body.
+    """
     if isinstance(response, HttpResponse) and not response.streaming and response.status_code != 304:
         response.headers.setdefault("Content-Length", str(len(response.content)))
         response.content = b""

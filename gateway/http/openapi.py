@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of refusals and tickets, in JSON Schema. Nothing here runs in a request.
+"""The OpenAPI document's part about errors and tickets, in JSON Schema. Nothing here runs in a request.
 
 Each app has such a module; `SCHEMAS` are its components by name, and vx11_site/openapi.py puts them together.
 """
@@ -35,19 +35,21 @@ def exactly(**properties: Json) -> Json:
 
 
 def refuses(*reasons: str) -> dict[str, list[str]]:
-    """For extend_schema(extensions=...): what this operation refuses beside that which every one of its kind does."""
+    """For extend_schema(extensions=...): reasons of this operation, beside those that all operations of its kind
+    have.
+    """
     for reason in reasons:
-        assert reason in REASONS, reason  # noqa: S101 - a misspelt reason fails when the module is loaded
+        assert reason in REASONS, reason  # noqa: S101 - a misspelt reason fails at import
     return {REFUSALS: list(reasons)}
 
 
-def any_case(words: tuple[str, ...]) -> str:
-    """A pattern for these words in whatever case; ECMA patterns know no flag for that."""
-    return "|".join("".join(f"[{letter.upper()}{letter}]" for letter in word) for word in words)
+def any_case(names: tuple[str, ...]) -> str:
+    """A pattern for these names in any case; ECMA patterns have no flag for that."""
+    return "|".join("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in names)
 
 
 def comma_list(pattern: str) -> Json:
-    """A list that may hold comma lists, as read_values takes it."""
+    """A list whose items may be comma lists, as read_values accepts it."""
     value = f" *(?:{pattern})? *"
     return {
         "type": "array",
@@ -118,7 +120,7 @@ _HEADERS_OF_STATUS: dict[int, Json] = {
     429: _RETRY_AFTER,
     503: _RETRY_AFTER,
 }
-# Members of the Problem that are always there with this status.
+# Members of the Problem that this status always has.
 _REQUIRED_OF_STATUS = {410: ["reset", "oldest", "newest"], 422: ["errors"]}
 
 

@@ -1,7 +1,7 @@
-"""DRF's views on the event loop: an APIView whose handlers are coroutines, and the handler that serves them lean.
+"""DRF's views on the event loop: an APIView whose handlers are coroutines, and the lean handler that serves them.
 
 Django's ordinary handler spends two tasks, several thread hops and a dozen signals on a request; a request
-that brings a token needs none of them. Same view classes, same URLs, a fourth of the time.
+with a token needs none of them. Same view classes, same URLs, a fourth of the time.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from gateway.http.middleware import EdgeMiddleware, GetResponse, headers_for
 from gateway.identity.principals import InvalidCredential, Principal, directory
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# Rights that change each time while an answer is read are not those of a person.
+# Rights that change during each of so many reads are not changed by a person: give up.
 SHOWING_TRIES = 3
 
 
 def answer(data: Any, status: int = 200) -> HttpResponse:
-    """JSON, rendered here and now: a response that renders later would cost a thread hop."""
+    """A JSON response that is rendered at once: one that renders later would cost a thread hop."""
     return HttpResponse(orjson.dumps(data), status=status, content_type="application/json")
 
 
@@ -52,7 +52,7 @@ class Endpoint(APIView):
     authentication_classes = ()
     permission_classes = ()
 
-    # Nobody yet.
+    # Set by dispatch() before a handler runs.
     principal: Principal = None  # type: ignore[assignment]  # handlers run when it is there
 
     async def dispatch(  # type: ignore[override]  # DRF's is synchronous; as_view() takes either
@@ -76,7 +76,7 @@ class Endpoint(APIView):
 
     @classmethod
     def is_public(cls, path: str, method: str) -> bool:
-        """Whether credentials count for nothing at this address."""
+        """Whether this address ignores credentials."""
         named = cls.may_be_public and path in settings.PUBLIC_ENTRY_POINTS
         return cls.public or (named and method in SAFE_METHODS)
 
@@ -93,7 +93,7 @@ class Endpoint(APIView):
         require(self.principal, self.scopes.get(method))
 
     async def _shown(self, request: HttpRequest, handle: Callable[[], Awaitable[HttpResponseBase]]) -> HttpResponseBase:
-        """What the caller may see when the answer leaves: reading took its time, and rights may have changed since.
+        """The response, read again if the caller's rights changed during the read, so that it fits the current rights.
 
         Raises ApiError, LedgerUnavailable.
         """
@@ -105,8 +105,8 @@ class Endpoint(APIView):
                 refused = InvalidCredential("password changed", before.public_id)
                 raise await refused_credential("main_auth_failed", refused, self.caller)
             if (self.principal.selection, self.principal.scopes) == (before.selection, before.scopes):
-                # Looked at by the edge, when the answer has come that far.
-                response.good_until = directory.good_until  # type: ignore[attr-defined]  # a mark of ours
+                # The middleware checks this time again when the response leaves.
+                response.good_until = directory.good_until  # type: ignore[attr-defined]  # our own attribute
                 return response
         raise ApiError("dependency_unavailable")
 
@@ -148,7 +148,7 @@ class _CsrfCheck(CsrfViewMiddleware):
 
 
 def check_csrf(request: HttpRequest) -> None:
-    """A cookie is sent by any site's form, so a write by session must prove that our page made it."""
+    """Raises ApiError without a CSRF token: browsers send the cookie with the form of any site."""
     check = _CsrfCheck(lambda request: HttpResponse())
     check.process_request(request)
     if check.process_view(request, lambda request: HttpResponse(), (), {}):
@@ -156,7 +156,7 @@ def check_csrf(request: HttpRequest) -> None:
 
 
 async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
-    """The request's body; None if there is nobody to answer any more, or the answer was that it is too large."""
+    """The request's body; None if the client has gone, or if the body was too large and that has been answered."""
     try:
         return await read_body(scope, receive, limit_bytes=body_limit_bytes(scope["path"]))
     except BodyAborted:
@@ -170,7 +170,7 @@ async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None
 
 
 class LeanHandler(ASGIHandler):
-    """For requests that need no page of Django's: one middleware, no signals, no threads, no look for disconnects."""
+    """For requests that need none of Django's pages: one middleware, no signals, threads or watch for disconnects."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
         self._view_middleware: list[Any] = []
@@ -194,24 +194,24 @@ class LeanHandler(ASGIHandler):
             await self.send_response(refusal, send)
             return
         answering = self._middleware_chain(request)
-        # Whoever may wait is listened to meanwhile: an answer that nobody awaits any more holds a place of others.
+        # A long poll ends when its client disconnects, because it holds one of a limited number of places.
         response = await (while_there(answering, receive) if _may_wait(scope) else answering)
         if response is not None:
             await self.send_response(response, send)
 
 
 async def never() -> NoReturn:
-    """A client that does not hang up."""
+    """The receive() of a client that never disconnects."""
     while True:
         await asyncio.Future()
 
 
 def _may_wait(scope: Scope) -> bool:
-    """Whether it is a long poll; a name may be written with escapes, as `wai%74`."""
+    """Whether it is a long poll; the parameter's name may be percent-encoded, as in `wai%74`."""
     return scope["method"] in SAFE_METHODS and b"wait" in unquote_to_bytes(scope["query_string"])
 
 
 @functools.lru_cache(maxsize=256)
 def _view_of(path: str) -> ResolverMatch:
-    """What Django's resolver finds, which it does anew for each request; there are few paths. Raises Resolver404."""
+    """Django's resolver with a cache: there are few paths. Raises Resolver404."""
     return get_resolver().resolve(path)

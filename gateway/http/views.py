@@ -1,4 +1,4 @@
-"""POST events/sse-token: a principal's token in a header buys a ticket. And the page that explains refusals."""
+"""POST events/sse-token: issues a ticket for the principal token in the header. And the page that explains errors."""
 
 import time
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ STREAM_PATH = "/operator/api/events/stream"
 
 
 def errors_page(request: HttpRequest) -> HttpResponse:
-    """Where the `type` of every refusal leads."""
+    """The page to which the `type` of every error body refers."""
     reasons = [(reason, status, sentence) for reason, (status, sentence) in REASONS.items()]
     return render(request, "gateway/errors.html", {"reasons": reasons})
 
@@ -49,7 +49,7 @@ class SseTokenView(Endpoint):
         metrics.TICKETS_ISSUED_ALIAS.inc()
         metrics.TICKET_LATENCY.observe((time.perf_counter() - started) * 1000)
         ttl_seconds = settings.SSE_TOKEN_TTL_SECONDS
-        # By what people use: behind a proxy, this request itself came in clear.
+        # The public address: behind a proxy, this request itself came without TLS.
         base = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
         url = f"{base}{STREAM_PATH}?token={text}"
         return answer(
@@ -63,14 +63,14 @@ class SseTokenView(Endpoint):
         )
 
     async def _read(self, request: HttpRequest) -> Selection:
-        """What the ticket shall be narrowed to. A body that cannot be taken counts as a ticket.
+        """The selection that the body asks for. A body that is refused counts towards the rate as a ticket does.
 
         Raises ApiError, BadFilter, LimitExceeded.
         """
         who = self.principal.public_id
         if not request.body:
             return read_selection({})
-        # The rate is charged where the ticket is stored; here, only that it is used up already may be known.
+        # The rate is charged when the ticket is stored; this only refuses a caller that is already known to be over it.
         limiter.refuse_known("tickets", who)
         try:
             return await read_json(request, read_selection, who=who)
@@ -78,11 +78,12 @@ class SseTokenView(Endpoint):
             await tickets.charge(who, address=self.caller.address)
             raise
 
-    async def _issue(self, asked: Selection) -> str:
-        """The audit row is committed before anybody is told the ticket: none can be used that is not on record."""
-        ticket = tickets.new(self.principal, narrowed(self.principal.selection, asked))
+    async def _issue(self, requested: Selection) -> str:
+        """Commits the audit row before the ticket is sent, so that no ticket can be used without being in the audit."""
+        ticket = tickets.new(self.principal, narrowed(self.principal.selection, requested))
         text = tokens.mint_ticket()
-        # Before the row, because what is over the limit is not issued; a ticket that nobody is told is worth nothing.
+        # Before the row, because a request over the limit gets no ticket. If the row then fails, the stored ticket is
+        # harmless: it was never sent.
         await tickets.store(text, ticket, address=self.caller.address)
         await audit.record(
             TokenAudit(
@@ -99,7 +100,7 @@ class SseTokenView(Endpoint):
 
 
 def read_selection(body: dict[str, Any]) -> Selection:
-    """What a ticket shall be narrowed to. Raises ApiError, BadFilter."""
+    """The selection that a request for a ticket asks for. Raises ApiError, BadFilter."""
     errors = {
         name: ["must be a list of texts"]
         for name in ("modules", "severities", "event_types")

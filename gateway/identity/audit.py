@@ -1,7 +1,7 @@
 """Audit rows: every issue, redemption and refusal, by public ids only.
 
-Repeats of a refusal are gathered for a minute per address and reason, so that a flood of guesses becomes two
-rows, the second with a count.
+Repeats of a refusal are counted for a minute per address and reason, so that a flood of guesses becomes two rows, the
+second with a count.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from vx11_client.terminal_text import shown
 logger = logging.getLogger("vx11.audit")
 
 GATHER_SECONDS = 60.0
-# How late a minute may end: those that end together are closed together.
-LOOK_SECONDS = 1.0
-# Addresses times reasons gathered at a time; beyond, the oldest is written early.
+# How often expired counts are written: those that expire in the same period are written together.
+CLOSE_EVERY_SECONDS = 1.0
+# Counts held at a time, one for each address and reason; beyond, the oldest is written early.
 GATHERED_LIMIT = 10_000
 
 
 def insert_many(rows: list[TokenAudit]) -> Sequence[None]:
-    """For the ledger's writer. A row that is there already (a commit whose answer was lost) stays as it is."""
+    """For the ledger's writer. A row that exists already (after a commit whose result was lost) stays unchanged."""
     TokenAudit.objects.bulk_create(rows, ignore_conflicts=True)
     return [None] * len(rows)
 
@@ -36,29 +36,29 @@ async def record(row: TokenAudit) -> None:
 
 
 def record_behind(row: TokenAudit) -> None:
-    """Write without making anybody wait."""
+    """Write later, without waiting for the commit."""
     writer.write_behind(insert_many, row)
     log(row)
 
 
 @dataclasses.dataclass(slots=True)
 class _Gathered:
-    """The repeats of one refusal, and when its minute is over, by the event loop's clock."""
+    """The repeats of one refusal, and when they are written, by the event loop's clock."""
 
     row: TokenAudit
     ends_at: float
 
 
 class Refusals:
-    """Refusals of this process: the first is written at once, its repeats as one row when its minute is over.
+    """Refusals of this process: the first is written at once, its repeats as one row a minute later.
 
     Used from the event loop only.
     """
 
     def __init__(self) -> None:
-        # Oldest first, which is also whose minute is over first.
+        # Oldest first, and the oldest expires first.
         self._repeats: dict[tuple[str, ...], _Gathered] = {}
-        # The next look for those that are over. One for all: a flood from many addresses must not hold as many.
+        # One timer for all of them: a flood from many addresses must not create as many timers.
         self._timer: asyncio.TimerHandle | None = None
 
     def record(
@@ -86,14 +86,14 @@ class Refusals:
             self._timer = loop.call_later(GATHER_SECONDS, self._close_due, loop)
 
     def close_all(self) -> None:
-        """At the end of the process: what was counted so far is written."""
+        """At the end of the process: write all counts."""
         while self._repeats:
             self._close(next(iter(self._repeats)))
 
     def _close_due(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._repeats and self._repeats[oldest := next(iter(self._repeats))].ends_at <= loop.time():
             self._close(oldest)
-        self._timer = loop.call_later(LOOK_SECONDS, self._close_due, loop) if self._repeats else None
+        self._timer = loop.call_later(CLOSE_EVERY_SECONDS, self._close_due, loop) if self._repeats else None
 
     def _close(self, key: tuple[str, ...]) -> None:
         gathered = self._repeats.pop(key)
@@ -102,7 +102,7 @@ class Refusals:
 
 
 def log(row: TokenAudit) -> None:
-    """The row as a line. Names and reasons may come from people, who must not be able to begin a line of their own."""
+    """Log the row as one line. Names and reasons may come from callers, so line ends in them are escaped."""
     fields = ("ticket_id", "principal_id", "actor", "stream_id", "reason", "address", "correlation_id")
     texts = [f"{name.removesuffix('_id')}={shown(getattr(row, name)) or '-'}" for name in fields[:-1]]
     logger.info("%s %s correlation_id=%s", row.action, " ".join(texts), row.correlation_id or "-")

@@ -1,4 +1,4 @@
-"""Console sessions as principals: how they are named; and what was ended of sessions, streams and tickets."""
+"""Console sessions: their names as principals, and which sessions, streams and tickets were ended."""
 
 from datetime import datetime, timedelta
 
@@ -13,61 +13,61 @@ from gateway.models import EndedSession, EndedStream, EndedTicket, RightsVersion
 from ledger import clock
 
 ID_LENGTH = 20
-# What the table's column holds: 160 of the digest's 256 bits.
+# The length of the table's column: 160 of the digest's 256 bits.
 ROW_KEY_LENGTH = 40
-# Clocks of several machines may differ by so much.
+# Clocks of several machines may differ by so much, so ended tickets are kept in memory for longer by this.
 TICKET_MEMORY_MIN = timedelta(minutes=5)
 
 
 def principal_id(user_id: int) -> str:
-    """How a console user is named in tickets and audit rows."""
+    """The public id of a console user in tickets and audit rows."""
     return f"u-{user_id}"
 
 
 def session_id(session_key: str | None) -> str:
-    """A name for a session that is safe to store: the key itself would sign in whoever reads it."""
+    """A name for a session that is safe to store: with the key itself, a reader could sign in."""
     return salted_hmac("vx11.session", session_key or "").hexdigest()[:ID_LENGTH]
 
 
 def row_key(session_key: str | None) -> str:
-    """Under which the session is stored, see gateway.identity.session_store."""
+    """The key of the session's row, see gateway.identity.session_store."""
     return tokens.digest(session_key or "")[:ROW_KEY_LENGTH]
 
 
 def ends() -> dict[str, datetime]:
-    """When each session that is signed in ends, by its row's key: what it opened does not outlive it."""
+    """When each current session ends, by its row's key: its tickets and streams end then too."""
     return dict(Session.objects.filter(expire_date__gt=clock.now()).values_list("session_key", "expire_date"))
 
 
 def generation(user: User) -> str:
-    """Changes with the user's password, as the validity of the sessions does."""
+    """A value that changes with the user's password; sessions, tickets and streams of an earlier one are not valid."""
     return salted_hmac("vx11.generation", user.password).hexdigest()[:ID_LENGTH]
 
 
 def ended() -> frozenset[str]:
-    """The sessions that were signed out of and may still be named by a ticket or a stream."""
+    """Sessions that have ended, of which a ticket or a stream may still exist."""
     return frozenset(EndedSession.objects.filter(at__gte=memory_begins()).values_list("session_id", flat=True))
 
 
 def ended_streams() -> frozenset[str]:
-    """The streams that an administrator ended and that may still be open somewhere."""
+    """Streams that an administrator ended and that may still be open in some process."""
     return frozenset(EndedStream.objects.filter(at__gte=memory_begins()).values_list("stream_id", flat=True))
 
 
 def ended_tickets() -> frozenset[str]:
-    """The tickets that were revoked and whose time may not be over yet."""
+    """Tickets that were revoked and may not have expired yet."""
     begins = clock.ask() - TICKET_MEMORY_MIN - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
     return frozenset(EndedTicket.objects.filter(at__gte=begins).values_list("ticket_id", flat=True))
 
 
 def end(session_key: str) -> None:
-    """Nothing that this session opened goes on: somebody signed out, or somebody else signed in."""
+    """End the session's tickets and streams: the person signed out, or another one signed in."""
     with transaction.atomic():
         EndedSession.objects.update_or_create(session_id=session_id(session_key), defaults={"at": clock.ask()})
         RightsVersion.bump()
 
 
 def memory_begins() -> datetime:
-    """Nothing that a session opened outlives it by more than a ticket and a stream."""
+    """From when on ended sessions and streams must be remembered: a ticket and a stream outlive them by no more."""
     seconds = settings.SSE_TOKEN_TTL_SECONDS + 2 * settings.STREAM_MAX_AGE_SECONDS
     return clock.ask() - timedelta(seconds=seconds)

@@ -1,4 +1,6 @@
-"""Tokens given by environment: registered when a serving process starts, disabled when they are gone from there."""
+"""Tokens of the environment: registered when a serving process starts, revoked when the environment no longer has
+them.
+"""
 
 from django.conf import settings
 from django.db import transaction
@@ -14,8 +16,8 @@ LEFT_ENVIRONMENT = "no longer in the environment"
 def register() -> None:
     """Make the database agree with VX11_PRINCIPAL_TOKEN and VX11_SERVICE_TOKEN.
 
-    A token that an administrator revoked stays revoked: only one that had left the environment comes back.
-    A backend leaves that to its gateways: what it is not given would be disabled for them too.
+    A token that an administrator revoked stays revoked: only one that had left the environment becomes valid again.
+    A backend does nothing here: it would revoke the tokens of its gateways, which its own environment does not have.
     """
     if settings.ROLE == "backend":
         return
@@ -24,15 +26,15 @@ def register() -> None:
     with transaction.atomic():
         for digest, kind in kinds.items():
             _register(kind, digest)
-        known = AccessToken.objects.filter(source=AccessToken.Source.ENVIRONMENT, revoked_at=None)
-        gone = known.exclude(digest__in=kinds)
+        valid = AccessToken.objects.filter(source=AccessToken.Source.ENVIRONMENT, revoked_at=None)
+        gone = valid.exclude(digest__in=kinds)
         # A start that changes nothing must not make every other process read all rights again.
         if gone.exists():
             gone.update(revoked_at=clock.now(), revoked_because=LEFT_ENVIRONMENT)
 
 
 def _register(kind: str, digest: str) -> None:
-    """A token may have moved from one variable to the other, or be older than one of the scopes."""
+    """Create the token, or update it: it may have moved to the other variable, or be older than one of the scopes."""
     scopes = sorted(SCOPES_OF_KIND[kind])
     token = AccessToken.objects.filter(digest=digest).first()
     if token is None:

@@ -1,8 +1,8 @@
-"""Whether a cookie names a session, before anything is done for who brings it.
+"""Whether a cookie names a session, checked before the request gets any resources.
 
-Many are asked of the database in one query, and one query at a time, whatever is sent: a made-up cookie costs its part
-of that and no more. What was found is remembered for a moment; whose session it is, and whether it still holds, is
-looked at when the request is served.
+One query checks many cookies, and only one query runs at a time: a made-up cookie costs its part of that and no more.
+Results are cached for a short time. Whose session it is, and whether it is still valid, is checked when the request is
+served.
 """
 
 import asyncio
@@ -19,33 +19,33 @@ from ledger import clock
 from ledger.faults import LedgerBusy, LedgerUnavailable
 from ledger.reader import reader
 
-# One that is there is only let in to be looked at.
+# Long, because a cached "exists" only lets the request in, and the session itself is checked later.
 KNOWN_SECONDS = 60.0
-# One that is not may be made at any time, though not under a key that was sent before.
+# Short, because a session may be created at any time, though not under a key that was sent before.
 UNKNOWN_SECONDS = 1.0
 REMEMBERED_LIMIT = 10_000
-# In one query; more wait for the next.
+# In one query; other keys wait for the next.
 QUERY_LIMIT_KEYS = 500
 WAITING_LIMIT_KEYS = 5_000
-# As Django makes them. Others were never given out, and are not looked for.
+# The form of Django's keys. Other keys were never given out, and are not looked up.
 _KEY = re.compile(r"[0-9a-z]{32}", re.ASCII)
 
 
 def session_key_of(raw: Iterable[tuple[bytes, bytes]]) -> str:
-    """The key that a request's cookie brings, "" if it cannot be one."""
+    """The session key in a request's cookie, "" if it cannot be one."""
     cookies = "; ".join(value.decode("latin-1") for name, value in raw if name == b"cookie")
     key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, "") if cookies else ""
     return key if _KEY.fullmatch(key) else ""
 
 
 class KnownSessions:
-    """What one process has found out. `is_unknown` is for any thread, the rest for the event loop."""
+    """The cache of one process. `is_unknown` may be called from any thread, all else from the event loop."""
 
     def __init__(self) -> None:
-        # By row key: whether it is there, and until when that counts. Oldest first.
+        # By row key: whether the session exists, and until when that result is used. Oldest first.
         self._found: dict[str, tuple[bool, float]] = {}
-        self._asked: dict[str, asyncio.Future[bool | None]] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._pending: dict[str, asyncio.Future[bool | None]] = {}
+        self._querying: asyncio.Task[None] | None = None
 
     async def has(self, session_key: str) -> bool:
         """Whether there is such a session. Raises LedgerUnavailable."""
@@ -53,42 +53,42 @@ class KnownSessions:
         found, until = self._found.get(key, (False, 0.0))
         if time.monotonic() < until:
             return found
-        if len(self._asked) >= WAITING_LIMIT_KEYS:
-            raise LedgerBusy("too many cookies are looked at")
+        if len(self._pending) >= WAITING_LIMIT_KEYS:
+            raise LedgerBusy("too many cookies wait to be checked")
         loop = asyncio.get_running_loop()
-        if self._asking is None or self._asking.done() or self._asking.get_loop() is not loop:
-            self._asked = {}
-            self._asking = loop.create_task(self._ask_all())
-        answer = await asyncio.shield(self._asked.setdefault(key, loop.create_future()))
-        if answer is None:
+        if self._querying is None or self._querying.done() or self._querying.get_loop() is not loop:
+            self._pending = {}
+            self._querying = loop.create_task(self._query_pending())
+        exists = await asyncio.shield(self._pending.setdefault(key, loop.create_future()))
+        if exists is None:
             raise LedgerUnavailable("sessions cannot be read")
-        return answer
+        return exists
 
     def is_unknown(self, key: str) -> bool:
-        """Whether it was found a moment ago that no row has this key."""
+        """Whether a query has found, within UNKNOWN_SECONDS, that no row has this key."""
         found, until = self._found.get(key, (True, 0.0))
         return not found and time.monotonic() < until
 
     def forget(self) -> None:
         self._found.clear()
 
-    async def _ask_all(self) -> None:
-        # Those who came in the same turn of the loop share a query.
+    async def _query_pending(self) -> None:
+        # Requests that came in the same turn of the loop share a query.
         await asyncio.sleep(0)
-        while self._asked:
-            asked = {key: self._asked[key] for key in list(self._asked)[:QUERY_LIMIT_KEYS]}
-            there: frozenset[str] | None = None
+        while self._pending:
+            batch = {key: self._pending[key] for key in list(self._pending)[:QUERY_LIMIT_KEYS]}
+            existing: frozenset[str] | None = None
             try:
-                there = await reader.run(_existing, list(asked))
+                existing = await reader.run(_existing, list(batch))
             except LedgerUnavailable:
                 pass
             finally:
-                for key, future in asked.items():
-                    del self._asked[key]
-                    self._resolve(key, future, there)
+                for key, future in batch.items():
+                    del self._pending[key]
+                    self._resolve(key, future, existing)
 
-    def _resolve(self, key: str, future: "asyncio.Future[bool | None]", there: frozenset[str] | None) -> None:
-        found = None if there is None else key in there
+    def _resolve(self, key: str, future: "asyncio.Future[bool | None]", existing: frozenset[str] | None) -> None:
+        found = None if existing is None else key in existing
         if found is not None:
             self._remember(key, found=found)
         if not future.done():

@@ -1,8 +1,8 @@
-"""Who may call: every token and operator of the database, held in memory and kept fresh.
+"""Who may call: every token and operator of the database, in memory and kept up to date.
 
-The directory is read whole (a system has hundreds of tokens, not millions), so that neither a good nor a bad
-credential costs a query. Once a second the one-row RightsVersion is compared; a change made in another
-process, by whatever means, is thus known within FRESH_SECONDS even when nobody tells us.
+The directory is read as a whole (a system has hundreds of tokens, not millions), so that neither a valid nor an invalid
+credential costs a query. Once a second the one-row RightsVersion is compared, so a change that another process made is
+known within FRESH_SECONDS, without any message between the processes.
 """
 
 import asyncio
@@ -21,34 +21,35 @@ from ledger.faults import LedgerUnavailable
 from ledger.reader import reader
 from ledger.uptime import uptime_seconds
 
-# Who asks the directory needs these too.
+# Re-exported, because users of the directory need them too.
 __all__ = ["Directory", "Principal", "InvalidCredential", "Snapshot", "Standing", "directory"]
 
 logger = logging.getLogger(__name__)
 
-# How old the knowledge of rights gets before it is checked.
+# The age of rights at which they are checked again.
 FRESH_SECONDS = 1.0
-# By rights that were confirmed longer ago nothing is shown or done while the database answers: what the documents
-# promise. Also a process that stood still (stopped, paused, suspended) asks before it goes on.
+# Rights that were confirmed longer ago are not used while the database answers; the documents promise this. A process
+# that was stopped, paused or suspended also checks before it continues.
 RIGHTS_LIMIT_SECONDS = 2.0
-# A token that is not known may be a moment old: then rights are checked again, but so often at the most, so that
-# a flood of guesses costs ten small queries a second and not one for each.
+# An unknown token may have been issued a moment ago, so rights are checked again; but not more often than this, so that
+# a flood of guesses costs ten small queries a second and not one for each guess.
 MISS_FRESH_SECONDS = 0.1
-# Not every way of changing a row raises the version (User.objects.update() does not), so all is read anew so often.
+# Not every change of a row raises the version (User.objects.update() does not), so all rows are read again so often.
 REREAD_SECONDS = 15.0
-# How long a caller waits for that check when it could go on with what is known: the database that is slow now will be
-# waited for again when the caller reads or writes, and an answer is promised within two seconds.
+# How long a caller waits for a check while the rights in memory may still be used. It must be short: the caller will
+# wait for the slow database again when it reads or writes, and a response is promised within two seconds.
 CHECK_WAIT_SECONDS = 0.25
-# And how long when it could not, and the database does not answer; how often it asks while the loop is slow.
+# How long a caller waits when they may not be used, and the database does not answer; and how often it tries while the
+# event loop is slow.
 PATIENCE_SECONDS = 1.5
 CHECKS_LIMIT = 5
-# How old it may be while the database does not answer; after that, callers get 503 instead of old rights.
+# How old rights may be while the database does not answer; after that, callers get 503.
 STALE_LIMIT_SECONDS = 20.0
-# A database that has not answered a check in this time does not answer now.
+# A database that has not answered a check in this time counts as not answering.
 ANSWER_SECONDS = 1.0
-# Longer than a check can take: then it was this process that stood still, and nothing is known about the database.
+# No check takes longer than this. If one did, this process was suspended, and that says nothing about the database.
 LONGEST_CHECK_SECONDS = 2.2
-# Until the next check has found out whether it answers again: that begins up to two seconds after one has failed.
+# How long a database counts as not answering: until the next check, which begins up to two seconds after a failed one.
 SILENCE_SECONDS = 5.0
 
 
@@ -68,10 +69,10 @@ class Directory:
         return snapshot.with_token(text)
 
     def recognised(self, text: str) -> str:
-        """The public id of the holder of a token, as far as this process knows at this moment; "" for a stranger.
+        """The public id of the holder of a token, by the rights in memory; "" for an unknown or invalid token.
 
-        Waits for nothing, so a token that was issued a moment ago is known only at the next call, and rights may be
-        old: this is for sharing what there is, and refuses nothing.
+        It never waits, so a token that was just issued is recognised only at a later call, and rights may be old. Use
+        it to assign shares of a resource, not to decide who may call.
         """
         snapshot = self._snapshot
         if snapshot is None or tokens.digest(text) not in snapshot.by_digest:
@@ -87,7 +88,7 @@ class Directory:
         public_id = console_sessions.principal_id(user.pk)
         known = (await self.current()).by_public_id.get(public_id)
         if known is not None and known.principal.generation != console_sessions.generation(user):
-            # The password has changed a moment ago.
+            # The password was changed after the rights in memory were read.
             await self._after_miss()
         return await self.named(
             public_id,
@@ -98,43 +99,47 @@ class Directory:
     async def named(
         self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""
     ) -> Principal:
-        """As Snapshot.with_public_id, for a principal or a session that another process may have met first."""
+        """As Snapshot.with_public_id; reads rights again for a principal or a session that is not in memory yet."""
         snapshot = await self.current()
         if public_id not in snapshot.by_public_id or (session_row and session_row not in snapshot.session_ends):
             snapshot = await self._after_miss()
         return snapshot.with_public_id(public_id, session_id=session_id, session_row=session_row, ticket_id=ticket_id)
 
     async def still(self, principal: Principal) -> Principal:
-        """The same principal with the rights of now, if what admitted it still would. Raises InvalidCredential,
+        """The same principal with its current rights. Raises InvalidCredential if it would not be admitted any more,
         LedgerUnavailable.
         """
         return (await self.current()).still(principal)
 
     @property
     def known(self) -> Snapshot | None:
-        """What was read last, however long ago."""
+        """The snapshot that was read last, however old."""
         return self._snapshot
 
     @property
     def good_until(self) -> float:
-        """Up to when, in uptime_seconds(), something may be shown or done by the current snapshot."""
+        """Until when, in uptime_seconds(), the current snapshot may be used."""
         limit = self._confirmed_at + RIGHTS_LIMIT_SECONDS
         silence_ends = min(self._silent_at + SILENCE_SECONDS, self._confirmed_at + STALE_LIMIT_SECONDS)
         return min(max(limit, silence_ends), self._confirmed_at + STALE_LIMIT_SECONDS)
 
     async def current(self, *, fresh_seconds: float | None = None) -> Snapshot:
-        """Everybody's rights, checked FRESH_SECONDS ago at the most unless told otherwise. Raises LedgerUnavailable."""
+        """The rights of all callers, checked at most `fresh_seconds` ago (FRESH_SECONDS if None).
+
+        Raises LedgerUnavailable.
+        """
         age_limit_seconds = FRESH_SECONDS if fresh_seconds is None else fresh_seconds
         if self._snapshot is None:
             await self._renewed()
         elif self._age_seconds >= age_limit_seconds and self._renewal is None:
-            # One caller waits, and not for long: the others, and after that this one too, go on with what is known.
+            # One caller waits, for a short time. The others go on with the rights in memory, and so does this one
+            # later.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_WAIT_SECONDS):
                     await self._renewed()
-        # But none with what is older than promised. A check that was under way when the process stood still says
-        # nothing about what happened meanwhile; one after it does. Of a thousand who come at once the last has its turn
-        # so late that even what was asked for it has grown old.
+        # But none with rights that are older than promised. A check that was running while the process was suspended
+        # does not count, because it says nothing about the time of the suspension; the next one does. When a thousand
+        # callers come at once, the last one runs so late that even the check made for it may be outdated: so try again.
         until = uptime_seconds() + PATIENCE_SECONDS
         for _ in range(CHECKS_LIMIT):
             if self._snapshot is None or uptime_seconds() < self.good_until:
@@ -146,18 +151,18 @@ class Directory:
         return self._trusted()
 
     async def _after_miss(self) -> Snapshot:
-        """Rights as they are now: who is not known may have come a moment ago. Raises LedgerUnavailable."""
+        """Rights that are checked again, for a caller that is not in memory. Raises LedgerUnavailable."""
         if self._renewal is not None:
             await self._renewed()
         if self._age_seconds >= MISS_FRESH_SECONDS:
             await self._renewed()
         if self._confirmed_at < self._checked_at:
-            # Nobody may be called unknown because the database cannot be asked.
+            # While the database does not answer, an unknown caller gets a 503 and not a 401.
             raise LedgerUnavailable("rights cannot be checked")
         return self._trusted()
 
     async def _renewed(self) -> None:
-        """Wait for the renewal that is under way, or for a new one. It goes on for others when this caller leaves."""
+        """Wait for the running renewal, or for a new one. It continues for others when this caller is cancelled."""
         await asyncio.shield(self._begun_renewal())
 
     def _renew_soon(self) -> None:
@@ -189,7 +194,7 @@ class Directory:
         self._checked_at = float("-inf")
 
     def forget(self) -> None:
-        """Start anew, as a process that has just begun."""
+        """Reset to the state of a new process."""
         self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
 
     async def _renew(self) -> None:
@@ -208,22 +213,26 @@ class Directory:
             silence.cancel()
 
     def _note_silence(self, started: float) -> None:
-        """The check that started then has no answer: what is known counts for longer, unless we were away ourselves."""
+        """The check that started then got no answer: the snapshot stays usable for longer, unless this process was
+        suspended itself.
+        """
         now = uptime_seconds()
         if now - started <= LONGEST_CHECK_SECONDS:
             self._silent_at = now
 
 
 def _read_now(known: Snapshot | None, *, again: bool) -> tuple[float, Snapshot]:
-    """And when it was asked, in uptime_seconds(): a loop that is busy may have wanted to know long before."""
+    """The time of the query, in uptime_seconds(), and its result. A busy loop may have asked long before that time."""
     return uptime_seconds(), _read(known, again=again)
 
 
 def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
-    """The snapshot of now, or the known one if no right has changed since; `again` looks at more than the version."""
+    """The current snapshot, or `known` itself if no right has changed. `again`: compare all rows, not only the
+    version.
+    """
     if known is None:
         environment_tokens.register()
-    # The version is read before the rows: a change in between makes the next check read them again.
+    # The version is read before the rows: after a change in between, the next check reads them again.
     version = RightsVersion.current()
     if known is not None and known.version == version and not again:
         return known

@@ -1,7 +1,7 @@
-"""What an earlier state of the database brings back to life, and what of it is ended again.
+"""After a restored copy of the database: rights that are valid again, and which of them the program ends.
 
-A copy knows nothing of what was taken away after it was made. Sessions and tickets are ended, since people can sign in
-again and clients buy new tickets; tokens, roles and passwords are for people to look at.
+A copy does not contain revocations that were made after it. Sessions and tickets are ended, since people can sign in
+again and clients get new tickets; tokens, roles and passwords must be checked by people.
 """
 
 from argparse import ArgumentParser
@@ -18,7 +18,7 @@ from gateway.shared_store import store
 KEEP_SESSIONS = "--keep-sessions"
 LOST = (
     "Whatever was revoked or taken away after the copy was made is valid again: tokens, roles, permissions, accounts, "
-    "old passwords. docs/operations.md says what to look at."
+    "old passwords. docs/operations.md says what to check."
 )
 
 
@@ -31,13 +31,15 @@ def add_argument(parser: ArgumentParser) -> None:
 
 
 def report(*, keep_sessions: bool) -> Iterator[str]:
-    """Ends sessions and tickets unless they shall be kept, and says what became of them and what nothing ends."""
+    """End sessions and tickets unless `keep_sessions`; yields what was done, and what people must check, as
+    sentences.
+    """
     yield LOST
     if keep_sessions:
         yield "Sessions and tickets are kept: who signed out after the copy was made is signed in again."
         return
     ended = end_sessions()
-    yield f"{ended} sessions are ended: everybody signs in again."
+    yield f"{ended} sessions are ended: all users sign in again."
     try:
         tickets.remove_all()
     except store.FAULTS as error:
@@ -48,7 +50,7 @@ def report(*, keep_sessions: bool) -> Iterator[str]:
 
 
 def end_sessions() -> int:
-    """All of them; how many. The tables of an older version will do."""
+    """End all sessions; returns how many. Works with the tables of an older version too."""
     with transaction.atomic():
         RightsVersion.bump()
         rows, _ = Session.objects.all().delete()

@@ -1,4 +1,4 @@
-"""Revoking tickets that were handed out and not used yet: found in the audit, which has every one of them."""
+"""Revoking tickets that were issued and not used yet. They are found in the audit, which has a row for each of them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,15 +14,15 @@ from ledger import clock
 
 Action = TokenAudit.Action
 BATCH_ROWS = 1_000
-# Rows are dated by the clock of the process that wrote them, and clocks differ. To revoke what is dead already does no
-# harm.
+# Rows are dated by the clock of the process that wrote them, and clocks differ. To revoke an expired ticket is
+# harmless.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Live(NamedTuple):
     """A ticket that may still open a stream.
 
-    One that was used may not, unless a Redis that failed over has forgotten the use.
+    A used one can do so only if a failover of Redis has lost the use.
     """
 
     ticket_id: str
@@ -32,7 +32,7 @@ class Live(NamedTuple):
 
 
 def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None) -> list[Live]:
-    """Of this principal, or these; all if neither is given."""
+    """Tickets of this principal, or with these ids; all of them if neither is given."""
     wanted = Q(principal_id=principal_id) if principal_id else Q()
     if ticket_ids is not None:
         wanted &= Q(ticket_id__in=ticket_ids)
@@ -47,7 +47,7 @@ def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None)
 def revoke(tickets: list[Live], *, because: str) -> Iterator[int]:
     """Revoke them batch by batch, with an audit row for each that was not used; yields how many were revoked so far.
 
-    Every process knows within two seconds. Streams that are open stay: nobody asks for their tickets again.
+    Every process knows within two seconds. Open streams stay open: their tickets are used up already.
     """
     for begin in range(0, len(tickets), BATCH_ROWS):
         batch = tickets[begin : begin + BATCH_ROWS]

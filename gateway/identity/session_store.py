@@ -1,6 +1,6 @@
 """Console sessions in the database, under the digest of their key.
 
-Django's own keeps the key itself, which is what the cookie holds: whoever reads a dump signs in as anybody.
+Django's own store keeps the key itself, as the cookie holds it: a reader of a database dump could sign in as any user.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ from ledger import clock
 
 
 class SessionStore(DatabaseSessions):
-    """Named as Django wants it. Whatever deletes a session ends what it opened: its tickets and its streams."""
+    """Django requires this name. Deleting a session also ends its tickets and streams."""
 
     def _get_session_from_db(self) -> Session | None:
         if known_sessions.is_unknown(row_key(self.session_key)):
-            # Found out a moment ago, with those of many others in one query.
+            # A query for many cookies has found a moment ago that there is no such session.
             return self._known(None)
         session: Session | None = self._own_rows().filter(expire_date__gt=clock.now()).first()
         return self._known(session)
@@ -55,7 +55,7 @@ class SessionStore(DatabaseSessions):
 
     def _known(self, session: Session | None) -> Session | None:
         if session is None:
-            # As Django's does: a key that names no session is not kept, or a caller could choose it.
+            # As in Django: a key that names no session is dropped, so that a caller cannot choose the key of a new one.
             self._session_key = None
         return session
 

@@ -1,4 +1,4 @@
-"""What a process knows of who may call, at one version of rights. Values, without I/O."""
+"""The callers that a process knows, and whether each may call, at one version of rights. Values, without I/O."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from ledger import clock
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Principal:
-    """One caller. `kind` is "principal", "service" or "session"; `modules` None means all of them."""
+    """One caller. `kind` is "principal", "service" or "session"; `modules` None means all modules."""
 
     public_id: str
     kind: str
@@ -22,7 +22,7 @@ class Principal:
     # Service tokens: the only module they publish for; None publishes for any.
     publishes_for: str | None = None
     default_module: str = ""
-    # Sessions: which one, the key of its row, and a mark that changes with the user's password.
+    # Sessions: its name, the key of its row, and a value that changes with the user's password.
     session_id: str = ""
     session_row: str = ""
     generation: str = ""
@@ -34,7 +34,7 @@ class Principal:
 
 
 class InvalidCredential(Exception):
-    """The credential is not valid now. `why` is for our logs; callers are told the same for every reason."""
+    """The credential is not valid. `why` is for the audit; callers get the same response for every cause."""
 
     def __init__(self, why: str, public_id: str = "") -> None:
         super().__init__(why)
@@ -44,7 +44,7 @@ class InvalidCredential(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Standing:
-    """A principal and why it may not call, if so ("" while it may)."""
+    """A principal, and why it may not call ("" if it may)."""
 
     principal: Principal
     barred: str = ""
@@ -69,7 +69,7 @@ class Snapshot:
     # Ended by an administrator.
     ended_streams: frozenset[str] = frozenset()
     ended_tickets: frozenset[str] = frozenset()
-    # Of those that are there, by the keys of their rows.
+    # When each current session ends, by the key of its row.
     session_ends: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
 
     def with_token(self, text: str) -> Principal:
@@ -79,9 +79,9 @@ class Snapshot:
     def with_public_id(
         self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""
     ) -> Principal:
-        """The principal with this public id, in this session if it is a console user's. Raises InvalidCredential.
+        """The principal with this public id; of a console user, in this session. Raises InvalidCredential.
 
-        With the key of its row the session must still be there, and the principal expires with it.
+        If `session_row` is given, the session must still exist, and the principal expires with it.
         """
         if session_id in self.ended_sessions:
             raise InvalidCredential("signed out", public_id)

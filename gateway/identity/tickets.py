@@ -1,7 +1,7 @@
 """Tickets: the ephemeral tokens that open one event stream, within 60 seconds, once.
 
-They live in the cache alias "tickets" under the digest of their text; the value names the principal by its
-public id and holds nothing that could be used as a credential.
+They are stored in the cache alias "tickets" under the digest of their text; the value names the principal by its public
+id and holds nothing that could be used as a credential.
 """
 
 import dataclasses
@@ -24,26 +24,26 @@ from gateway.shared_store.ticket_cache import TicketLocMemCache
 logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "vx11:sse_token:"
-# Until its time is over, a used ticket is remembered by its public id: whoever brings it again has stolen it or lost
-# its own answer, and the audit shall say which ticket it was.
+# A used ticket is remembered by its public id until it would have expired, so that the audit can name a ticket that is
+# presented a second time: it was stolen, or its holder lost the response.
 USED_PREFIX = "vx11:used_ticket:"
-# How far valid tickets are counted.
+# Valid tickets are counted up to this number.
 COUNT_LIMIT = 100_000
-# Read at a time when tickets are taken out of the store.
+# Keys read at a time when tickets are removed from the store.
 REMOVE_KEYS = 500
-# Written to find out whether the store takes anything.
+# The key that a check writes, to find out whether the store accepts writes.
 PROBE_KEY = "vx11:probe"
 PROBE_SECONDS = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a ticket stands for: who may read what. `public_id` names it in audit rows."""
+    """The rights that a ticket gives: whose, and to which events. `public_id` names it in audit rows."""
 
     public_id: str
     principal_id: str
     selection: Selection
-    # Of a console user: the ticket ends with the session, and with the password that the user had.
+    # Of a console user: the ticket is valid only with this session and this password.
     session_id: str = ""
     session_row: str = ""
     generation: str = ""
@@ -60,12 +60,14 @@ class Ticket:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Ticket":
         selection = Selection.from_json(data["select"])
-        # A ticket of the release before this one has neither.
+        # A ticket of the previous release has neither.
         row, generation = data.get("row", ""), data.get("generation", "")
         return cls(data["id"], data["principal"], selection, data["session"], row, generation)
 
     async def holder(self) -> Principal:
-        """Whose it is, while what it was issued by holds. Raises InvalidCredential, LedgerUnavailable."""
+        """The principal that holds it. Raises InvalidCredential if the credential behind it is not valid any more,
+        LedgerUnavailable.
+        """
         principal = await directory.named(
             self.principal_id, session_id=self.session_id, session_row=self.session_row, ticket_id=self.public_id
         )
@@ -86,7 +88,7 @@ def new(principal: Principal, selection: Selection) -> Ticket:
 
 
 class Used(Exception):
-    """The ticket was used before; `public_id` says which it was."""
+    """The ticket was used before; `public_id` names it."""
 
     def __init__(self, public_id: str) -> None:
         super().__init__(public_id)
@@ -104,20 +106,22 @@ async def store(text: str, ticket: Ticket, *, address: str) -> None:
 
 
 async def charge(principal_id: str, *, address: str) -> None:
-    """Count a request that gets no ticket as one that does. Raises LimitExceeded, StoreUnavailable."""
+    """Count a request without a ticket towards the rate, as one with a ticket. Raises LimitExceeded,
+    StoreUnavailable.
+    """
     await ask(functools.partial(_charge, principal_id, address))
 
 
 async def find(text: str) -> Ticket | None:
-    """The ticket of this text while it is valid; uses nothing up. Raises Used, StoreUnavailable."""
+    """The valid ticket with this text, without using it up; None if there is none. Raises Used, StoreUnavailable."""
     key, used_key = _key(text), _key(text, USED_PREFIX)
     try:
         found = await ask(functools.partial(_look_up, key, used_key))
         if key in found:
             return Ticket.from_json(found[key])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # Written by another version of this program, or by somebody else: whatever it is, it is no ticket of ours.
-        logger.error("the ticket store holds what is no ticket: %s", type(error).__name__)
+        # Written by another version of this program, or by another program: not a ticket that this one can read.
+        logger.error("the ticket store holds a value that is no ticket: %s", type(error).__name__)
         return None
     if used_key in found:
         raise Used(str(found[used_key]))
@@ -135,7 +139,7 @@ async def use(text: str, ticket: Ticket) -> bool:
         try:
             the_store().set(_key(text, USED_PREFIX), ticket.public_id, settings.SSE_TOKEN_TTL_SECONDS)
         except FAULTS as error:
-            # A Redis that is full still deletes: the ticket is used up, and its stream must open.
+            # A full Redis still deletes keys: the ticket is used up, so its stream must open.
             logger.warning("a used ticket is not remembered: %s", type(error).__name__)
         return True
 
@@ -143,7 +147,7 @@ async def use(text: str, ticket: Ticket) -> bool:
 
 
 async def check() -> None:
-    """Whether tickets can be issued now: a store that is full or read-only still answers when asked for one.
+    """Check that tickets can be issued, by a write: a store that is full or read-only still answers reads.
 
     Raises StoreUnavailable.
     """
@@ -156,9 +160,9 @@ async def count() -> int:
 
 
 def remove(public_ids: Collection[str]) -> int:
-    """Take these out of the shared store; how many were there. Raises what the store raises; synchronous.
+    """Remove these from the shared store; returns how many it held. Raises what the store raises; synchronous.
 
-    Without Redis they are in another process's memory, which this one cannot reach.
+    Without Redis they are in the memory of another process, which this one cannot reach.
     """
     store, client, removed = the_store(), the_redis(), 0
     if client is None:
@@ -167,13 +171,13 @@ def remove(public_ids: Collection[str]) -> int:
     while batch := list(itertools.islice(keys, REMOVE_KEYS)):
         found = store.get_many(batch)
         ours = [key for key, value in found.items() if isinstance(value, dict) and value.get("id") in public_ids]
-        # One by one: only what a key's deletion says tells that nobody else was quicker.
+        # One by one: only the result of each deletion tells whether this process, and no other, removed the key.
         removed += sum(1 for key in ours if store.delete(key))
     return removed
 
 
 def remove_all() -> None:
-    """Take every ticket out of the shared store. Raises what the store raises; synchronous; see `remove`."""
+    """Remove every ticket from the shared store. Raises what the store raises; synchronous; see `remove`."""
     client = the_redis()
     if client is None:
         return
@@ -192,7 +196,7 @@ def _look_up(key: str, used_key: str) -> dict[str, Any]:
         values, left_ms = pipeline.execute()
     found = {name: value for name, value in zip((key, used_key), values, strict=True) if value is not None}
     if left_ms > settings.SSE_TOKEN_TTL_SECONDS * 1000:
-        # Redis' wall clock was put back, and the ticket would live until it is again what it was.
+        # Redis' wall clock was set back, and the ticket would stay valid for longer than it may.
         found.pop(key, None)
     return {name: store.client.decode(value) for name, value in found.items()}  # type: ignore[attr-defined]  # as below
 
@@ -211,5 +215,5 @@ def _charge(principal_id: str, address: str) -> None:
 
 
 def _key(text: str, prefix: str = KEY_PREFIX) -> str:
-    # A ticket is a uuid, and uuids are equal whatever the case of their digits.
+    # A ticket is a uuid, and the case of a uuid's digits has no meaning.
     return prefix + tokens.digest(text.lower())

@@ -1,4 +1,4 @@
-"""chat: say something, and read what was said."""
+"""chat: write a message, and read messages and answers."""
 
 import hashlib
 import re
@@ -43,7 +43,7 @@ class ChatView(OperatorEndpoint):
         extensions=refuses("idempotency_conflict"),
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Say something while a window is open. The same again under the same key is the same message."""
+        """Write a message while a window is open. A repeat under the same key is the same message."""
         await conversations.admit(self.principal.public_id)
         key = request.headers.get("Idempotency-Key")
         message = await self.read(request, partial(_read_message, key_text=key, by=self.actor))
@@ -86,11 +86,11 @@ def _read_message(body: dict[str, Any], *, key_text: str | None, by: WindowActor
     content = fields.text("message", maximum=exchange.MESSAGE_LIMIT, required=True)
     session_id = fields.id("session_id")
     metadata = fields.object("metadata")
-    known = {"message": content, "session_id": session_id, "metadata": metadata}
+    read = {"message": content, "session_id": session_id, "metadata": metadata}
     sent, key = b"", None
     try:
         key = read_key(key_text)
-        sent = exact_json.canonical(known)
+        sent = exact_json.canonical(read)
         if len(exact_json.dumps(metadata)) > exchange.METADATA_LIMIT_BYTES:
             fields.wrong("metadata", f"at most {exchange.METADATA_LIMIT_BYTES} bytes of JSON")
     except orjson.JSONEncodeError as error:

@@ -1,7 +1,7 @@
-"""The console: the page that operators look at, and the way in and out of it.
+"""The console: the page that operators use, with sign-in and sign-out.
 
-The page carries no events. Its script reads them through the API with the session cookie, so that one set of rules
-decides what a person may see. Somebody without the right to read events gets the page, and on it the refusal.
+The page contains no events. Its script reads them through the API with the session cookie, so that one set of rules
+decides what a person may see. A person without the right to read events gets the page, and the refusal on it.
 """
 
 import posixpath
@@ -23,8 +23,9 @@ from gateway.admin.login import ThrottledForm
 from gateway.identity import console_sessions
 
 API_URL = "/operator/api"
-# Ways in and out. To be led to one of them after signing in is an error of Django's, a circle, or a refusal.
-DOORS = ("login", "logout", "set_language", "admin:login", "admin:logout")
+# Pages that sign in or out, or only take a POST. A redirect to one of them after signing in ends in an error of Django,
+# in a loop, or in a refusal.
+NO_LANDING_PAGES = ("login", "logout", "set_language", "admin:login", "admin:logout")
 
 
 @require_safe
@@ -33,7 +34,7 @@ DOORS = ("login", "logout", "set_language", "admin:login", "admin:logout")
 def console(request: HttpRequest) -> HttpResponse:
     context = {
         "api_url": API_URL,
-        # By this the tabs of one session find each other and share a stream; those of another person do not.
+        # The tabs of one session share a stream, and recognise each other by this name.
         "session": console_sessions.session_id(request.session.session_key),
         "user_name": request.user.get_username(),
         "version": settings.VERSION,
@@ -41,32 +42,32 @@ def console(request: HttpRequest) -> HttpResponse:
     return render(request, "operator_api/console.html", context)
 
 
-def leads_to_a_door(request: HttpRequest, address: str) -> bool:
-    """Whether a browser that is sent to this address, from a page of ours, would ask for one of DOORS."""
+def is_no_landing_page(request: HttpRequest, address: str) -> bool:
+    """Whether a browser that is redirected to this address, from one of our pages, requests one of NO_LANDING_PAGES."""
     try:
         path = urlsplit(urljoin(request.build_absolute_uri(request.path), address.strip())).path
     except ValueError:
         return True
-    # As a browser and the server read it, and a little more: nothing else of ours is so like a door.
+    # Normalised as browsers and the server do it, and a little further: no other page has a similar path.
     path = posixpath.normpath(unquote(path).replace("\\", "/")).rstrip("/").casefold()
-    return path in {reverse(name).rstrip("/") for name in DOORS}
+    return path in {reverse(name).rstrip("/") for name in NO_LANDING_PAGES}
 
 
 class ConsoleLogin(LoginView):
     def get_redirect_url(self, *args: Any) -> str:
-        """Empty: to the console."""
+        """Empty means the console."""
         address = super().get_redirect_url(*args)
-        return "" if leads_to_a_door(self.request, address) else address
+        return "" if is_no_landing_page(self.request, address) else address
 
 
 _sign_in_to_admin = admin.site.login
 
 
 def admin_login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Django's page, which leads to the admin where it was told to lead to a door."""
+    """Django's page, which redirects to the admin in place of one of NO_LANDING_PAGES."""
     for given in ("GET", "POST"):
         fields = getattr(request, given)
-        if REDIRECT_FIELD_NAME in fields and leads_to_a_door(request, fields[REDIRECT_FIELD_NAME]):
+        if REDIRECT_FIELD_NAME in fields and is_no_landing_page(request, fields[REDIRECT_FIELD_NAME]):
             fields = fields.copy()
             fields[REDIRECT_FIELD_NAME] = reverse("admin:index")
             setattr(request, given, fields)
@@ -80,5 +81,5 @@ login = ConsoleLogin.as_view(
     redirect_authenticated_user=True,
     extra_context={"version": settings.VERSION},
 )
-# By POST alone: a link or an image on another page must not sign anybody out.
+# By POST alone: a link or an image on another page must not sign a person out.
 logout = LogoutView.as_view(next_page="login", http_method_names=["post", "options"])

@@ -1,7 +1,7 @@
-"""The ground of the views here: in one process, or in a backend with a gateway before it (docs/roles.md).
+"""The base class of the views here: in one process, or in a backend behind a gateway (docs/roles.md).
 
-All roles have the same views, so methods, kinds of caller and scopes are checked by the same lines at both.
-The process's upkeep runs from the first request on, whichever server serves it.
+All roles have the same views, so the same code checks methods, kinds of caller and scopes in both.
+The first request starts the background tasks of the process, so that they run under any ASGI server.
 """
 
 import dataclasses
@@ -23,42 +23,42 @@ from gateway.http.openapi import Json, component
 from gateway.http.rest import Endpoint, answer
 from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.shared_store.limits import limiter
-from operator_api.background_tasks import the_upkeep
+from operator_api.background_tasks import the_background_tasks
 from operator_api.modules import BACKEND, OFF_BY_POLICY
 from operator_api.windows import WindowActor
 
 Made = TypeVar("Made")
 
-# Whoever is known may look.
-EVERYBODY = frozenset({"principal", "session", "service"})
-# For extend_schema: the refusal that is not of the one form.
+# Any valid credential may read.
+ALL_KINDS = frozenset({"principal", "session", "service"})
+# For extend_schema: the one refusal that has another body than all others.
 BY_POLICY: dict[Any, Json] = {(403, "application/json"): component("OffByPolicy")}
 
 
-# Where the gateway has these endpoints; a backend has them under /api/ alone. The longest first.
+# The prefixes of these endpoints at a gateway, the longest first; a backend has them under /api/ only.
 PREFIXES = ("/operator/api/v1/", "/operator/api/")
-# The headers of a request that these endpoints read, besides those that the gateway itself has read.
+# The request headers that these endpoints read, besides those that the gateway itself reads.
 FORWARDED_HEADERS = ("Content-Type", "Content-Encoding", "Idempotency-Key")
-# How a request says that a gateway has forwarded it. A VX11_BACKEND_URL that leads back to a gateway would else make
-# one request go round until its time is over.
+# Marks a request that a gateway has forwarded. Without it, a VX11_BACKEND_URL that points to a gateway would send a
+# request round in a loop until its time limit.
 FORWARDED = "1.1 vx11-gateway"
 
 
 class OperatorEndpoint(Endpoint):
-    # At a backend, once the gateway's own token is accepted: for whom it asks.
+    # At a backend, once the gateway's own token is accepted: the operator for whom the gateway asks.
     _answers = ""
 
     async def dispatch(  # type: ignore[override]  # as in Endpoint
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        the_upkeep().start()
+        the_background_tasks().start()
         response = await super().dispatch(request, *args, **kwargs)
         if self._answers:
             response.headers[delegation.OPERATOR] = self._answers
         return response
 
     async def without_backend(self) -> HttpResponse:
-        """What a gateway answers while its backend is away. Raises ApiError."""
+        """The response of a gateway while its backend is away. Raises ApiError."""
         raise ApiError("backend_unavailable")
 
     def _handler_of(self, method: str) -> Callable[..., Awaitable[HttpResponseBase]]:
@@ -66,7 +66,7 @@ class OperatorEndpoint(Endpoint):
         return self._forward if settings.ROLE == "gateway" and method != "OPTIONS" else handler
 
     async def _forward(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """The backend's answer. The caller is known and may call; whether he may do this, it looks at once more."""
+        """The backend's response. The caller's rights were checked here; the backend checks them again."""
         if FORWARDED in request.headers.get("Via", ""):
             raise ApiError("backend_unavailable", title="VX11_BACKEND_URL leads to a gateway.")
         question = _question(request, self.principal, self.caller)
@@ -89,7 +89,9 @@ class OperatorEndpoint(Endpoint):
         return service if delegated is None else await self._operator(delegated)
 
     async def _operator(self, delegated: Delegation) -> Principal:
-        """Whom the gateway asks for, with the rights that both know of. Raises ApiError, LedgerUnavailable."""
+        """The operator for whom the gateway asks, with the rights that both of them know. Raises ApiError,
+        LedgerUnavailable.
+        """
         self.caller = dataclasses.replace(self.caller, address=delegated.address)
         try:
             principal = await directory.named(delegated.public_id, session_id=delegated.session_id)
@@ -103,18 +105,21 @@ class OperatorEndpoint(Endpoint):
         return WindowActor(principal.public_id, principal.name or principal.public_id, self.caller.correlation_id)
 
     async def count_change(self) -> None:
-        """Every change is a write under the head of the log, whoever makes it. Raises LimitExceeded.
+        """Charge the caller's rate of changes: each one is a write under the lock of the log's head. Raises
+        LimitExceeded.
 
-        Closing a window is not counted: there is nothing to close that was not opened, and it must never have to wait.
+        Closing a window is not counted: it must never have to wait, and only a window that was opened can be closed.
         """
         await limiter.spend("changes", self.principal.public_id)
 
     async def read(self, request: HttpRequest, make: Callable[[dict[str, Any]], Made]) -> Made:
-        """What `make` makes of the body's JSON object; charge before. Raises ApiError."""
+        """The result of `make` for the body's JSON object; charge the rate before. Raises ApiError."""
         return await read_json(request, make, who=self.principal.public_id)
 
     def off_by_policy(self) -> HttpResponse:
-        """No window is open. Front ends in the field read `status` as a word here, so this body is one of its own."""
+        """The response when no window is open. Existing front ends expect `status` to be a text here, so it is the one
+        error with a body of its own.
+        """
         refusal = ApiError("window_closed")
         note_refusal(refusal, self.caller, principal_id=self.principal.public_id)
         body = {
@@ -130,9 +135,9 @@ class OperatorEndpoint(Endpoint):
 
 
 def _question(request: HttpRequest, principal: Principal | None, caller: Caller) -> Question:
-    """Nothing of the request but what these endpoints read.
+    """The request for the backend, with only those parts that these endpoints read.
 
-    Raises ApiError for a path that another could be made of.
+    Raises ApiError for a path that could be interpreted as another one.
     """
     prefix = next(prefix for prefix in PREFIXES if request.path.startswith(prefix))
     path = request.path.removeprefix(prefix)

@@ -1,4 +1,4 @@
-"""Fields of a request's body, checked one by one; what is wrong with them is said together. null counts as left out."""
+"""Fields of a request's body, checked one by one, with all errors reported together. null counts as missing."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -11,14 +11,14 @@ Value = TypeVar("Value")
 
 
 class Fields:
-    """Reads of one body. A field that is wrong gives its default, until `refuse_wrong` raises for all of them."""
+    """Reads one body. A wrong field returns its default; `refuse_wrong` then raises for all wrong fields."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         self._body = body
         self.errors: dict[str, list[str]] = {}
 
     def text(self, name: str, *, maximum: int, default: str = "", required: bool = False) -> str:
-        """At most so many characters; one that is required is not empty either."""
+        """A text of at most `maximum` characters; a required one must not be empty."""
         value = self._body.get(name)
         if value is None and not required:
             return default
@@ -46,7 +46,7 @@ class Fields:
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
-        """One of these words, the first unless given."""
+        """One of the choices; the first if the field is missing."""
         value = self._body.get(name)
         if value is None:
             return choices[0]

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of windows, chat, modules, status and settings, in JSON Schema.
+"""The OpenAPI document's part about windows, chat, modules, status and settings, in JSON Schema.
 
 Nothing here runs in a request.
 """
@@ -51,7 +51,7 @@ _WINDOW: dict[str, Json] = {
     "chat_enabled": {"type": "boolean"},
     "cursor": {
         "anyOf": [CURSOR, {"const": ""}],
-        "description": "The position in the log at which this is true; empty while nobody can know.",
+        "description": "The position in the log at which this is true; empty while it cannot be read.",
     },
 }
 _MODULE: dict[str, Json] = {

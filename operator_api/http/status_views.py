@@ -1,4 +1,4 @@
-"""status, modules and settings: how things are, and what a front end keeps here."""
+"""status, modules and settings: the state of the system, and settings that a front end stores here."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from ledger.writer import writer
 from operator_api import operator_settings, windows
 from operator_api.chat.exchange import WindowClosed
 from operator_api.http import openapi
-from operator_api.http.endpoint import BY_POLICY, EVERYBODY, OperatorEndpoint
+from operator_api.http.endpoint import ALL_KINDS, BY_POLICY, OperatorEndpoint
 from operator_api.http.fields import Fields
 from operator_api.operator_settings import Kept
 from operator_api.status import read_status, read_without_backend
@@ -22,13 +22,13 @@ from vx11_client import exact_json
 
 
 class StatusView(OperatorEndpoint):
-    kinds = EVERYBODY
+    kinds = ALL_KINDS
     may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
     @extend_schema(operation_id="status", responses={200: component("SystemStatus")})
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """The window and every module in a word. Answers also when the database is away, and says so."""
+        """The window and the status of every module. Answers also when the database is away, and says so."""
         return answer((await read_status()).status())
 
     async def without_backend(self) -> HttpResponse:
@@ -36,18 +36,18 @@ class StatusView(OperatorEndpoint):
 
 
 class ModulesView(OperatorEndpoint):
-    kinds = EVERYBODY
+    kinds = ALL_KINDS
     may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
     @extend_schema(operation_id="modules", responses={200: component("Modules")})
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Every module: is it up, why not, and when was it last heard of."""
+        """Every module: whether it is up, why not, and when it last published or answered."""
         return answer({"modules": (await read_status()).modules})
 
 
 class ModuleView(OperatorEndpoint):
-    kinds = EVERYBODY
+    kinds = ALL_KINDS
     may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
@@ -74,7 +74,7 @@ class SettingsView(OperatorEndpoint):
 
     @extend_schema(operation_id="read_settings", responses={200: component("OperatorSettings")})
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """What the caller's front end has kept here."""
+        """The settings that the caller's front end has stored here."""
         content, window = await questions.run_for(self.principal.public_id, _read, self.principal.public_id)
         return answer(_settings(content, window))
 
@@ -84,7 +84,7 @@ class SettingsView(OperatorEndpoint):
         responses={200: component("OperatorSettings"), **BY_POLICY},
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Keep this object in place of the one before. Only while a window is open."""
+        """Replace the stored object by this one. Only while a window is open."""
         await self.count_change()
         content = await self.read(request, _read_content)
         try:

@@ -15,7 +15,7 @@ urlpatterns = [
     path("status", StatusView.as_view()),
     path("settings", SettingsView.as_view()),
 ]
-# Other names that front ends in the field use for the same.
+# Other paths that existing front ends use for the same endpoints.
 aliases = [
     path("windows", WindowStatusView.as_view()),
     path("chat/window/status", WindowStatusView.as_view()),

@@ -1,4 +1,4 @@
-"""/health, /ready, /metrics: what those ask who watch over the servers."""
+"""/health, /ready, /metrics: for load balancers, orchestrators and Prometheus."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from operator_api import gauges
 from operator_api.modules import BACKEND, GATEWAY
 from operator_api.status import readiness
 
-# By which module each role is known.
+# The module that a process of each role is.
 MODULE_OF_ROLE = {"all": GATEWAY, "gateway": GATEWAY, "backend": BACKEND}
 
 

@@ -14,7 +14,7 @@ from ledger.reader import reader
 from ledger.units import WriteMany
 from ledger.writer import writer
 from operator_api import modules, windows
-from operator_api.http.endpoint import EVERYBODY, OperatorEndpoint
+from operator_api.http.endpoint import ALL_KINDS, OperatorEndpoint
 from operator_api.http.fields import Fields
 from operator_api.status import read_status, read_without_backend
 from operator_api.windows import (
@@ -35,7 +35,7 @@ _WRITE: dict[str, str | None] = {"POST": "window:write"}
 
 
 class WindowStatusView(OperatorEndpoint):
-    kinds = EVERYBODY
+    kinds = ALL_KINDS
     may_be_public = True
     scopes: ClassVar[dict[str, str | None]] = {"GET": None}
 
@@ -58,7 +58,7 @@ class WindowOpenView(OperatorEndpoint):
         extensions=refuses("window_already_open"),
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Open the window, for a time or until somebody closes it. One can be open at a time."""
+        """Open the window, for a time or until it is closed. One can be open at a time."""
         await self.count_change()
         opening = await self.read(request, partial(_read_opening, by=self.actor))
         await _refuse_unknown(opening.services)
@@ -80,7 +80,7 @@ class WindowExtendView(OperatorEndpoint):
         extensions=refuses("no_open_window"),
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Have the window end so many seconds from now, whatever was left of it."""
+        """Set the window's end to so many seconds from now, whatever was left of it."""
         await self.count_change()
         extension = Extension(await self.read(request, lambda body: _read_ttl(Fields(body))), self.actor)
         try:
@@ -99,7 +99,7 @@ class WindowCloseView(OperatorEndpoint):
         extensions=refuses("no_open_window"),
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Close the window. Who asks again finds none."""
+        """Close the window. A second request finds no window."""
         await self.read(request, lambda body: body)
         try:
             closing = await _change(windows.close_many, Closing(self.actor))
@@ -130,13 +130,13 @@ async def _refuse_unknown(services: list[str]) -> None:
 
 
 async def _change(function: WriteMany, unit: Any) -> Status:
-    # Without a running relay, other processes would hear of the event only by looking at the log.
+    # Without a running relay, other processes would get the event only when they next poll the log.
     await the_relay().start()
     status: Status = await writer.commit(function, unit)
     return status
 
 
 async def _with_mode_now(window: Status) -> Status:
-    """As it was changed, and not as it may be by now: the cursor is that of the change."""
+    """The state right after the change, which may have changed again by now: the cursor is that of the change."""
     status = (await read_status()).window_status(window)
     return {**status, "status": "ok", "ttl_remaining_sec": window["ttl_seconds"]}

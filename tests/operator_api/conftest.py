@@ -13,8 +13,8 @@ __all__ = ["ledger"]
 async def ending() -> AsyncIterator[None]:
     """What a test has started in its loop ends with it."""
     from events.stream.relay import the_relay
-    from operator_api.background_tasks import the_upkeep
+    from operator_api.background_tasks import the_background_tasks
 
     yield
-    await the_upkeep().stop()
+    await the_background_tasks().stop()
     await the_relay().stop()

@@ -15,7 +15,7 @@ from django.utils import timezone
 from events.models import Event, LogHead, Node, StreamSession
 from gateway.models import TokenAudit
 from operator_api import dashboard, minute_counts
-from operator_api.minute_counts import Minutes
+from operator_api.minute_counts import MinuteCounts
 from tests.gateway.admin.people import browser_of, staff
 from tests.waiting import wait_until
 
@@ -66,7 +66,7 @@ def test_each_minute_has_its_tickets_refusals_streams_and_events() -> None:
     events(3, minutes_ago=5)
     events(2, minutes_ago=1)
     events(4, minutes_ago=0)
-    found = dict(Minutes().read(NOW))
+    found = dict(MinuteCounts().read(NOW))
     at = NOW.replace(second=0)
     one = found[at - timedelta(minutes=1)]
     assert one is not None
@@ -81,7 +81,7 @@ def test_each_minute_has_its_tickets_refusals_streams_and_events() -> None:
 def test_a_minute_that_is_long_over_is_counted_once() -> None:
     audit("ticket_issued", minutes_ago=10)
     # A clock that stands still: nothing is left for the next look.
-    history = Minutes(clock=lambda: 0.0)
+    history = MinuteCounts(clock=lambda: 0.0)
     first = history.read(NOW)
     assert first[-11][1] is not None
     assert first[-11][1].counts["issued"] == 1
@@ -91,7 +91,7 @@ def test_a_minute_that_is_long_over_is_counted_once() -> None:
 
 
 def test_a_refusal_that_is_written_late_is_still_counted() -> None:
-    history = Minutes()
+    history = MinuteCounts()
     history.read(NOW)
     audit("refused", minutes_ago=2, reason="invalid_token", count=40)
     late = history.read(NOW)[-3][1]
@@ -101,7 +101,7 @@ def test_a_refusal_that_is_written_late_is_still_counted() -> None:
 
 def test_old_minutes_are_counted_bit_by_bit_and_none_is_called_empty_meanwhile() -> None:
     ticks = iter(number * minute_counts.BUDGET_SECONDS / 4 for number in range(1000))
-    history = Minutes(clock=lambda: next(ticks))
+    history = MinuteCounts(clock=lambda: next(ticks))
     known = [sum(minute is not None for _, minute in history.read(NOW)) for _ in range(30)]
     assert known[0] < known[1] < minute_counts.MINUTES
     assert known[-1] == minute_counts.MINUTES
@@ -117,7 +117,7 @@ def test_a_minute_with_more_rows_than_are_counted_says_so(monkeypatch: pytest.Mo
 
 def counted(now: datetime) -> dict[str, Any]:
     """The dashboard when all minutes are counted: each look goes on for as long as it may, where the last one ended."""
-    known = Minutes()
+    known = MinuteCounts()
 
     def read() -> dict[str, Any] | None:
         found = dashboard.read(known, now)
@@ -154,7 +154,7 @@ def test_a_process_that_is_silent_or_about_to_stop_is_shown_as_such() -> None:
     live_node(draining=True)
     silent = live_node(slow_readers=9)
     Node.objects.filter(pk=silent.pk).update(seen_at=timezone.now() - timedelta(minutes=1), name="host:2")
-    found = dashboard.read(Minutes(), timezone.now())
+    found = dashboard.read(MinuteCounts(), timezone.now())
     assert [(node["name"], node["state"]) for node in found["nodes"]] == [("host:1", "draining"), ("host:2", "silent")]
     assert found["figures"]["slow_readers"] == 0
 
@@ -218,7 +218,7 @@ def test_who_cannot_wait_for_another_who_reads_is_told_so(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("minutes_off", [-2, 2])
 def test_a_process_is_judged_by_the_databases_clock_and_not_by_this_machines(minutes_off: int) -> None:
     live_node()
-    (node,) = dashboard.read(Minutes(), timezone.now() + timedelta(minutes=minutes_off))["nodes"]
+    (node,) = dashboard.read(MinuteCounts(), timezone.now() + timedelta(minutes=minutes_off))["nodes"]
     assert node["state"] == "serving"
     assert node["seen_seconds"] < 10
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from operator_api import background_tasks, modules, probes
-from operator_api.background_tasks import Upkeep
-from operator_api.last_seen import listen, mark_seen_many, sightings
+from operator_api.background_tasks import BackgroundTasks
+from operator_api.last_seen import mark_seen_many, note_published_modules, published_modules
 from operator_api.models import Module, Window, check_probe_url
 from operator_api.modules import PROBED_FRESH_SECONDS, PUBLISHED_FRESH_SECONDS, Surroundings, state_of
 from tests.events.samples import append_events
@@ -82,17 +82,17 @@ def test_a_port_is_shown_if_there_is_one() -> None:
 
 
 def test_who_publishes_is_seen_and_what_the_server_says_itself_is_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    listen()
-    monkeypatch.setattr(sightings, "_names", set())
+    note_published_modules()
+    monkeypatch.setattr(published_modules, "_names", set())
     append_events(1, prefix="a", module="hormiguero")
     append_events(1, prefix="b", module="switch", event_type="chat.message")
     append_events(1, prefix="c", module="spawner", event_type="window.opened")
     append_events(1, prefix="d", module="spawner", event_type="smoke.test")
     append_events(1, prefix="e", module="manifestator", event_type="smoke.test.of_its_own")
-    assert sightings._names == {"hormiguero", "manifestator"}
+    assert published_modules._names == {"hormiguero", "manifestator"}
 
 
-def test_sightings_are_written_for_known_modules_and_not_again_at_once() -> None:
+def test_published_modules_are_written_for_known_modules_and_not_again_at_once() -> None:
     with transaction.atomic():
         mark_seen_many([frozenset({"hermes", "a-stranger"}), frozenset({"switch"})])
     seen = dict(Module.objects.exclude(last_seen=None).values_list("name", "last_seen"))
@@ -135,7 +135,7 @@ async def test_probes_tell_good_answers_from_bad_ones_and_from_none() -> None:
             "away": f"http://127.0.0.1:{free_port()}/",
             "odd": "http://[::1/",
         }
-        results = await probes.ask_all([probes.Probe(name, url) for name, url in urls.items()])
+        results = await probes.send_all([probes.Probe(name, url) for name, url in urls.items()])
     assert {result.probe.name: result.problem for result in results} == {
         "good": "",
         "bad": "answered 503",
@@ -161,11 +161,11 @@ def test_addresses_that_cannot_or_must_not_be_asked_are_refused(text: str) -> No
 
 @pytest.mark.usefixtures("ending")
 async def test_two_processes_expire_a_window_once_and_ask_each_module_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background_tasks, "EXPIRY_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(background_tasks, "EXPIRY_CHECK_SECONDS", 0.02)
     monkeypatch.setattr(background_tasks, "WRITE_SECONDS", 0.02)
     with Assistant() as module:
         await sync_to_async(_one_of_each)(module.url)
-        processes = [Upkeep(), Upkeep()]
+        processes = [BackgroundTasks(), BackgroundTasks()]
         for process in processes:
             process.start()
             process.start()

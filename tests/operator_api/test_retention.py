@@ -43,7 +43,7 @@ def test_settings_of_front_ends_stay_as_long_as_somebody_could_use_them() -> Non
     for principal_id in (token.public_id, f"u-{user.pk}", "p-gone", "u-999"):
         OperatorSettings.objects.create(pk=principal_id, updated_at=old)
     OperatorSettings.objects.create(pk="p-gone-lately", updated_at=timezone.now())
-    assert purge() == {"settings of nobody": 2}
+    assert purge() == {"orphaned settings": 2}
     left = set(OperatorSettings.objects.values_list("pk", flat=True))
     assert left == {token.public_id, f"u-{user.pk}", "p-gone-lately"}
 

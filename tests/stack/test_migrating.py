@@ -44,7 +44,7 @@ def test_several_that_migrate_at_once_all_find_it_done(server: RunningServer) ->
     with ThreadPoolExecutor(4) as people:
         done = list(people.map(lambda _: server.run_manage("migrate", "--no-input"), range(4)))
     assert [one.returncode for one in done] == [0] * 4, [one.stdout + one.stderr for one in done]
-    assert any("Somebody else migrates this database; waiting." in one.stderr for one in done)
+    assert any("Another process migrates this database; waiting." in one.stderr for one in done)
     assert "[ ]" not in server.manage("showmigrations")
 
 

@@ -63,7 +63,7 @@ def summaries(path: Path) -> list[str]:
 def test_while_somebody_claims_to_serve_nothing_is_restored(stopped: Stack, tmp_path: Path) -> None:
     """Also one that has no connection to the database at that moment."""
     database = database_of(stopped)
-    with single_process.nobody_serves(database.parent):
+    with single_process.without_a_server(database.parent):
         done = stopped.a.run_manage("restore", str(backup_in(tmp_path)))
     assert done.returncode != 0
     assert "Stop it first" in done.stderr
@@ -71,7 +71,7 @@ def test_while_somebody_claims_to_serve_nothing_is_restored(stopped: Stack, tmp_
 
 
 def test_while_it_restores_no_server_starts(stopped: Stack) -> None:
-    with single_process.nobody_serves(database_of(stopped).parent):
+    with single_process.without_a_server(database_of(stopped).parent):
         words = [sys.executable, "manage.py", "serve", "--port", str(stopped.a.port)]
         done = subprocess.run(
             words, check=False, cwd=ROOT, env=stopped.a.environment, capture_output=True, text=True, timeout=60

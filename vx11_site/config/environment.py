@@ -1,6 +1,6 @@
 """The environment as typed values: every `VX11_...` variable that exists, its unit and its default. No Django.
 
-A secret may come as `NAME_FILE` (a path) instead, so that it needs not stand in a process list.
+A secret may be given as `NAME_FILE` (a path) instead, so that it does not appear in a list of processes.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 
 class BadEnvironment(Exception):
-    """A variable holds something that cannot be used; the text says which, and what would do."""
+    """A variable has a value that cannot be used; the text names the variable and the form that is expected."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ VARIABLES = (
     Variable("VX11_CHAT_UPSTREAM_URL", ""),
     Variable("VX11_CHAT_UPSTREAM_TOKEN", "", secret=True),
     Variable("VX11_CHAT_UPSTREAM_WAIT_MS", "2500"),
-    # A whole shift may share one token, and people type two messages a second together at the most.
+    # All people of a shift may share one token; together they type at most two messages a second.
     Variable("VX11_CHAT_RATE", "120/m"),
     Variable("VX11_CHANGE_RATE", "120/m"),
     Variable("VX11_UI_DIR", ""),
@@ -73,10 +73,10 @@ VARIABLES = (
     # Read by the commands that talk to a running server, not by the server.
     Variable("VX11_URL", "http://127.0.0.1:8000"),
 )
-# Names that the field has set by mistake for ours, with what was meant.
+# Names that have been set by mistake in existing installations, and the variable that was meant.
 MISTAKEN_NAMES = {"REDIS_URL": "VX11_REDIS_URL", "DATABASE_URL": "VX11_DATABASE_URL"}
-TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
-FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+TRUE_TEXTS = frozenset({"1", "true", "yes", "on"})
+FALSE_TEXTS = frozenset({"0", "false", "no", "off", ""})
 
 
 # As "100/s", "10/5m".
@@ -85,7 +85,7 @@ _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Rate(NamedTuple):
-    """So many in so many seconds."""
+    """An amount in a period."""
 
     amount: int
     seconds: int
@@ -154,17 +154,17 @@ class Environment:
         except BadEnvironment:
             return before
 
-    def choice(self, name: str, words: Sequence[str]) -> str:
-        word = self.text(name).lower()
-        if word not in words:
-            raise BadEnvironment(f"{name} is {word!r}; use {', '.join(words[:-1])} or {words[-1]}")
-        return word
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        chosen = self.text(name).lower()
+        if chosen not in choices:
+            raise BadEnvironment(f"{name} is {chosen!r}; use {', '.join(choices[:-1])} or {choices[-1]}")
+        return chosen
 
     def flag(self, name: str) -> bool:
-        word = self.text(name).lower()
-        if word not in TRUE_WORDS | FALSE_WORDS:
-            raise BadEnvironment(f"{name} is {word!r}; use true or false")
-        return word in TRUE_WORDS
+        text = self.text(name).lower()
+        if text not in TRUE_TEXTS | FALSE_TEXTS:
+            raise BadEnvironment(f"{name} is {text!r}; use true or false")
+        return text in TRUE_TEXTS
 
     def number(self, name: str, *, minimum: int, maximum: int) -> int:
         text = self.text(name)
@@ -188,7 +188,7 @@ class Environment:
         return value
 
     def address(self, name: str) -> str:
-        """Where something is to be reached over HTTP; empty is nowhere."""
+        """A URL for HTTP; empty means none."""
         text = self.text(name)
         try:
             parts = urlsplit(text)
@@ -196,19 +196,19 @@ class Environment:
         except ValueError:
             fit = False
         if text and not fit:
-            # Not the address itself: people write passwords into them.
+            # The value is not quoted: people write passwords into URLs.
             raise BadEnvironment(f"{name} is no address; use http://host:port/path or https://host/path")
         return text
 
     def folder(self, name: str, *, apart_from: Path) -> Path | None:
-        """A folder whose files are everybody's to read, so nothing of the other one may be among them; or none."""
+        """A folder whose files become public, so it must not contain the other folder or lie in it; None if empty."""
         text = self.text(name)
         if not text:
             return None
         folder, other = Path(text).resolve(), apart_from.resolve()
         if folder == other or folder in other.parents or other in folder.parents:
-            raise BadEnvironment(f"{name} lies in {apart_from} or around it; everybody could read what is kept there")
-        # Not where a link leads now: it may lead to the next build tomorrow.
+            raise BadEnvironment(f"{name} lies in {apart_from} or around it; its files would become public")
+        # Not resolved: a symbolic link may point to another build later.
         return Path(text).absolute()
 
     def rate(self, name: str) -> Rate | None:
@@ -222,7 +222,7 @@ class Environment:
         return Rate(int(found[1]), int(found[2] or 1) * _UNIT_SECONDS[found[3]])
 
     def unknown_names(self) -> list[str]:
-        """One sentence for each variable that looks like ours and is not: a typing error costs somebody a day."""
+        """One sentence for each variable that looks like ours but is not read, so that typing errors are noticed."""
         names = set(self._known) | {f"{v.name}_FILE" for v in VARIABLES if v.secret}
         unknown = sorted(name for name in self._values if name.startswith("VX11_") and name not in names)
         mistaken = sorted(name for name in MISTAKEN_NAMES if name in self._values)

@@ -1,6 +1,6 @@
-"""PostgreSQL as the environment describes it: for Django, for PostgreSQL's own tools, and for whoever it refuses.
+"""PostgreSQL as the environment describes it: for Django, for PostgreSQL's own tools, and repairs for its errors.
 
-No Django, and nothing is connected here.
+No Django, and no connection is made here.
 """
 
 import dataclasses
@@ -13,21 +13,21 @@ from vx11_client.terminal_text import shown_lines
 from vx11_site.config.environment import BadEnvironment, Environment
 
 CONNECT_TIMEOUT_SECONDS = 2
-# A host that vanished without a word: while what was sent waits to be acknowledged; and while nothing is sent, as when
-# the answer to a query is waited for.
+# These find a host that has vanished without closing its connections: the first while sent data is not acknowledged,
+# the second while nothing is sent, for instance while the result of a query is awaited.
 TCP_USER_TIMEOUT_MS = 5_000
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 TIME_LIMITS = "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=20000"
 NO_STATEMENT_LIMIT = "-c statement_timeout=0"
-# The name of the one section in the file that tools are handed.
+# The name of the only section in the service file for tools.
 SERVICE = "vx11"
-# Options of Django's and of the driver's that may stand behind the ? as well. The rest is what libpq knows.
+# Options of Django and of the driver that the URL may also have after the ?. All others are options of libpq.
 OPTIONS_OF_DJANGO = frozenset({"assume_role", "isolation_level", "prepare_threshold", "server_side_binding"})
-# Left alone, libpq goes on in the clear when the server does not speak TLS, whatever certificates it was given.
+# Without one of these modes, libpq continues unencrypted when the server has no TLS, whatever certificates are set.
 INSISTS_ON_TLS = frozenset({"require", "verify-ca", "verify-full"})
 _PLACES = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
 
-# What libpq, OpenSSL and PostgreSQL say, small, and what to do about it. The first that is found counts.
+# Parts of errors of libpq, OpenSSL and PostgreSQL, in lower case, and their repairs. The first match counts.
 _REPAIRS = (
     (
         ("does not match host name",),
@@ -45,7 +45,7 @@ _REPAIRS = (
             *("alert unknown ca", "alert certificate", "certificate required"),
         ),
         "Name a certificate that PostgreSQL's authority signed, for this user, in sslcert of VX11_DATABASE_URL, and "
-        "its key in sslkey: both must be there for the server's user to read, the key for nobody else (chmod 600).",
+        "its key in sslkey: the server's user must be able to read both, and only that user the key (chmod 600).",
     ),
     (
         ("server does not support ssl",),
@@ -66,13 +66,13 @@ _REPAIRS = (
 
 @dataclasses.dataclass(frozen=True)
 class PostgresAccess:
-    """How to reach PostgreSQL. `config` is one database of Django's settings, as the URL says it and no more."""
+    """How to reach PostgreSQL. `config` is one database of Django's settings, with only what the URL contains."""
 
     config: dict[str, Any] = dataclasses.field(repr=False)
 
     @classmethod
     def from_environment(cls, environment: Environment) -> "PostgresAccess | None":
-        """None where nothing is said of a database. Raises BadEnvironment, which quotes nothing of the URL."""
+        """None if the environment names no database. Raises BadEnvironment, which quotes nothing of the URL."""
         url = environment.text("VX11_DATABASE_URL")
         if not url:
             return None
@@ -84,12 +84,12 @@ class PostgresAccess:
 
     @property
     def passwords(self) -> list[str]:
-        """For whoever must not show them."""
+        """All passwords, for code that masks them."""
         given = (self.config["PASSWORD"], self.config.get("OPTIONS", {}).get("sslpassword", ""))
         return [str(text) for text in given if text]
 
     def database(self) -> dict[str, Any]:
-        """A database of Django's."""
+        """The entry for Django's DATABASES."""
         ours = {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
@@ -98,13 +98,14 @@ class PostgresAccess:
             "options": TIME_LIMITS,
         }
         options = {**ours, **self.config.get("OPTIONS", {})}
-        # Under ASGI a connection that outlives its request is one for each request; our own threads keep theirs.
+        # No persistent connections: under ASGI each request would open another one. Our own threads keep theirs.
         return {**self.config, "CONN_MAX_AGE": 0, "OPTIONS": options}
 
     def service_file(self) -> str:
-        """For PostgreSQL's own tools: all that the URL says to libpq, without a server's time limits for statements.
+        """A service file for PostgreSQL's own tools: all options of the URL, without a server's statement timeouts.
 
-        Other than the variables of libpq it takes every parameter, and a tool that does not know one ends with that.
+        A service file can hold every parameter, which libpq's environment variables cannot. A tool that does not know
+        one of them ends with an error.
         """
         options = self.config.get("OPTIONS", {})
         given = KEEPALIVES | {name: value for name, value in options.items() if name not in OPTIONS_OF_DJANGO}
@@ -113,24 +114,24 @@ class PostgresAccess:
 
 
 def known_repair(error: Exception) -> str:
-    """What to do about a refusal that says more than that PostgreSQL is away; "" for others."""
+    """The repair for an error of PostgreSQL, if one is known; "" otherwise, as when PostgreSQL is away."""
     text = str(error).lower()
-    return next((repair for words, repair in _REPAIRS if any(word in text for word in words)), "")
+    return next((repair for parts, repair in _REPAIRS if any(part in text for part in parts)), "")
 
 
 def with_repair(error: Exception) -> str:
-    """What the error says, and in a line of its own what to do about it, where that is known."""
+    """The error's text, and in a second line the repair, if one is known."""
     return f"{shown_lines(str(error))}\n{known_repair(error)}".rstrip()
 
 
 def _check(options: dict[str, Any]) -> None:
     """Raises BadEnvironment."""
-    # Half of them know no PostgreSQL, and need not load its driver.
+    # Imported here, so that installations without PostgreSQL do not load its driver.
     from psycopg.pq import Conninfo
 
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | OPTIONS_OF_DJANGO
-    if strange := sorted(set(options) - known):
-        raise BadEnvironment(f"VX11_DATABASE_URL has options that are not known: {', '.join(strange)}")
+    allowed = {option.keyword.decode() for option in Conninfo.get_defaults()} | OPTIONS_OF_DJANGO
+    if unknown := sorted(set(options) - allowed):
+        raise BadEnvironment(f"VX11_DATABASE_URL has options that are not known: {', '.join(unknown)}")
     named = [name for name in ("sslrootcert", "sslcert", "sslkey") if options.get(name)]
     mode = options.get("sslmode") or os.environ.get("PGSSLMODE")
     if named and mode not in INSISTS_ON_TLS:
@@ -140,5 +141,5 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def without_statement_limit(options: dict[str, Any]) -> dict[str, Any]:
-    """The same options, for statements that take as long as they take. Of two values the last one counts."""
+    """The same options without a limit on the time of a statement. Of two values for one option the last counts."""
     return {**options, "options": f"{options.get('options', '')} {NO_STATEMENT_LIMIT}".strip()}

@@ -1,9 +1,9 @@
-"""Redis as the environment describes it: one server by its URL, or whichever server Sentinel says is the primary.
+"""Redis as the environment describes it: one server by its URL, or the primary that Sentinel names.
 
-Everything that uses Redis is told the same: the cache (tickets, limits, leases, the log's mark) and the channel layer.
-A cluster is none of these: neither scripts over several keys nor this channel layer can use one. No Django.
+Cache (tickets, limits, leases, the log's watermark) and channel layer get the same access. A Redis cluster cannot be
+used, neither by scripts over several keys nor by this channel layer. No Django.
 
-redis-py is imported where it is used: it takes a tenth of a second, and an installation on one box has none.
+redis-py is imported inside functions: it takes a tenth of a second, and an installation on one box does not need it.
 """
 
 import dataclasses
@@ -14,25 +14,24 @@ from urllib.parse import urlsplit
 from vx11_site.config.environment import BadEnvironment, Environment
 
 SCHEMES = ("redis", "rediss", "unix")
-# What may stand behind the ? of the URL. Time limits may not: callers are promised an answer within two seconds.
+# Options that the URL may have. Timeouts are not among them: callers are promised a response within two seconds.
 URL_OPTIONS = frozenset({"db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
 CONNECT_TIMEOUT_SECONDS = 1
 ANSWER_TIMEOUT_SECONDS = 1
-# Of each sentinel that is asked. Several may be away, and a caller waits for 1.5 s in all.
+# For each sentinel. Several may be away, and a caller waits for 1.5 s in all.
 SENTINEL_TIMEOUT_SECONDS = 0.3
-# A connection whose other end has vanished without a word is given up after about ten seconds of silence; the kernel
-# looks, and would else begin to after two hours.
+# The kernel gives up a connection about ten seconds after the other end has vanished; its default is two hours.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 5, socket.TCP_KEEPINTVL: 2, socket.TCP_KEEPCNT: 3, socket.TCP_USER_TIMEOUT: 10_000}
-# One process asks from four threads of the store and four that read; chores and the admin take the rest.
-# Whoever finds none left is told that Redis is away, as everybody is who cannot ask it.
+# One process uses it from four threads of the store and four of the reader; chores and the admin take the rest. A
+# caller that finds no free connection gets the same error as when Redis is away.
 CACHE_CONNECTIONS = 32
-# One listens, one tells; some more while either is made anew.
+# One to receive, one to send; some more while one of them is being replaced.
 CHANNEL_CONNECTIONS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class RedisAccess:
-    """How to reach Redis. With sentinels, the URL's host counts for nothing: they name the one to talk to."""
+    """How to reach Redis. With sentinels, the URL's host is ignored, because they name the primary."""
 
     url: str
     sentinels: tuple[tuple[str, int], ...] = ()
@@ -42,7 +41,7 @@ class RedisAccess:
 
     @classmethod
     def from_environment(cls, environment: Environment) -> "RedisAccess | None":
-        """None where nothing is said of Redis. Raises BadEnvironment."""
+        """None if the environment names no Redis. Raises BadEnvironment."""
         url = environment.text("VX11_REDIS_URL")
         sentinels = environment.hosts("VX11_REDIS_SENTINELS")
         if not url and not sentinels:
@@ -54,13 +53,13 @@ class RedisAccess:
 
     @property
     def passwords(self) -> list[str]:
-        """For whoever must not show them; as they are sent."""
+        """All passwords, decoded, for code that masks them."""
         return [text for text in (str(_parsed(self.url).get("password", "")), self.sentinel_password) if text]
 
     def cache(self) -> dict[str, Any]:
-        """A cache of Django's. All of a process share one pool of connections."""
+        """The entry for Django's CACHES. All caches of a process share one pool of connections."""
         options: dict[str, Any] = {
-            # django-redis pickles unless told otherwise; what Redis holds must never be run here.
+            # The default of django-redis is pickle, with which data in Redis could execute code here.
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": CONNECT_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": ANSWER_TIMEOUT_SECONDS,
@@ -73,21 +72,21 @@ class RedisAccess:
             from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
             managed = SentinelManagedSSLConnection if self.over_tls else SentinelManagedConnection
-            # The primary answers reads too (so not django-redis' SentinelClient): on a replica that is behind, a
-            # ticket that was used is still there.
+            # Reads go to the primary too, so this does not use django-redis' SentinelClient: a replica that lags behind
+            # may still hold a used ticket.
             options["CONNECTION_FACTORY"] = "django_redis.pool.SentinelConnectionFactory"
             options["SENTINELS"] = list(self.sentinels)
             options["SENTINEL_KWARGS"] = self.sentinel_connection() | {"retry": Retry(NoBackoff(), 0)}
             options["CONNECTION_POOL_KWARGS"] |= self._credentials() | {
                 "connection_class": managed,
-                # A host name of a URL is written small; the name of a service is not.
+                # Not from the URL, whose host is converted to lower case; service names are case-sensitive.
                 "service_name": self.service,
             }
             location = "redis://sentinel"
         return {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": location, "OPTIONS": options}
 
     def channel_layer_host(self) -> dict[str, Any]:
-        """A host of channels_redis."""
+        """The entry for the hosts of channels_redis."""
         timeouts = {"socket_timeout": ANSWER_TIMEOUT_SECONDS, "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS}
         common = timeouts | self._connection() | {"max_connections": CHANNEL_CONNECTIONS}
         if not self.sentinels:
@@ -114,12 +113,14 @@ class RedisAccess:
         return {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
 
     def _credentials(self) -> dict[str, Any]:
-        """What the URL says beside the place: user, password, database, certificates."""
+        """What the URL contains beside the address: user, password, database, certificates."""
         place = ("host", "port", "path", "connection_class")
         return {name: value for name, value in _parsed(self.url).items() if name not in place}
 
     def sentinel_connection(self) -> dict[str, Any]:
-        """To the sentinels themselves. With rediss:// they are asked over TLS too, with the same certificates."""
+        """Options of a connection to the sentinels themselves. With rediss:// they use the same TLS and
+        certificates.
+        """
         tls = {name: value for name, value in self._credentials().items() if name.startswith("ssl_")}
         return {
             "socket_timeout": SENTINEL_TIMEOUT_SECONDS,
@@ -138,7 +139,7 @@ def _parsed(url: str) -> dict[str, Any]:
 
 
 def _check(url: str, *, sentinels: bool) -> None:
-    """Raises BadEnvironment. Not a word of the URL itself is quoted: people write passwords into it."""
+    """Raises BadEnvironment, which quotes nothing of the URL: people write passwords into it."""
     use = "use redis://, rediss:// or unix://"
     try:
         parts = urlsplit(url)
@@ -153,6 +154,6 @@ def _check(url: str, *, sentinels: bool) -> None:
             "VX11_REDIS_URL names several servers. A Redis cluster cannot be used; for a primary with replicas, "
             "name their sentinels in VX11_REDIS_SENTINELS"
         )
-    known = {"host", "port", "path", "username", "password", "connection_class"}
-    if strange := sorted(set(options) - known - URL_OPTIONS):
-        raise BadEnvironment(f"VX11_REDIS_URL has options that are not known: {', '.join(strange)}; {use}")
+    parts_of_url = {"host", "port", "path", "username", "password", "connection_class"}
+    if unknown := sorted(set(options) - parts_of_url - URL_OPTIONS):
+        raise BadEnvironment(f"VX11_REDIS_URL has options that are not known: {', '.join(unknown)}; {use}")

@@ -1,7 +1,7 @@
-"""Without Redis, processes cannot tell each other anything: a second serving process is refused at its start.
+"""Without Redis, processes cannot send each other messages: a second serving process is refused at its start.
 
-The claim is a lock that dies with its process, so a restart is never in the way. On PostgreSQL it also dies with its
-connection: then the process takes it back at once, and one that starts meanwhile waits for that.
+The claim is a lock that ends with its process, so it never blocks a restart. On PostgreSQL it also ends with its
+connection: the process then takes it again at once, and a process that starts meanwhile waits for that.
 """
 
 import contextlib
@@ -23,22 +23,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ledger.faults import DATABASE_FAULTS
 from vx11_site.config import postgres
 
-# In the data folder of whoever serves from SQLite.
+# In the data folder of an installation with SQLite.
 LOCK_FILE = "serving.lock"
-# Any number will do, as long as it is always the same; this one spells vx11.
+# An arbitrary constant; its bytes spell vx11.
 ADVISORY_LOCK = 0x76783131
 ADVICE = (
     "Another process is serving this database, and VX11_REDIS_URL is not set.\n"
     "Tickets and events would not reach both. Set VX11_REDIS_URL for all of them, or stop the other one."
 )
 
-# How often a process sees to it that its lock is still there.
+# How often a process checks that it still has the lock.
 KEEP_SECONDS = 1.0
-# A process that starts while another one seems to live leaves it so long to take back a lock that was lost.
+# How long a starting process waits for another one, which seems to run, to take back a lock that it has lost.
 PATIENCE_SECONDS = 5.0
-LOOK_SECONDS = 0.25
+CHECK_EVERY_SECONDS = 0.25
 _TAKE = f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"
-# As events.stream.connections counts it: a process that has touched its row in the last 20 seconds, and does not end.
+# The same rule as in events.stream.connections: a process that updated its row within 20 seconds, and is not draining.
 _OTHERS_LIVE = "SELECT 1 FROM events_node WHERE seen_at > now() - interval '20 seconds' AND NOT draining LIMIT 1"
 _IS_TAKEN = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
 
@@ -74,8 +74,8 @@ class Serving(Exception):
 
 
 @contextmanager
-def nobody_serves(folder: Path) -> Iterator[None]:
-    """Keep any server of this folder from starting meanwhile, if Redis does not let it. Raises Serving if one runs."""
+def without_a_server(folder: Path) -> Iterator[None]:
+    """No server of this folder can start within this block, unless it uses Redis. Raises Serving if one runs."""
     with (folder / LOCK_FILE).open("a") as file:
         give_to_owner_of(folder, folder / LOCK_FILE)
         try:
@@ -85,10 +85,10 @@ def nobody_serves(folder: Path) -> Iterator[None]:
         yield
 
 
-def give_to_owner_of(known: Path, new: Path) -> None:
-    """What root makes for a server that runs as somebody else must be that one's."""
+def give_to_owner_of(existing: Path, new: Path) -> None:
+    """As root, give the new file to the owner of the existing one: the server runs as another user."""
     if os.geteuid() == 0:
-        owner = known.stat()
+        owner = existing.stat()
         os.chown(new, owner.st_uid, owner.st_gid)
 
 
@@ -99,7 +99,7 @@ def _claim_postgresql() -> bool:
         connection.close()
         return False
     keeper = threading.Thread(target=_keep, args=(connection,), name="single-process", daemon=True)
-    # A connection belongs to one thread unless it is told otherwise; this one goes over to the keeper.
+    # Django binds a connection to one thread unless its sharing is allowed; this one is handed over to the keeper.
     connection.inc_thread_sharing()
     keeper.start()
     _claims.append(keeper)
@@ -107,31 +107,31 @@ def _claim_postgresql() -> bool:
 
 
 def _another_takes_it(connection: BaseDatabaseWrapper) -> bool:
-    """Wait for a process that seems to live: its lock may have been lost with its connection a moment ago."""
+    """Wait for a process that seems to run: it may have lost its lock with its connection a moment ago."""
     if not _others_live(connection):
         return False
     ends_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < ends_at:
-        if _ask(connection, _IS_TAKEN, [ADVISORY_LOCK]):
+        if _has_row(connection, _IS_TAKEN, [ADVISORY_LOCK]):
             return True
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_EVERY_SECONDS)
     return False
 
 
 def _others_live(connection: BaseDatabaseWrapper) -> bool:
     try:
-        return _ask(connection, _OTHERS_LIVE)
+        return _has_row(connection, _OTHERS_LIVE)
     except ProgrammingError:
         # No tables yet, so nothing serves them.
         return False
 
 
 def _keep(connection: BaseDatabaseWrapper) -> None:
-    """Take the lock back whenever it is lost. A process that finds it taken is the second one by now, and ends."""
+    """Take the lock again whenever it is lost. If another process has it by then, this process ends."""
     while True:
         time.sleep(KEEP_SECONDS)
         try:
-            _ask(connection, "SELECT 1")
+            _has_row(connection, "SELECT 1")
             continue
         except DATABASE_FAULTS:
             with contextlib.suppress(*DATABASE_FAULTS):
@@ -141,7 +141,7 @@ def _keep(connection: BaseDatabaseWrapper) -> None:
                 logger.warning("the connection that kept other processes from serving was lost, and is back")
                 continue
         except DATABASE_FAULTS:
-            # Away; the next reader or writer says so.
+            # The database is away; readers and writers log that.
             continue
         logger.error("this process ends: %s", ADVICE)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -155,8 +155,8 @@ def _take(connection: BaseDatabaseWrapper) -> bool:
     return bool(row and row[0])
 
 
-def _ask(connection: BaseDatabaseWrapper, query: str, values: Sequence[int] = ()) -> bool:
-    """Whether there is such a row."""
+def _has_row(connection: BaseDatabaseWrapper, query: str, values: Sequence[int] = ()) -> bool:
+    """Whether the query has a row."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
         return cursor.fetchone() is not None

@@ -1,1 +1,4 @@
-"""MOVING DATA: from one database to another, a consistent copy of SQLite, and migrations that wait to be made."""
+"""HOW IS THE DATABASE COPIED? To another database, as a consistent copy of SQLite; and which migrations are missing.
+
+Used by commands and the server's start. See docs/operations.md.
+"""

@@ -1,6 +1,6 @@
-"""Moving to another database: every row as it is, table by table, all in one transaction.
+"""Copying all rows to another database, table by table, in one transaction.
 
-Rows keep their keys and the log its epoch and seqs: a cursor that a client holds is good in the new place.
+Rows keep their keys, and the log its epoch and seqs, so clients can use their cursors with the new database.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,12 +13,12 @@ from django.db import DataError, connections, models, transaction
 
 from gateway.models import RightsVersion
 
-# What is sent at a time: whichever is reached first. The largest event is 64 KiB.
+# A batch ends at the first of these limits. The largest event is 64 KiB.
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 2_000_000
 # Rows that are read at a time.
 READ_ROWS = 100
-SOURCE, TARGET = "moving_from", "default"
-# What a new database has after its migrations, and what is no history: these may be there, and are replaced.
+SOURCE, TARGET = "copied_from", "default"
+# Tables that are not empty after the migrations of a new database: their rows are replaced.
 MADE_BY_MIGRATIONS = frozenset(
     {
         "auth.Permission",
@@ -32,12 +32,12 @@ MADE_BY_MIGRATIONS = frozenset(
     }
 )
 
-# Told after each batch: the table, and how many rows.
+# Called after each batch with the table and the number of rows.
 AfterBatch = Callable[[str, int], None]
 
 
 class NotEmpty(Exception):
-    """Somebody uses the target already; `table` has rows."""
+    """The target is in use already: `table` has rows."""
 
     def __init__(self, table: str) -> None:
         super().__init__(table)
@@ -45,15 +45,15 @@ class NotEmpty(Exception):
 
 
 class Unfit(Exception):
-    """A row that SQLite kept is none that PostgreSQL takes: a text with a NUL, or longer than it may be."""
+    """PostgreSQL refuses a row that SQLite accepted: with a NUL in a text, or a text that is too long."""
 
 
 class Differs(Exception):
-    """After the copy, a table has not as many rows as it had; nothing was copied."""
+    """The copy of a table has another number of rows; nothing was copied."""
 
 
 def name_source(path: Path) -> None:
-    """From now on the SQLite file is there to be read."""
+    """Make the SQLite file available as the database SOURCE, for reading."""
     connections.databases[SOURCE] = {
         **connections.databases[TARGET],
         "ENGINE": "django.db.backends.sqlite3",
@@ -65,35 +65,37 @@ def name_source(path: Path) -> None:
 
 
 def tables() -> list[type[models.Model]]:
-    """In an order in which every row comes after those it names."""
+    """All tables, each after those to which its rows refer."""
     unordered = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
     ordered: list[type[models.Model]] = []
     while unordered:
-        ready = [model for model in unordered if not (_names(model) & set(unordered)) - {model}]
-        assert ready, "tables that name each other in a circle"  # noqa: S101 - a bug, found by the first test
+        ready = [model for model in unordered if not (_references(model) & set(unordered)) - {model}]
+        assert ready, "tables that refer to each other in a circle"  # noqa: S101 - a bug, found by the first test
         ordered += ready
         unordered = [model for model in unordered if model not in ready]
     return ordered
 
 
-def _names(model: type[models.Model]) -> set[Any]:
+def _references(model: type[models.Model]) -> set[Any]:
     return {field.related_model for field in model._meta.concrete_fields if field.is_relation}
 
 
 def count() -> dict[str, int]:
-    """How many rows there are to copy, by table."""
+    """The number of rows to copy, by table."""
     return {model._meta.label: _rows(model, SOURCE).count() for model in tables()}
 
 
-def move(after_batch: AfterBatch) -> dict[str, int]:
-    """Copy all; how many rows of each table. Raises NotEmpty, Unfit, Differs; then the target is as it was."""
+def copy_all(after_batch: AfterBatch) -> dict[str, int]:
+    """Copy all rows; returns their number by table. Raises NotEmpty, Unfit, Differs, and then the target is
+    unchanged.
+    """
     with transaction.atomic(SOURCE), transaction.atomic(TARGET):
         _refuse_used()
         for model in reversed(tables()):
             _rows(model, TARGET)._raw_delete(TARGET)
         for model in tables():
             _copy(model, after_batch)
-        _go_on_after_keys()
+        _reset_sequences()
         copied = {model._meta.label: _rows(model, TARGET).count() for model in tables()}
         if copied != (there := count()):
             wrong = [name for name in there if copied[name] != there[name]]
@@ -120,7 +122,7 @@ def _copy(model: type[models.Model], after_batch: AfterBatch) -> None:
     fields = model._meta.concrete_fields
     for batch in _batches(_rows(model, SOURCE).order_by("pk").iterator(chunk_size=READ_ROWS)):
         try:
-            # raw: times that are set when a row is made stay as they were.
+            # raw: fields with auto_now_add keep their values.
             _rows(model, TARGET)._insert(batch, fields=fields, using=TARGET, raw=True)  # type: ignore[attr-defined]
         except DataError as error:
             first, last = batch[0].pk, batch[-1].pk
@@ -141,8 +143,8 @@ def _batches(rows: Iterable[models.Model]) -> Iterator[list[models.Model]]:
         yield batch
 
 
-def _go_on_after_keys() -> None:
-    """Sequences begin where the copied rows end."""
+def _reset_sequences() -> None:
+    """Sequences continue after the keys of the copied rows."""
     connection = connections[TARGET]
     statements = connection.ops.sequence_reset_sql(no_style(), tables())
     with connection.cursor() as cursor:

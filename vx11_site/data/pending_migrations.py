@@ -1,4 +1,4 @@
-"""Migrations that this code wants and the database lacks. Those that only a later release knows do not count."""
+"""Migrations that this code needs and the database lacks. Migrations of later releases do not count."""
 
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -23,7 +23,7 @@ def describe(missing: list[str]) -> str:
 
 
 def refusal() -> str:
-    """Why a server of this code must not start on this database; "" if it may. Leaves no connection open."""
+    """Why a server with this code must not start on this database; "" if it may. Leaves no connection open."""
     try:
         missing = names()
     except DATABASE_FAULTS as error:

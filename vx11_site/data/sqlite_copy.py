@@ -1,4 +1,4 @@
-"""Copies of SQLite databases: made while others write, looked through afterwards, complete or not there at all."""
+"""Copies of SQLite databases: made while servers write, verified afterwards, and either complete or absent."""
 
 import contextlib
 import os
@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# 4 MiB of pages of the usual size: then progress is told, and Ctrl-C is heard.
+# 4 MiB of pages of the usual size. After each step, progress is shown and Ctrl-C takes effect.
 STEP_PAGES = 1_000
-# How long a reader waits for a writer that is just committing.
+# How long a reader waits for a writer that is committing.
 LOCK_WAIT_SECONDS = 20.0
-# The tables without which it is no database of this program.
+# Every database of this program has these tables.
 OURS = frozenset({"django_migrations", "events_event", "events_loghead", "gateway_accesstoken"})
 
-# Told after each step: pages copied, pages in all.
+# Called after each step with the pages copied and the pages in all.
 AfterStep = Callable[[int, int], None]
 
 
@@ -26,10 +26,10 @@ class InUse(Exception):
 
 
 def copy(source: Path, target: Path, after_step: AfterStep) -> None:
-    """What the source holds now, as a new file that only its owner can read. Raises BadCopy, OSError, sqlite3.Error.
+    """Copy the source to a new file that only its owner can read. Raises BadCopy, OSError, sqlite3.Error.
 
-    Writers go on meanwhile, and what they write is not in it. Until it is whole and looked through, it has another
-    name; the earlier file of that name is replaced.
+    Writers go on meanwhile, and what they write is not in the copy. The copy gets its name, and replaces an earlier
+    file of that name, only when it is complete and verified.
     """
     half_done = target.with_name(f"{target.name}.part")
     with contextlib.suppress(FileNotFoundError):
@@ -37,11 +37,11 @@ def copy(source: Path, target: Path, after_step: AfterStep) -> None:
     try:
         os.close(os.open(half_done, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with _opened(source, writable=False) as reading, _opened(half_done, writable=True) as writing:
-            # One view for all steps: else every commit of a server would make it begin anew, for ever.
+            # One read transaction for all steps: otherwise every commit of a server would restart the copy.
             reading.execute("BEGIN")
             reading.execute("SELECT count(*) FROM sqlite_master").fetchone()
             reading.backup(writing, pages=STEP_PAGES, progress=lambda _code, left, all_: after_step(all_ - left, all_))
-            # One file and no others beside it.
+            # No write-ahead log: the copy is a single file.
             writing.execute("PRAGMA journal_mode=DELETE")
         verify(half_done)
         _to_disk(half_done)
@@ -56,18 +56,18 @@ def verify(path: Path) -> None:
     """Read all of it. Raises BadCopy."""
     try:
         with _opened(path, writable=False) as database:
-            said = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            result = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
             names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
         raise BadCopy(f"{path} cannot be read: {error}") from None
-    if said != "ok":
-        raise BadCopy(f"{path} is damaged: {said}")
+    if result != "ok":
+        raise BadCopy(f"{path} is damaged: {result}")
     if missing := sorted(OURS - names):
         raise BadCopy(f"{path} is no database of this program: it has no table {missing[0]}")
 
 
 def migrations(path: Path) -> set[tuple[str, str]]:
-    """Those that were applied to it, as (app, name)."""
+    """The migrations that were applied to it, as (app, name)."""
     with _opened(path, writable=False) as database:
         return set(database.execute("SELECT app, name FROM django_migrations"))
 
@@ -80,12 +80,12 @@ def log_head(path: Path) -> tuple[str, int]:
 
 
 def revived_tokens(before: Path, now: Path) -> list[str] | None:
-    """Public ids that are valid now and were revoked or not there before; None if that cannot be read."""
+    """Public ids that are valid now and were revoked or missing before; None if the earlier file cannot be read."""
     try:
-        valid, known = _valid_tokens(now), _valid_tokens(before)
+        valid, valid_before = _valid_tokens(now), _valid_tokens(before)
     except sqlite3.DatabaseError:
         return None
-    return sorted(valid - known)
+    return sorted(valid - valid_before)
 
 
 def _valid_tokens(path: Path) -> set[str]:
@@ -95,13 +95,13 @@ def _valid_tokens(path: Path) -> set[str]:
 
 
 def fold_in(path: Path) -> None:
-    """Bring what stands in files beside it into the file itself, if it is not damaged.
+    """Merge its write-ahead log into the file itself, unless it is damaged.
 
     Raises InUse if any other process has it open.
     """
     with _opened(path, writable=True, wait_seconds=0) as database:
         try:
-            # To leave the write-ahead log takes being the only one there.
+            # Only a process that is alone can switch off the write-ahead log.
             database.execute("PRAGMA journal_mode=DELETE").fetchone()
         except sqlite3.OperationalError:
             raise InUse(str(path)) from None
@@ -111,7 +111,7 @@ def fold_in(path: Path) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path, *, writable: bool, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[sqlite3.Connection]:
-    # Not mode=ro, which cannot read a write-ahead log that nobody has open.
+    # Not mode=ro, which cannot read a write-ahead log that no other process has open.
     database = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=wait_seconds, isolation_level=None
     )

@@ -1,1 +1,5 @@
-"""What `manage.py doctor` looks at: one module for each thing that can be ill, and how its findings are told."""
+"""WHAT IS WRONG, AND HOW IS IT REPAIRED? The probes of `manage.py doctor`, one module for each area, and their
+findings.
+
+Every finding that is not OK has a repair. See docs/operations.md.
+"""

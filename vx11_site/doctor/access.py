@@ -8,7 +8,7 @@ from vx11_site.doctor.findings import Finding, ok, warn
 
 REPAIR = "Repair the database first, see above."
 RENEW = "manage.py issue_token, hand the new one over, then manage.py revoke_token"
-# That there are more is said.
+# If more tokens end soon, one line says so.
 NAMED = 5
 
 

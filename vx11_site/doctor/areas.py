@@ -1,4 +1,4 @@
-"""All areas, in the order in which they are told: what others depend on comes first."""
+"""All areas, in the order of the report: those on which others depend come first."""
 
 from vx11_site.doctor import access, configuration, database, log, machine, redis, role
 from vx11_site.doctor.findings import Area

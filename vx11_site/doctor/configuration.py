@@ -1,4 +1,4 @@
-"""The settings: the system checks, the variables that nobody reads, and the files that hold secrets."""
+"""The settings: system checks, variables that are not read, and the permissions of files with secrets."""
 
 import stat
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from gateway.checks import deploy
 from vx11_site.doctor.findings import Finding, fail, ok, warn
 
 REPAIR = "This is a bug: please report it with the line above."
-# Each is told in a place of its own.
-TOLD_ELSEWHERE = frozenset({"vx11.W001", "vx11.E015"})
+# Other areas report these.
+REPORTED_ELSEWHERE = frozenset({"vx11.W001", "vx11.E015"})
 SEE_DOCUMENTS = "See docs/operations.md."
 
 
@@ -30,7 +30,7 @@ def probe() -> Iterator[Finding]:
 
 
 def _messages(found: list[checks.CheckMessage]) -> list[checks.CheckMessage]:
-    return [message for message in found if not message.is_silenced() and message.id not in TOLD_ELSEWHERE]
+    return [message for message in found if not message.is_silenced() and message.id not in REPORTED_ELSEWHERE]
 
 
 def _finding(message: checks.CheckMessage) -> Finding:
@@ -47,10 +47,10 @@ def _hosts() -> list[str]:
 
 
 def probe_environment() -> Iterator[Finding]:
-    strangers = settings.ENVIRONMENT.unknown_names()
-    for sentence in strangers:
+    unknown = settings.ENVIRONMENT.unknown_names()
+    for sentence in unknown:
         yield warn(sentence, "Correct its name, or take it out: docs/settings.md lists every variable.")
-    if not strangers:
+    if not unknown:
         yield ok("every VX11_ variable that is set is read")
 
 
@@ -59,7 +59,7 @@ def probe_secrets() -> Iterator[Finding]:
     key = Path(settings.DATA_DIR) / "secret_key"
     if key.exists() and stat.S_IMODE(key.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
         bad = True
-        yield fail(f"{key} is readable by others: who has it makes sessions of anybody", f"chmod 600 {key}; replace it")
+        yield fail(f"{key} is readable by others, who can make sessions with it", f"chmod 600 {key}; replace it")
     for path in sorted(deploy.open_to_others()):
         bad = True
         make = warn if path.is_dir() else fail

@@ -1,4 +1,4 @@
-"""The database: whether it answers, is up to date, keeps what was committed, and has room."""
+"""The database: whether it answers, has all migrations, keeps commits in a power cut, and has free connections."""
 
 import os
 import statistics
@@ -19,14 +19,14 @@ from vx11_site.doctor.findings import Finding, describe_error, fail, ok, warn
 REPAIR = "Start it, or correct VX11_DATABASE_URL; see its own log."
 PINGS = 5
 SLOW_SECONDS = 0.05
-# A large file is not read to its end: the start of it was in order then.
+# A large file is not checked to its end in this time.
 QUICK_CHECK_SECONDS = 0.8
-# Without these a commit that was answered is lost in a power cut.
+# Without these, a power cut loses commits that were confirmed.
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 def is_made() -> bool:
-    """Whether there is one to connect to: with SQLite, to connect would make an empty one."""
+    """Whether it exists: with SQLite, connecting would create an empty one."""
     return connection.vendor != "sqlite" or Path(settings.DATABASES["default"]["NAME"]).exists()
 
 
@@ -43,19 +43,19 @@ def probe() -> Iterator[Finding]:
         return
     yield ok(f"{_version()} at {_place()}")
     latency_seconds = statistics.median(_ping() for _ in range(PINGS))
-    said = f"answers in {latency_seconds * 1000:.1f} ms"
+    text = f"answers in {latency_seconds * 1000:.1f} ms"
     if latency_seconds < SLOW_SECONDS:
-        yield ok(said)
+        yield ok(text)
     else:
-        yield warn(f"{said}; every ticket and event waits for that", "Put it nearer, or see what keeps it busy.")
+        yield warn(f"{text}; every ticket and event waits for that", "Put it nearer, or see what keeps it busy.")
     yield _migrations()
     yield from _sqlite() if connection.vendor == "sqlite" else _postgresql()
 
 
 def _version() -> str:
     if connection.vendor == "sqlite":
-        return f"SQLite {_ask('SELECT sqlite_version()')}"
-    return f"PostgreSQL {_ask('SHOW server_version')}"
+        return f"SQLite {_value_of('SELECT sqlite_version()')}"
+    return f"PostgreSQL {_value_of('SHOW server_version')}"
 
 
 def _place() -> str:
@@ -66,7 +66,7 @@ def _place() -> str:
     return f"{config['HOST'] or 'its Unix socket'}:{config['PORT'] or 5432}/{config['NAME']}{over}"
 
 
-def _ask(query: str) -> Any:
+def _value_of(query: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchone()[0]
@@ -74,7 +74,7 @@ def _ask(query: str) -> Any:
 
 def _ping() -> float:
     started = time.perf_counter()
-    _ask("SELECT 1")
+    _value_of("SELECT 1")
     return time.perf_counter() - started
 
 
@@ -86,7 +86,7 @@ def _migrations() -> Finding:
 
 
 def _sqlite() -> Iterator[Finding]:
-    mode = _ask("PRAGMA journal_mode")
+    mode = _value_of("PRAGMA journal_mode")
     if mode == "wal":
         yield ok("journal mode is WAL")
     else:
@@ -102,25 +102,25 @@ def _quick_check() -> Finding:
     timer = threading.Timer(QUICK_CHECK_SECONDS, connection.connection.interrupt)
     timer.start()
     try:
-        said = _ask("PRAGMA quick_check(1)")
+        result = _value_of("PRAGMA quick_check(1)")
     except OperationalError as error:
         if "interrupt" not in str(error):
             raise
         return ok(f"no damage found within {QUICK_CHECK_SECONDS} s; the file is too large to check all of it here")
     finally:
         timer.cancel()
-    if said == "ok":
+    if result == "ok":
         return ok("the file is undamaged")
-    return fail(f"the file is damaged: {said}", "Stop the server, restore the last backup, then manage.py new_epoch.")
+    return fail(f"the file is damaged: {result}", "Stop the server, restore the last backup, then manage.py new_epoch.")
 
 
 def _postgresql() -> Iterator[Finding]:
-    if _ask("SELECT pg_is_in_recovery()"):
+    if _value_of("SELECT pg_is_in_recovery()"):
         yield fail("it is a standby, which takes no writes", "Point VX11_DATABASE_URL at the primary.")
-    if (encoding := _ask("SHOW server_encoding")) != "UTF8":
+    if (encoding := _value_of("SHOW server_encoding")) != "UTF8":
         repair = "Dump it and restore it into one of createdb --encoding=UTF8 --template=template0."
         yield fail(f"its encoding is {encoding}: letters beyond ASCII are refused or stored broken", repair)
-    off = [name for name in DURABLE if _ask(f"SHOW {name}") == "off"]
+    off = [name for name in DURABLE if _value_of(f"SHOW {name}") == "off"]
     if off:
         repair = "; ".join(f"ALTER SYSTEM SET {name} = on" for name in off)
         yield warn(f"{' and '.join(off)} off: a power cut loses events that were answered 201", repair)
@@ -128,6 +128,6 @@ def _postgresql() -> Iterator[Finding]:
         yield ok("commits survive a power cut")
     limits = "current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
     used = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-    free = _ask(f"SELECT {limits} - ({used})")
-    said = f"{free} connections are free; a server takes up to {CONNECTIONS}"
-    yield ok(said) if free >= CONNECTIONS else warn(said, "Raise max_connections, and restart PostgreSQL.")
+    free = _value_of(f"SELECT {limits} - ({used})")
+    text = f"{free} connections are free; a server takes up to {CONNECTIONS}"
+    yield ok(text) if free >= CONNECTIONS else warn(text, "Raise max_connections, and restart PostgreSQL.")

@@ -1,4 +1,6 @@
-"""Findings: what one look came upon, how bad it is, and how to repair it. Nothing here looks at anything."""
+"""Findings: what a probe found, how bad it is, and how to repair it; and the report as lines and JSON. No probes
+here.
+"""
 
 import dataclasses
 import enum
@@ -10,7 +12,7 @@ from vx11_client.terminal_text import shown
 
 
 class Level(enum.StrEnum):
-    """How bad it is: a FAIL keeps something from working or from being safe, a WARN may do so one day."""
+    """How bad it is: with a FAIL something does not work or is not safe; a WARN may become a FAIL."""
 
     OK = "OK"
     WARN = "WARN"
@@ -19,7 +21,7 @@ class Level(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """`text` says what was found, `repair` what to do about it; only what is OK needs none."""
+    """`text` is what was found, `repair` what to do about it; only an OK needs none."""
 
     level: Level
     text: str
@@ -27,19 +29,19 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.level is not Level.OK and not self.repair:
-            raise ValueError(f"nobody is told how to repair this: {self.text}")
+            raise ValueError(f"a finding without a repair: {self.text}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Area:
-    """What is looked at, by which function, and what to do when that gets no answer."""
+    """A part of the installation: its probe, and the repair for when the probe gets no answer."""
 
     name: str
     probe: Callable[[], Iterable[Finding]]
     repair: str
 
 
-Diagnosis = Sequence[tuple[str, Finding]]
+Report = Sequence[tuple[str, Finding]]
 
 
 def ok(text: str) -> Finding:
@@ -55,38 +57,38 @@ def fail(text: str, repair: str) -> Finding:
 
 
 def describe_error(error: Exception) -> str:
-    """Kind and text of an error, in one line. What a library adds about its own objects helps nobody."""
+    """Class and text of an error in one line, without what redis-py adds about its own objects."""
     text = " ".join(str(error).partition(" : <redis.")[0].split())
     return f"{type(error).__name__}: {text}"
 
 
-def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """For machines. "ok" is what the exit code says: nothing has failed."""
+def as_json(report: Report) -> dict[str, Any]:
+    """For machines. "ok" corresponds to the exit code: nothing has failed."""
     return {
-        "ok": not has_failed(diagnosis),
+        "ok": not has_failed(report),
         "findings": [
             {"area": area, "level": finding.level, "found": masked(finding.text), "repair": masked(finding.repair)}
-            for area, finding in diagnosis
+            for area, finding in report
         ],
     }
 
 
-def as_lines(diagnosis: Diagnosis, paint: Callable[[Level, str], str]) -> Iterable[str]:
-    """For people: level, area and what was found in columns, and the way to repair it in a line of its own."""
-    width = max((len(area) for area, _ in diagnosis), default=0)
-    for area, finding in diagnosis:
+def as_lines(report: Report, paint: Callable[[Level, str], str]) -> Iterable[str]:
+    """For people: level, area and text in columns, and the repair in a line of its own."""
+    width = max((len(area) for area, _ in report), default=0)
+    for area, finding in report:
         yield f"{paint(finding.level, f'{finding.level:4}')}  {area:{width}}  {masked(finding.text)}"
         if finding.repair:
             yield f"{'':4}  {'':{width}}  -> {masked(finding.repair)}"
 
 
-def has_failed(diagnosis: Diagnosis) -> bool:
-    return any(finding.level is Level.FAIL for _, finding in diagnosis)
+def has_failed(report: Report) -> bool:
+    return any(finding.level is Level.FAIL for _, finding in report)
 
 
 def masked(text: str) -> str:
-    """The text without any secret, on one line, and without what would drive a terminal.
+    """The text without secrets, on one line, and without control characters that would act on a terminal.
 
-    What a library says of its error may quote an address, or what a server on the other side wrote.
+    The text of a library's error may quote a URL, or what another server sent.
     """
     return shown(redact(text))

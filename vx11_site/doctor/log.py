@@ -1,4 +1,4 @@
-"""The log against its retention, and the chores that see to it."""
+"""The log compared with its retention, and the chores that prune and purge."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,10 +13,10 @@ from vx11_site.doctor import database
 from vx11_site.doctor.findings import Finding, ok, warn
 
 REPAIR = "Repair the database first, see above."
-# Pruning comes once an hour; the log may grow by so much meanwhile.
+# Pruning runs once an hour; the log may grow by so much meanwhile.
 ROWS_TOLERANCE = 1.2
 AGE_TOLERANCE = timedelta(days=1)
-# A chore is overdue when nobody took it though it has been due for so long.
+# A chore is overdue when it has been due for so long and no process has started it.
 OVERDUE = timedelta(minutes=15)
 PRUNE = "See the chores below; by hand: manage.py prune_events"
 
@@ -29,24 +29,24 @@ def probe() -> Iterator[Finding]:
         yield ok("empty: nothing was published yet")
         return
     rows, first = log.kept(head)
-    said = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
+    text = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
     limit = settings.EVENT_RETENTION_ROWS
     if rows > limit * ROWS_TOLERANCE:
-        yield warn(f"{said}: {rows} rows, and VX11_EVENT_RETENTION_ROWS is {limit}", PRUNE)
+        yield warn(f"{text}: {rows} rows, and VX11_EVENT_RETENTION_ROWS is {limit}", PRUNE)
     else:
-        yield ok(f"{said}: {max(rows, 0)} rows of at most {limit}")
+        yield ok(f"{text}: {max(rows, 0)} rows of at most {limit}")
     age = clock.now() - first if first else timedelta(0)
-    said = f"the oldest event is {age.days} days old, and VX11_EVENT_RETENTION_DAYS is {settings.EVENT_RETENTION_DAYS}"
+    text = f"the oldest event is {age.days} days old, and VX11_EVENT_RETENTION_DAYS is {settings.EVENT_RETENTION_DAYS}"
     if age > timedelta(days=settings.EVENT_RETENTION_DAYS) + AGE_TOLERANCE:
-        yield warn(said, PRUNE)
+        yield warn(text, PRUNE)
 
 
 def probe_chores() -> Iterator[Finding]:
     if not database.is_made():
         return
-    known = {chore.name: chore for chore in Chore.objects.all()}
+    rows = {chore.name: chore for chore in Chore.objects.all()}
     for name in scheduler.intervals():
-        yield _chore(name, known.get(name))
+        yield _chore(name, rows.get(name))
 
 
 def _chore(name: str, chore: Chore | None) -> Finding:
@@ -54,12 +54,12 @@ def _chore(name: str, chore: Chore | None) -> Finding:
     if chore is None:
         return ok(f"{name} was not due yet; a server does it every hour")
     if clock.now() - chore.due_at > OVERDUE:
-        return warn(f"{name} is due since {chore.due_at:%Y-%m-%d %H:%M} UTC, and nobody did it", by_hand)
+        return warn(f"{name} is due since {chore.due_at:%Y-%m-%d %H:%M} UTC, and no process has done it", by_hand)
     if chore.started_at is None:
         return ok(f"{name} is due at {chore.due_at:%Y-%m-%d %H:%M} UTC for the first time")
     if chore.ended_at is None:
         return ok(f"{name} is being done since {chore.started_at:%H:%M:%S} UTC")
-    said = f"{name} ended {chore.ended_at:%Y-%m-%d %H:%M} UTC: {chore.outcome}"
+    text = f"{name} ended {chore.ended_at:%Y-%m-%d %H:%M} UTC: {chore.outcome}"
     if chore.outcome.startswith("failed"):
-        return warn(said, f"A server's log says why. By hand: manage.py {name}")
-    return ok(said)
+        return warn(text, f"A server's log says why. By hand: manage.py {name}")
+    return ok(text)

@@ -1,4 +1,4 @@
-"""This machine: its clock against the others', and its limits on files, disk and memory."""
+"""This machine: its clock compared with others, and its limits on files, disk and memory."""
 
 import resource
 import shutil
@@ -15,7 +15,7 @@ from vx11_site.doctor.findings import Finding, fail, ok, warn
 from vx11_site.server.daphne import FILES_WANTED
 
 CLOCK_REPAIR = "The clock could not be compared: repair what did not answer, see above."
-# Tokens expire by this machine's clock, chores and dead processes are told by the database's.
+# Tokens expire by this machine's clock; chores and the detection of dead processes use the database's.
 CLOCK_WARN_SECONDS = 2.0
 CLOCK_FAIL_SECONDS = 30.0
 LIMITS_REPAIR = "See what /proc and the file system of the data folder say."
@@ -49,17 +49,17 @@ def _seconds(seconds: int, microseconds: int) -> float:
     return seconds + microseconds / 1_000_000
 
 
-def _compared(whose: str, ask: Callable[[], float]) -> Finding:
-    # What is looked at here is the wall clock itself.
+def _compared(whose: str, read_clock: Callable[[], float]) -> Finding:
+    # The wall clock itself is compared here, so no monotonic clock.
     before = time.time()
-    theirs = ask()
-    # The answer was made about half-way between.
+    theirs = read_clock()
+    # The other clock was read about half-way between the two.
     difference = theirs - (before + time.time()) / 2
-    said = f"{whose} is {abs(difference):.1f} s {'ahead of' if difference > 0 else 'behind'} this machine"
+    text = f"{whose} is {abs(difference):.1f} s {'ahead of' if difference > 0 else 'behind'} this machine"
     repair = "Let both machines follow a time server: timedatectl set-ntp true."
     if abs(difference) > CLOCK_FAIL_SECONDS:
-        return fail(said, repair)
-    return warn(said, repair) if abs(difference) > CLOCK_WARN_SECONDS else ok(f"{whose} has the same time")
+        return fail(text, repair)
+    return warn(text, repair) if abs(difference) > CLOCK_WARN_SECONDS else ok(f"{whose} has the same time")
 
 
 def probe_limits() -> Iterator[Finding]:
@@ -74,20 +74,20 @@ def _files() -> Finding:
     files = FILES_WANTED if hard == resource.RLIM_INFINITY else max(soft, min(hard, FILES_WANTED))
     reserved = capacity.FILES_RESERVED + capacity.OVERFLOW_CONNECTIONS + capacity.REQUESTS_RESERVED
     room = max(1, files - reserved)
-    said = f"open files {soft}, at most {hard}: room for {room} streams in a server started here"
+    text = f"open files {soft}, at most {hard}: room for {room} streams in a server started here"
     repair = "Raise the hard limit: LimitNOFILE= in its systemd unit, or ulimit -Hn."
     if room < settings.MAX_STREAMS:
-        return warn(f"{said}, and VX11_MAX_STREAMS is {settings.MAX_STREAMS}", repair)
-    return ok(said) if room >= FEW_STREAMS else warn(said, repair)
+        return warn(f"{text}, and VX11_MAX_STREAMS is {settings.MAX_STREAMS}", repair)
+    return ok(text) if room >= FEW_STREAMS else warn(text, repair)
 
 
 def _disk() -> Finding:
     usage = shutil.disk_usage(settings.DATA_DIR)
-    said = f"{usage.free // 2**20} MiB free on the disk of {settings.DATA_DIR}"
+    text = f"{usage.free // 2**20} MiB free on the disk of {settings.DATA_DIR}"
     repair = "Make room, or keep less: VX11_EVENT_RETENTION_ROWS, VX11_AUDIT_RETENTION_DAYS."
     if usage.free < DISK_FAIL_BYTES:
-        return fail(said, repair)
-    return ok(said) if usage.free >= DISK_WARN_BYTES else warn(said, repair)
+        return fail(text, repair)
+    return ok(text) if usage.free >= DISK_WARN_BYTES else warn(text, repair)
 
 
 def _memory() -> Iterator[Finding]:
@@ -95,6 +95,6 @@ def _memory() -> Iterator[Finding]:
     for line in lines:
         if line.startswith("MemAvailable:"):
             available = int(line.split()[1]) * 1024
-            said = f"{available // 2**20} MiB of memory to be had"
+            text = f"{available // 2**20} MiB of memory are available"
             repair = "Give the machine more, or see what takes it; a server needs about 100 MiB, and 30 KiB a stream."
-            yield ok(said) if available >= MEMORY_WARN_BYTES else warn(said, repair)
+            yield ok(text) if available >= MEMORY_WARN_BYTES else warn(text, repair)

@@ -1,4 +1,4 @@
-"""Redis, and what goes through it: tickets, limits, and the messages between processes."""
+"""Redis, and what uses it: tickets, limits, and the messages between processes."""
 
 import asyncio
 import secrets
@@ -19,7 +19,7 @@ from vx11_site.doctor.findings import Finding, describe_error, fail, ok, warn
 
 REPAIR = "Start it, or correct VX11_REDIS_URL; see its own log. Until then there are no new tickets."
 TICKETS_REPAIR = "Servers answer 503 for tickets until this works: repair Redis first, see above."
-MESSAGES_REPAIR = "Processes hear of each other's events a second late until this works: repair Redis first, see above."
+MESSAGES_REPAIR = "Processes get each other's events a second late until this works: repair Redis first, see above."
 PINGS = 5
 SLOW_SECONDS = 0.05
 FULL_SHARE = 0.8
@@ -44,11 +44,11 @@ def probe() -> Iterator[Finding]:
         yield fail(describe_error(error), repair)
         return
     latency_seconds = statistics.median(_ping(client) for _ in range(PINGS))
-    said = f"Redis {info['redis_version']} answers in {latency_seconds * 1000:.1f} ms"
+    text = f"Redis {info['redis_version']} answers in {latency_seconds * 1000:.1f} ms"
     if latency_seconds < SLOW_SECONDS:
-        yield ok(said)
+        yield ok(text)
     else:
-        yield warn(f"{said}; every ticket waits for that", "Put it nearer, or see what keeps it busy: SLOWLOG GET.")
+        yield warn(f"{text}; every ticket waits for that", "Put it nearer, or see what keeps it busy: SLOWLOG GET.")
     if info.get("redis_mode") == "cluster":
         yield fail("it is a node of a cluster, which cannot be used", "Take one server, or a primary with Sentinel.")
     if info.get("role") == "slave":
@@ -72,11 +72,11 @@ def _memory(info: dict[str, Any]) -> Iterator[Finding]:
         yield fail(f"maxmemory-policy is {policy}: when memory is short, valid tickets and counts vanish", repair)
     else:
         yield warn(f"maxmemory-policy is {policy}: with a maxmemory, valid tickets and counts would vanish", repair)
-    said = f"{used // 2**20} MiB used" + (f" of {limit // 2**20}" if limit else ", no maxmemory")
+    text = f"{used // 2**20} MiB used" + (f" of {limit // 2**20}" if limit else ", no maxmemory")
     if limit and used > FULL_SHARE * limit:
-        yield warn(said, "Raise maxmemory, or give this its own Redis: when it is full, there are no new tickets.")
+        yield warn(text, "Raise maxmemory, or give this its own Redis: when it is full, there are no new tickets.")
     else:
-        yield ok(said)
+        yield ok(text)
 
 
 def _persistence(info: dict[str, Any]) -> Finding:
@@ -90,7 +90,7 @@ def _persistence(info: dict[str, Any]) -> Finding:
 
 
 def probe_tickets() -> Iterator[Finding]:
-    """What issue and use of a ticket do to the store."""
+    """The same operations on the store as issuing and using a ticket."""
     store, key = caches["tickets"], f"vx11:doctor:{secrets.token_hex(8)}"
     started = time.perf_counter()
     store.set(key, 1, PROBE_SECONDS)
@@ -112,7 +112,7 @@ async def _round_trip() -> float:
     async with asyncio.timeout(WAIT_SECONDS):
         started = time.perf_counter()
         channel = await layer.new_channel("doctor")
-        sent = {"type": "doctor.probe", "word": secrets.token_hex(8)}
+        sent = {"type": "doctor.probe", "nonce": secrets.token_hex(8)}
         await layer.send(channel, sent)
         received = await layer.receive(channel)
     if received != sent:

@@ -1,4 +1,4 @@
-"""The role of this process, and whether a gateway's backend is there and knows it."""
+"""The role of this process, and whether a gateway's backend answers and accepts its token."""
 
 import ssl
 import time
@@ -15,14 +15,14 @@ from vx11_site.doctor.findings import Finding, fail, ok, warn
 REPAIR = "Start it, or correct VX11_BACKEND_URL; see its own log. Until then operators get 503 for all but status."
 NEW_TOKEN = "Issue one: manage.py issue_token --kind service --scope operator:forward --name gateway"  # noqa: S105 - how
 ANSWER_SECONDS = 1.5
-SAID = {"all": "all: everything is served here", "backend": "backend: serves its gateways under /api/"}
+WITHOUT_A_BACKEND = {"all": "all: everything is served here", "backend": "backend: serves its gateways under /api/"}
 
 
 def probe() -> Iterator[Finding]:
-    if settings.ROLE in SAID:
-        yield ok(SAID[settings.ROLE])
+    if settings.ROLE in WITHOUT_A_BACKEND:
+        yield ok(WITHOUT_A_BACKEND[settings.ROLE])
         return
-    # The checks of the configuration say what is missing.
+    # The area "configuration" reports what is missing.
     if settings.BACKEND_URL and settings.SERVICE_TOKENS:
         yield from _backend(settings.SERVICE_TOKENS)
 
@@ -31,7 +31,7 @@ def _backend(tokens: Sequence[str]) -> Iterator[Finding]:
     verify = ssl.create_default_context() if urlsplit(settings.BACKEND_URL).scheme == "https" else True
     with httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=verify) as client:
         started = time.perf_counter()
-        answers = [_ask(client, token) for token in tokens]
+        answers = [_status_from_backend(client, token) for token in tokens]
         milliseconds = (time.perf_counter() - started) * 1000 / len(tokens)
     accepted = [answer for answer in answers if delegation.OPERATOR in answer.headers]
     refused = [answer for answer in answers if answer.status_code in REFUSALS_OF_TOKENS and answer not in accepted]
@@ -45,9 +45,9 @@ def _backend(tokens: Sequence[str]) -> Iterator[Finding]:
     else:
         yield ok(f"gateway: its backend answers in {milliseconds:.0f} ms and knows it")
         if refused:
-            said = f"gateway: {len(refused)} of the {len(tokens)} tokens of VX11_SERVICE_TOKEN are not accepted there"
-            yield warn(said, "Take out those that were revoked.")
+            text = f"gateway: {len(refused)} of the {len(tokens)} tokens of VX11_SERVICE_TOKEN are not accepted there"
+            yield warn(text, "Take out those that were revoked.")
 
 
-def _ask(client: httpx.Client, token: str) -> httpx.Response:
+def _status_from_backend(client: httpx.Client, token: str) -> httpx.Response:
     return client.get(f"{settings.BACKEND_URL.rstrip('/')}/api/status", headers={"X-VX11-Token": token})

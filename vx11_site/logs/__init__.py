@@ -1,1 +1,4 @@
-"""WHAT DOES IT SAY? Lines of the log as text and JSON, without credentials; how they are written; traces."""
+"""WHAT DOES IT REPORT? Log lines as text and JSON, without credentials; how they are written; traces.
+
+See docs/monitoring.md.
+"""

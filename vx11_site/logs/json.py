@@ -1,7 +1,7 @@
-"""Log lines as JSON, one object each, for those who collect and search them.
+"""Log lines as JSON, one object for each, for programs that collect and search them.
 
-Thirty lines of our own instead of a library: credentials must be blotted out of every value before it is quoted, for in
-quoted text nobody can tell where one ends, and the libraries have no place for that.
+Thirty lines of our own instead of a library: credentials must be masked in every value before it is quoted, because in
+quoted text the end of a credential cannot be found, and the libraries have no hook for that.
 """
 
 import logging
@@ -18,7 +18,7 @@ from vx11_site.logs.text import correlation_id, is_redacted
 
 
 class JsonFormatter(logging.Formatter):
-    """`time`, `level`, `logger`, `message`; `correlation_id`, `exception` where there is one; the record's `fields`.
+    """`time`, `level`, `logger`, `message`; `correlation_id` and `exception` if there is one; the record's `fields`.
 
     Fields are given as `extra={"fields": {...}}`; their texts are redacted like the message.
     """
@@ -36,7 +36,7 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = exception
         blot = _as_it_is if is_redacted(record) else redact
         cleaned = {name: _clean(value, blot) for name, value in line.items()}
-        # Not as a field among the others: it usually is a uuid, as a ticket is.
+        # Added after the redaction: it usually is a uuid, and would be masked as a ticket.
         if (current := correlation_id()) != correlation.NONE:
             cleaned["correlation_id"] = current
         return shown_json(orjson.dumps(cleaned, default=str).decode())
@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _clean(value: Any, blot: Callable[[str], str]) -> Any:
-    """Without credentials, and without half characters, which a client may send and UTF-8 has not."""
+    """Without credentials, and without lone surrogates, which a client may send and UTF-8 cannot encode."""
     return blot(value).encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 

@@ -1,7 +1,7 @@
-"""Where log lines go: to standard error, which may be a full disk, a closed pipe, or one that nobody reads.
+"""Writes log lines to standard error, which may be a full disk, a closed pipe, or a pipe without a reader.
 
-A request is worth more than its log line: what cannot be written at once waits in a bounded backlog for the next line,
-and what does not fit there is dropped and counted. Nothing here waits, and nothing here raises.
+A log line must never delay or fail a request. A line that cannot be written at once waits in a bounded backlog for the
+next line; one that does not fit there is dropped and counted. Nothing here waits or raises.
 """
 
 import contextlib
@@ -15,17 +15,19 @@ from collections import deque
 from prometheus_client import Counter
 
 STANDARD_ERROR = 2
-# A pipe that is ready takes so much without waiting (PIPE_BUF on Linux), and so does a socket.
+# A pipe or socket that is ready accepts so much without blocking (PIPE_BUF on Linux).
 PIECE_BYTES = 4096
 BACKLOG_LIMIT_BYTES = 256 * 1024
-# How long a process that ends waits for whoever reads its last lines.
+# How long an ending process waits for a reader of its last lines.
 LAST_LINES_MS = 500
 
-DROPPED = Counter("vx11_log_lines_dropped_total", "Log lines that could not be written: full disk, nobody reads.")
+DROPPED = Counter(
+    "vx11_log_lines_dropped_total", "Log lines that could not be written: the disk is full, or the pipe has no reader."
+)
 
 
 class LogOutput(logging.Handler):
-    """Writes to one file descriptor. Lines stay whole but for those that are cut by a fault in their middle."""
+    """Writes to one file descriptor. Lines stay complete, except when an error occurs in the middle of one."""
 
     def __init__(self, descriptor: int = STANDARD_ERROR) -> None:
         super().__init__()
@@ -48,7 +50,7 @@ class LogOutput(logging.Handler):
         self._write()
 
     def flush(self) -> None:
-        """At the end of the process: a last try, for a bounded time."""
+        """At the end of the process: a last attempt, for a bounded time."""
         deadline = time.monotonic() + LAST_LINES_MS / 1000
         with self.lock or contextlib.nullcontext():
             while self._lines and (left := deadline - time.monotonic()) > 0:
@@ -62,7 +64,7 @@ class LogOutput(logging.Handler):
             self._lines.append(line)
 
     def _write(self, *, wait_ms: int = 0) -> None:
-        """As much of the backlog as is taken now; it waits for the first piece only."""
+        """Write as much of the backlog as possible now; waits for the first piece only."""
         while self._lines and self._takes(wait_ms):
             wait_ms = 0
             line = self._lines.popleft()
@@ -70,7 +72,7 @@ class LogOutput(logging.Handler):
             try:
                 written = os.write(self._descriptor, line[:PIECE_BYTES])
             except BlockingIOError:
-                # Somebody who shares the descriptor has made it so.
+                # Another process that shares the descriptor has made it non-blocking.
                 self._keep(line, first=True)
                 return
             except OSError:
@@ -80,7 +82,7 @@ class LogOutput(logging.Handler):
                 self._keep(rest, first=True)
 
     def _takes(self, wait_ms: int) -> bool:
-        """Yes also where writing will fail, for that takes no time."""
+        """Whether a write will not block. True also if it will fail, because that takes no time."""
         watch = select.poll()
         watch.register(self._descriptor, select.POLLOUT)
         return bool(watch.poll(wait_ms))

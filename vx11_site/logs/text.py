@@ -1,4 +1,4 @@
-"""Log lines: time, level, correlation id, message; credentials are blotted out wherever they stand."""
+"""Log lines as text: time, level, correlation id, message; all credentials are masked."""
 
 import logging
 import sys
@@ -8,12 +8,12 @@ from gateway import correlation
 from gateway.redaction import is_credential, redact
 from vx11_client.terminal_text import shown_lines
 
-# Before each line of a record but the first, so that none of them can be taken for a record.
+# Put before each further line of a record, so that it cannot be mistaken for a record.
 CONTINUATION = "  "
 
 
 class RedactingFormatter(logging.Formatter):
-    """One line per record, UTC; a traceback follows it, redacted and indented. Nothing in it drives a terminal."""
+    """One line per record, in UTC; a traceback follows it, redacted and indented. Control characters are escaped."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -31,18 +31,20 @@ class RedactingFormatter(logging.Formatter):
 
 
 def is_redacted(record: logging.LogRecord) -> bool:
-    """Whether the caller did so, in a way of its own: the access log, which has a line for each request."""
+    """Whether the caller has redacted it already: the access log does, in a faster way, for its line of each
+    request.
+    """
     return getattr(record, "is_redacted", False)
 
 
 def correlation_id() -> str:
-    """That of the request being answered. A caller may have put its token there."""
+    """The id of the current request, masked if a caller has put its token there."""
     current = correlation.current.get()
     return "***" if is_credential(current) else current
 
 
 class ExpectedFaults(logging.Filter):
-    """A dependency that is away is no bug: one line says so, without the traceback that a library adds to it."""
+    """Logs a dependency that is away as one line, without the traceback of a library: it is no bug."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -54,6 +56,6 @@ class ExpectedFaults(logging.Filter):
 
 
 def _is_of_redis(error: BaseException | None) -> bool:
-    # redis-py is not imported for this alone: where it is not, it raised nothing.
+    # redis-py is not imported for this: if it was not imported before, it has raised nothing.
     exceptions = sys.modules.get("redis.exceptions")
     return exceptions is not None and isinstance(error, exceptions.RedisError)

@@ -1,7 +1,7 @@
-"""The tracer of gateway/tracing.py, by OpenTelemetry: spans, which of them are kept, and a bounded way out.
+"""Implements gateway/tracing.py with OpenTelemetry: spans, their sampling, and sending them with bounds.
 
-Imported only where VX11_TRACES_URL is set. Spans wait in a queue for one thread that sends them; a collector that is
-slow or away costs spans, and neither a request nor, for longer than STOP_WAIT_SECONDS, a stop.
+Imported only if VX11_TRACES_URL is set. Spans wait in a queue for one thread that sends them. If the collector is slow
+or away, spans are lost; requests are not delayed, and a stop is delayed by STOP_WAIT_SECONDS at most.
 """
 
 import atexit
@@ -30,23 +30,23 @@ from gateway.http.errors import ApiError
 from gateway.shared_store.limits import LimitExceeded
 
 SERVICE_NAME = "vx11-operator"
-# A span holds about 3 KiB, so this is 6 MiB; what does not fit is dropped, the oldest first, and the log says so.
+# A span takes about 3 KiB, so this is 6 MiB. Beyond, the oldest spans are dropped, and that is logged.
 QUEUE_LIMIT_SPANS = 2048
 SEND_LIMIT_SPANS = 256
-# Spans that are fewer than that go out after this time.
+# A smaller batch is sent after this time.
 SEND_PAUSE_SECONDS = 1.0
-# For one batch, with what it is tried again; then the batch is dropped, and the log says so.
+# For one batch with all its retries; then the batch is dropped, and that is logged.
 SEND_WAIT_SECONDS = 3.0
-# How long a process that ends waits for its last spans to be taken.
+# How long an ending process waits until its last spans are sent.
 STOP_WAIT_SECONDS = 1.0
-# Commits of which the write to streams is still to come. It comes within a tenth of a second, or is not looked at.
+# Commits that are remembered until their write to streams, which comes within a tenth of a second or is not traced.
 COMMITS_KEPT = 256
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class CommitOf(NamedTuple):
-    """A commit, by the end that it gave the log."""
+    """A commit, identified by the end of the log after it."""
 
     epoch: str
     last_seq: int
@@ -66,12 +66,12 @@ class RecordedSpan:
 
 
 class RecordedCommit:
-    """Becomes a span when it is done: a transaction that is rolled back is told by the requests that it failed."""
+    """Becomes a span when the commit is done. A rollback is visible in the spans of the requests that failed."""
 
     def __init__(self, tracer: "OperatorTracer", carried: list[trace.Span]) -> None:
         self._tracer = tracer
         self._carried = carried
-        # Collectors want the time of day.
+        # Collectors need the wall clock.
         self._began_ns = time.time_ns()
 
     def done(self, epoch: str, *, first_seq: int, last_seq: int, size_bytes: int) -> None:
@@ -83,14 +83,14 @@ class RecordedCommit:
         span.recorded.end()
         context = span.recorded.get_span_context()
         for other in others:
-            # One that gave up waiting has ended.
+            # The span of a request that gave up waiting has ended.
             if other.is_recording():
                 other.add_link(context)
         self._tracer.keep(CommitOf(epoch, last_seq, context))
 
 
 class OperatorTracer:
-    """Spans of one process. Commits are told by the thread that commits, writes by the event loop."""
+    """Spans of one process. The committing thread reports commits, the event loop reports writes."""
 
     def __init__(self, provider: trace.TracerProvider) -> None:
         self._tracer = provider.get_tracer("vx11_site", settings.VERSION)
@@ -99,7 +99,7 @@ class OperatorTracer:
 
     @contextlib.contextmanager
     def span(self, name: str, correlation_id: str, *, parent: str) -> Iterator[tracing.Span | None]:
-        # Whoever calls has been let in, so a parent may also say that this is looked at whatever the ratio.
+        # The caller is authenticated, so its parent span may decide that this is traced, whatever the ratio.
         context = _PROPAGATOR.extract({"traceparent": parent}, context=Context())
         recorded = self._tracer.start_span(name, context=context, kind=SpanKind.SERVER)
         if not recorded.is_recording():
@@ -137,9 +137,9 @@ class OperatorTracer:
         return carrier.get("traceparent", "")
 
     def received(self, epoch: str, last_seq: int, traceparent: str) -> None:
-        told = trace.get_current_span(_PROPAGATOR.extract({"traceparent": traceparent}, context=Context()))
-        if told.get_span_context().is_valid:
-            self.keep(CommitOf(epoch, last_seq, told.get_span_context()))
+        remote = trace.get_current_span(_PROPAGATOR.extract({"traceparent": traceparent}, context=Context()))
+        if remote.get_span_context().is_valid:
+            self.keep(CommitOf(epoch, last_seq, remote.get_span_context()))
 
     def child(self, name: str, parent: SpanContext, others: Iterable[SpanContext], *, began_ns: int) -> RecordedSpan:
         """A span in the trace of its parent, with links to the traces of the others."""
@@ -172,7 +172,7 @@ def begin() -> None:
 
 
 def provider_for(processor: SpanProcessor) -> TracerProvider:
-    """Hands the spans that are looked at to the processor."""
+    """Passes sampled spans to the processor."""
     about = {
         "service.name": SERVICE_NAME,
         "service.version": settings.VERSION,
@@ -182,7 +182,7 @@ def provider_for(processor: SpanProcessor) -> TracerProvider:
     provider = TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(settings.TRACES_RATIO)),
         resource=Resource.create(about),
-        # It would wait for a collector that hangs.
+        # At exit it would wait for a collector that hangs.
         shutdown_on_exit=False,
     )
     provider.add_span_processor(processor)
@@ -190,7 +190,7 @@ def provider_for(processor: SpanProcessor) -> TracerProvider:
 
 
 def _end(provider: TracerProvider) -> None:
-    """Send what waits, as long as there is time; what is left is lost with the process."""
+    """Send waiting spans for as long as there is time; the others are lost with the process."""
     ending = threading.Thread(target=provider.shutdown, name="last-traces", daemon=True)
     ending.start()
     ending.join(STOP_WAIT_SECONDS)
@@ -201,7 +201,7 @@ def _under(parent: SpanContext) -> Context:
 
 
 def _note_failure(span: trace.Span, error: BaseException) -> None:
-    """Its reason or its kind; never its words, which may quote anything."""
+    """Notes its reason or its class; never its text, which may quote anything."""
     refused = isinstance(error, ApiError | LimitExceeded)
     span.set_attribute("error.type", error.reason if isinstance(error, ApiError) else type(error).__name__)
     if not refused or (isinstance(error, ApiError) and error.status >= 500):

@@ -1,4 +1,4 @@
-"""The access log: one redacted line for each request that was answered, and its share in the figures."""
+"""The access log: one redacted line for each answered request; it also counts the request in the metrics."""
 
 import functools
 import logging
@@ -10,20 +10,20 @@ from vx11_site.server.http1 import Request
 
 logger = logging.getLogger("vx11.access")
 
-# A record, in either format, with its end of line. What a caller wrote must not fill a disk.
+# Of one record, in either format, with its line end. Text from callers must not fill a disk.
 RECORD_LIMIT_BYTES = 2048
 # In JSON a target stands twice: in the message and in a field. The rest of a record takes less than 512 bytes.
 TARGET_LIMIT_CHARACTERS = 736
 # The longest method that is registered has 17.
 METHOD_LIMIT_CHARACTERS = 24
-# Callers make up methods as they like.
+# The cache of methods is bounded, because callers may send any.
 METHODS_KEPT = 32
-# All that a request line may hold, but for what JSON would have to escape.
+# The characters of a request line that JSON need not escape.
 _AS_IT_IS = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
 
 
 def note(request: Request, *, whole: bool) -> None:
-    """When the answer has ended; not `whole` if it was the client who ended it."""
+    """Log a request when its response has ended; `whole` is false if the client disconnected before."""
     seconds = request.duration()
     request_metrics.count(request.method.decode("latin-1"), request.uri.decode("latin-1"), request.code, seconds)
     if not logger.isEnabledFor(logging.INFO):
@@ -56,8 +56,8 @@ def _method(raw: bytes) -> str:
 
 
 def bounded(raw: bytes, limit_characters: int) -> str:
-    """Redacted, in ASCII, and where it is too long its beginning and how long it was."""
-    # Cut when it is redacted: half a token would not be found.
+    """The text redacted and in ASCII; of a long one its beginning and its length."""
+    # Redacted before it is cut: half a token would not be found.
     text = redact(raw.decode("latin-1"))
     shown = quote(text[:limit_characters], safe=_AS_IT_IS, encoding="latin-1")
     if len(text) <= limit_characters >= len(shown):

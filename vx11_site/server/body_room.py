@@ -1,30 +1,30 @@
-"""Memory for bodies that are being received: bounded together, and none can take so much that others get nothing. Pure.
+"""Memory for request bodies that are being received: bounded in total, and shared fairly between senders. Pure: no I/O.
 
-A sender may take a multiple of what is free at that moment. One alone thus gets most of the room, many get equal
-parts, and there is always a rest for one who comes later. Senders that are not known have a small room of their own:
-a text in a header costs nothing to make up.
+A sender may hold a multiple of the memory that is free at that moment. So a single sender gets most of it, many get
+equal parts, and some is always left for the next one. Unknown senders have a small separate limit, because an invented
+token costs nothing.
 """
 
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
 
-# Of all connections together.
+# Of all connections with known senders together.
 KNOWN_LIMIT_BYTES = 56 * 1024 * 1024
-# Of those whose token is not known here, or who bring none: one of the longest at a time from one address.
+# Of senders without a token, or with an unknown one: one address can send one body of the maximum length at a time.
 UNKNOWN_LIMIT_BYTES = 8 * 1024 * 1024
-# The first of each body do not count: there are at most as many of them as connections.
+# The first bytes of each body are not counted: the number of connections bounds them.
 SMALL_BODY_BYTES = 16 * 1024
-# How many times the rest that is free one sender may hold: two thirds of the room when it is alone, and when there are
-# two of them, another one still gets room for the longest body.
+# One sender may hold so many times the free rest: two thirds of all when it is alone. With two such senders, a third
+# one still has room for a body of the maximum length.
 KNOWN_SHARE = 2
-# Half of it.
+# The same for unknown senders: one alone may hold half of their limit.
 UNKNOWN_SHARE = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sender:
-    """Whose body it is: a principal by its public id, else an address."""
+    """The sender of a body: a principal by its public id, otherwise an address."""
 
     name: str
     known: bool
@@ -53,7 +53,7 @@ class _Part:
 
 
 class BodyRoom:
-    """What all connections hold beyond their first bytes."""
+    """The memory that the bodies of all connections hold beyond their first bytes."""
 
     def __init__(self) -> None:
         self._parts = {
@@ -66,7 +66,7 @@ class BodyRoom:
         return sum(part.held_bytes for part in self._parts.values())
 
     def take(self, sender: Sender, size_bytes: int) -> bool:
-        """Whether there is room for so much more."""
+        """Take so much more; False if there is no room."""
         return self._parts[sender.known].take(sender.name, size_bytes)
 
     def give_back(self, sender: Sender, size_bytes: int) -> None:
@@ -74,7 +74,7 @@ class BodyRoom:
 
 
 class Held:
-    """What the body of one request holds. Whose it is, `sender_of` says; it may come to know while the body comes."""
+    """The memory that one request's body holds. `sender_of` may recognise the sender only while the body arrives."""
 
     def __init__(self, room: BodyRoom, sender_of: Callable[[], Sender]) -> None:
         self._room = room
@@ -83,7 +83,7 @@ class Held:
         self._bytes = 0
 
     def grow_to(self, size_bytes: int) -> bool:
-        """Whether there is room for so much in all."""
+        """Grow to so much in all; False if there is no room."""
         if self._sender is None or not self._sender.known:
             self.release()
             self._sender = self._sender_of()

@@ -1,4 +1,4 @@
-"""One connection as Twisted speaks HTTP/1.1 on it, with deadlines, and with refusals of what is no clear request."""
+"""One connection: Twisted's HTTP/1.1 with deadlines, and with a refusal of ambiguous requests."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from gateway import tokens
 from gateway.http.errors import CONTENT_TYPE, ApiError
 from vx11_site.server.response_writer import bound_kernel
 
-# From the first byte, or from the connection if none comes, to the end of the headers; and from there to the end of
-# the body. Together half a minute, so that a client that sends a byte now and then holds a connection no longer.
+# From the first byte (or the connection, if none comes) to the end of the headers, and from there to the end of the
+# body. Half a minute together, so that a client that sends single bytes cannot hold a connection for longer.
 HEADERS_SECONDS = 10
 BODY_SECONDS = 20
-# Between two requests. Longer than a proxy's minute, so that it is the proxy who hangs up.
+# Between two requests. Longer than a proxy's usual minute, so that the proxy closes the connection first.
 KEEP_ALIVE_SECONDS = 75
-# A client that must go and does not take what is still written to it is cut off.
+# After this, a refused client that does not take the rest of its response is cut off.
 ABORT_SECONDS = 2
-# And one that may take the last of an answer, that long.
+# And after this, a client that does not take the rest of an ordinary response.
 CLOSE_SECONDS = 30
-# What changes nothing, as bytes of a request line.
+# Methods that change nothing, as bytes of a request line.
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
@@ -33,7 +33,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
     abortTimeout = ABORT_SECONDS  # noqa: N815 - Twisted's name
     _idle = False
     _refused = False
-    # The client has said that nothing more comes.
+    # The client has closed its half of the connection.
     _half_closed = False
     _abortingCall: Any = None  # noqa: N815 - as above
 
@@ -76,7 +76,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         """Nothing here closes its own half alone."""
 
     def resetTimeout(self) -> None:  # noqa: N802 - as above
-        """Called for every byte that comes."""
+        """Does nothing: Twisted calls this for every received byte, and these timeouts are deadlines."""
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - as above
         if self._refused:
@@ -98,13 +98,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         if self._half_closed and not self._is_answering:
             self.loseConnection()
             return
-        # Unless the next one has begun already.
+        # Idle, unless the next request has begun already.
         if self.persistent and not self.requests:
             self._idle = True
             self.setTimeout(KEEP_ALIVE_SECONDS)
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802 - as above
-        """What comes behind a head that was refused is not read. A header goes on in no second line any more."""
+        """Ignores input after a refused head, and refuses a header that continues on a second line."""
         if self._refused:
             return
         if self.persistent and line[:1] in (b" ", b"\t"):
@@ -113,7 +113,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         super().lineReceived(line)
 
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802 - as above
-        """As Twisted's, which fails on a number of thousands of digits, as Python does."""
+        """As Twisted's, but with a refusal where it raises ValueError: for a number of thousands of digits."""
         try:
             return bool(super().headerReceived(line))
         except ValueError:
@@ -124,18 +124,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         self._respondToBadRequestAndDisconnect()
 
     def loseConnection(self) -> Any:  # noqa: N802 - as above
-        """As Twisted's, with an end: a client may not answer TLS's goodbye, nor take what is still written to it."""
+        """As Twisted's, with a time limit: a client may not answer TLS's close_notify, nor read the rest."""
         if self._abortingCall is None:
             self._abortingCall = self.callLater(CLOSE_SECONDS, self.forceAbortClient)
         return super().loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - as above
-        """As Twisted's, which has no body. Once: what is wrong may be found twice."""
+        """As Twisted's, but with the error body. Only once, because an error may be detected twice."""
         if self._refused:
             return
         self._refused = True
         if self.requests and self.requests[-1].startedWriting:
-            # It was refused before, and this is wrong in its body.
+            # Its head was refused before, and this error is in its body.
             self.loseConnection()
             return
         refusal, correlation_id = ApiError("bad_request"), tokens.new_uuid()

@@ -1,9 +1,9 @@
-"""Daphne, made fit for streams that stay open and for clients that mean no good.
+"""Daphne with what it lacks for long streams and hostile clients.
 
-- Writes: at once, never more than a client takes, and offered to the application (vx11_site/server/response_writer.py).
+- Writes go to the socket at once and are bounded; streams write directly (vx11_site/server/response_writer.py).
 - Limits on time, bodies and connections, and the one error body (vx11_site/server/http1.py).
-- Its access log would print tickets: one redacted line per request instead, also when the client hung up.
-- At its end it cuts all streams: here they say goodbye first, spread over a grace time.
+- An access log with one redacted line per request, also after a disconnect; Daphne's own would print tickets.
+- A graceful stop: streams get their `stream-end` over a grace period. Daphne would cut all of them at once.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from gateway.identity.audit import refusals
 from gateway.identity.principals import directory
 from gateway.jobs.scheduler import Scheduler
 from ledger.sqlite3.base import give_up_running
-from operator_api.background_tasks import the_upkeep
+from operator_api.background_tasks import the_background_tasks
 from operator_api.chat import conversations
 from vx11_site.data import pending_migrations
 from vx11_site.server import access_log, systemd
@@ -42,14 +42,14 @@ from vx11_site.server.body_room import BodyRoom, Sender
 from vx11_site.server.channel import Channel
 from vx11_site.server.http1 import Factory, Request
 
-# Whoever watches this process must be able to ask also when it is full.
+# Probes and Prometheus are served also when the process is full.
 SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})
-# A client that takes nothing of a long answer for so long is cut off.
+# A client that reads nothing of a long response for this time is cut off.
 ANSWER_STALL_SECONDS = 30
-# How much of the grace time streams have to say goodbye in; the rest is for requests that are being answered.
-GOODBYES_SHARE = 0.8
+# The part of the grace period in which streams are ended; the rest is for requests that are being answered.
+STREAMS_SHARE = 0.8
 SETTLE_SECONDS = 0.1
-# The operating system's usual 1024 would be the limit of streams.
+# The usual soft limit of 1024 would be the limit of streams.
 FILES_WANTED = 100_000
 # Connections that the kernel keeps until they are accepted.
 BACKLOG_CONNECTIONS = 1024
@@ -60,7 +60,7 @@ REFUSED = Counter("vx11_connections_refused_total", "Connections cut at once bec
 
 
 class Mailbox:
-    """What asyncio.Queue is to one reader, in a tenth of its memory: each open stream has one."""
+    """A queue for one reader, with a tenth of the memory of asyncio.Queue: each open stream has one."""
 
     __slots__ = ("_messages", "_waiting")
 
@@ -81,7 +81,7 @@ class Mailbox:
 
 
 class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
-    """Takes what Daphne's own takes. Belongs to one process."""
+    """Takes the options of Daphne's server. One for each process."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -89,12 +89,12 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         self.draining = False
         self._connection_limit = 0
         self._channels: set[Channel] = set()
-        self._told_to_stop = False
+        self._is_stopping = False
         self.body_room = BodyRoom()
         self._ports: list[Any] = []
         self._ending: asyncio.Task[None] | None = None
 
-    # What our connections and requests ask
+    # Called by our connections and requests
 
     @property
     def full(self) -> bool:
@@ -109,7 +109,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         return body_limit_bytes(request.path.decode("latin-1"), with_token=with_token)
 
     def connection_made(self, channel: Channel) -> bool:
-        """Whether it may stay."""
+        """Whether the connection may stay open."""
         self._channels.add(channel)
         CONNECTIONS.set(len(self._channels))
         if len(self._channels) <= self._connection_limit + capacity.OVERFLOW_CONNECTIONS:
@@ -122,7 +122,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         CONNECTIONS.set(len(self._channels))
 
     def sender_of(self, request: Request) -> Sender:
-        """Who sends a body, by the token in its header; without one that is known here, by address."""
+        """The sender of a body: by the token in its header if it is known here, otherwise by address."""
         raw = request.raw_headers()
         with contextlib.suppress(ApiError):
             token = headers.credential(raw)
@@ -135,11 +135,11 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
     def log_access(self, request: Request, *, whole: bool) -> None:
         access_log.note(request, whole=whole)
 
-    # What Daphne asks
+    # Called by Daphne
 
     @property
     def http_factory(self) -> Factory:
-        """run() puts a factory of its own into this property."""
+        """Daphne's run() sets this property; the setter puts our factory in its place."""
         return self._factory
 
     @http_factory.setter
@@ -149,14 +149,15 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
     def run(self) -> None:
         _allow_files()
         self._connection_limit = capacity.connection_limit()
-        # What is loaded by now stays: a full collection that walks it stops every stream for a fifth of a second.
+        # Objects that exist by now stay: a full collection that scans them would stop every stream for a fifth of a
+        # second.
         gc.collect()
         gc.freeze()
         if self.signal_handlers:
-            # Not at once: the reactor runs before its loop does.
-            reactor.callWhenRunning(reactor.callLater, 0, self._listen_to_signals)
+            # Not at once: the reactor starts before its event loop.
+            reactor.callWhenRunning(reactor.callLater, 0, self._handle_signals)
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_sessions().start())
-        reactor.callWhenRunning(reactor.callLater, 0, lambda: the_upkeep().start())
+        reactor.callWhenRunning(reactor.callLater, 0, lambda: the_background_tasks().start())
         scheduler = Scheduler()
         scheduler.start()
         try:
@@ -165,7 +166,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             scheduler.stop()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """Daphne's own access log: it would print tickets, and requests are logged when they end."""
+        """Disables Daphne's access log, which would print tickets. `access_log` logs requests when they end."""
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
@@ -174,7 +175,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             reactor.callWhenRunning(reactor.callLater, 0, systemd.notify_ready)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """As Daphne's, with the writer among the extensions, and a mailbox that is small."""
+        """As Daphne's, with the writer among the extensions, and with a smaller queue."""
         if isinstance(protocol, Request):
             scope.setdefault("extensions", {})[EXTENSION] = protocol.open_writer
         scope.setdefault("asgi", {"version": "3.0"})
@@ -184,7 +185,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         return mailbox
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """As Daphne's, but an application that sends bit by bit waits for a client that reads slowly."""
+        """As Daphne's, but an application that sends a body in parts waits for a client that reads slowly."""
         await super().handle_reply(protocol, message)
         writer = getattr(protocol, "writer", None)
         if writer is None or not writer.full or not message.get("more_body", False):
@@ -196,32 +197,32 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             writer.abandon()
 
     def kill_all_applications(self) -> "defer.Deferred[Any]":
-        """Before the reactor stops: say goodbye, finish what was begun; what is left then is cut."""
-        # A request that has not come whole has no application yet, and Daphne would stumble over that.
-        nobody: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        nobody.set_result(None)
+        """Before the reactor stops: end streams, finish requests, and cut what is left then."""
+        # An incomplete request has no application yet, and Daphne would fail on that.
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        finished.set_result(None)
         self._ending = asyncio.ensure_future(self._end())
 
         def cut(_: Any) -> Any:
             for details in self.connections.values():
-                details.setdefault("application_instance", nobody)
+                details.setdefault("application_instance", finished)
             return super(OperatorServer, self).kill_all_applications()
 
         return defer.Deferred.fromFuture(self._ending).addBoth(cut)
 
-    # The end
+    # The graceful stop
 
-    def _listen_to_signals(self) -> None:
+    def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            # The terminal is gone: as the others, unless this was started to stay (nohup).
+            # The terminal has gone: handled as the others, unless the process was started with nohup.
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue
             asyncio.get_running_loop().add_signal_handler(number, self._on_end_signal)
 
     def _on_end_signal(self) -> None:
-        """The first time in peace, the second time at once."""
-        if not self._told_to_stop:
-            self._told_to_stop = True
+        """The first signal stops gracefully, the second at once."""
+        if not self._is_stopping:
+            self._is_stopping = True
             reactor.stop()
         elif self._ending is not None:
             self._ending.cancel()
@@ -230,30 +231,30 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         systemd.notify(systemd.ENDING)
         self.draining = True
         deadline = time.monotonic() + settings.DRAIN_SECONDS
-        await the_sessions().drain(settings.DRAIN_SECONDS * GOODBYES_SHARE)
+        await the_sessions().drain(settings.DRAIN_SECONDS * STREAMS_SHARE)
         refusals.close_all()
         for port in self._ports:
             with contextlib.suppress(Exception):
                 await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
         while time.monotonic() < deadline:
-            # What was on its way when we stopped listening is answered too.
+            # Requests that arrived before the ports were closed are answered too.
             await asyncio.sleep(SETTLE_SECONDS)
             answering = self._answering()
             if not answering:
                 break
             await asyncio.wait(answering, timeout=max(0.0, deadline - time.monotonic()))
-        # Answers that Twisted still holds are sent; then the connections close.
+        # Responses that Twisted still holds are sent; then the connections close.
         while self._channels and time.monotonic() < deadline:
             for channel in list(self._channels):
                 channel.loseConnection()
             await asyncio.sleep(SETTLE_SECONDS)
-        # Nobody here hears of them any more, but they are read later, and by others now.
+        # Late answers of the assistant are still stored: they are read later, or through other processes.
         await conversations.finish(max(0.0, deadline - time.monotonic()))
-        # A process waits for its threads at its end, and one of them may be reading for a caller who has gone.
+        # A process waits for its threads at its end, and one of them may run a query for a caller that has gone.
         give_up_running()
 
     def _answering(self) -> "list[asyncio.Future[None]]":
-        """What has not been answered yet."""
+        """The applications that have not finished."""
         running = (details.get("application_instance") for details in self.connections.values())
         return [application for application in running if application is not None and not application.done()]
 
@@ -271,13 +272,13 @@ class OperatorCommandLine(CommandLineInterface):  # type: ignore[misc]  # as abo
 
 
 def _with_backlog(endpoint: str) -> str:
-    """Everybody comes back at once when a process is restarted; Daphne would let 50 of them knock."""
+    """After a restart all clients reconnect at once, and Daphne's backlog holds only 50 connections."""
     takes_one = endpoint.startswith(("tcp:", "ssl:", "unix:")) and ":backlog=" not in endpoint
     return f"{endpoint}:backlog={BACKLOG_CONNECTIONS}" if takes_one else endpoint
 
 
 def _allow_files() -> None:
-    """As many as this process may have, within reason: every stream is one."""
+    """Raise the soft limit of open files as far as needed: every stream is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
     if soft < wanted:

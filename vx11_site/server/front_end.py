@@ -1,8 +1,8 @@
-"""A front end that an installation brings along: a built single-page application, as it lies in VX11_UI_DIR.
+"""Serves the front end of an installation: a built single-page application in the folder VX11_UI_DIR.
 
-Anybody may load its files, as anybody may load the sign-in page; what it shows it asks the API for. They are found anew
-for each request, so that a new build needs no restart, and read piece by piece without being held open: readers may be
-slow, and open files are what connections are made of.
+Its files are public, as the sign-in page is; it gets its data from the API. Files are looked up for each request, so
+that a new build needs no restart. They are read in pieces without being held open: readers may be slow, and open files
+share their limit with connections.
 """
 
 import asyncio
@@ -29,30 +29,30 @@ PREFIX = "/operator/ui/"
 INDEX = "index.html"
 PATH_LIMIT_CHARACTERS = 1024
 PIECE_BYTES = 64 * 1024
-# Digests that are kept; the other files are read through once more for theirs.
+# Digests in the cache; for other files they are computed again.
 DIGESTS_LIMIT = 1024
-# What it may load is the front end's own affair, but it acts with the operator's session, so nobody may frame it.
+# The front end may load what it needs, but it acts with the operator's session, so no page may frame it.
 POLICY = "frame-ancestors 'none'"
 
-# A name with a digest in it, as bundlers write them (index-4f9a1c2b.js), never has another content. Eight characters
-# with a digit and a letter among them; what is taken for none is only asked for again.
+# A file with a digest in its name, as bundlers write them (index-4f9a1c2b.js), never changes. Eight characters with a
+# digit and a letter among them; a name that is not recognised costs only a conditional request.
 _HASHED = re.compile(r"[.-](?=[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])[\w-]{8,64}\.[a-z0-9.]+", re.ASCII)
 FOR_EVER = "public, max-age=31536000, immutable"
-# Kept, and asked for every time whether it still is the same.
-ASK_FIRST = "no-cache"
+# Cached, but with a conditional request before each use.
+REVALIDATE = "no-cache"
 
 _media_types = MediaTypes()
 Result = TypeVar("Result")
-# Threads of its own: those of the event loop may all be waiting for a name server.
+# Separate threads: those of the event loop may all be waiting for a name server.
 READING_THREADS = 4
 _readers = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="front-end")
-# What tells one content of a file from another without reading it.
+# Size, times and inode: they show a change of a file without reading it.
 Version = tuple[int, int, int, int]
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class FileChanged(Exception):
-    """The file was replaced while it was being sent, so the rest would not fit what was sent."""
+    """The file was replaced while it was being sent, so the rest would not fit the part before."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class File:
 
 
 class FrontEndMiddleware:
-    """Answers what is below PREFIX, when there is a front end; all else goes on."""
+    """Answers requests below PREFIX if there is a front end; passes on all others."""
 
     async_capable = True
     sync_capable = False
@@ -97,15 +97,16 @@ class FrontEndMiddleware:
 
 
 def find(folder: Path, name: str, *, may_be_page: bool) -> tuple[File, str] | None:
-    """The file of this name below the folder with the digest of its content, or the page that makes sense of the name.
+    """The file of this name with the digest of its content; or index.html, if the name may be a page of the
+    application.
 
-    None: there is neither, or it is nobody's business: hidden, or outside of the folder by way of a link.
+    None if there is neither, or if the file is hidden, or outside of the folder through a link.
     """
     if not name:
         return _open(folder, INDEX)
     if len(name) > PATH_LIMIT_CHARACTERS or any(map(_is_odd, name.rstrip("/").split("/"))):
         return None
-    # An application reads addresses like this one by itself: they are its pages, and no files.
+    # The application handles such an address itself: it is one of its pages, and no file.
     is_address = may_be_page and "." not in name.rstrip("/").rpartition("/")[2]
     return _open(folder, name) or (_open(folder, INDEX) if is_address else None)
 
@@ -116,19 +117,19 @@ def _open(folder: Path, name: str) -> tuple[File, str] | None:
         path = (root / name).resolve(strict=True)
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
         status = path.stat()
-        # Opening a pipe would wait for somebody who writes.
+        # Only regular files: opening a pipe would wait for a writer.
         if hidden or name.endswith("/") or not stat.S_ISREG(status.st_mode):
             return None
         file = File(path, _version(status))
         return file, _digest(file)
     except (OSError, ValueError, RuntimeError, FileChanged):
-        # Not there, not to be read, not below the folder, links that lead in a circle, or replaced at this moment.
+        # Missing, unreadable, outside of the folder, a loop of links, or being replaced.
         return None
 
 
 @functools.lru_cache(maxsize=DIGESTS_LIMIT)
 def _digest(file: File) -> str:
-    """By content: builds set all times alike, and two of them have pages of the same length."""
+    """Of the content: a build may set all times alike, and pages of two builds may have the same length."""
     digest = hashlib.sha256()
     for start in range(0, file.size_bytes, PIECE_BYTES):
         digest.update(file.read(start))
@@ -140,12 +141,12 @@ def _version(status: os.stat_result) -> Version:
 
 
 def _is_odd(segment: str) -> bool:
-    """No name of a file that is served: empty, hidden, a way up, or with what is no letter."""
+    """Whether a part of a path is never served: empty, hidden, a step up, or not printable."""
     return not segment or segment.startswith(".") or "\\" in segment or not segment.isprintable()
 
 
 def _wants_page(request: HttpRequest) -> bool:
-    """Browsers ask so for what they are going to show, and scripts for data do not."""
+    """Whether it is a navigation: browsers then accept HTML, and scripts that load data do not."""
     return "text/html" in request.headers.get("Accept", "")
 
 
@@ -153,7 +154,7 @@ def _answer(request: HttpRequest, file: File, digest: str) -> HttpResponseBase:
     headers = {
         "Content-Type": _content_type(file.path.name),
         "Content-Length": str(file.size_bytes),
-        "Cache-Control": FOR_EVER if _HASHED.search(file.path.name) else ASK_FIRST,
+        "Cache-Control": FOR_EVER if _HASHED.search(file.path.name) else REVALIDATE,
         "ETag": f'"{digest}"',
         "Vary": "Accept",
     }
@@ -162,7 +163,7 @@ def _answer(request: HttpRequest, file: File, digest: str) -> HttpResponseBase:
         response = HttpResponse(headers=headers)
     else:
         response = StreamingHttpResponse(_pieces(file), headers=headers)
-    # Also with 304: a browser puts its headers in place of those that it has kept.
+    # Also with 304, because a browser replaces its cached headers by those of the 304.
     same = get_conditional_response(request, etag=headers["ETag"], response=response)  # type: ignore[arg-type]  # takes any
     answer = same or response
     answer["Content-Security-Policy"] = POLICY

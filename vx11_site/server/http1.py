@@ -1,6 +1,6 @@
-"""HTTP/1.1 as Daphne and Twisted speak it, with limits: on time, on bodies before they are kept, and on connections.
+"""Daphne's and Twisted's HTTP/1.1 with limits: on time, on bodies while they arrive, and on connections.
 
-What is refused here never reaches the application, and gets the same error body.
+Requests that are refused here never reach the application, and get the same error body.
 """
 
 import logging
@@ -32,7 +32,7 @@ _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """One request as Daphne sees it, from its first byte to the application and back."""
 
-    # Thousands of these are open at a time. An instance's dictionary doubles when it gets more than thirty names.
+    # Slots, because thousands are open at a time, and an instance's dictionary doubles beyond thirty attributes.
     __slots__ = (
         "_correlation_id",
         "_held",
@@ -44,7 +44,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         "whole",
         "writer",
     )
-    # Twisted's, which are in the dictionary.
+    # Attributes of Twisted, which are in the dictionary.
     requestHeaders: Headers  # noqa: N815 - its name
     responseHeaders: Headers  # noqa: N815 - as above
 
@@ -53,17 +53,17 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         self.content: BytesIO | None = None
         self._limit_bytes = 0
         self._kept_bytes = 0
-        # What a body that is not small has taken of the room for all.
+        # The memory that a larger body has taken of the common limit.
         self._held: Held | None = None
         self._refused = False
-        # Whether all of it has come.
+        # Whether the request is complete.
         self.whole = False
         self._logged = False
         self._correlation_id = "-"
         super().__init__(*arguments, **options)
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
-        """The headers are there, the body begins; None is a chunked one."""
+        """The headers are complete and the body begins; `length` None is a chunked one."""
         self._limit_bytes = self.server.body_limit_bytes(self)
         if not request_syntax.is_clear(self.requestHeaders, self.clientproto):
             self._refuse(ApiError("bad_request"))
@@ -71,12 +71,12 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             self._refuse(ApiError("at_capacity"))
         elif length is not None and length > self._limit_bytes:
             self._refuse(ApiError("payload_too_large"))
-        # In memory, where it is bounded; Twisted would open a file for every large body, and for every chunked one.
+        # In memory, where it is bounded; Twisted would open a file for every large or chunked body.
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - as above
         if self._refused:
-            # Read on, for a client that is cut off while it sends never sees the answer; the deadline ends it.
+            # Keep reading: a client that is cut off while it sends never sees the response. The deadline ends it.
             return
         if self._kept_bytes + len(data) > self._limit_bytes:
             self._refuse(ApiError("payload_too_large"))
@@ -87,12 +87,12 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - as above
-        """As Twisted's, without parsing the query and the body: nobody here reads `args`."""
+        """As Twisted's, without parsing query and body into `args`, which are not used."""
         self.whole = True
         if self._refused:
             self.handle_reply({"type": "http.response.body", "body": b""})
             return
-        # Nobody here speaks WebSocket, and a request may be answered without changing the protocol.
+        # There is no WebSocket here, and a server may ignore the wish to change the protocol.
         self.requestHeaders.removeHeader(b"upgrade")
         if self.content is not None:
             self.content.seek(0)
@@ -104,32 +104,32 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         return [(name.lower(), value) for name, values in every for value in values]
 
     def forget_headers(self) -> None:
-        """What the application was told it has, and what was answered is on its way: a stream need not keep both."""
+        """Free the headers of a stream: the application has its own copy, and those of the response are sent."""
         self._correlation_id = self._answered_correlation_id()
         self.requestHeaders = self.responseHeaders = NO_HEADERS
 
     @property
     def body_bytes(self) -> int:
-        """What was sent of the answer's body, or is held."""
+        """Bytes of the response's body that were sent or are held."""
         straight = 0 if self.writer is None else self.writer.straight_bytes
         return int(self.sentLength) + straight
 
     def open_writer(self) -> ResponseWriter:
-        """For a response that is made bit by bit."""
+        """The writer for a response that is sent in parts."""
         if self.writer is None:
             self.writer = ResponseWriter(self)
         return self.writer
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802 - as above
-        """Twisted has no words for codes as young as 429."""
+        """Twisted has no phrase for newer codes like 429."""
         super().setResponseCode(code, message or _PHRASES.get(code))
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """As Daphne's, with a writer for what is sent bit by bit, and our access log at its end."""
+        """As Daphne's, with a writer for a body in parts, and our access log at its end."""
         if self.finished or self.channel is None:
             return
         if message.get("type") == "http.response.start" and self.server.draining:
-            # A client that kept the connection would find it closed in the middle of its next request.
+            # Otherwise the client would keep a connection that closes during its next request.
             self.channel.persistent = False
             self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         elif message.get("more_body", False):
@@ -150,16 +150,16 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         super().connectionLost(reason)
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
-        """What Daphne refuses by itself: bad bytes in the request line or in headers, or a broken application."""
+        """Called by Daphne for invalid bytes in the request line or headers, and for errors of the application."""
         if self._response_started:
-            # Half an answer went out: cutting it off is the one way left to say that it is not whole.
+            # A part of the response was sent: only closing the connection tells the client that it is incomplete.
             if self.channel is not None:
                 self.channel.forceAbortClient()
             return
         self._answer(ApiError("bad_request" if status == 400 else "internal_error"), more_body=False)
 
     def _refuse(self, refusal: ApiError) -> None:
-        """Answer now, and take the rest of the body for nothing."""
+        """Respond now, and discard the rest of the body."""
         self._refused = True
         self._forget_body()
         self.content = BytesIO()
@@ -195,7 +195,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
             self._held.release()
 
     def _log(self, *, whole: bool) -> None:
-        """One line in the access log, with the correlation id that was answered."""
+        """One line in the access log, with the correlation id of the response."""
         if self._logged:
             return
         self._logged = True
@@ -219,8 +219,8 @@ class Factory(HTTPFactory):  # type: ignore[misc]  # as above
         return channel
 
     def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - as above
-        """For TLS: also where Twisted could do more, Channel speaks this."""
+        """For TLS: only HTTP/1.1, even if Twisted supports more, because Channel does."""
         return [b"http/1.1"]
 
     def log(self, request: Any) -> None:
-        """Twisted would format a line here that holds the ticket, for a file that nobody has opened."""
+        """Disables Twisted's access log: its line contains the ticket, and is formatted even without a log file."""

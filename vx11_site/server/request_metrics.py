@@ -1,4 +1,4 @@
-"""Requests by what they were about: how many had which answer, and how soon. Labels are a closed list."""
+"""Metrics of requests by route: their number by status, and their duration. Labels are a closed list."""
 
 from prometheus_client import Counter, Histogram
 
@@ -25,15 +25,15 @@ ROUTES = {
     "status": "status",
     "settings": "settings",
 }
-# For those who watch: they ask all the time, and must not make the others' figures look better.
+# Probes and scrapes come all the time, and must not improve the figures of other routes.
 WATCHED = frozenset({"/health", "/ready", "/metrics"})
 OTHER_API, PAGES, WATCH, PUBLISH, STREAM = "other", "pages", "watch", "publish", "stream"
-# Held open on purpose: how long says nothing.
+# A long poll is held open on purpose, so its duration is not counted.
 HELD_OPEN = "wait="
 
 
 def count(method: str, target: str, status: int, seconds: float) -> None:
-    """One request, by its path and query, when its answer has ended."""
+    """Count one request, by its path and query, when its response has ended."""
     path, _, query = target.partition("?")
     route = route_of(method, path)
     REQUESTS.labels(route, status).inc()
@@ -48,6 +48,6 @@ def route_of(method: str, path: str) -> str:
     if prefix is None:
         return PAGES
     name = path.removeprefix(prefix)
-    # window/open, modules/<name> and the like belong to what they stand under.
+    # window/open, modules/<name> and the like count as the route of their first part.
     route = ROUTES.get(name) or ROUTES.get(name.rpartition("/")[0], OTHER_API)
     return PUBLISH if name == "events" and method == "POST" else route

@@ -1,7 +1,7 @@
-"""What of a request's head two readers could read in two ways, or one could not write in a line: it is refused.
+"""Checks for ambiguous request heads, which two programs could read differently; they are refused.
 
-Daphne and Twisted refuse the rest: bad names, line ends, a length beside chunks. Checked when the head is complete, so
-it makes no difference in how many pieces it came.
+Daphne and Twisted check the rest: invalid names, line ends, a length together with chunks. The check runs when the head
+is complete, so it does not depend on the pieces in which the head arrived.
 """
 
 import re
@@ -11,17 +11,17 @@ from twisted.web.http_headers import Headers
 
 # Values by lower-case names.
 Fields = Mapping[bytes, Sequence[bytes]]
-# All but a tab, which may stand where a space may.
+# All control characters but the tab, which is allowed where a space is.
 _CONTROLS = bytes({*range(32), 127} - {ord("\t")})
-# A token is visible ASCII; the scheme before it has a space behind it.
+# Headers that must be ASCII, see _has_plain_token.
 _CREDENTIALS = (b"x-vx11-token", b"authorization")
 # A name or an address, and a port: no user, no path, no space.
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]{1,300}")
 
 
 def is_clear(headers: Headers, version: bytes) -> bool:
-    """Whether every reader takes this head for the same. `version` is b"HTTP/1.1" or b"HTTP/1.0"."""
-    # Once for all: Twisted's look at one name costs as much as reading them.
+    """Whether every program reads this head in the same way. `version` is b"HTTP/1.1" or b"HTTP/1.0"."""
+    # Read once: in Twisted, getting one header costs as much as getting all of them.
     fields = {name.lower(): values for name, values in headers.getAllRawHeaders()}
     for values in fields.values():
         for value in values:
@@ -31,7 +31,7 @@ def is_clear(headers: Headers, version: bytes) -> bool:
 
 
 def _has_clear_host(fields: Fields, version: bytes) -> bool:
-    """Exactly one; HTTP/1.0 knew none."""
+    """Whether there is exactly one Host header; HTTP/1.0 needs none."""
     hosts = fields.get(b"host", ())
     if not hosts:
         return version == b"HTTP/1.0"
@@ -39,7 +39,7 @@ def _has_clear_host(fields: Fields, version: bytes) -> bool:
 
 
 def _has_clear_length(fields: Fields, version: bytes) -> bool:
-    """`identity` was a coding once, and a proxy may still take what follows it for a body without a length."""
+    """Whether the length is unambiguous. `identity` was a coding in old versions, and a proxy may still read it so."""
     codings = fields.get(b"transfer-encoding", ())
     if codings and (version != b"HTTP/1.1" or [coding.lower() for coding in codings] != [b"chunked"]):
         return False
@@ -47,7 +47,9 @@ def _has_clear_length(fields: Fields, version: bytes) -> bool:
 
 
 def _has_plain_token(fields: Fields) -> bool:
-    """A letter that one reader takes for a space and another for a part of the token."""
+    """Whether credentials are ASCII: of other characters, some programs take for a space what others take for a
+    letter.
+    """
     for name in _CREDENTIALS:
         for value in fields.get(name, ()):
             if not value.isascii():

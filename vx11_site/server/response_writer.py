@@ -1,6 +1,7 @@
-"""A response's way to its socket: at once if the socket takes it, held by Twisted if not, and it says which.
+"""Writes a response to its socket: at once if the socket accepts it, otherwise through Twisted's buffer.
 
-Twisted's own way takes two turns of the event loop for every write, and no end of bytes for a client that reads none.
+Twisted alone takes two turns of the event loop for every write, and buffers without a limit for a client that reads
+nothing. This writer tells its caller when bytes are held.
 """
 
 import asyncio
@@ -17,15 +18,15 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
-# A client that was told that its stream is over has so long to take it.
+# The time that a client has to read the end of its stream.
 LINGER_SECONDS = 2.0
-# tcpi_bytes_acked of Linux's struct tcp_info (linux/tcp.h), in a struct that is long enough to hold it.
+# The offset of tcpi_bytes_acked in Linux's struct tcp_info (linux/tcp.h), and a size that includes it.
 TCP_INFO_BYTES, BYTES_ACKED_OFFSET = 128, 120
 
-# What was sent and not acknowledged for so long goes to nobody. With a heartbeat every 10 s, a client that vanished
-# without a word is gone after 40.
+# After this time without an acknowledgement, the kernel closes the connection. With a heartbeat every 10 s, a client
+# that vanished without closing its connection is found after 40 s.
 UNACKNOWLEDGED_MS = 30_000
-# What the kernel may hold for a connection beyond what is on its way: a reader that does not read costs no more.
+# Unsent bytes that the kernel may hold for a connection: the memory that a client which does not read can cost.
 UNSENT_BYTES = 128 * 1024
 # linux/tcp.h; Python 3.11 does not name it.
 TCP_NOTSENT_LOWAT = 25
@@ -34,15 +35,15 @@ _framed: tuple[bytes, bytes] = (b"", b"")
 
 
 def framed(data: bytes) -> bytes:
-    """The data as one chunk of a chunked body. The same object is asked for many streams in a row, and made once."""
-    global _framed  # the last answer
+    """The data as one chunk of a chunked body. The last result is cached, because many streams get the same object."""
+    global _framed  # the last result
     if _framed[0] is not data:
         _framed = (data, b"%x\r\n%b\r\n" % (len(data), data))
     return _framed[1]
 
 
 def socket_of(transport: Any) -> socket.socket | None:
-    """The socket at the bottom of a transport, also below TLS; None if it is not there any more."""
+    """The socket of a transport, also below TLS; None if it is closed."""
     below = getattr(transport, "transport", None) or transport
     handle = below.getHandle() if hasattr(below, "getHandle") else None
     return handle if isinstance(handle, socket.socket) else None
@@ -50,36 +51,38 @@ def socket_of(transport: Any) -> socket.socket | None:
 
 @implementer(IPushProducer)
 class ResponseWriter:
-    """Writes the body of one response that is made bit by bit. Open it before the first byte of the response."""
+    """Writes the body of one response in parts. Create it before the first byte of the response."""
 
-    # The hub writes to thousands of these in a row, so that the time goes into fetching them from memory: what the
-    # usual write needs is here, and not in the request.
+    # The hub writes to thousands of these in a row, and access to memory takes most of the time: so all that the usual
+    # write needs is in this object, and not in the request.
     __slots__ = ("_chunked", "_request", "_send", "_straight", "_waiting", "full", "held_bytes", "straight_bytes")
 
     def __init__(self, request: Any) -> None:
         self.held_bytes = 0
-        # Of the body, what Twisted has not seen.
+        # Bytes of the body that did not go through Twisted.
         self.straight_bytes = 0
         self._request = request
         self._chunked = False
         # Whether to wait for drained() before writing more.
         self.full = False
-        # Whether the next write may go past Twisted: the head is written, and nothing is held.
+        # Whether the next write may bypass Twisted: the head is written, and no bytes are held.
         self._straight = False
         self._waiting: asyncio.Future[None] | None = None
         self._send: Callable[[bytes], int] | None = None
         if request.channel is None:
-            # Gone while it was admitted, and the application about to hear of it.
+            # The client disconnected during admission, and the application is about to get that message.
             return
         transport = request.channel.transport
-        # Under TLS the socket takes only what was encrypted; other transports have no socket of this kind.
+        # Under TLS only encrypted data may go to the socket; other transports have no socket of this kind.
         if isinstance(transport, Connection) and not getattr(transport, "TLS", False):
             self._send = transport.getHandle().send
         request.channel.registerProducer(self, streaming=True)
 
     @property
     def taken_bytes(self) -> int:
-        """What the other end has acknowledged since it connected; on a Unix socket, what is left to take, negative."""
+        """Bytes that the client has acknowledged since it connected; on a Unix socket, minus the bytes it has not
+        read.
+        """
         channel = self._request.channel
         handle = None if channel is None else socket_of(channel.transport)
         if handle is None:
@@ -103,7 +106,7 @@ class ResponseWriter:
         try:
             sent = self._send(chunk)
         except OSError:
-            # Full, or the connection is lost: Twisted finds out which, and deals with it.
+            # The socket is full, or the connection is lost: Twisted handles either.
             sent = 0
         self.straight_bytes += len(data)
         if sent == len(chunk):
@@ -116,7 +119,7 @@ class ResponseWriter:
     def _write_by_twisted(self, data: bytes) -> bool:
         request = self._request
         if request.channel is None:
-            # The connection is lost, and the application about to hear of it.
+            # The connection is lost, and the application is about to get that message.
             return True
         begun = request.startedWriting
         self.held_bytes += len(data)
@@ -130,25 +133,25 @@ class ResponseWriter:
         return not self.full
 
     def _wait_for_twisted(self) -> None:
-        """Be full until Twisted holds nothing: by itself it would say so only of more than 64 KiB."""
+        """Be full until Twisted's buffer is empty: on its own, Twisted pauses its producer only above 64 KiB."""
         transport = self._request.channel.transport
         if self._send is None or self.full or transport.producer is None:
             return
-        # As FileDescriptor.write does when its buffer is full; it resumes us when the buffer is empty.
+        # As FileDescriptor.write does when its buffer is full; Twisted calls resumeProducing when the buffer is empty.
         transport.producerPaused = True
         transport.producer.pauseProducing()
 
     async def drained(self) -> None:
-        """Until Twisted holds nothing, or the connection is lost."""
+        """Wait until Twisted's buffer is empty, or the connection is lost."""
         while self.full:
             self._waiting = self._waiting or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._waiting)
 
     def abandon(self) -> None:
-        """Cut the connection off soon, whatever it still holds."""
+        """Close the connection after LINGER_SECONDS, even if bytes are still held."""
         channel = self._request.channel
         if channel is not None:
-            # No other request may come to stand on a connection that is about to be cut.
+            # No further request may be read from a connection that is about to be closed.
             channel.persistent = False
             reactor.callLater(LINGER_SECONDS, self._cut_off, channel)
 
@@ -158,7 +161,7 @@ class ResponseWriter:
             channel.forceAbortClient()
 
     async def close(self) -> bool:
-        """Twisted holds what is left, and sees to it."""
+        """Nothing to do: Twisted sends the bytes that it holds."""
         return True
 
     def release(self) -> None:
@@ -173,7 +176,7 @@ class ResponseWriter:
 
     def resumeProducing(self) -> None:  # noqa: N802 - as above
         self.full = False
-        # Never before the head: what was held until now may belong to an answer before this one.
+        # Never before the head is written: the held bytes may belong to a previous response.
         self._straight = bool(self._request.startedWriting)
         self.held_bytes = 0
         if self._waiting is not None:
@@ -181,13 +184,13 @@ class ResponseWriter:
             self._waiting = None
 
     def stopProducing(self) -> None:  # noqa: N802 - as above
-        """The connection is lost: nobody need wait any more."""
+        """The connection is lost: drained() returns."""
         self.resumeProducing()
         self._straight = False
 
 
 def bound_kernel(transport: Any) -> None:
-    """What the kernel may hold for this connection, and for how long."""
+    """Limit the bytes that the kernel holds for this connection, and for how long."""
     handle = socket_of(transport)
     if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
         return

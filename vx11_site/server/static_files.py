@@ -1,7 +1,7 @@
-"""The files of our own pages, sent without Django's ordinary chain: the console asks for fifty of them at once.
+"""The static files of our pages, sent without Django's ordinary middleware: the console requests fifty of them at once.
 
-WhiteNoise knows them (https://whitenoise.readthedocs.io): which there are, their types and validators. Its own
-middleware is synchronous, which costs each file several thread hops and a session it does not look at.
+WhiteNoise (https://whitenoise.readthedocs.io) provides the list of files, their types and validators. Its own
+middleware is synchronous, which costs several thread hops and a session for each file.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from gateway.http.middleware import EdgeMiddleware
 from gateway.http.rest import LeanHandler
 
 METHODS = ("GET", "HEAD")
-# Threads of their own: those of the event loop may all be waiting for a name server.
+# Separate threads: those of the event loop may all be waiting for a name server.
 READING_THREADS = 2
 
 
 class StaticHandler(LeanHandler):
-    """Answers what `has` says it has."""
+    """Answers requests for the paths of which `has` is true."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
         super().load_middleware(is_async)
@@ -45,30 +45,30 @@ class StaticHandler(LeanHandler):
     def _read(self, request: ASGIRequest) -> HttpResponse:
         try:
             file = self._files[request.scope["path"]]
-            found = file.get_response(request.method, _as_asked(request.META, file.etag))
+            found = file.get_response(request.method, _fields_for_whitenoise(request.META, file.etag))
         except FileNotFoundError:
-            # Gone since the start, as while an update is laid over what runs.
+            # Deleted since the start, for instance by an update of the running installation.
             raise ApiError("not_found") from None
-        # Whole, as the connection holds what is not sent yet anyway; the largest is Swagger UI with 1.5 MB.
+        # Read as a whole, because the connection buffers it anyway; the largest is Swagger UI with 1.5 MB.
         content = b""
         if found.file is not None:
             with found.file:
                 content = found.file.read()
         response = HttpResponse(content, status=int(found.status))
-        # WhiteNoise names what it sends; a 304 has no type.
+        # WhiteNoise sets the type; a 304 has none.
         del response["Content-Type"]
         for name, value in found.headers:
             response[name] = value
         return response
 
 
-def _as_asked(fields: dict[str, Any], etag: str) -> dict[str, Any]:
-    """Those that WhiteNoise reads, as it reads them: of If-None-Match, it compares the whole with the one ETag.
+def _fields_for_whitenoise(fields: dict[str, Any], etag: str) -> dict[str, Any]:
+    """The request's headers in the form that WhiteNoise supports: for If-None-Match, exactly one ETag.
 
-    Parts are not given: WhiteNoise refuses those of one byte and overlooks If-Range, and these files are small.
+    Ranges are not supported: WhiteNoise refuses those of one byte and ignores If-Range, and these files are small.
     """
-    asked = {name: value for name, value in fields.items() if name != "HTTP_RANGE"}
-    known = {tag.removeprefix("W/") for tag in parse_etags(asked.get("HTTP_IF_NONE_MATCH", ""))}
-    if known & {"*", etag}:
-        asked["HTTP_IF_NONE_MATCH"] = etag
-    return asked
+    supported = {name: value for name, value in fields.items() if name != "HTTP_RANGE"}
+    cached = {tag.removeprefix("W/") for tag in parse_etags(supported.get("HTTP_IF_NONE_MATCH", ""))}
+    if cached & {"*", etag}:
+        supported["HTTP_IF_NONE_MATCH"] = etag
+    return supported

@@ -1,4 +1,4 @@
-"""What systemd hears of a process that it started with Type=notify: that it is ready, alive, ending (sd_notify(3))."""
+"""Notifications for systemd with Type=notify: the process is ready, alive, or stopping (sd_notify(3))."""
 
 import asyncio
 import contextlib
@@ -9,18 +9,20 @@ READY, ALIVE, ENDING = "READY=1", "WATCHDOG=1", "STOPPING=1"
 
 
 def notify(state: str) -> None:
-    """One datagram that waits for nobody. Nothing where no systemd listens."""
+    """Send one datagram without waiting. Does nothing without systemd."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to, contextlib.suppress(OSError):
         to.setblocking(False)  # noqa: FBT003 - its only form
-        # An @ stands for the zero byte that names without a file begin with.
+        # An @ stands for the zero byte with which abstract socket names begin.
         to.sendto(state.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
 
 
 def notify_ready() -> None:
-    """And from now on, if systemd wants to know, that the event loop turns: a loop that hangs says nothing."""
+    """Notify that the process is ready; then, if the watchdog is on, regularly from the event loop, so that systemd
+    notices a loop that hangs.
+    """
     notify(READY)
     seconds = _watchdog_seconds()
     if seconds:
@@ -33,7 +35,7 @@ def _keep_notifying(loop: asyncio.AbstractEventLoop, pause_seconds: float) -> No
 
 
 def _watchdog_seconds() -> float:
-    """After so long without a word systemd ends the process; 0 if it does not."""
+    """After this time without a notification systemd ends the process; 0 if the watchdog is off."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0
     return int(os.environ.get("WATCHDOG_USEC") or 0) / 1_000_000

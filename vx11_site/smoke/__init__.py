@@ -1,1 +1,4 @@
-"""What `manage.py smoke` tries against a running server, over HTTP only, as a client would."""
+"""DOES A RUNNING SERVER WORK? The trials of `manage.py smoke`, over HTTP only, as a client would do it.
+
+See docs/operations.md.
+"""

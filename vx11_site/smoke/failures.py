@@ -1,4 +1,4 @@
-"""What went wrong in a trial, as a finding that says what to do, whichever trial it was."""
+"""Failures of trials as findings with a repair, the same for all trials."""
 
 import httpx
 
@@ -7,7 +7,7 @@ from vx11_site.doctor.findings import Finding, fail
 
 RECOVERY = "docs/runbooks/service-recovery.md"
 REDIRECTED = "give --url the address that it names: no token is sent there by itself"
-# What these say is the same whatever was tried, and the pages tell their reasons apart.
+# The meaning of these statuses is the same in every trial; the pages explain their reasons.
 REPAIRS = {
     401: "docs/runbooks/stream-401-403.md#401",
     403: "docs/runbooks/stream-401-403.md#403",
@@ -20,12 +20,12 @@ REPAIRS = {
 
 
 def refusal(refused: ServerRefused, repair: str) -> Finding:
-    """`repair` is for statuses that mean something else in each trial."""
+    """A finding for a refused request. `repair` is used for statuses whose meaning depends on the trial."""
     return fail(str(refused), REPAIRS.get(refused.status, repair))
 
 
 def silence(error: httpx.HTTPError | TimeoutError, repair: str) -> Finding:
-    """No answer, or not all of it."""
+    """A finding for a missing or incomplete response."""
     if isinstance(error, httpx.TimeoutException):
         return fail(f"no answer in time ({type(error).__name__})", repair)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

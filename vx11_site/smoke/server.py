@@ -1,4 +1,4 @@
-"""The server that is tried: how it is asked, with which tokens, and how long is waited."""
+"""The server under test: requests to it, its tokens, and time limits."""
 
 import dataclasses
 import time
@@ -15,15 +15,15 @@ API = "/operator/api"
 EVENTS = f"{API}/events"
 MINT = f"{EVENTS}/sse-token"
 STREAM = f"{EVENTS}/stream"
-# What a server does within 2 s at the worst, with room for the way there.
+# A server responds within 2 s; the rest is for the network.
 ANSWER_SECONDS = 5.0
-# A heartbeat comes every 10 s: whoever is silent for longer is gone, or a proxy keeps what it sends.
+# A heartbeat comes every 10 s: after a longer silence the server has gone, or a proxy buffers the stream.
 SILENCE_SECONDS = 15.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Tokens:
-    """`service` is empty where publishing is not tried."""
+    """`service` is empty if publishing is not tried."""
 
     principal: str
     service: str = ""
@@ -58,7 +58,7 @@ class Server:
         return str(expected(self.post(MINT, token=self.tokens.principal), 200)["sse_token"])
 
     def open_stream(self, *, token: str = "", ticket: str = "", **query: Any) -> "OpenStream":
-        """A stream, by a token in the header, or by a ticket in the URL as a browser has to. Raises ServerRefused."""
+        """A stream, with a token in the header, or with a ticket in the URL as in a browser. Raises ServerRefused."""
         request = self._client.build_request(
             "GET",
             STREAM,
@@ -93,7 +93,7 @@ class OpenStream:
         for chunk in self.answer.iter_raw():
             yield from self._parser.feed(chunk)
             if time.monotonic() > deadline:
-                raise TimeoutError(f"what was waited for did not come within {seconds:.0f} s")
+                raise TimeoutError(f"the expected message did not come within {seconds:.0f} s")
 
 
 def expected(answer: httpx.Response, *statuses: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Trials: one thing each that must work, tried from outside. Each yields findings, or raises what the server did."""
+"""Trials: each tries one function from outside. It yields findings, or raises the error of the request."""
 
 import dataclasses
 import json
@@ -19,11 +19,11 @@ from vx11_site.smoke.server import API, EVENTS, MINT, SILENCE_SECONDS, OpenStrea
 PRESENCE_SECONDS = 20.0
 LATE_SECONDS = 1.0
 MAX_TICKET_SECONDS = 60
-# A ticket is gone at the latest this long after its time: the store looks once a second.
+# A ticket is refused at the latest this long after its expiry: the store checks once a second.
 EXPIRY_MARGIN_SECONDS = 2.0
 NOT_BUFFERED = "a proxy must not buffer the stream: docs/runbooks/slow.md#the-network-and-the-readers"
-# Like no token of anybody: long enough to be looked up.
-NOBODYS_TOKEN = "smoke-test-that-nobody-has-00000000"  # noqa: S105 - on purpose
+# No valid token has this form; it is long enough to be looked up.
+UNKNOWN_TOKEN = "smoke-test-unknown-token-0000000000"  # noqa: S105 - on purpose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Trial:
     name: str
     run: Callable[[Server], Iterator[Finding]]
     repair: str
-    takes_a_minute: bool = False
+    is_slow: bool = False
 
 
 def health(server: Server) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def readiness(server: Server) -> Iterator[Finding]:
 def refusals(server: Server) -> Iterator[Finding]:
     for what, token, reason in (
         ("no token", "", "missing_token"),
-        ("a token that nobody has", NOBODYS_TOKEN, "main_auth_failed"),
+        ("an unknown token", UNKNOWN_TOKEN, "main_auth_failed"),
     ):
         answer = server.post(MINT, token=token)
         found = problem_text(answer)
@@ -70,11 +70,11 @@ def ticket(server: Server) -> Iterator[Finding]:
     body = expected(answer, 200)
     uuid.UUID(body["sse_token"])
     if not 0 < body["ttl_sec"] <= MAX_TICKET_SECONDS:
-        yield fail(f"a ticket lives for {body['ttl_sec']} s", "VX11_SSE_TOKEN_TTL_SECONDS=60")
+        yield fail(f"a ticket is valid for {body['ttl_sec']} s", "VX11_SSE_TOKEN_TTL_SECONDS=60")
     elif "no-store" not in answer.headers.get("Cache-Control", ""):
         yield fail("the answer with the ticket may be kept by caches", "let the proxy pass Cache-Control on unchanged")
     else:
-        yield ok(f"issued in {_ms(answer.elapsed.total_seconds())}, lives for {body['ttl_sec']} s")
+        yield ok(f"issued in {_ms(answer.elapsed.total_seconds())}, valid for {body['ttl_sec']} s")
 
 
 def stream(server: Server) -> Iterator[Finding]:
@@ -149,7 +149,7 @@ def operating(server: Server) -> Iterator[Finding]:
     window = expected(server.get(f"{API}/window/status", token=token), 200)
     status = expected(server.get(f"{API}/status", token=token), 200)
     if window["mode"] == "degraded":
-        yield fail(f"nobody knows whether a window is open: {window['reason']}", "docs/runbooks/service-recovery.md")
+        yield fail(f"it is not known whether a window is open: {window['reason']}", "docs/runbooks/service-recovery.md")
     elif status["degraded"]:
         down = [name for name, module in status["core_services"].items() if module["status"] != "UP"]
         yield warn(
@@ -164,7 +164,7 @@ def expiry(server: Server) -> Iterator[Finding]:
     waited_seconds = body["ttl_sec"] + EXPIRY_MARGIN_SECONDS
     expires = time.monotonic() + waited_seconds
     beats = 0
-    # What is waited for is time itself; the open stream shows meanwhile that it is kept alive.
+    # The ticket's lifetime must pass; the open stream meanwhile shows that heartbeats keep it open.
     with server.open_stream(token=server.tokens.principal, event_type=SMOKE_EVENT_TYPE) as opened:
         for message in opened.messages(seconds=waited_seconds + SILENCE_SECONDS):
             beats += message.event == "heartbeat"
@@ -176,7 +176,7 @@ def expiry(server: Server) -> Iterator[Finding]:
     except ServerRefused as refused:
         if refused.status != 401:
             raise
-        yield ok("a ticket that nobody used is 401 after its time")
+        yield ok("an unused ticket is 401 after its time")
         return
     yield fail("a ticket opened a stream after its time", "docs/runbooks/token-cache-growing.md")
 
@@ -193,7 +193,7 @@ TRIALS = (
         "publishing", publishing, "does the principal token see what the service token publishes? docs/runbooks/lag.md"
     ),
     Trial("operating", operating, "docs/runbooks/service-recovery.md"),
-    Trial("expiry", expiry, "docs/runbooks/token-cache-growing.md", takes_a_minute=True),
+    Trial("expiry", expiry, "docs/runbooks/token-cache-growing.md", is_slow=True),
 )
 
 
@@ -230,10 +230,10 @@ def _resumed(server: Server, cursor: str, wanted: list[str]) -> Finding:
     token = server.tokens.principal
     with server.open_stream(token=token, event_type=SMOKE_EVENT_TYPE, last_event_id=cursor, follow="false") as opened:
         bodies = [json.loads(message.data) for message in opened.messages(seconds=PRESENCE_SECONDS)]
-    came = [body["event_id"] for body in bodies if body.get("event_id") in wanted]
-    if came == wanted:
+    received = [body["event_id"] for body in bodies if body.get("event_id") in wanted]
+    if received == wanted:
         return ok("a reader that comes back gets both once, in order")
-    return fail(f"a reader that comes back got {len(came)} of 2 events", "docs/runbooks/lag.md")
+    return fail(f"a reader that comes back got {len(received)} of 2 events", "docs/runbooks/lag.md")
 
 
 def _ms(seconds: float) -> str:

@@ -67,10 +67,10 @@ class Command(BaseCommand):
         kind = options["kind"]
         scopes = frozenset(options["scope"]) or DEFAULT_SCOPES[kind]
         modules = frozenset(options["module"])
-        if strangers := scopes - SCOPES_OF_KIND[kind]:
-            known = ", ".join(sorted(SCOPES_OF_KIND[kind]))
+        if impossible := scopes - SCOPES_OF_KIND[kind]:
+            possible = ", ".join(sorted(SCOPES_OF_KIND[kind]))
             raise CommandError(
-                f"A {kind} token cannot have {shown(', '.join(sorted(strangers)))}. It may have: {known}"
+                f"A {kind} token cannot have {shown(', '.join(sorted(impossible)))}. It may have: {possible}"
             )
         if kind == "service" and len(modules) > 1:
             raise CommandError("A service token belongs to one module; give --module once.")
@@ -101,6 +101,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(fields))
             return
         for name, value in fields.items():
-            words = ", ".join(value) or "all" if isinstance(value, list) else value or "never"
-            self.stdout.write(f"{name + ':':<12} {shown(words)}")
+            text_of_value = ", ".join(value) or "all" if isinstance(value, list) else value or "never"
+            self.stdout.write(f"{name + ':':<12} {shown(text_of_value)}")
         self.stderr.write("The token is not shown again.")

@@ -1,4 +1,4 @@
-"""manage.py list_tokens: who holds tokens, and for what."""
+"""manage.py list_tokens: the tokens, their kinds and their rights."""
 
 import json
 from argparse import ArgumentParser
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if not rows:
             self.stdout.write("No tokens. Make one: manage.py issue_token --kind principal --name NAME")
             return
-        # Names are whatever people chose: a line end in one would begin a row that no token has.
+        # People choose the names: a line end in one would look like a row of another token.
         rows = [{name: shown(value) for name, value in row.items()} for row in rows]
         widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in COLUMNS}
         for row in [{name: name for name in COLUMNS}, *rows]:

@@ -12,7 +12,7 @@ from ledger import clock
 
 class Command(CleaningCommand):
     help = (
-        "Delete what was over longer ago than the retention: audit rows, closed streams, tokens that were revoked or "
+        "Delete rows that are older than the retention: audit rows, closed streams, tokens that were revoked or "
         "expired. Servers do this by themselves every hour; publishing and tickets go on meanwhile."
     )
 
@@ -26,7 +26,7 @@ class Command(CleaningCommand):
     def clean(self, options: dict[str, Any], after_batch: retention.AfterBatch) -> str:
         before = clock.ask() - options["older_than"]
         if not options["yes"]:
-            # Before anything goes: who is asked decides on all of it.
+            # Before anything is deleted: one question to the person covers all of it.
             retention.refuse_nearly_all(before)
         retention.purge(before, actor="manage.py purge_tokens", after_batch=after_batch, even_nearly_all=True)
         return ""

@@ -1,4 +1,4 @@
-"""manage.py revoke_tickets: tickets that were handed out and not used yet open nothing any more."""
+"""manage.py revoke_tickets: revoke tickets that were issued and not used yet."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--all", action="store_true", help="Every ticket of everybody.")
+        which.add_argument("--all", action="store_true", help="All tickets of all principals.")
         which.add_argument("--principal", metavar="ID", help="Those of this principal, e.g. p-3f9a0c12de or u-1.")
         which.add_argument("--ticket", metavar="ID", action="append", help="This one, as the audit names it; repeat.")
         parser.add_argument("--yes", action="store_true", help="Do not ask.")
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         except EOFError:
             sure = False
         if not sure:
-            raise CommandError("Nothing was revoked. Say --yes where nobody can be asked.")
+            raise CommandError("Nothing was revoked. Use --yes where there is no terminal to ask.")
 
     def _revoke(self, live: list[revocation.Live], because: str) -> None:
         progress = Progress(self.stdout, {"tickets": len(live)}, done="revoked")
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         progress.end()
 
     def _clear_store(self, ticket_ids: set[str]) -> None:
-        """They are refused already; this only makes room."""
+        """Remove them from Redis. They are refused already; this only frees memory."""
         try:
             removed = tickets.remove(ticket_ids)
         except store.FAULTS as error:

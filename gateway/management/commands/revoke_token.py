@@ -1,4 +1,4 @@
-"""manage.py revoke_token: from now on these tokens are not valid; their open streams end."""
+"""manage.py revoke_token: revoke tokens; their open streams end."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         named = {public_id: AccessToken.objects.filter(public_id=public_id) for public_id in options["public_id"]}
-        # All or none, and nothing is said to be revoked before that is certain.
+        # All or none: every id is checked before the first token is revoked.
         for public_id, found in named.items():
             if not found.exists():
                 raise CommandError(f"No token has the public id {shown(public_id)}. manage.py list_tokens shows them.")

@@ -21,7 +21,7 @@ from gateway.http.json_bodies import (
     PUBLISH_LIMIT_VALUES,
     json_object,
     read_json,
-    refuse_dear,
+    refuse_costly,
 )
 
 MEBIBYTE = 1024 * 1024
@@ -36,7 +36,7 @@ Request = Any
 
 def refusal(body: bytes, *, limit_values: int = LIMIT_VALUES) -> str:
     try:
-        refuse_dear(body, limit_values=limit_values)
+        refuse_costly(body, limit_values=limit_values)
     except ApiError as refused:
         return refused.reason
     return ""

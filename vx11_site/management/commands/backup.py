@@ -1,4 +1,4 @@
-"""manage.py backup: a copy of the SQLite database, made while servers go on."""
+"""manage.py backup: a copy of the SQLite database, made while servers run."""
 
 import sqlite3
 import time
@@ -22,8 +22,8 @@ POSTGRESQL = (
 
 class Command(BaseCommand):
     help = (
-        "Copy the SQLite database to a file, look through it, and say where it is. Servers go on meanwhile. "
-        "It holds digests of tokens and what was said: keep it as safe as the database. The secret key is not in it."
+        "Copy the SQLite database to a file, verify the copy, and print its place. Servers go on meanwhile. "
+        "It holds digests of tokens and chat messages: keep it as safe as the database. The secret key is not in it."
     )
     requires_system_checks = OF_SETTINGS
 
@@ -35,16 +35,16 @@ class Command(BaseCommand):
         source = sqlite_database()
         target = options["file"] or Path(settings.DATA_DIR) / f"backup-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3"
         if target.exists() and (not options["force"] or target.samefile(source)):
-            raise CommandError(f"{shown(str(target))} exists. Say --force to replace it, or take another name.")
+            raise CommandError(f"{shown(str(target))} exists. Use --force to replace it, or take another name.")
         copy_with_progress(self, source, target)
         epoch, last_seq = sqlite_copy.log_head(target)
         size_mib = target.stat().st_size / 2**20
-        said = f"{target} holds the log of epoch {epoch} up to {last_seq}: {size_mib:.1f} MiB, undamaged."
-        self.stdout.write(shown(said))
+        summary = f"{target} holds the log of epoch {epoch} up to {last_seq}: {size_mib:.1f} MiB, undamaged."
+        self.stdout.write(shown(summary))
 
 
 def sqlite_database() -> Path:
-    """Raises CommandError where it is another one, or was never made."""
+    """The database's file. Raises CommandError if the database is not SQLite, or does not exist."""
     config = settings.DATABASES["default"]
     if not config["ENGINE"].endswith("sqlite3"):
         raise CommandError(POSTGRESQL)
@@ -55,14 +55,14 @@ def sqlite_database() -> Path:
 
 
 def copy_with_progress(command: BaseCommand, source: Path, target: Path) -> None:
-    """Raises CommandError; then there is no half of a file."""
-    told = 0
+    """Raises CommandError, and then leaves no incomplete file."""
+    shown_pages = 0
 
     def after_step(pages: int, all_pages: int) -> None:
-        nonlocal told
+        nonlocal shown_pages
         progress.planned["pages"] = all_pages
-        progress.add("pages", pages - told)
-        told = pages
+        progress.add("pages", pages - shown_pages)
+        shown_pages = pages
 
     progress = Progress(command.stdout, {}, done="copied")
     try:

@@ -1,4 +1,4 @@
-"""manage.py copy_from: everything that an SQLite installation holds, into the (empty) PostgreSQL of the settings."""
+"""manage.py copy_from: copies all rows of an SQLite installation into the empty PostgreSQL of the settings."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         with _stopped(source):
             self._refuse_other_versions(source)
             copy_database.name_source(source)
-            self._move()
+            self._copy()
 
     def _refuse_other_versions(self, source: Path) -> None:
         try:
@@ -51,15 +51,15 @@ class Command(BaseCommand):
         if here != sqlite_copy.migrations(source):
             raise CommandError("The two are of different versions. Run manage.py migrate in both, with this version.")
 
-    def _move(self) -> None:
+    def _copy(self) -> None:
         progress = Progress(self.stdout, copy_database.count(), done="copied")
         try:
-            copied = copy_database.move(progress.add)
+            copied = copy_database.copy_all(progress.add)
         except copy_database.NotEmpty as error:
             raise CommandError(f"The new database is in use: {error.table} has rows. Take an empty one.") from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Nothing was copied.", returncode=INTERRUPTED) from None
-        # Also what PostgreSQL finds at the commit: a row that names one that is not there.
+        # DatabaseError: at the commit, PostgreSQL may find a row that refers to a missing one.
         except (copy_database.Unfit, copy_database.Differs, DatabaseError) as error:
             raise CommandError(f"{shown(str(error).strip())}. Nothing was copied.") from None
         finally:
@@ -78,9 +78,9 @@ class Command(BaseCommand):
 
 @contextmanager
 def _stopped(source: Path) -> Iterator[None]:
-    """Keep any server of that folder from starting meanwhile. Raises CommandError if one serves."""
+    """No server of that folder can start within this block. Raises CommandError if one runs."""
     try:
-        with single_process.nobody_serves(source.parent):
+        with single_process.without_a_server(source.parent):
             sqlite_copy.fold_in(source)
             yield
     except (single_process.Serving, sqlite_copy.InUse):

@@ -1,4 +1,4 @@
-"""manage.py migrate: Django's, which on a PostgreSQL in use waits for its turn, and for tables that others use."""
+"""manage.py migrate: Django's command; on PostgreSQL it also waits for other migrations, and for tables in use."""
 
 import time
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ledger.sqlite3.base import LIMIT_OPTION, NEVER
 from vx11_site.config import postgres
 
-# Two hosts that are updated together both migrate. Django would let them run into each other.
+# Two hosts that are updated at the same time both migrate, and Django does not keep them apart.
 ADVISORY_LOCK = 0x5658_3131_4D
 TURN_LIMIT_SECONDS = 600
 TRIES = 5
 PAUSE_SECONDS = 1.0
-# A table that somebody reads or writes for longer than lock_timeout. Nobody is kept waiting behind us for long.
-# SQLSTATEs of https://www.postgresql.org/docs/current/errcodes-appendix.html: lock_not_available, deadlock_detected.
+# A table was in use for longer than lock_timeout, which keeps the queries that wait behind a migration from waiting
+# long. SQLSTATEs of https://www.postgresql.org/docs/current/errcodes-appendix.html: lock_not_available,
+# deadlock_detected.
 IN_USE = ("55P03", "40P01")
 
 
@@ -44,26 +45,26 @@ class Command(migrate.Command):
                 except DatabaseError as error:
                     if not tries_left or getattr(error.__cause__, "sqlstate", None) not in IN_USE:
                         raise
-                    # What failed was undone: each migration is a transaction.
+                    # The failed migration was rolled back: each one is a transaction.
                     self.stderr.write(f"A table is in use. {tries_left} more {'try' if tries_left == 1 else 'tries'}.")
                     time.sleep(PAUSE_SECONDS)
 
     @contextmanager
     def _turn(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
-        """A lock of a transaction, on a connection of its own: a pooler may stand between."""
+        """A transaction-level lock on a separate connection: it works through a pooler too."""
         waited = connection.copy()
         waited.set_autocommit(False)
         deadline = time.monotonic() + TURN_LIMIT_SECONDS
         try:
             with waited.cursor() as cursor:
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                said = False
+                announced = False
                 while not _locked(cursor):
                     if time.monotonic() > deadline:
-                        raise CommandError(f"Somebody else has migrated this database for {TURN_LIMIT_SECONDS} s.")
-                    if not said:
-                        self.stderr.write("Somebody else migrates this database; waiting.")
-                    said = True
+                        raise CommandError(f"Another process migrates this database for over {TURN_LIMIT_SECONDS} s.")
+                    if not announced:
+                        self.stderr.write("Another process migrates this database; waiting.")
+                    announced = True
                     time.sleep(PAUSE_SECONDS)
             yield
         finally:
@@ -72,9 +73,9 @@ class Command(migrate.Command):
 
 @contextmanager
 def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Without our limit on the time of a statement: an index takes what it takes."""
+    """Without our limit on the time of a statement: building an index may take long."""
     config, before = connection.settings_dict, connection.settings_dict["OPTIONS"]
-    # One may be open already, for checks.
+    # The system checks may have opened it already, with the limit.
     connection.close()
     if connection.vendor == "postgresql":
         config["OPTIONS"] = postgres.without_statement_limit(before)

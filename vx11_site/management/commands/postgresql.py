@@ -1,4 +1,4 @@
-"""manage.py postgresql: one of PostgreSQL's own tools, on the database of the settings."""
+"""manage.py postgresql: runs one of PostgreSQL's own tools with the database of the settings."""
 
 import argparse
 import os
@@ -15,10 +15,10 @@ TOOLS = ("pg_dump", "pg_isready", "pg_restore", "psql", "vacuumdb")
 
 class Command(BaseCommand):
     help = (
-        "Run a tool of PostgreSQL's own on the database of VX11_DATABASE_URL (or _FILE), with all that the URL says: "
-        "TLS and certificates too. The password stands neither in the list of processes nor in a file that has a name."
+        "Run one of PostgreSQL's own tools on the database of VX11_DATABASE_URL (or _FILE), with all options of the "
+        "URL, also TLS and certificates. The password is neither in the list of processes nor in a file with a name."
     )
-    # These are for the day on which something else is wrong.
+    # These tools must work when other parts of the installation do not.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.POSTGRES is None:
             raise CommandError("The database is SQLite: manage.py backup and manage.py restore are for that.")
-        # It has no name any more; the tool inherits it, and it is gone with the tool.
+        # The file has no name; the tool inherits its descriptor, and the file ends with the tool.
         with tempfile.TemporaryFile() as file:
             file.write(settings.POSTGRES.service_file().encode())
             file.flush()
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             environment = {**os.environ, "PGSERVICEFILE": f"/dev/fd/{file.fileno()}"}
             command = [options["tool"], f"--dbname=service={SERVICE}", *options["arguments"]]
             try:
-                # One of TOOLS, as an operator types it.
+                # The command is one of TOOLS.
                 os.execvpe(command[0], command, environment)  # noqa: S606  # nosec B606
             except FileNotFoundError:
                 raise CommandError(f"{command[0]} is not here. It comes with postgresql-client.") from None

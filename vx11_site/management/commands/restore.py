@@ -1,4 +1,4 @@
-"""manage.py restore: put a backup in the place of the SQLite database, as the log of a new epoch."""
+"""manage.py restore: replaces the SQLite database by a backup, and begins a new epoch of the log."""
 
 import os
 import time
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         "that was there is kept beside it. The log gets a new epoch: clients fetch their state anew (stream-reset). "
         "Sessions and tickets end, because those that were ended after the copy was made would live again."
     )
-    # The database that is there may be what is to be replaced for being damaged.
+    # The current database may be damaged, which may be the reason to restore.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         self._refuse_foreign(backup)
         connections.close_all()
         try:
-            with single_process.nobody_serves(database.parent):
+            with single_process.without_a_server(database.parent):
                 kept = self._replace(database, backup)
                 head = begin_new_epoch()
         except (single_process.Serving, sqlite_copy.InUse):
@@ -60,10 +60,10 @@ class Command(BaseCommand):
         self._print_revived(kept, database)
 
     def _print_revived(self, before: Path | None, now: Path) -> None:
-        """Which tokens were taken away after the copy was made, as far as what was there before can be read."""
+        """Print the tokens that were revoked after the copy was made, if the replaced database can be read."""
         tokens = sqlite_copy.revived_tokens(before, now) if before else None
         if tokens is None:
-            self.stdout.write("Which tokens that are cannot be told: what was there before cannot be read.")
+            self.stdout.write("Which tokens these are is not known: the replaced database cannot be read.")
         elif tokens:
             self.stdout.write(f"{len(tokens)} tokens that were revoked or deleted are valid again. To revoke them:")
             self.stdout.write(f"manage.py revoke_token {' '.join(map(shown, tokens))}")
@@ -77,16 +77,16 @@ class Command(BaseCommand):
             raise CommandError(shown(str(error))) from None
         ours = set(MigrationLoader(None).graph.nodes)
         applied = sqlite_copy.migrations(backup)
-        if strange := sorted(applied - ours):
-            said = f"{backup} is of a newer version: migration {'.'.join(strange[0])} is not known here."
-            raise CommandError(shown(said))
+        if newer := sorted(applied - ours):
+            problem = f"{backup} is of a newer version: migration {'.'.join(newer[0])} is not known here."
+            raise CommandError(shown(problem))
         if missing := ours - applied:
             self.stdout.write(
                 f"It is of an older version: run manage.py migrate before you serve ({len(missing)} steps)."
             )
 
     def _replace(self, database: Path, backup: Path) -> Path | None:
-        """Put a copy of the backup there; where the old one is now. At every moment one of the two is there.
+        """Replace the database by a copy of the backup; returns where the old one is now. One of the two always exists.
 
         Raises InUse, CommandError.
         """
@@ -104,7 +104,7 @@ class Command(BaseCommand):
 
 
 def _name_for(database: Path) -> Path:
-    """One that nothing has: a restore that was killed has left a name of this second, maybe."""
+    """An unused name: a restore that was killed in the same second may have left one."""
     now = time.strftime("%Y%m%d-%H%M%S")
     names = (
         database.with_name(f"{database.name}.before-{now}{more}") for more in ("", *map("-{}".format, range(2, 99)))
@@ -113,10 +113,10 @@ def _name_for(database: Path) -> Path:
 
 
 def _keep(database: Path) -> Path:
-    """A second name of the file that is there. Raises InUse."""
+    """Give the current file a second name, and return it. Raises InUse."""
     sqlite_copy.fold_in(database)
     kept = _name_for(database)
-    # These are there only if it was damaged; beside the new one they would damage that.
+    # They exist only if the database was damaged, and would damage the new one.
     for suffix in ("-wal", "-shm"):
         file = database.with_name(database.name + suffix)
         if file.exists():

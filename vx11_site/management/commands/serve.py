@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
 def serve(*, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    from vx11_site.asgi import application  # claims the right to serve, so only when we are going to
+    from vx11_site.asgi import application  # imported here, because the import claims the lock of the single process
 
     def print_ready() -> None:
         sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
@@ -42,5 +42,5 @@ def serve(*, host: str, port: int) -> None:
     )
     server.run()
     if server.abort_start:
-        # Daphne has said why; a supervisor must not take it for an end in order.
+        # Daphne has logged why; the exit code tells a supervisor that this was no normal end.
         sys.exit(1)

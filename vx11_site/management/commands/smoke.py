@@ -1,4 +1,4 @@
-"""manage.py smoke: does a running server do what it is there for? Tried from outside, as its clients would."""
+"""manage.py smoke: tries the functions of a running server from outside, as its clients would."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ Publishing is tried with a service token only: it adds two events of the type sm
 one's own: SSL_CERT_FILE.
 
 exit codes:
-  0    all that was tried works; a WARN is worth a look
+  0    all that was tried works; read the WARNs
   1    something failed: its line says where to read on
   {EXIT_USAGE}    wrong use of the command
 """
@@ -77,13 +77,13 @@ class Command(TerminalCommand):
         self.stdout.write(f"{paint[finding.level](f'{finding.level:4}')}  {name:{NAME_WIDTH}}  {masked(finding.text)}")
         if finding.repair:
             self.stdout.write(f"{'':4}  {'':{NAME_WIDTH}}  -> {masked(finding.repair)}")
-        # Each line when it is known, also into a pipe: some take a minute.
+        # Each line at once, also into a pipe: some trials take a minute.
         self.stdout.flush()
 
 
 def _try_all(server: Server, *, full: bool) -> Iterator[tuple[str, Finding]]:
     for trial in TRIALS:
-        if trial.takes_a_minute and not full:
+        if trial.is_slow and not full:
             continue
         unreachable = False
         for finding in _try(server, trial):

@@ -1,4 +1,4 @@
-"""manage.py welcome: what somebody needs who starts this for the first time."""
+"""manage.py welcome: creates a first user and first tokens, and prints them."""
 
 import secrets
 from typing import Any
