@@ -5,7 +5,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-# Whoever reaches the database past Django does not change the audit by mistake either. On SQLite a change of the table's
+# Access to the database without Django cannot change the audit by mistake either. On SQLite a change of the table's
 # form makes it anew, without triggers: such a migration must call protect() again, and a test says so.
 TRIGGERS = {
     "sqlite": [

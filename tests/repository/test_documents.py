@@ -97,3 +97,34 @@ def test_every_link_of_a_document_to_a_heading_leads_to_one(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)", (ROOT / path).read_text())
     wanted = [(ROOT / path.parent / page if page else ROOT / path, anchor) for page, anchor in links]
     assert [f"{page}#{anchor}" for page, anchor in wanted if anchor not in anchors(page.read_text())] == []
+
+
+def doors() -> dict[Path, str]:
+    """The docstring of each package of the apps that has one, in one line."""
+    apps = ("vx11_site", "operator_api", "events", "gateway", "ledger", "vx11_client")
+    packages = {
+        path: text for path, text in tree.texts().items() if path.name == "__init__.py" and path.parts[0] in apps
+    }
+    found = {path: ast.get_docstring(ast.parse(text)) for path, text in packages.items()}
+    return {path: " ".join(text.split()) for path, text in found.items() if text}
+
+
+def test_every_section_and_decision_that_a_door_names_exists() -> None:
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    decisions = {int(path.name[:4]) for path in (ROOT / "docs/adr").glob("*.md")}
+    named = [
+        (path, section)
+        for path, text in doors().items()
+        for sections in re.findall(r"See ([^.]*) in docs/architecture\.md", text)
+        for section in re.findall(r'"([^"]+)"', sections)
+    ]
+    assert len(named) > 5
+    assert [(str(path), section) for path, section in named if section not in headings] == []
+    numbers = [(path, int(number)) for path, text in doors().items() for number in re.findall(r"\bADR (\d+)", text)]
+    assert [(str(path), number) for path, number in numbers if number not in decisions] == []
+
+
+def test_the_map_of_the_architecture_names_every_room() -> None:
+    whole = (ROOT / "docs/architecture.md").read_text()
+    rooms = [path.parent for path in doors() if len(path.parts) == 3]
+    assert [str(room) for room in rooms if f"`{room.name}`" not in whole] == []
