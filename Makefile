@@ -1,4 +1,4 @@
-# What one types to run, check and test VX11 Operator. `make help` lists it.
+# Targets to run, check and test VX11 Operator. `make help` lists them.
 
 PYTHON ?= python3
 HOST ?= 127.0.0.1
@@ -7,7 +7,7 @@ MINUTES ?= 30
 
 VENV := .venv
 BIN := $(VENV)/bin
-# What the benchmarks compare with is kept away from what serves and tests.
+# The programs with which benchmarks compare are installed apart from those that serve and test.
 BENCH_VENV := .venv-bench
 MANAGE := $(BIN)/python manage.py
 # Twice quiet: without warnings about the machine's own index settings. Errors are still shown.
@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 # Each has servers of its own. One more than there are cores, as tests also wait.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
-# Images often say that Python shall keep no compiled modules: then each of hundreds of processes compiles them anew.
+# Images often set PYTHONDONTWRITEBYTECODE: then each of hundreds of processes would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
 UNITS := ledger vx11_client events gateway operator_api vx11_site
@@ -99,7 +99,7 @@ repository: $(VENV)/.development
 
 # That lock file holds all of requirements.lock.
 .PHONY: audit
-audit: $(VENV)/.development ## known vulnerabilities of what is installed; says so where it cannot ask
+audit: $(VENV)/.development ## known vulnerabilities of the installed packages, if the service can be reached
 	@$(BIN)/python .ci/audit-requirements $(BIN)/pip-audit requirements-tracing.lock
 
 .PHONY: bandit
@@ -109,7 +109,7 @@ bandit: $(VENV)/.development
 # --- Test ---
 
 .PHONY: test
-test: test-machine ## what tells in five minutes whether a change is good: units, the whole flow on SQLite, the console's main path
+test: test-machine ## is this change good? Five minutes: unit tests, the whole flow on SQLite, the console's main path
 	$(PYTEST) $(IN_PARALLEL) --stack=embedded $(addprefix tests/,$(UNITS)) \
 		$(addprefix tests/stack/test_,$(addsuffix .py,$(FLOW)))
 	$(PYTEST) $(IN_PARALLEL) --stack=embedded $(addprefix tests/browser/test_console_,$(addsuffix .py,$(MAIN_PATH)))
@@ -129,7 +129,7 @@ test-browser: test-machine ## the console and the admin in Chromium
 
 # What needs neither a database nor a second server is proven by the run on SQLite (tests/conftest.py).
 .PHONY: test-scaled
-test-scaled: test-machine ## what depends on it, on a private PostgreSQL and Redis, with two servers
+test-scaled: test-machine ## tests that depend on database, Redis or processes, on PostgreSQL and Redis with two servers
 	$(PYTEST) $(IN_PARALLEL) --stack=scaled --ignore=tests/repository --ignore=tests/browser
 
 # What gateways forward, asked through them; all else is the same code as above.
@@ -141,7 +141,7 @@ test-split: test-machine ## the operators' API through two gateways and two back
 # rude clients does not depend on what it keeps its data in.
 .PHONY: test-faults
 test-faults: export CHAOS_SEED := $(or $(CHAOS_SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
-test-faults: test-machine ## everything that can break, broken; CHAOS_SEED, CHAOS_SECONDS
+test-faults: test-machine ## servers, Redis, PostgreSQL and networks are broken on purpose; CHAOS_SEED, CHAOS_SECONDS
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
 	$(PYTEST) $(IN_PARALLEL) --stack=embedded -m faults
 	$(PYTEST) $(IN_PARALLEL) --stack=scaled -m faults --ignore=tests/server
@@ -182,12 +182,12 @@ reliability: test-machine ## docs/reliability.md from a run of the tests that br
 .PHONY: fuzz
 fuzz: export FUZZ_SEED := $(or $(FUZZ_SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
 fuzz: export FUZZ_EXAMPLES := $(or $(FUZZ_EXAMPLES),200)
-fuzz: test-machine ## ask the server all that its OpenAPI document allows, and more; FUZZ_SEED, FUZZ_EXAMPLES
+fuzz: test-machine ## requests that the OpenAPI document allows, and others; FUZZ_SEED, FUZZ_EXAMPLES
 	@echo "FUZZ_SEED=$(FUZZ_SEED)"
 	$(PYTEST) --stack=embedded tests/stack/test_openapi.py -k holds
 
 .PHONY: soak
-soak: test-machine ## all of that at random, for MINUTES (30), with an eye on memory
+soak: test-machine ## the same at random, for MINUTES (30), while memory is watched
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 .PHONY: screenshots
