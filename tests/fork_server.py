@@ -176,8 +176,8 @@ def _next_program(channel: socket.socket) -> dict[str, Any]:
 
 def _become(program: dict[str, Any]) -> None:
     os.setsid()
-    # A test run in the background of a shell ignores Ctrl-C, one under nohup the end of its terminal, and what it starts
-    # would too.
+    # A test run in the background of a shell ignores Ctrl-C, and one under nohup the end of its terminal. What the run
+    # starts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for target, file in enumerate(program["files"]):
