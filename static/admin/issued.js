@@ -1,8 +1,8 @@
-// A token's text is shown once. Whoever leaves this page and comes back to it, by a browser that keeps whole pages,
-// finds an empty field.
+// A token's text is shown once. A browser may keep the whole page for its "back" button: the field is empty then.
 
 addEventListener("pagehide", () => {
   const field = document.querySelector("#issued-token");
+  if (!(field instanceof HTMLInputElement)) return;
   field.removeAttribute("value");
   field.value = "";
 });

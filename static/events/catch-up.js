@@ -4,6 +4,8 @@ import { causeOf, POLL_LIMIT, reachedBy } from "./connection.js";
 import { split } from "./cursors.js";
 import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
 
+/** @import { Cause, EventPage, LogReset, Range } from "./event-client-parts.d.ts" */
+
 /** Ranges kept while the tab reads, and the letters of their JSON; beyond that the oldest go, and are read again. */
 const WAITING_LIMIT = 5_000;
 const WAITING_LIMIT_CHARACTERS = 16 * 1024 * 1024;
@@ -14,14 +16,19 @@ export class CatchUp {
   #reader;
   #onreset;
   #onfinal;
+  /** @type {{ range: Range, characters: number }[]} */
   #waiting = [];
   #waitingCharacters = 0;
+  /** @type {AbortController | null} */
   #reading = null;
 
   /**
-   * @param {number} history - so many of the newest events are read where the reader has no position
-   * @param {(reset: object) => void} onreset - moves the reader, too
-   * @param {(cause: object) => void} onfinal - the server refuses this tab: reason, correlationId
+   * @param {object} parts
+   * @param {Pick<import("./api.js").Api, "events">} parts.api
+   * @param {number} parts.history - so many of the newest events are read where the reader has no position
+   * @param {import("./reader.js").Reader} parts.reader
+   * @param {(reset: LogReset) => void} parts.onreset - moves the reader, too
+   * @param {(cause: Cause) => void} parts.onfinal - the server refuses this tab
    */
   constructor({ api, history, reader, onreset, onfinal }) {
     this.#api = api;
@@ -43,6 +50,7 @@ export class CatchUp {
     this.#waitingCharacters = 0;
   }
 
+  /** @param {Range} range */
   take(range) {
     if (!this.#reading && this.#reader.take(range)) return;
     const characters = JSON.stringify(range.events).length;
@@ -53,7 +61,7 @@ export class CatchUp {
   }
 
   #forget() {
-    this.#waitingCharacters -= this.#waiting.shift().characters;
+    this.#waitingCharacters -= this.#waiting.shift()?.characters ?? 0;
   }
 
   async #read() {
@@ -78,6 +86,11 @@ export class CatchUp {
     if (!signal.aborted) this.#reading = null;
   }
 
+  /**
+   * Whether there is more to read.
+   *
+   * @param {AbortSignal} signal
+   */
   async #readPage(signal) {
     const since = this.#reader.cursor;
     const query = since === null ? { limit: this.#history } : { since, limit: POLL_LIMIT };
@@ -93,7 +106,11 @@ export class CatchUp {
     return body.has_more;
   }
 
-  /** The newest page is whole, whatever there is before it. */
+  /**
+   * The newest page is whole, whatever there is before it.
+   *
+   * @param {EventPage} page
+   */
   #begin({ events, cursor }) {
     this.#reader.take({ after: null, upto: cursor, events });
     return false;

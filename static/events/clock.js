@@ -4,6 +4,7 @@
 const HEARTBEATS_KEPT = 12;
 
 export class Clock {
+  /** @type {number[]} */
   #aheadMs = [];
 
   /** @param {string} serverTime - when a message that has just arrived was sent */
@@ -16,13 +17,19 @@ export class Clock {
     return this.#aheadMs.length ? Math.min(...this.#aheadMs) : null;
   }
 
-  /** @param {?number} aheadMs - as another tab knows it */
+  /** @param {number | null} aheadMs - as another tab knows it */
   take(aheadMs) {
-    if (Number.isFinite(aheadMs)) this.#aheadMs = [...this.#aheadMs, aheadMs].slice(-HEARTBEATS_KEPT);
+    if (aheadMs === null || !Number.isFinite(aheadMs)) return;
+    this.#aheadMs = [...this.#aheadMs, aheadMs].slice(-HEARTBEATS_KEPT);
   }
 
-  /** Milliseconds from `createdAt` to now; null before the server has said what time it is. */
+  /**
+   * Milliseconds from `createdAt` to now; null before the server has said what time it is.
+   *
+   * @param {string} createdAt
+   */
   lagMs(createdAt) {
-    return this.aheadMs === null ? null : Math.max(0, Date.now() - Date.parse(createdAt) - this.aheadMs);
+    const { aheadMs } = this;
+    return aheadMs === null ? null : Math.max(0, Date.now() - Date.parse(createdAt) - aheadMs);
   }
 }

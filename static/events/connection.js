@@ -1,16 +1,13 @@
-/**
- * A connection to the server that lasts: history, streams, waits between them, and polls where streams are blocked.
- *
- * @typedef {object} Owner
- * @property {(range: import("./reader.js").Range) => void} range - ranges follow one another without a gap
- * @property {(time: string) => void} heartbeat
- * @property {(reset: object, after: string) => void} reset - events are missing between `after` and the next range
- * @property {(change: object) => void} state - state, transport, and what belongs to them
- */
+/** A connection to the server that lasts: history, streams, waits between them, and polls where streams are blocked. */
 
 import { cursorOf, reaches } from "./cursors.js";
 import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
 import { follow } from "./stream.js";
+
+/**
+ * @import { Cause, ConnectionOwner, EventPage, LogReset, NextRange } from "./event-client-parts.d.ts"
+ * @import { Sink } from "./stream.js"
+ */
 
 const STREAM_FAILURES_BEFORE_POLLING = 3;
 /** While polling works, a stream is tried this often. */
@@ -28,8 +25,9 @@ export class Connection {
 
   /**
    * @param {import("./api.js").Api} api
-   * @param {?string} cursor - null: begins with `history` of the newest events, or from now
-   * @param {Owner} owner
+   * @param {string | null} cursor - null: begins with `history` of the newest events, or from now
+   * @param {number} history
+   * @param {ConnectionOwner} owner
    */
   constructor(api, cursor, history, owner) {
     this.#api = api;
@@ -47,6 +45,7 @@ export class Connection {
     this.#closing.abort();
   }
 
+  /** @param {AbortSignal} signal */
   async #run(signal) {
     let failures = 0;
     let blocked = 0;
@@ -66,11 +65,17 @@ export class Connection {
         // A poll that fails says that the server is away, not only its streams: begin again with a stream.
         const streamBlocked = ofStream && !planned && !unreachable;
         blocked = streamBlocked ? (stable ? 0 : blocked) + (buffered ? STREAM_FAILURES_BEFORE_POLLING : 1) : 0;
-        if (blocked < STREAM_FAILURES_BEFORE_POLLING) await this.#pause(signal, waitMs(failures, floorMs), interruption);
+        if (blocked >= STREAM_FAILURES_BEFORE_POLLING) continue;
+        await this.#pause(signal, waitMs(failures, floorMs), interruption);
       }
     }
   }
 
+  /**
+   * @param {AbortSignal} signal
+   * @param {number} ms
+   * @param {Interruption} interruption
+   */
   async #pause(signal, ms, interruption) {
     // A time of day, because other tabs hear it; nothing waits by it.
     const retryAtMs = Date.now() + ms;
@@ -79,23 +84,34 @@ export class Connection {
     if (!signal.aborted) this.#owner.state({ state: "connecting", transport: null });
   }
 
+  /** @param {AbortSignal} signal */
   async #loadHistory(signal) {
     if (!this.#history || this.#cursor !== null) return;
-    const { body } = await this.#api.events(signal, { limit: this.#history });
+    const { status, body } = await this.#api.events(signal, { limit: this.#history });
+    // Without a cursor there is nothing to reset.
+    if (status === 410) throw new Interruption("bad_answer");
     this.#give({ upto: body.cursor, events: body.events });
   }
 
-  /** One stream from its ticket to its end; never resolves, the Interruption says why it ended. */
+  /**
+   * One stream from its ticket to its end; never resolves, the Interruption says why it ended.
+   *
+   * @param {AbortSignal} signal
+   */
   async #stream(signal, onconnected = () => {}) {
     try {
       const url = await this.#api.streamUrl(signal, this.#cursor);
       await follow(url, signal, this.#sink(onconnected));
     } catch (interruption) {
-      interruption.ofStream = true;
+      if (interruption instanceof Interruption) interruption.ofStream = true;
       throw interruption;
     }
   }
 
+  /**
+   * @param {() => void} onconnected
+   * @returns {Sink}
+   */
   #sink(onconnected) {
     return {
       connected: (cursor) => {
@@ -110,7 +126,11 @@ export class Connection {
     };
   }
 
-  /** Polls, and tries a stream beside it now and then; whichever is first with an event, the other is late with it. */
+  /**
+   * Polls, and tries a stream beside it now and then. Of an event that both bring, the later one is left out.
+   *
+   * @param {AbortSignal} signal
+   */
   async #pollAndProbe(signal) {
     const [polling, probing] = [new AbortController(), new AbortController()];
     const polls = this.#poll(AbortSignal.any([signal, polling.signal]));
@@ -127,7 +147,8 @@ export class Connection {
         try {
           await Promise.race([polls, stream]);
         } catch (interruption) {
-          if (connected || interruption.final || !interruption.ofStream) throw interruption;
+          const isOfProbe = interruption instanceof Interruption && interruption.ofStream;
+          if (connected || !isOfProbe || interruption.final) throw interruption;
           pauseMs = Math.max(STREAM_RETRY_MS, interruption.floorMs);
         }
       }
@@ -137,7 +158,11 @@ export class Connection {
     }
   }
 
-  /** Long polls until `signal` is aborted; never resolves. */
+  /**
+   * Long polls until `signal` is aborted; never resolves.
+   *
+   * @param {AbortSignal} signal
+   */
   async #poll(signal) {
     let waitSeconds = 0; // The first answer comes at once: it says that polling works.
     while (!signal.aborted) {
@@ -153,9 +178,15 @@ export class Connection {
     return new Promise(() => {});
   }
 
+  /**
+   * Whether there is more to read.
+   *
+   * @param {AbortSignal} signal
+   * @param {number} wait - seconds for which the server may hold the answer
+   */
   async #pollOnce(signal, wait) {
-    const fromNow = this.#cursor === null;
-    const query = fromNow ? { limit: 1 } : { since: this.#cursor, limit: POLL_LIMIT, wait };
+    const since = this.#cursor;
+    const query = since === null ? { limit: 1 } : { since, limit: POLL_LIMIT, wait };
     const { status, body } = await this.#api.events(signal, query);
     // What was asked before the stream took over, it brings as well.
     if (signal.aborted) return false;
@@ -163,20 +194,24 @@ export class Connection {
     if (status === 410) {
       this.#reset({ ...body, reason: body.reset });
       await this.#loadHistory(signal);
-    } else if (fromNow) {
-      this.#begin(body.cursor);
-    } else {
-      this.#give({ upto: reachedBy(body), events: body.events, live: wait > 0 });
+      return false;
     }
-    // Without a cursor it says whether there are older ones.
-    return !fromNow && body.has_more;
+    if (since === null) {
+      this.#begin(body.cursor);
+      // Without a cursor, `has_more` says whether there are older ones.
+      return false;
+    }
+    this.#give({ upto: reachedBy(body), events: body.events, live: wait > 0 });
+    return body.has_more;
   }
 
+  /** @param {string} cursor */
   #begin(cursor) {
     this.#cursor = cursor;
     this.#owner.range({ after: cursor, upto: cursor, events: [] });
   }
 
+  /** @param {NextRange} range */
   #give(range) {
     if (reaches(this.#cursor, range.upto)) return;
     const after = this.#cursor;
@@ -184,7 +219,11 @@ export class Connection {
     this.#owner.range({ ...range, after });
   }
 
-  /** Whether it can go on from here; with history to be read first it cannot. */
+  /**
+   * Whether it can go on from here; with history to be read first it cannot.
+   *
+   * @param {LogReset} reset
+   */
   #reset({ reason, oldest, newest }) {
     const after = this.#cursor;
     this.#cursor = this.#history ? null : newest;
@@ -193,12 +232,22 @@ export class Connection {
   }
 }
 
-/** What of an interruption is for the page; only a refusal of the server has an id. */
-export function causeOf({ reason, correlationId }) {
+/**
+ * What of an interruption is for the page; only a refusal of the server has an id.
+ *
+ * @param {{ reason?: string, correlationId?: string }} interruption
+ * @returns {Cause}
+ */
+export function causeOf({ reason = "", correlationId }) {
   return correlationId === undefined ? { reason } : { reason, correlationId };
 }
 
-/** Up to where an answer to GET /events holds all: its own cursor, or its last event's when there is more to fetch. */
+/**
+ * Up to where an answer to GET /events holds all: its own cursor, or its last event's when there is more to fetch.
+ *
+ * @param {EventPage} page
+ */
 export function reachedBy({ events, cursor, has_more: hasMore }) {
-  return hasMore && events.length ? cursorOf(events.at(-1), cursor) : cursor;
+  const last = events.at(-1);
+  return hasMore && last ? cursorOf(last, cursor) : cursor;
 }

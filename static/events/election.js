@@ -1,29 +1,49 @@
 /**
- * Which tab is to lead. Both kinds do the same: `stand` until elected or told that somebody leads, `force` when the
- * leader is there no more, `withdraw` to lead no longer. They say `onwin`, and `onlose` when another took the place.
+ * Which tab is to lead. Both kinds of election do the same; they call `onwin` when this tab is to lead, and `onlose`
+ * when another tab took its place.
  *
- * Locks are exact and know at once when a tab is gone, but pages without TLS have none. Without them two tabs may lead
- * for a moment; whoever hears of a better one then steps down.
+ * Locks are exact and are free at once when a tab is gone, but pages without TLS have none. Without them two tabs may
+ * lead for a moment; the one that receives the message of a better leader then steps down.
  */
+
+/** @import { Election } from "./event-client-parts.d.ts" */
 
 /** Time for a leader to answer; the random part, so that tabs opened together do not all stand. */
 const STAND_MS = 200;
 const STAND_JITTER_MS = 100;
 
+/**
+ * @param {string} name
+ * @param {() => void} onwin
+ * @param {() => void} onlose
+ * @returns {Election}
+ */
 export function election(name, onwin, onlose) {
   return navigator.locks ? new LockElection(name, onwin, onlose) : new ChannelElection(onwin);
 }
 
+/** @implements {Election} */
 class LockElection {
-  // Takes over where a browser has locks and refuses them, as some do with storage that is blocked.
+  /**
+   * Takes over where a browser has locks and refuses them, as some do with storage that is blocked.
+   *
+   * @type {ChannelElection | null}
+   */
   #spare = null;
   #name;
   #onwin;
   #onlose;
+  /** @type {AbortController | null} */
   #waiting = null;
+  /** @type {(() => void) | null} */
   #release = null;
   #round = 0;
 
+  /**
+   * @param {string} name
+   * @param {() => void} onwin
+   * @param {() => void} onlose
+   */
   constructor(name, onwin, onlose) {
     this.#name = name;
     this.#onwin = onwin;
@@ -37,7 +57,7 @@ class LockElection {
     this.#request({ signal: this.#waiting.signal });
   }
 
-  /** Others wait for the lock; being told of a leader changes nothing. */
+  /** The others wait for the lock, so a message of the leader changes nothing. */
   heard() {
     this.#spare?.heard();
   }
@@ -56,17 +76,20 @@ class LockElection {
     this.#waiting = this.#release = null;
   }
 
+  /** @param {LockOptions} options */
   async #request(options) {
     const round = ++this.#round;
     let held = false;
     const hold = () => {
       if (round !== this.#round) return null;
       held = true;
-      return new Promise((resolve) => {
+      /** @type {Promise<void>} */
+      const released = new Promise((resolve) => {
         this.#waiting = null;
         this.#release = resolve;
         this.#onwin();
       });
+      return released;
     };
     try {
       await navigator.locks.request(this.#name, options, hold);
@@ -81,10 +104,13 @@ class LockElection {
   }
 }
 
+/** @implements {Election} */
 class ChannelElection {
   #onwin;
+  /** @type {number | null} */
   #timer = null;
 
+  /** @param {() => void} onwin */
   constructor(onwin) {
     this.#onwin = onwin;
   }
@@ -94,7 +120,7 @@ class ChannelElection {
   }
 
   heard() {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 

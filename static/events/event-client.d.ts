@@ -34,6 +34,8 @@ export interface OperatorEvent {
   severity: "info" | "warn" | "error" | "critical";
   correlation_id: string;
   payload: Record<string, unknown>;
+  /** The payload with the numbers that JavaScript would change as texts; missing where there are none (exact.js). */
+  payload_exact?: Record<string, unknown>;
   created_at: string;
   occurred_at: string | null;
 }

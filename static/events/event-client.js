@@ -21,18 +21,43 @@ import { queryOf, questionOf } from "./filters.js";
 import { Reader } from "./reader.js";
 import { canShare, SharedConnection } from "./sharing.js";
 
-const EVERYTHING = () => true;
+/**
+ * @import { Arrival, EventClient as Client, EventClientOptions } from "./event-client.d.ts"
+ * @import { OperatorEvent, Reset, StateChange } from "./event-client.d.ts"
+ * @import { LogReset, TabState } from "./event-client-parts.d.ts"
+ *
+ * @typedef {{ event: [OperatorEvent, Arrival], state: [StateChange], reset: [Reset] }} News
+ *   What listeners are called with.
+ */
 
+/**
+ * @template {keyof News} Name
+ * @typedef {(...values: News[Name]) => void} Listener
+ */
+
+const EVERYTHING = () => true;
+/**
+ * The page is called when one of these changes.
+ *
+ * @type {(keyof TabState)[]}
+ */
+const SHOWN = ["state", "transport", "leader", "retryAtMs"];
+
+/** @implements {Client} */
 export class EventClient {
   #options;
   #reader;
   #clock = new Clock();
+  /** @type {TabState & { seconds?: number } | null} */
   #status = null;
+  /** @type {number | null} */
   #lagMs = null;
+  /** @type {Connection | SharedConnection | null} */
   #connection = null;
+  /** @type {{ [Name in keyof News]: Set<Listener<Name>> }} */
   #listeners = { event: new Set(), state: new Set(), reset: new Set() };
 
-  /** @param {import("./event-client.js").EventClientOptions} [options] */
+  /** @param {EventClientOptions} [options] */
   constructor({ baseUrl = "/operator/api", csrfToken, headers, filters = {}, since, history = 0, share } = {}) {
     const shared = share !== undefined && canShare();
     this.#options = { baseUrl, csrfToken, headers: headers ?? (() => ({})), filters, history, share, shared };
@@ -41,19 +66,28 @@ export class EventClient {
     this.#reader = new Reader(since ?? null, admits, (event, cursor, live) => this.#hand(event, cursor, live));
   }
 
+  /** @returns {string | null} */
   get cursor() {
     return this.#reader.cursor;
   }
 
+  /** @returns {StateChange | null} */
   get status() {
     return this.#status && { ...this.#status, lagMs: this.#lagMs };
   }
 
+  /**
+   * @template {keyof News} Name
+   * @param {Name} name
+   * @param {Listener<Name>} listener
+   * @returns {this}
+   */
   on(name, listener) {
     this.#listeners[name].add(listener);
     return this;
   }
 
+  /** @returns {this} */
   start() {
     if (!this.#connection) {
       this.#connection = this.#options.shared ? this.#inCommon() : this.#onItsOwn();
@@ -96,6 +130,11 @@ export class EventClient {
     });
   }
 
+  /**
+   * @param {OperatorEvent} event
+   * @param {string} cursor
+   * @param {boolean} live
+   */
   #hand(event, cursor, live) {
     const lagMs = live ? this.#clock.lagMs(event.created_at) : null;
     this.#lagMs = lagMs ?? this.#lagMs;
@@ -104,19 +143,26 @@ export class EventClient {
     return this.#connection !== null;
   }
 
+  /** @param {LogReset} reset */
   #reset(reset) {
     this.#reader.cursor = this.#options.history ? null : reset.newest;
     this.#emit("reset", reset);
   }
 
+  /** @param {TabState} change */
   #setStatus(change) {
     const before = this.#status;
     this.#status = change.retryAtMs ? { ...change, seconds: secondsUntil(change.retryAtMs) } : change;
     if (change.state === "ended") this.#connection = null;
-    const news = ["state", "transport", "leader", "retryAtMs"].some((name) => before?.[name] !== change[name]);
-    if (news) this.#emit("state", this.status);
+    const news = SHOWN.some((name) => before?.[name] !== change[name]);
+    if (news) this.#emit("state", { ...this.#status, lagMs: this.#lagMs });
   }
 
+  /**
+   * @template {keyof News} Name
+   * @param {Name} name
+   * @param {News[Name]} values
+   */
   #emit(name, ...values) {
     for (const listener of this.#listeners[name]) {
       try {
@@ -129,7 +175,11 @@ export class EventClient {
   }
 }
 
-/** Whole ones, as a countdown begins with. A time of day, which all tabs share; another may have said it a while ago. */
+/**
+ * Whole seconds, as a countdown begins with.
+ *
+ * @param {number} timeMs - a time of day, which all tabs share; another tab may have sent it a while ago
+ */
 function secondsUntil(timeMs) {
   return Math.max(0, Math.ceil((timeMs - Date.now()) / 1000));
 }

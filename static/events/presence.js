@@ -7,7 +7,8 @@ const UNANSWERED_LIMIT = 2;
 export class Presence {
   #ask;
   #missing;
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
   #heard = false;
   #unanswered = 0;
 
@@ -27,7 +28,7 @@ export class Presence {
 
   stop() {
     clearInterval(this.#timer);
-    this.#timer = null;
+    this.#timer = undefined;
   }
 
   heard() {

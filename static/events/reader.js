@@ -3,22 +3,26 @@
  *
  * Events come as ranges: all that the session may see after one position, up to another. A range that begins at or
  * before the reader's position can be applied, what was read before is left out; one that begins later leaves a gap.
- *
- * @typedef {{after: ?string, upto: string, events: object[], live?: boolean}} Range
- *   `after` null: begins where the reader is, whatever that means. `live`: events were sent as they were written.
  */
 
 import { cursorOf, reaches, split } from "./cursors.js";
 
+/**
+ * @import { OperatorEvent } from "./event-client.d.ts"
+ * @import { Range } from "./event-client-parts.d.ts"
+ */
+
 export class Reader {
+  /** @type {string | null} */
   cursor;
   #admits;
   #hand;
 
   /**
-   * @param {?string} cursor - where to begin; null: wherever the first range does
-   * @param {(event: object) => boolean} admits - what the page wants to see
-   * @param {(event: object, cursor: string, live: boolean) => boolean} hand - gives an event to the page; false: enough
+   * @param {string | null} cursor - where to begin; null: where the first range does
+   * @param {(event: OperatorEvent) => boolean} admits - what the page wants to see
+   * @param {(event: OperatorEvent, cursor: string, live: boolean) => boolean} hand - gives an event to the page;
+   *   false: enough
    */
   constructor(cursor, admits, hand) {
     this.cursor = cursor;
@@ -26,7 +30,11 @@ export class Reader {
     this.#hand = hand;
   }
 
-  /** Hands over what is new in a range; false, and nothing done, when something between is missing. */
+  /**
+   * Hands over what is new in a range; false, and nothing done, when something between is missing.
+   *
+   * @param {Range} range
+   */
   take({ after, upto, events, live = false }) {
     if (this.cursor !== null && after !== null) {
       if (!reaches(this.cursor, after)) return false;

@@ -12,24 +12,40 @@ const FINAL_REASONS = new Set(["bad_cursor", "validation_error"]);
 
 /** Why a step stopped, and what that means for the next one. */
 export class Interruption extends Error {
+  /** The stream, and not another request, has stopped. */
+  ofStream = false;
+
   /**
    * @param {string} reason - a code, shown to the page
-   * @param {{final?: boolean, planned?: boolean, stable?: boolean, buffered?: boolean, unreachable?: boolean,
-   *   floorMs?: number, correlationId?: string, cause?: Error}} meaning
-   *   `final`: no use in trying again. `planned`: no failure, nothing to count. `stable`: it had worked until now.
-   *   `buffered`: a stream was opened and brought nothing at all. `unreachable`: no answer, so polling would fare no
-   *   better. `floorMs`: the server asks to wait so long. `correlationId`: by which its log knows the refusal.
+   * @param {object} meaning
+   * @param {boolean} [meaning.final] - no use in trying again
+   * @param {boolean} [meaning.planned] - no failure, nothing to count
+   * @param {boolean} [meaning.stable] - it had worked until now
+   * @param {boolean} [meaning.buffered] - a stream was opened and brought nothing at all
+   * @param {boolean} [meaning.unreachable] - no answer, so polling would not work either
+   * @param {number} [meaning.floorMs] - the server asks to wait so long
+   * @param {string} [meaning.correlationId] - by which the server's log knows the refusal
+   * @param {unknown} [meaning.cause]
    */
   constructor(reason, meaning = {}) {
     super(reason, { cause: meaning.cause });
-    const { final = false, planned = false, stable = false, correlationId } = meaning;
-    const { buffered = false, unreachable = false, floorMs = 0 } = meaning;
-    Object.assign(this, { reason, final, planned, stable, correlationId });
-    Object.assign(this, { buffered, unreachable, floorMs, ofStream: false });
+    this.reason = reason;
+    this.final = meaning.final ?? false;
+    this.planned = meaning.planned ?? false;
+    this.stable = meaning.stable ?? false;
+    this.buffered = meaning.buffered ?? false;
+    this.unreachable = meaning.unreachable ?? false;
+    this.floorMs = meaning.floorMs ?? 0;
+    this.correlationId = meaning.correlationId;
   }
 }
 
-/** What an HTTP answer other than 2xx means for the next attempt. */
+/**
+ * What an HTTP answer other than 2xx means for the next attempt.
+ *
+ * @param {Response} response
+ * @param {{ reason?: string, correlation_id?: string }} body
+ */
 export function refusal(response, body) {
   const reason = body.reason ?? `http_${response.status}`;
   const final = FINAL_STATUS.has(response.status) || FINAL_REASONS.has(reason);
@@ -37,19 +53,35 @@ export function refusal(response, body) {
   return new Interruption(reason, { final, correlationId, floorMs: retryAfterMs(response.headers.get("Retry-After")) });
 }
 
-/** A Retry-After header in milliseconds: it holds seconds or a date (so a time of day), or is missing. */
+/**
+ * A Retry-After header in milliseconds: it holds seconds or a date (so a time of day), or is missing.
+ *
+ * @param {string | null} text
+ */
 export function retryAfterMs(text) {
-  const ms = /^\d+$/.test(text ?? "") ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  const ms = /^\d+$/.test(text ?? "") ? Number(text) * 1000 : Date.parse(text ?? "") - Date.now();
   return Math.min(RETRY_AFTER_LIMIT_MS, Math.max(0, ms || 0));
 }
 
-/** What the server asks for, or a second, and a random part on top: all clients of a restarted server hear the same. */
+/**
+ * What the server asks for, or a second, and a random part on top: all clients of a restarted server are asked for the
+ * same wait, and must not come back together.
+ *
+ * @param {number} failures
+ * @param {number} floorMs
+ */
 export function waitMs(failures, floorMs) {
   const jitterMs = Math.min(JITTER_LIMIT_MS, ATTEMPT_FLOOR_MS * 2 ** failures);
   return Math.max(ATTEMPT_FLOOR_MS, floorMs) + Math.random() * jitterMs;
 }
 
-/** Resolves after `ms`, or as soon as `signal` is aborted. */
+/**
+ * Resolves after `ms`, or as soon as `signal` is aborted.
+ *
+ * @param {number} ms
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
 export function sleep(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, Math.max(0, ms));

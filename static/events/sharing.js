@@ -1,9 +1,9 @@
 /**
- * One connection for all tabs of a browser. A tab that leads has it and posts what it hears to a BroadcastChannel;
+ * One connection for all tabs of a browser. The tab that leads has it and posts what it receives to a BroadcastChannel;
  * each tab, the leader too, takes from there what it has not had yet and reads what it misses by itself.
  *
- * Nobody has to believe in the same leader for events to come once and in order: every range says from where to where
- * it reaches (reader.js). A term counts the changes of leader; it decides whose state is shown, and who steps down.
+ * Events come once and in order even while tabs disagree about the leader: every range says from where to where it
+ * reaches (reader.js). A term counts the changes of leader; it decides whose state is shown, and who steps down.
  */
 
 import { CatchUp } from "./catch-up.js";
@@ -12,10 +12,17 @@ import { isMissedBy } from "./cursors.js";
 import { election } from "./election.js";
 import { Presence } from "./presence.js";
 
+/**
+ * @import {
+ *   Cause, ConnectionState, LogReset, Sent, TabMessage, TabOwner
+ * } from "./event-client-parts.d.ts"
+ */
+
 /** Part of the name: tabs with another version of this file keep to themselves. */
 const PROTOCOL = "vx11-events-1";
-/** What the last leader said, perhaps that all is over, arrives before the next one begins. */
+/** The last messages of the leader before, perhaps that it was refused for good, arrive before the next one begins. */
 const SETTLE_MS = 50;
+/** @type {ConnectionState} */
 const NOWHERE = { state: "connecting", transport: null };
 
 export function canShare() {
@@ -31,26 +38,38 @@ export class SharedConnection {
   #catchUp;
   #election;
   #presence;
+  /** @type {BroadcastChannel | null} */
   #channel = null;
   #leader = { id: "", term: 0 };
   #state = NOWHERE;
   #retryAtMs = -Infinity;
+  /** @type {Connection | null} */
   #connection = null;
-  #settling = null;
+  /** @type {number | undefined} */
+  #settling;
   #closing = new AbortController();
 
   /**
-   * @param {string} name - tabs of this name are one
-   * @param {import("./api.js").Api} common - asks for all that the session may see
-   * @param {import("./api.js").Api} own - asks for what this tab wants
+   * @param {object} parts
+   * @param {string} parts.name - tabs of this name share one connection
+   * @param {import("./api.js").Api} parts.common - asks for all that the session may see
+   * @param {import("./api.js").Api} parts.own - asks for what this tab wants
+   * @param {number} parts.history
+   * @param {import("./reader.js").Reader} parts.reader
+   * @param {TabOwner} parts.owner
    */
   constructor({ name, common, own, history, reader, owner }) {
     this.#name = `${PROTOCOL} ${name}`;
     this.#common = common;
     this.#reader = reader;
     this.#owner = owner;
-    const onreset = (reset) => this.#tellReset(reset);
-    this.#catchUp = new CatchUp({ api: own, history, reader, onreset, onfinal: (cause) => this.#end(cause) });
+    this.#catchUp = new CatchUp({
+      api: own,
+      history,
+      reader,
+      onreset: (reset) => this.#applyReset(reset),
+      onfinal: (cause) => this.#end(cause),
+    });
     this.#election = election(this.#name, () => this.#lead(), () => this.#follow());
     this.#presence = new Presence(() => this.#ask(), () => this.#election.force());
   }
@@ -65,7 +84,7 @@ export class SharedConnection {
     if (!signal.aborted) this.#join();
   }
 
-  /** The owner hears nothing more; another tab takes over. */
+  /** The owner receives nothing more; another tab takes over. */
   close() {
     this.#closing.abort();
     this.#leave();
@@ -79,14 +98,14 @@ export class SharedConnection {
   #join() {
     if (this.#channel) return;
     this.#channel = new BroadcastChannel(this.#name);
-    this.#channel.addEventListener("message", ({ data }) => this.#hear(data));
+    this.#channel.addEventListener("message", ({ data }) => this.#receive(data));
     this.#election.stand();
     this.#presence.start();
     this.#ask();
     this.#catchUp.start();
   }
 
-  /** Also for a page that sleeps or is kept for "back": it must not keep the others waiting. */
+  /** Also for a page that sleeps or is kept for "back": the others must not wait for it. */
   #leave() {
     if (!this.#channel) return;
     if (this.#leads) this.#post({ kind: "bye" });
@@ -127,26 +146,28 @@ export class SharedConnection {
     this.#connection.start();
   }
 
+  /** @param {ConnectionState} change */
   #changeState(change) {
     this.#remember(change);
     this.#announce();
-    if (change.state === "ended") return this.#end(change);
-    this.#owner.state({ leader: true, ...change });
+    if (change.state === "ended") return this.#end(causeOf(change));
+    return this.#owner.state({ leader: true, ...change });
   }
 
   #announce() {
     this.#post({ kind: "state", change: this.#state, cursor: this.#reader.cursor, aheadMs: this.#owner.clock.aheadMs });
   }
 
+  /** @param {Sent<{ kind: "ask", hidden: boolean }>} question */
   #answer({ term, hidden }) {
-    // Timers of a hidden tab run late, up to a minute. A stream needs none; polls and waits are for one that is seen.
+    // Timers of a hidden tab run late, up to a minute. A stream needs none; polls and waits are for a tab that is seen.
     if (document.hidden && !hidden && this.#state.transport !== "stream") {
       this.#post({ kind: "bye" });
       return this.#follow();
     }
-    // A tab that came while the last leader slept did not hear of its term, and those who did would not listen.
+    // A tab that came while the last leader slept did not receive its term. Tabs that did would ignore a lower one.
     if (term > this.#leader.term) this.#leader = { id: this.#id, term: term + 1 };
-    this.#announce();
+    return this.#announce();
   }
 
   #stopLeading() {
@@ -170,26 +191,40 @@ export class SharedConnection {
     this.#post({ kind: "ask", hidden: document.hidden });
   }
 
-  #hear(message) {
-    if (message.kind === "ask") return this.#leads && this.#answer(message);
-    if (message.kind === "bye") return message.id === this.#leader.id && this.#election.stand();
-    // Good whoever sends them: they say where they belong.
+  /** @param {Sent} message */
+  #receive(message) {
+    if (message.kind === "ask") {
+      if (this.#leads) this.#answer(message);
+      return;
+    }
+    if (message.kind === "bye") {
+      if (message.id === this.#leader.id) this.#election.stand();
+      return;
+    }
+    // Useful from every sender: they say where they belong.
     if (message.kind === "range") this.#catchUp.take(message.range);
     if (message.kind === "reset") this.#reset(message.reset, message.after);
+    // This tab was elected before it received that the server refused the last leader for good.
     const over = message.kind === "state" && message.change.state === "ended";
-    // The place was free a moment before its last holder's word was heard; now it is passed on.
-    if (over && this.#leads && !this.#connection) return this.#changeState(message.change);
+    if (over && this.#leads && !this.#connection) {
+      this.#changeState(message.change);
+      return;
+    }
     if (!this.#recognise(message)) return;
     if (message.kind === "heartbeat") this.#owner.heartbeat(message.time);
-    if (message.kind === "state") this.#hearState(message);
+    if (message.kind === "state") this.#receiveState(message);
   }
 
-  /** Whether the sender leads, as far as this tab knows. */
+  /**
+   * Whether the sender leads, as far as this tab knows.
+   *
+   * @param {{ id: string, term: number }} sender
+   */
   #recognise({ id, term }) {
     const known = this.#leader;
     const better = term > known.term || (term === known.term && id <= known.id) || known.id === "";
     if (!better || term < known.term) {
-      // Whoever slept hears that way that it leads no more.
+      // A leader that slept learns from this that it leads no more.
       if (this.#leads) this.#announce();
       return false;
     }
@@ -200,38 +235,50 @@ export class SharedConnection {
     return true;
   }
 
-  #hearState({ change, cursor, aheadMs }) {
+  /** @param {Sent<Extract<TabMessage, { kind: "state" }>>} message */
+  #receiveState({ change, cursor, aheadMs }) {
     this.#remember(change);
     this.#owner.clock.take(aheadMs);
-    if (change.state === "ended") return this.#end(change);
+    if (change.state === "ended") return this.#end(causeOf(change));
     if (cursor !== null) this.#catchUp.take({ after: cursor, upto: cursor, events: [] });
-    this.#owner.state({ ...change, leader: false, transport: change.transport && "shared" });
+    return this.#owner.state({ ...change, leader: false, transport: change.transport && "shared" });
   }
 
   // --- both ---
 
-  /** Tabs share the time of day only, which may be set; how long it is until then is measured from here. */
+  /**
+   * Tabs share the time of day only, which may be set; how long it is until then is measured from here.
+   *
+   * @param {ConnectionState} change
+   */
   #remember(change) {
     if (change === this.#state) return;
     this.#state = change;
     this.#retryAtMs = change.retryAtMs ? performance.now() + change.retryAtMs - Date.now() : -Infinity;
   }
 
+  /** @param {TabMessage} message */
   #post(message) {
     this.#channel?.postMessage({ id: this.#id, term: this.#leader.term, ...message });
   }
 
+  /**
+   * @param {LogReset} reset
+   * @param {string | null} after
+   */
   #reset(reset, after) {
-    if (isMissedBy(this.#reader.cursor, after, reset.newest)) this.#tellReset(reset);
+    if (isMissedBy(this.#reader.cursor, after, reset.newest)) this.#applyReset(reset);
   }
 
-  #tellReset(reset) {
+  /** @param {LogReset} reset */
+  #applyReset(reset) {
     this.#owner.reset(reset);
     this.#catchUp.start();
   }
 
+  /** @param {Cause} cause */
   #end(cause) {
     this.close();
-    this.#owner.state({ state: "ended", transport: null, leader: false, ...causeOf(cause) });
+    this.#owner.state({ state: "ended", transport: null, leader: false, ...cause });
   }
 }

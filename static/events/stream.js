@@ -1,11 +1,11 @@
-/** One stream from its opening to its end: hands over what it hears, never resolves; the Interruption says why. */
+/** One stream from its opening to its end: hands over what it receives, never resolves; the Interruption says why. */
 
 import { parse } from "./exact.js";
 import { Interruption } from "./retry.js";
 
-/** A stream says "connected" at once; one that says nothing for so long sits behind something that buffers. */
+/** A stream begins with "connected" at once. When nothing comes for so long, something on the way buffers it. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Two heartbeats may be late; the third one missing means that nobody is there. */
+/** Two heartbeats may be late; when the third one is missing, the connection is dead. */
 const SILENT_HEARTBEATS = 2.5;
 /** A stream that lived so long worked: its end begins a new count of failures. */
 const STABLE_STREAM_MS = 10_000;
@@ -13,14 +13,21 @@ const STABLE_STREAM_MS = 10_000;
 const FINAL_REASONS = new Set(["revoked", "expired", "disconnected_by_admin", "end_of_log"]);
 
 /**
+ * @import { LogReset, NextRange } from "./event-client-parts.d.ts"
+ *
  * @typedef {object} Sink
  * @property {(cursor: string) => void} connected - the server's position, which is where the stream starts without one
- * @property {(range: {upto: string, events: object[], live: boolean}) => void} range - everything up to a position
+ * @property {(range: NextRange) => void} range - everything up to a position
  * @property {(time: string) => void} heartbeat
- * @property {(reset: object) => boolean} reset - whether the stream is still wanted
+ * @property {(reset: LogReset) => boolean} reset - whether the stream is still wanted
  */
 
-/** @param {Sink} sink */
+/**
+ * @param {string} url
+ * @param {AbortSignal} signal
+ * @param {Sink} sink
+ * @returns {Promise<never>}
+ */
 export function follow(url, signal, sink) {
   return new Promise((_, reject) => new Stream(url, signal, sink, reject));
 }
@@ -31,11 +38,19 @@ class Stream {
   #sink;
   #reject;
   #silenceMs = CONNECT_TIMEOUT_MS;
-  #watchdog = null;
+  /** @type {number | undefined} */
+  #watchdog;
+  /** @type {number | null} */
   #connectedAtMs = null;
   #live = false;
   #close = () => this.#end("closed");
 
+  /**
+   * @param {string} url
+   * @param {AbortSignal} signal
+   * @param {Sink} sink
+   * @param {(interruption: Interruption) => void} reject
+   */
   constructor(url, signal, sink, reject) {
     this.#source = new EventSource(url);
     this.#signal = signal;
@@ -58,6 +73,10 @@ class Stream {
     else this.#watch();
   }
 
+  /**
+   * @param {any} data
+   * @param {string} cursor
+   */
   #message(data, cursor) {
     if (data.type === "event") {
       return this.#sink.range({ upto: cursor, events: [data], live: this.#live });
@@ -70,6 +89,10 @@ class Stream {
     this.#sink.connected(cursor);
   }
 
+  /**
+   * @param {string} name
+   * @param {(data: any, cursor: string) => void} handler
+   */
   #handle(name, handler) {
     this.#source.addEventListener(name, (message) => {
       this.#watch();
@@ -85,6 +108,10 @@ class Stream {
     this.#watchdog = setTimeout(() => this.#end("silence", { buffered: !connected }), this.#silenceMs);
   }
 
+  /**
+   * @param {string} reason
+   * @param {ConstructorParameters<typeof Interruption>[1]} meaning
+   */
   #end(reason, meaning = {}) {
     clearTimeout(this.#watchdog);
     this.#signal.removeEventListener("abort", this.#close);
@@ -94,7 +121,11 @@ class Stream {
   }
 }
 
-/** JSON, or null for what is none. */
+/**
+ * JSON, or null for what is none.
+ *
+ * @param {string} text
+ */
 function parsed(text) {
   try {
     return parse(text);

@@ -1,4 +1,4 @@
-/** What of the page lives in its address, so that it can be sent to somebody: filters, time zone, position, switches. */
+/** What stands in the page's address, so that a link shows the same: filters, time zone, position, switches. */
 
 /** The query that the page shows. */
 let shown = location.search;
@@ -7,7 +7,12 @@ export function addressParameters() {
   return new URLSearchParams(location.search);
 }
 
-/** Sets parameters, or takes them away where the value is empty. `push`: the step before can be gone back to. */
+/**
+ * Sets parameters, or takes them away where the value is empty. `push`: the browser's "back" leads to the state before.
+ *
+ * @param {Record<string, string | null>} changes
+ * @param {{ push?: boolean }} [options]
+ */
 export function changeAddress(changes, { push = false } = {}) {
   const parameters = addressParameters();
   for (const [name, value] of Object.entries(changes)) {
@@ -21,7 +26,11 @@ export function changeAddress(changes, { push = false } = {}) {
   shown = location.search;
 }
 
-/** The reader went back or forth. A step to a part of the page, like the link to the events at its top, is none. */
+/**
+ * The reader went back or forth. A step to a part of the page, like the link to the events at its top, is none.
+ *
+ * @param {() => void} listener
+ */
 export function onStep(listener) {
   addEventListener("popstate", () => {
     if (location.search === shown) return;

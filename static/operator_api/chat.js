@@ -1,8 +1,14 @@
 /** The conversation with the modules behind the window: history, sending, and answers that come late. */
 
-import { ApiError, newKey, showRefusal } from "./api.js";
-import { shortTime } from "./clock.js";
-import { text } from "./texts.js";
+import { part, partOf, slot } from "./dom.js";
+import { ApiError, newKey, showRefusal } from "./requests.js";
+import { text, textIfAny } from "./texts.js";
+import { shortTime } from "./times.js";
+
+/**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
+ * @import { ChatMessage } from "./answers.d.ts"
+ */
 
 /** One conversation for each person, so that it is there again when the page is loaded anew. */
 const SESSION_ID = "console";
@@ -10,27 +16,39 @@ const SESSION_ID = "console";
 export class Chat {
   #api;
   #closed;
-  #panel = document.querySelector("#chat");
-  #form = this.#panel.querySelector("form");
-  #list = this.#panel.querySelector("ol");
-  #refusal = this.#panel.querySelector("[role=alert]");
-  #hint = this.#panel.querySelector("[data-slot=chat-hint]");
+  #panel = part("#chat");
+  #form = partOf(HTMLFormElement, "form", this.#panel);
+  #message = partOf(HTMLTextAreaElement, "[name=message]", this.#form);
+  #list = part("ol", this.#panel);
+  #refusal = part("[role=alert]", this.#panel);
+  #hint = slot("chat-hint");
   /** Of the message that is being written: a repeat of it, by a double click or a lost answer, is the same message. */
   #key = newKey();
+  /**
+   * The messages that are shown, by their ids.
+   *
+   * @type {Map<string, HTMLLIElement>}
+   */
+  #items = new Map();
   #reading = false;
   #stale = false;
+  /** @type {string | null} */
   #awaited = null;
 
-  /** @param {() => void} closed */
+  /**
+   * @param {import("./requests.js").ConsoleApi} api
+   * @param {() => void} closed
+   */
   constructor(api, closed) {
-    [this.#api, this.#closed] = [api, closed];
-    this.#panel.querySelector("[data-action=close-chat]").addEventListener("click", () => this.close());
+    this.#api = api;
+    this.#closed = closed;
+    part("[data-action=close-chat]", this.#panel).addEventListener("click", () => this.close());
     this.#form.addEventListener("submit", (submit) => {
       submit.preventDefault();
       this.#send();
     });
-    this.#form.elements.message.addEventListener("input", () => (this.#key = newKey()));
-    this.#form.elements.message.addEventListener("keydown", (press) => {
+    this.#message.addEventListener("input", () => (this.#key = newKey()));
+    this.#message.addEventListener("keydown", (press) => {
       if (press.key !== "Enter" || press.shiftKey || press.isComposing) return;
       press.preventDefault();
       this.#form.requestSubmit();
@@ -43,7 +61,7 @@ export class Chat {
 
   open() {
     this.#panel.hidden = false;
-    this.#form.elements.message.focus();
+    this.#message.focus();
     this.refresh();
   }
 
@@ -52,13 +70,21 @@ export class Chat {
     this.#closed();
   }
 
-  /** Whether a window is open decides whether anybody answers. */
+  /**
+   * Only with an open window there is an answer.
+   *
+   * @param {boolean} allowed
+   */
   allow(allowed) {
     this.#hint.hidden = allowed;
   }
 
-  /** An event says that something was said, here or in another tab; the text is read from the history. */
-  heard(event) {
+  /**
+   * An event about a new message, of this tab or another one; its text is read from the history.
+   *
+   * @param {OperatorEvent} event
+   */
+  receive(event) {
     if (this.isOpen && (event.payload.session_id ?? SESSION_ID) === SESSION_ID) this.refresh();
   }
 
@@ -80,16 +106,16 @@ export class Chat {
   }
 
   async #send() {
-    const { message } = this.#form.elements;
-    const [words, key] = [message.value.trim(), this.#key];
-    if (!words || this.#form.ariaBusy === "true") return;
+    const message = this.#message.value.trim();
+    if (!message || this.#form.ariaBusy === "true") return;
     this.#form.ariaBusy = "true";
-    this.#tellAwaited(null);
+    this.#showAwaited(null);
     try {
-      const answer = await this.#api.post("/chat", { message: words, session_id: SESSION_ID }, { "Idempotency-Key": key });
-      message.value = "";
+      const headers = { "Idempotency-Key": this.#key };
+      const answer = await this.#api.post("/chat", { message, session_id: SESSION_ID }, headers);
+      this.#message.value = "";
       this.#key = newKey();
-      if (answer.degraded) this.#tellAwaited(answer.correlation_id);
+      if (answer.degraded) this.#showAwaited(answer.correlation_id);
       await this.refresh();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -99,8 +125,12 @@ export class Chat {
     }
   }
 
-  /** By its correlation id, the answer that may still come late; null: none, and nothing is said about it. */
-  #tellAwaited(correlationId) {
+  /**
+   * Shows that an answer may still come late.
+   *
+   * @param {string | null} correlationId - of that answer; null: none is awaited
+   */
+  #showAwaited(correlationId) {
     this.#awaited = correlationId;
     showRefusal(this.#refusal, null);
     if (correlationId === null) return;
@@ -108,27 +138,35 @@ export class Chat {
     this.#refusal.textContent = text("chat.degraded");
   }
 
-  /** What stands there already stays: the list is announced, and what is put in anew is read out again. */
+  /**
+   * Messages that are shown already stay in place: a screen reader would read out again what is put in anew.
+   *
+   * @param {ChatMessage[]} messages
+   */
   #show(messages) {
-    const shown = new Map([...this.#list.children].map((item) => [item.dataset.message, item]));
+    const shown = this.#items;
     const items = messages.map((message) => shown.get(message.message_id) ?? bubble(message));
     for (const item of shown.values()) if (!items.includes(item)) item.remove();
-    items.forEach((item, at) => {
+    for (const [at, item] of items.entries()) {
       if (this.#list.children[at] !== item) this.#list.insertBefore(item, this.#list.children[at] ?? null);
-    });
-    const isAwaited = ({ role, correlation_id: id }) => role === "assistant" && id === this.#awaited;
-    if (this.#awaited !== null && messages.some(isAwaited)) this.#tellAwaited(null);
-    const last = items.at(-1);
-    if (last && !shown.has(last.dataset.message)) last.scrollIntoView({ block: "nearest" });
+    }
+    const awaited = messages.some(({ role, correlation_id: id }) => role === "assistant" && id === this.#awaited);
+    if (this.#awaited !== null && awaited) this.#showAwaited(null);
+    this.#items = new Map(messages.map(({ message_id: id }, at) => [id, items[at]]));
+    const last = messages.at(-1);
+    if (last && !shown.has(last.message_id)) items.at(-1)?.scrollIntoView({ block: "nearest" });
   }
 }
 
+/** @param {ChatMessage} message */
 function bubble({ message_id: id, role, content, created_at: at }) {
   const item = document.createElement("li");
   item.dataset.message = id;
   item.dataset.role = role;
-  const [who, when, words] = ["span", "time", "p"].map((tag) => document.createElement(tag));
-  who.textContent = text(`chat.${role}`) ?? role;
+  const who = document.createElement("span");
+  const when = document.createElement("time");
+  const words = document.createElement("p");
+  who.textContent = textIfAny(`chat.${role}`) ?? role;
   when.dateTime = at;
   when.textContent = shortTime(at);
   words.textContent = content;

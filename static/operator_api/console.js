@@ -1,16 +1,15 @@
-/** The console's page: wires the event client to the feed, the pictures, the window and the people who look. */
+/** The console's page: connects the event client with the feed, the pictures, the window and the controls. */
 
 import { EventClient } from "../events/event-client.js";
 import { addressParameters, changeAddress } from "./address.js";
-import { Api, showRefusal } from "./api.js";
 import { Banners } from "./banners.js";
 import { Chat } from "./chat.js";
-import { fieldToIso, isUtc, isoToField, onZoneChange, useUtc } from "./clock.js";
-import { ConnectionStatus } from "./connection.js";
+import { ConnectionStatus } from "./connection-status.js";
 import { Detail } from "./detail.js";
+import { part, partOf, partsOf, slot } from "./dom.js";
 import { Export } from "./export.js";
 import { Feed } from "./feed.js";
-import { FilterForm } from "./filters.js";
+import { FilterForm } from "./filter-form.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
 import { LogPages } from "./log-pages.js";
@@ -18,17 +17,23 @@ import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { RateChart } from "./rate-chart.js";
+import { ConsoleApi, showRefusal } from "./requests.js";
 import { SessionGuard } from "./session-guard.js";
-import { text } from "./texts.js";
+import { text, textIfAny } from "./texts.js";
+import { fieldToIso, isoToField, isUtc, onZoneChange, useUtc } from "./times.js";
 import { WindowBar } from "./window-bar.js";
 import { WindowDialogs } from "./window-dialogs.js";
 
-const element = (selector) => document.querySelector(selector);
-const on = (selector, event, handler) => element(selector).addEventListener(event, handler);
+/**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
+ * @import { WindowStatus } from "./answers.d.ts"
+ */
 
-const { apiUrl, session } = document.body.dataset;
-const csrfToken = element("meta[name=csrf-token]").content;
-const api = new Api(apiUrl, csrfToken);
+const { apiUrl = "", session = "" } = document.body.dataset;
+const csrfToken = partOf(HTMLMetaElement, "meta[name=csrf-token]").content;
+const moment = partOf(HTMLInputElement, "[name=at]");
+const utc = partOf(HTMLInputElement, "[data-switch=utc]");
+const api = new ConsoleApi(apiUrl, csrfToken);
 const pages = new LogPages(api);
 const client = new EventClient({ baseUrl: apiUrl, csrfToken, share: session });
 const panels = new Panels();
@@ -37,7 +42,7 @@ const filters = new FilterForm(() => showLog());
 const feed = new Feed(pages, {
   filter: filters.filter,
   opened: showDetail,
-  failed: (error) => showRefusal(element("[data-slot=feed-refusal]"), error),
+  failed: (error) => showRefusal(slot("feed-refusal"), error),
   moved: (following) => following && changeAddress({ at: "" }),
 });
 const detail = new Detail({ correlated: (id) => filters.only({ correlation: id }), closed: () => panels.closed() });
@@ -60,12 +65,12 @@ client.on("event", (event, arrival) => {
   filters.offerModule(event.module);
   rate.count(event, arrival.cursor);
   latency.note(arrival.lagMs);
-  notices.heard(event);
+  notices.receive(event);
   if (event.event_type.startsWith("window.")) readWindow();
-  if (event.event_type === "chat.message") chat.heard(event);
+  if (event.event_type === "chat.message") chat.receive(event);
 });
 client.on("reset", ({ reason }) => {
-  feed.reset(text(`reset.${reason}`) ?? text("reset.unknown"));
+  feed.reset(textIfAny(`reset.${reason}`) ?? text("reset.unknown"));
   rate.start();
   readWindow();
 });
@@ -83,7 +88,7 @@ new SessionGuard(session, () => {
 
 function end() {
   for (const part of [windowBar, modules, rate]) part.stop();
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  for (const dialog of partsOf(HTMLDialogElement, "dialog[open]")) dialog.close();
 }
 
 function begin() {
@@ -99,19 +104,21 @@ function readWindow() {
 
 function showLog() {
   const at = addressParameters().get("at");
-  const moment = at && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : null;
-  element("[data-action=clear]").hidden = !filters.active;
-  element("[name=at]").value = moment ? isoToField(moment) : "";
-  feed.show(filters.filter, { at: moment, filtered: filters.active });
+  const iso = at && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : null;
+  part("[data-action=clear]").hidden = !filters.active;
+  moment.value = iso ? isoToField(iso) : "";
+  feed.show(filters.filter, { at: iso, filtered: filters.active });
 }
 
+/** @param {OperatorEvent} event */
 function showDetail(event) {
   panels.makeRoomFor(detail);
   detail.show(event);
 }
 
+/** @param {WindowStatus | null} status */
 function showWindow(status) {
-  // What is not known is not claimed.
+  // While the state is not known, the page does not show that the chat is closed.
   chat.allow(status?.chat_enabled ?? true);
   if (status?.mode === "degraded") banners.show("degraded", text("banner.unknown_window"));
   else if (status?.degraded) banners.show("degraded", text("banner.degraded"));
@@ -124,30 +131,32 @@ function toggleChat() {
   return chat.open();
 }
 
+/** @param {1 | -1} step */
 function toError(step) {
-  const found = feed.toError(step);
-  element("[data-slot=keys-said]").textContent = found ? "" : text("keys.no_error");
+  const found = feed.marked.toError(step);
+  slot("keys-said").textContent = found ? "" : text("keys.no_error");
 }
 
 // Where there is little room, the feed comes first.
 const narrow = matchMedia("(width < 52rem)");
-const fold = () => document.querySelectorAll(".pictures, .tools").forEach((part) => (part.open = !narrow.matches));
+const fold = () => {
+  for (const details of partsOf(HTMLDetailsElement, ".pictures, .tools")) details.open = !narrow.matches;
+};
 narrow.addEventListener("change", fold);
 fold();
-on("[data-action=chat]", "click", toggleChat);
-on("[data-action=clear]", "click", () => {
+part("[data-action=chat]").addEventListener("click", toggleChat);
+part("[data-action=clear]").addEventListener("click", () => {
   filters.clear();
   // The button is gone then.
-  element("#feed").focus({ preventScroll: true });
+  part("#feed").focus({ preventScroll: true });
 });
-on(".jump", "submit", (submit) => {
+part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  const { value } = element("[name=at]");
-  changeAddress({ at: value && fieldToIso(value) }, { push: true });
+  changeAddress({ at: moment.value && fieldToIso(moment.value) }, { push: true });
   showLog();
 });
-element("[data-switch=utc]").checked = isUtc();
-on("[data-switch=utc]", "change", ({ target }) => useUtc(target.checked));
+utc.checked = isUtc();
+utc.addEventListener("change", () => useUtc(utc.checked));
 onZoneChange(() => {
   feed.redraw();
   detail.redraw();
@@ -161,11 +170,12 @@ new Keyboard({
   c: toggleChat,
   Escape: () => panels.closeAll(),
 });
-on("#feed", "keydown", (press) => {
+part("#feed").addEventListener("keydown", (press) => {
+  /** @type {Record<string, number>} */
   const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
   if (press.ctrlKey || press.metaKey || press.altKey) return;
-  if (press.key in moves) feed.move(moves[press.key]);
-  else if (press.key === "Enter") feed.openMarked();
+  if (press.key in moves) feed.marked.move(moves[press.key]);
+  else if (press.key === "Enter") feed.marked.open();
   else return;
   press.preventDefault();
 });

@@ -1,38 +1,48 @@
 /** One event with all its fields, beside the feed: payload as a tree, copy as JSON, and what belongs to it. */
 
 import { eventJson, payloadOf } from "../events/exact.js";
-import { longTime } from "./clock.js";
+import { longTime } from "./times.js";
+import { part, slot } from "./dom.js";
 import { payloadTree } from "./payload-tree.js";
 import { text } from "./texts.js";
 
-const FIELDS = ["summary", "severity", "module", "event_type", "correlation_id", "created_at", "occurred_at"];
-const NUMBERS = ["seq", "event_id"];
+/**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
+ *
+ * @typedef {Exclude<keyof OperatorEvent, "type" | "payload" | "payload_exact">} Field
+ */
+
+/** @type {Field[]} */
+const FIELDS = [
+  "summary", "severity", "module", "event_type", "correlation_id", "created_at", "occurred_at", "seq", "event_id",
+];
 
 export class Detail {
-  #panel = document.querySelector("#detail");
-  #fields = this.#panel.querySelector("dl");
-  #payload = this.#panel.querySelector("[data-slot=payload]");
-  #copied = this.#panel.querySelector("[data-slot=copied]");
+  #panel = part("#detail");
+  #fields = part("dl", this.#panel);
+  #payload = slot("payload", this.#panel);
+  #copied = slot("copied", this.#panel);
+  /** @type {OperatorEvent | null} */
   #event = null;
 
-  /** @param {{correlated: (id: string) => void, closed: () => void}} told */
+  /** @param {{ correlated: (id: string) => void, closed: () => void }} listeners */
   constructor({ correlated, closed }) {
     this.closed = closed;
-    const on = (action, handler) => this.#panel.querySelector(`[data-action=${action}]`).addEventListener("click", handler);
-    on("close-detail", () => this.close());
-    on("copy", () => this.#copy());
-    on("correlate", () => correlated(this.#event.correlation_id));
+    this.#onClick("close-detail", () => this.close());
+    this.#onClick("copy", () => this.#copy());
+    this.#onClick("correlate", () => this.#event && correlated(this.#event.correlation_id));
   }
 
   get isOpen() {
     return !this.#panel.hidden;
   }
 
+  /** @param {OperatorEvent} event */
   show(event) {
     this.#event = event;
-    const given = [...FIELDS, ...NUMBERS].filter((field) => event[field] !== null);
-    this.#fields.replaceChildren(...given.flatMap((field) => this.#pair(field, event[field])));
-    this.#payload.replaceChildren(Object.keys(event.payload).length ? payloadTree(payloadOf(event)) : text("detail.empty"));
+    this.#fields.replaceChildren(...FIELDS.flatMap((field) => this.#pair(field, event[field])));
+    const isEmpty = !Object.keys(event.payload).length;
+    this.#payload.replaceChildren(isEmpty ? text("detail.empty") : payloadTree(payloadOf(event)));
     this.#copied.textContent = "";
     this.#panel.hidden = false;
   }
@@ -43,28 +53,56 @@ export class Detail {
   }
 
   redraw() {
-    if (this.isOpen) this.show(this.#event);
+    if (this.isOpen && this.#event) this.show(this.#event);
   }
 
+  /**
+   * @param {string} action
+   * @param {() => void} handler
+   */
+  #onClick(action, handler) {
+    part(`[data-action=${action}]`, this.#panel).addEventListener("click", handler);
+  }
+
+  /**
+   * @param {Field} field
+   * @param {string | number | null} value
+   */
   #pair(field, value) {
+    if (value === null) return [];
     const [term, description] = [document.createElement("dt"), document.createElement("dd")];
     term.textContent = text(`detail.${field}`);
-    const isTime = field.endsWith("_at");
-    const body = document.createElement(isTime ? "time" : field === "summary" ? "strong" : "code");
-    if (isTime) body.dateTime = body.title = value;
-    body.textContent = isTime ? longTime(value) : value;
-    description.append(body);
+    const words = String(value);
+    description.append(field.endsWith("_at") ? timeOf(words) : element(field === "summary" ? "strong" : "code", words));
     return [term, description];
   }
 
   async #copy() {
-    const { type, ...event } = this.#event;
+    if (!this.#event) return;
+    const { type: _, ...event } = this.#event;
     const done = await copy(eventJson(event, 2));
     this.#copied.textContent = text(done ? "copied.yes" : "copied.no");
   }
 }
 
-/** Whether it worked. Browsers give their clipboard only to pages that came over https or from this machine. */
+/** @param {string} iso */
+function timeOf(iso) {
+  return Object.assign(element("time", longTime(iso)), { dateTime: iso, title: iso });
+}
+
+/**
+ * @param {string} name
+ * @param {string} words
+ */
+function element(name, words) {
+  return Object.assign(document.createElement(name), { textContent: words });
+}
+
+/**
+ * Whether it worked. Browsers give their clipboard only to pages that came over https or from this machine.
+ *
+ * @param {string} json
+ */
 async function copy(json) {
   try {
     await navigator.clipboard.writeText(json);
@@ -74,6 +112,7 @@ async function copy(json) {
   }
 }
 
+/** @param {string} json */
 function copyBySelection(json) {
   const area = Object.assign(document.createElement("textarea"), { value: json, className: "unseen" });
   const focused = document.activeElement;
@@ -81,6 +120,6 @@ function copyBySelection(json) {
   area.select();
   const done = document.execCommand("copy");
   area.remove();
-  focused?.focus();
+  if (focused instanceof HTMLElement) focused.focus();
   return done;
 }

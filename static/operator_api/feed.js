@@ -1,62 +1,81 @@
 /** The feed: a piece of the log and what comes live behind it, followed or held still. It does not draw rows itself. */
 
-import { ApiError } from "./api.js";
+import { part, slot } from "./dom.js";
 import { Entries } from "./entries.js";
-import { admits } from "./filters.js";
-import { number } from "./clock.js";
+import { FeedControls } from "./feed-controls.js";
+import { admits } from "./filter-form.js";
+import { MarkedRow } from "./marked-row.js";
 import { Pending } from "./pending.js";
+import { ApiError } from "./requests.js";
 import { RowList } from "./row-list.js";
 import { rowOf } from "./row.js";
-import { text } from "./texts.js";
+
+/**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
+ * @import { PlacedEvent } from "./entries.js"
+ * @import { Filter } from "./filter-form.js"
+ * @import { LogPages, Piece } from "./log-pages.js"
+ * @import { Where } from "./row-list.js"
+ */
 
 /** Rows go in together: at 500 events a second the page is drawn ten times, not 500. */
 const FLUSH_MS = 100;
 /** A log that cannot be read is asked again at this pace, or later if the server says so; not by all pages together. */
 const RETRY_MS = 3_000;
 const RETRY_SPREAD = 0.25;
-/** They may all be in sight at once. */
-const FEW_ROWS = 60;
-
-const slot = (name) => document.querySelector(`[data-slot=${name}]`);
-
 export class Feed {
-  #frame = document.querySelector("#feed");
-  #newest = document.querySelector("[data-action=newest]");
-  #pause = document.querySelector("[data-action=pause]");
-  #further = document.querySelector("[data-action=older]");
   #entries = new Entries();
   #pages;
   #rows;
+  #controls;
   #filter;
   #pending = new Pending();
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
   /** Whether the newest of the log stands at the end; else what is missing there is read when it is scrolled to. */
   #attached = false;
+  /** @type {string | null} */
   #older = null;
+  /** @type {string | null} */
   #newer = null;
+  /** @type {AbortController | null} */
   #reading = null;
   #outrun = false;
+  /** @type {ApiError | null} */
   #failure = null;
-  #retry = null;
+  /** @type {number | undefined} */
+  #retry;
   #unread = 0;
   #filtered = false;
-  #told;
+  #listeners;
 
   /**
-   * @param {import("./log-pages.js").LogPages} pages
-   * @param {{filter: object, opened: (event: object) => void, failed: (error: ?ApiError) => void,
-   *   moved: (following: boolean) => void}} told - `moved`: whether the newest are followed from now on
+   * @param {LogPages} pages
+   * @param {object} page
+   * @param {Filter} page.filter
+   * @param {(event: OperatorEvent) => void} page.opened
+   * @param {(error: ApiError | null) => void} page.failed
+   * @param {(following: boolean) => void} page.moved - whether the newest are followed from now on
    */
   constructor(pages, { filter, opened, failed, moved }) {
     this.#pages = pages;
     this.#filter = filter;
-    this.#told = { opened, failed, moved };
-    this.#rows = new RowList(this.#frame, slot("rows"), this.#entries, rowOf);
+    this.#listeners = { failed, moved };
+    const frame = part("#feed");
+    this.#rows = new RowList(frame, slot("rows"), this.#entries, rowOf);
     this.#rows.onscroll = (where) => this.#scrolled(where);
-    this.#newest.addEventListener("click", () => this.toNewest());
-    this.#pause.addEventListener("click", () => this.togglePause());
-    this.#further.addEventListener("click", () => this.#readOlder());
-    this.#frame.addEventListener("click", ({ target }) => this.#clicked(target.closest(".row")));
+    this.#controls = new FeedControls({
+      newest: () => this.toNewest(),
+      pause: () => this.togglePause(),
+      older: () => this.#readOlder(),
+    });
+    this.marked = new MarkedRow({
+      frame,
+      entries: this.#entries,
+      rows: this.#rows,
+      hold: (index) => this.#following && index < this.#entries.length - 1 && this.togglePause(),
+      opened,
+    });
     this.#describe();
   }
 
@@ -68,7 +87,12 @@ export class Feed {
     this.#rows.pinned = wanted;
   }
 
-  /** An event of the stream; `cursor` is its position. */
+  /**
+   * An event of the stream.
+   *
+   * @param {OperatorEvent} event
+   * @param {string} cursor - the position after it
+   */
   add(event, cursor) {
     if (!this.#pending.add(event, cursor)) {
       // A page that is under way may end before what was let go here.
@@ -78,7 +102,7 @@ export class Feed {
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
-  /** A sentence of the page itself at this place of the feed, then what the log holds now. */
+  /** @param {string} sentence - of the page itself at this place of the feed; then comes what the log holds now */
   async reset(sentence) {
     this.#flush();
     this.#entries.note(sentence);
@@ -86,21 +110,28 @@ export class Feed {
     await this.#read((signal) => this.#pages.newest(this.#filter, signal), (piece) => this.#join(piece));
   }
 
-  /** Reads again: the end of the log, or what happened around `at` (an ISO time). */
+  /**
+   * Reads again: the end of the log, or what happened around `at`.
+   *
+   * @param {Filter} filter
+   * @param {{ at?: string | null, filtered?: boolean }} [options] - `at`: an ISO time
+   */
   async show(filter, { at = null, filtered = false } = {}) {
     this.#filter = filter;
     this.#filtered = filtered;
     this.#following = !at;
     this.#entries.clear();
     this.#rows.update();
-    const read = (signal) => (at ? this.#pages.around(at, filter, signal) : this.#pages.newest(filter, signal));
-    await this.#read(read, (piece) => this.#begin(piece, at));
+    await this.#read(
+      (signal) => (at ? this.#pages.around(at, filter, signal) : this.#pages.newest(filter, signal)),
+      (piece) => this.#begin(piece, at),
+    );
   }
 
   /** Follows the newest again. */
   toNewest() {
     this.#following = true;
-    this.#told.moved(true);
+    this.#listeners.moved(true);
     if (this.#attached) this.#settle();
     else this.show(this.#filter, { filtered: this.#filtered });
   }
@@ -109,52 +140,20 @@ export class Feed {
     if (!this.#following) return this.toNewest();
     this.#following = false;
     this.#describe();
-    return this.#told.moved(false);
+    return this.#listeners.moved(false);
   }
 
-  redraw = () => this.#rows.redraw();
-
-  /** Moves the marked row; the feed holds still meanwhile. */
-  move(step) {
-    const here = this.#entries.indexOf(this.#rows.activeKey);
-    const from = here < 0 ? this.#rows.topIndex - Math.sign(step) : here;
-    this.#activate(Math.max(0, Math.min(this.#entries.length - 1, from + step)));
-  }
-
-  openMarked() {
-    const entry = this.#entries.at(this.#entries.indexOf(this.#rows.activeKey));
-    if (entry?.event && entry.key === this.#rows.activeKey) this.#told.opened(entry.event);
-  }
-
-  /** Marks the next event (step 1) or the one before (-1) that is an error; whether there is one. */
-  toError(step) {
-    const here = this.#entries.indexOf(this.#rows.activeKey);
-    const from = here < 0 ? this.#rows.topIndex : here + step;
-    const found = this.#entries.find(from, step, ({ severity }) => severity === "error" || severity === "critical");
-    if (found >= 0) this.#activate(found, { centred: true });
-    return found >= 0;
-  }
-
-  #activate(index, options) {
-    if (!this.#entries.length) return;
-    if (this.#following && index < this.#entries.length - 1) this.togglePause();
-    this.#rows.activate(index, options);
-    this.#frame.focus({ preventScroll: true });
-  }
-
-  #clicked(row) {
-    const index = row ? this.#entries.indexOf(row.dataset.key) : -1;
-    if (index < 0) return;
-    this.#activate(index);
-    this.#told.opened(this.#entries.at(index).event);
+  redraw() {
+    this.#rows.redraw();
   }
 
   #flush() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer = undefined;
     // What is being read may hold these too, so they wait for it.
     if (this.#reading) return;
-    const wanted = this.#pending.take().filter(({ event }) => this.#isWanted(event));
+    const isWanted = admits(this.#filter);
+    const wanted = this.#pending.take().filter(({ event }) => isWanted(event));
     if (!wanted.length) return;
     if (this.#attached && !this.#following && !this.#entries.hasRoomFor(wanted)) this.#detach();
     if (!this.#following) this.#unread += wanted.length;
@@ -162,17 +161,14 @@ export class Feed {
     this.#settle();
   }
 
-  #isWanted(event) {
-    return admits(this.#filter)(event);
-  }
-
-  #append(entries) {
-    const dropped = this.#entries.append(entries);
-    if (dropped) this.#older = this.#entries.firstEvent.cursor;
+  /** @param {PlacedEvent[]} events */
+  #append(events) {
+    const dropped = this.#entries.append(events);
+    if (dropped) this.#older = this.#entries.firstEvent?.cursor ?? null;
     this.#rows.update(this.#following ? 0 : -dropped);
   }
 
-  /** From here on what is live is only counted: who reads what was before must not lose it. */
+  /** From here on live events are only counted: the older ones on the screen must stay there. */
   #detach() {
     if (!this.#attached) return;
     this.#attached = false;
@@ -188,7 +184,12 @@ export class Feed {
     this.#describe();
   }
 
-  /** One at a time; a new one that starts from nothing ends the one under way. */
+  /**
+   * One at a time; a new one that starts from nothing ends the one under way.
+   *
+   * @param {(signal: AbortSignal) => Promise<Piece>} ask
+   * @param {(piece: Piece) => void} take
+   */
   async #read(ask, take) {
     this.#reading?.abort();
     const reading = (this.#reading = new AbortController());
@@ -198,14 +199,14 @@ export class Feed {
       if (reading.signal.aborted) return;
       this.#failure = null;
       take(piece);
-      this.#told.failed(null);
+      this.#listeners.failed(null);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (reading.signal.aborted) return;
       this.#failure = error;
-      // What was pruned in between, or belongs to another log, is not to be had any more.
-      if (error.status === 410) [this.#older, this.#newer] = [null, null];
-      else this.#told.failed(error);
+      // The events there were pruned in between, or belong to another log.
+      if (error.status === 410) this.#older = this.#newer = null;
+      else this.#listeners.failed(error);
     } finally {
       if (this.#reading === reading) this.#reading = null;
       this.#flush();
@@ -214,10 +215,10 @@ export class Feed {
     }
   }
 
-  /** Who follows is brought to the end of the log again: it was out of reach, or ran ahead while it was read. */
+  /** Brings a feed that follows to the end of the log again: it could not be read, or grew faster than it was read. */
   #recover() {
     if (this.#reading || this.#attached || !this.#following) return;
-    // Who may not read is told so, once.
+    // A reader without the right to read sees the refusal once; asking again would not help.
     if (this.#failure?.status === 401 || this.#failure?.status === 403) return;
     clearTimeout(this.#retry);
     const waitMs = this.#failure ? Math.max(RETRY_MS, this.#failure.retryAfterMs) : 0;
@@ -225,9 +226,14 @@ export class Feed {
     this.#retry = setTimeout(() => this.#following && !this.#attached && this.toNewest(), waitMs + spreadMs);
   }
 
+  /**
+   * @param {Piece} piece
+   * @param {string | null} at
+   */
   #begin(piece, at) {
     this.#entries.append(piece.entries);
-    [this.#older, this.#newer] = [piece.older, piece.newer];
+    this.#older = piece.older;
+    this.#newer = piece.newer;
     this.#unread = 0;
     this.#attach(piece);
     this.#rows.update();
@@ -239,7 +245,11 @@ export class Feed {
     return this.#describe();
   }
 
-  /** With the end of the log read, what came live meanwhile goes on from there. */
+  /**
+   * With the end of the log read, what came live meanwhile goes on from there.
+   *
+   * @param {Piece} piece
+   */
   #attach(piece) {
     this.#attached = piece.newer === null && !this.#outrun;
     if (this.#outrun) this.#newer = piece.entries.at(-1)?.cursor ?? null;
@@ -248,29 +258,33 @@ export class Feed {
     if (this.#attached) this.#pending.forgetUpTo(last);
   }
 
+  /** @param {Piece} piece */
   #join(piece) {
     this.#attach(piece);
     this.#append(piece.entries);
     this.#settle();
   }
 
+  /** @param {Where} where */
   #scrolled({ arrived, left, nearStart, nearEnd }) {
     if (arrived && !this.#following && this.#attached && !this.#reading) this.toNewest();
     else if (left && this.#attached) this.togglePause();
     if (this.#reading || !this.#entries.length) return;
-    if (nearStart && this.#older) this.#readOlder();
-    else if (nearEnd && !this.#attached && this.#newer) this.#readNewer();
+    if (nearStart) this.#readOlder();
+    else if (nearEnd && !this.#attached) this.#readNewer();
   }
 
   #readOlder() {
+    const older = this.#older;
+    if (older === null) return;
     this.#read(
-      (signal) => this.#pages.before(this.#older, this.#filter, signal),
+      (signal) => this.#pages.before(older, this.#filter, signal),
       (piece) => {
         const { added, dropped } = this.#entries.prepend(piece.entries);
         this.#older = piece.older;
         if (dropped) {
           this.#attached = false;
-          this.#newer = this.#entries.lastEvent.cursor;
+          this.#newer = this.#entries.lastEvent?.cursor ?? null;
         }
         this.#rows.update(added);
       },
@@ -278,8 +292,10 @@ export class Feed {
   }
 
   #readNewer() {
+    const newer = this.#newer;
+    if (newer === null) return;
     this.#read(
-      (signal) => this.#pages.after(this.#newer, this.#filter, signal),
+      (signal) => this.#pages.after(newer, this.#filter, signal),
       (piece) => {
         this.#newer = piece.newer;
         this.#attach(piece);
@@ -289,24 +305,15 @@ export class Feed {
   }
 
   #describe() {
-    const count = this.#entries.eventCount;
-    const more = this.#older || (!this.#attached && this.#newer);
-    const all = count === 1 ? "count.one" : "count.all";
-    slot("count").textContent = text(more ? "count.more" : all, { n: number(count) });
-    slot("empty").hidden = this.#entries.length > 0;
-    slot("empty").textContent = text(this.#reading ? "empty.reading" : this.#filtered ? "empty.filtered" : "empty.none");
-    // What passes is rare: a list too short to be scrolled asks for more by a button.
-    this.#hide(this.#further, Boolean(this.#reading) || !this.#older || this.#entries.length >= FEW_ROWS);
-    const unread = { 0: "unread.none", 1: "unread.one" }[this.#unread] ?? "unread.many";
-    slot("unread").textContent = text(unread, { n: number(this.#unread) });
-    this.#hide(this.#newest, this.#following);
-    this.#pause.setAttribute("aria-pressed", String(!this.#following));
-    this.#frame.setAttribute("aria-busy", String(Boolean(this.#reading)));
-  }
-
-  /** Whoever used the button just now is not left nowhere when it goes. */
-  #hide(button, hidden) {
-    if (hidden && document.activeElement === button) this.#frame.focus({ preventScroll: true });
-    button.hidden = hidden;
+    this.#controls.show({
+      rows: this.#entries.length,
+      events: this.#entries.eventCount,
+      hasOlder: this.#older !== null,
+      hasNewer: !this.#attached && this.#newer !== null,
+      unread: this.#unread,
+      reading: this.#reading !== null,
+      filtered: this.#filtered,
+      following: this.#following,
+    });
   }
 }

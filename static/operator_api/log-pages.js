@@ -1,23 +1,36 @@
 /** Pages of the log that pass a filter, read in both directions. What the log cannot filter is filtered here. */
 
-import { admits, admitsNothing, logQuery } from "./filters.js";
+import { admits, admitsNothing, logQuery } from "./filter-form.js";
+
+/**
+ * @import { EventPage } from "./answers.d.ts"
+ * @import { PlacedEvent } from "./entries.js"
+ * @import { Filter } from "./filter-form.js"
+ */
 
 export const PAGE_EVENTS = 200;
-/** A text that is rare makes us look at much of the log; after so many pages the reader is asked to scroll on. */
+/** To find a rare text, much of the log is read; after so many pages it goes on only when the reader scrolls on. */
 const PAGES_OF_ONE_LOOK = 10;
 const ENOUGH_EVENTS = 50;
 
-/** @typedef {{entries: {event: object, cursor: string}[], older: ?string, newer: ?string}} Piece
- *   Oldest first. `older` and `newer` are where to read on in each direction; null: there is no more that way. */
+/**
+ * @typedef {{ entries: PlacedEvent[], older: string | null, newer: string | null }} Piece
+ *   Oldest first. `older` and `newer` are where to read on in each direction; null: there is no more that way.
+ */
 
 export class LogPages {
   #api;
 
+  /** @param {Pick<import("./requests.js").ConsoleApi, "get">} api */
   constructor(api) {
     this.#api = api;
   }
 
-  /** @returns {Promise<Piece>} the end of the log */
+  /**
+   * @param {Filter} filter
+   * @param {AbortSignal} signal
+   * @returns {Promise<Piece>} the end of the log
+   */
   async newest(filter, signal) {
     if (admitsNothing(filter)) return { entries: [], older: null, newer: null };
     const page = await this.#read({ limit: PAGE_EVENTS }, filter, signal);
@@ -27,9 +40,16 @@ export class LogPages {
     return { entries: [...before.entries, ...found.entries], older: before.older, newer: null };
   }
 
-  /** @returns {Promise<Piece>} what stands before `cursor` */
+  /**
+   * @param {string} cursor
+   * @param {Filter} filter
+   * @param {AbortSignal} signal
+   * @returns {Promise<Piece>} what stands before `cursor`
+   */
   async before(cursor, filter, signal) {
+    /** @type {PlacedEvent[]} */
     let entries = [];
+    /** @type {string | null} */
     let older = cursor;
     for (let pages = 0; older && entries.length < ENOUGH_EVENTS && pages < PAGES_OF_ONE_LOOK; pages += 1) {
       const page = await this.#read({ before: older, limit: PAGE_EVENTS }, filter, signal);
@@ -39,9 +59,15 @@ export class LogPages {
     return { entries, older, newer: cursor };
   }
 
-  /** @returns {Promise<Piece>} what stands after `cursor` */
+  /**
+   * @param {string} cursor
+   * @param {Filter} filter
+   * @param {AbortSignal} signal
+   * @returns {Promise<Piece>} what stands after `cursor`
+   */
   async after(cursor, filter, signal) {
     const entries = [];
+    /** @type {string | null} */
     let newer = cursor;
     for (let pages = 0; newer && entries.length < ENOUGH_EVENTS && pages < PAGES_OF_ONE_LOOK; pages += 1) {
       const page = await this.#read({ since: newer, limit: PAGE_EVENTS }, filter, signal);
@@ -51,29 +77,52 @@ export class LogPages {
     return { entries, older: cursor, newer };
   }
 
-  /** @returns {Promise<Piece>} what happened around `moment`, an ISO time */
+  /**
+   * @param {string} moment - an ISO time
+   * @param {Filter} filter
+   * @param {AbortSignal} signal
+   * @returns {Promise<Piece>} what happened around `moment`
+   */
   async around(moment, filter, signal) {
     if (admitsNothing(filter)) return { entries: [], older: null, newer: null };
     const page = await this.#read({ at: moment, limit: PAGE_EVENTS }, filter, signal);
     return { entries: matching(page, filter), older: page.first_cursor, newer: page.cursor };
   }
 
+  /**
+   * @param {Record<string, string | number>} position
+   * @param {Filter} filter
+   * @param {AbortSignal} signal
+   * @returns {Promise<EventPage>}
+   */
   #read(position, filter, signal) {
     return this.#api.get("/events", { ...position, ...logQuery(filter) }, { signal });
   }
 }
 
-/** Where to read on, also when this page found nothing: a search goes on from where it was ended. */
+/**
+ * Where to read on, also when this page found nothing: a search goes on from where it was ended.
+ *
+ * @param {EventPage} page
+ */
 function backwards(page) {
   return page.has_more ? page.first_cursor : null;
 }
 
+/**
+ * @param {EventPage} page
+ * @param {Filter} filter
+ */
 function matching(page, filter) {
   const epoch = epochOf(page.cursor);
   return page.events.filter(admits(filter)).map((event) => ({ event, cursor: `${epoch}-${event.seq}` }));
 }
 
-/** The part of a cursor that names the log. */
+/**
+ * The part of a cursor that names the log.
+ *
+ * @param {string} cursor
+ */
 export function epochOf(cursor) {
   return cursor.slice(0, cursor.lastIndexOf("-"));
 }

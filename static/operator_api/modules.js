@@ -1,9 +1,12 @@
-/** The modules and their state, as a grid of buttons: one press shows what a module has said. */
+/** The modules and their state, as a grid of buttons: one press shows the events of a module. */
 
-import { ApiError, showRefusal } from "./api.js";
-import { longTime } from "./clock.js";
+import { slot } from "./dom.js";
 import { Pace } from "./pace.js";
+import { ApiError, showRefusal } from "./requests.js";
 import { text } from "./texts.js";
+import { longTime } from "./times.js";
+
+/** @import { Module } from "./answers.d.ts" */
 
 /** A module that falls silent makes no event. */
 const REFRESH_MS = 30_000;
@@ -12,14 +15,21 @@ const KNOWN_STATES = new Set(["UP", "DOWN", "OFF_BY_POLICY"]);
 export class Modules {
   #api;
   #chosen;
-  #grid = document.querySelector("[data-slot=modules]");
-  #refusal = document.querySelector("[data-slot=modules-refusal]");
+  #grid = slot("modules");
+  #refusal = slot("modules-refusal");
   #pace = new Pace(REFRESH_MS, () => this.refresh());
   #shown = "";
-  /** By name, as the server told them; empty before it did. */
+  /**
+   * By name, as the server listed them; empty before its first answer.
+   *
+   * @type {Record<string, Module>}
+   */
   known = {};
 
-  /** @param {(name: string) => void} chosen */
+  /**
+   * @param {import("./requests.js").ConsoleApi} api
+   * @param {(name: string) => void} chosen
+   */
   constructor(api, chosen) {
     this.#api = api;
     this.#chosen = chosen;
@@ -33,7 +43,7 @@ export class Modules {
     this.#pace.stop();
   }
 
-  /** Reads again: now, or once the page is looked at. */
+  /** Reads again: now, or once the page is visible. */
   renew() {
     this.#pace.soon();
   }
@@ -53,15 +63,21 @@ export class Modules {
   }
 
   #show() {
-    // Buttons that are replaced lose the focus; nothing new, nothing replaced.
+    // Buttons that are replaced lose the focus, so they stay while nothing has changed.
     const now = JSON.stringify(this.known);
     if (now === this.#shown) return;
     this.#shown = now;
-    const focused = document.activeElement?.dataset.module;
+    const focused = document.activeElement?.getAttribute("data-module");
     this.#grid.replaceChildren(...Object.entries(this.known).map(([name, module]) => this.#tile(name, module)));
-    if (focused) this.#grid.querySelector(`[data-module="${CSS.escape(focused)}"]`)?.focus();
+    if (!focused) return;
+    const again = this.#grid.querySelector(`[data-module="${CSS.escape(focused)}"]`);
+    if (again instanceof HTMLElement) again.focus();
   }
 
+  /**
+   * @param {string} name
+   * @param {Module} module
+   */
   #tile(name, { status, reason, last_seen: seen }) {
     const item = document.createElement("li");
     const button = Object.assign(document.createElement("button"), { type: "button", className: "module-tile" });

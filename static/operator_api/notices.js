@@ -1,18 +1,21 @@
-/** A notice of the desktop for each critical event, for who asked for it. The choice lives in the page's address. */
+/** A notice of the desktop for each critical event, when switched on. The choice stands in the page's address. */
 
 import { addressParameters, changeAddress } from "./address.js";
+import { partOf, slot } from "./dom.js";
 import { text } from "./texts.js";
+
+/** @import { OperatorEvent } from "../events/event-client.d.ts" */
 
 /** A storm of critical events is one notice. */
 const QUIET_MS = 5_000;
 
 export class Notices {
-  #box = document.querySelector("[data-switch=notices]");
-  #refused = document.querySelector("[data-slot=notices-refused]");
+  #box = partOf(HTMLInputElement, "[data-switch=notices]");
+  #refused = slot("notices-refused");
   #opened;
   #quietUntilMs = 0;
 
-  /** @param {(event: object) => void} opened - somebody pressed the notice */
+  /** @param {(event: OperatorEvent) => void} opened - called when a notice is pressed */
   constructor(opened) {
     this.#opened = opened;
     const offered = "Notification" in window && window.isSecureContext;
@@ -24,8 +27,12 @@ export class Notices {
     this.#box.addEventListener("change", () => this.#choose());
   }
 
-  /** A live event. */
-  heard(event) {
+  /**
+   * A live event.
+   *
+   * @param {OperatorEvent} event
+   */
+  receive(event) {
     if (event.severity !== "critical" || !this.#box.checked || performance.now() < this.#quietUntilMs) return;
     this.#quietUntilMs = performance.now() + QUIET_MS;
     const notice = this.#make(event);
@@ -36,7 +43,11 @@ export class Notices {
     });
   }
 
-  /** Null where the browser has the permission and no notices all the same, as those of telephones. */
+  /**
+   * Null where the browser has the permission and no notices all the same, as those of telephones.
+   *
+   * @param {OperatorEvent} event
+   */
   #make(event) {
     try {
       // The same tag in every tab: the desktop shows one.

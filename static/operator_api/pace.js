@@ -1,22 +1,27 @@
-/** Reading again and again, a while apart; not in step with other pages, and not while nobody looks. */
+/** Reading again and again, a while apart; not in step with other pages, and not while the page is hidden. */
 
-/** The random part of a pause. Pages that heard of the same event would otherwise ask together for ever. */
+/** The random part of a pause. Pages that received the same event would otherwise ask together for ever. */
 const SPREAD = 0.25;
 
 export class Pace {
   #everyMs;
   #read;
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
   #running = false;
   #due = false;
 
-  /** @param {() => void} read - says `next()` when it is done */
+  /**
+   * @param {number} everyMs
+   * @param {() => void} read - calls `next()` when it is done
+   */
   constructor(everyMs, read) {
-    [this.#everyMs, this.#read] = [everyMs, read];
+    this.#everyMs = everyMs;
+    this.#read = read;
     document.addEventListener("visibilitychange", () => this.#due && this.soon());
   }
 
-  /** Reads now, or once the page is looked at. */
+  /** Reads now, or once the page is visible. */
   soon() {
     clearTimeout(this.#timer);
     this.#due = document.hidden;

@@ -8,6 +8,7 @@ import { visible } from "./unseen.js";
 const OPEN_DEPTH = 2;
 const MEMBERS_LIMIT = 200;
 
+/** @param {object} value */
 export function payloadTree(value) {
   const tree = document.createElement("ul");
   tree.className = "tree";
@@ -15,6 +16,10 @@ export function payloadTree(value) {
   return tree;
 }
 
+/**
+ * @param {object} value
+ * @param {number} depth
+ */
 function members(value, depth) {
   const all = Object.entries(value);
   const shown = all.slice(0, MEMBERS_LIMIT).map(([key, member]) => item(key, member, depth));
@@ -22,6 +27,11 @@ function members(value, depth) {
   return left > 0 ? [...shown, element("li", "more", text("tree.more", { n: left }))] : shown;
 }
 
+/**
+ * @param {string} key
+ * @param {unknown} value
+ * @param {number} depth
+ */
 function item(key, value, depth) {
   const line = element("li");
   const name = element("span", "key", visible(key));
@@ -38,8 +48,9 @@ function item(key, value, depth) {
   branch.append(summary);
   const fill = () => {
     if (branch.open && branch.children.length === 1) {
-      branch.append(element("ul"));
-      branch.lastChild.append(...members(value, depth + 1));
+      const list = element("ul");
+      list.append(...members(value, depth + 1));
+      branch.append(list);
     }
   };
   branch.addEventListener("toggle", fill);
@@ -49,10 +60,15 @@ function item(key, value, depth) {
   return line;
 }
 
+/** @param {unknown} value */
 function kind(value) {
   return value === null ? "null" : typeof value;
 }
 
+/**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ */
 function element(name, className = "", content = "") {
   return Object.assign(document.createElement(name), { className, textContent: content });
 }

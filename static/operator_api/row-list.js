@@ -1,8 +1,15 @@
 /** A long list of which only the rows in sight exist. All rows are equally high, so that no row need be measured. */
 
+/**
+ * @import { Entry } from "./entries.js"
+ *
+ * @typedef {{ arrived: boolean, left: boolean, nearStart: boolean, nearEnd: boolean }} Where - after a scroll
+ *   `arrived`: it went down and the end is in sight. `left`: the reader scrolled away from the pinned end.
+ */
+
 /** Rows beyond each edge: what a finger moves in one frame. */
 const SPARE_ROWS = 8;
-/** So near to the bottom counts as being there. */
+/** So near to the bottom counts as the bottom. */
 const FOLLOW_MARGIN_PX = 24;
 /** So near to an end of the list, what lies beyond it is asked for. */
 const MARGIN_ROWS = 40;
@@ -12,17 +19,20 @@ export class RowList {
   #list;
   #entries;
   #makeRow;
+  /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
   #drawing = false;
   #rowPx = 0;
+  /** @type {string | null} */
   #activeKey = null;
   #endPx = 0;
   #lastPx = 0;
   /** Whether the end stays in sight, also when the page around it changes its size. */
   pinned = true;
   /**
-   * Told after each scroll: {arrived, left, nearStart, nearEnd}; `arrived`: it went down and the end is there;
-   * `left`: somebody scrolled away from the pinned end.
+   * Called after each scroll.
+   *
+   * @type {(where: Where) => void}
    */
   onscroll = () => {};
 
@@ -30,10 +40,13 @@ export class RowList {
    * @param {HTMLElement} frame - what scrolls and has the focus
    * @param {HTMLElement} list
    * @param {import("./entries.js").Entries} entries
-   * @param {(entry: object) => HTMLElement} makeRow
+   * @param {(entry: Entry) => HTMLElement} makeRow
    */
   constructor(frame, list, entries, makeRow) {
-    [this.#frame, this.#list, this.#entries, this.#makeRow] = [frame, list, entries, makeRow];
+    this.#frame = frame;
+    this.#list = list;
+    this.#entries = entries;
+    this.#makeRow = makeRow;
     frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#measure()).observe(frame);
     this.#measure();
@@ -62,7 +75,12 @@ export class RowList {
     return Math.max(0, Math.min(this.#entries.length - 1, Math.ceil(this.#frame.scrollTop / this.#rowPx)));
   }
 
-  /** Marks a row and brings it into sight; `centred` where the reader jumps to it. */
+  /**
+   * Marks a row and brings it into sight.
+   *
+   * @param {number} index
+   * @param {{ centred?: boolean }} [options] - where the reader jumps to it
+   */
   activate(index, { centred = false } = {}) {
     this.#activeKey = this.#entries.at(index)?.key ?? null;
     const [top, height] = [index * this.#rowPx, this.#frame.clientHeight];
@@ -94,7 +112,11 @@ export class RowList {
     this.#draw();
   }
 
-  /** Not a move of the reader. */
+  /**
+   * A move of the page, not of the reader.
+   *
+   * @param {number} px
+   */
   #moveTo(px) {
     this.#frame.scrollTop = px;
     this.#lastPx = this.#frame.scrollTop;
@@ -138,10 +160,11 @@ export class RowList {
     const rows = new Map();
     for (let index = first; index < Math.min(this.#entries.length, first + shown); index += 1) {
       const entry = this.#entries.at(index);
+      if (!entry) break;
       const row = this.#rows.get(entry.key) ?? this.#makeRow(entry);
       row.style.transform = `translateY(${index * this.#rowPx}px)`;
-      row.ariaPosInSet = index + 1;
-      row.ariaSetSize = this.#entries.length;
+      row.ariaPosInSet = String(index + 1);
+      row.ariaSetSize = String(this.#entries.length);
       row.ariaSelected = String(entry.key === this.#activeKey);
       rows.set(entry.key, row);
     }
@@ -151,7 +174,7 @@ export class RowList {
     if (elements.some((row, at) => row !== this.#list.children[at]) || elements.length !== this.#list.children.length) {
       this.#list.replaceChildren(...elements);
     }
-    const active = rows.get(this.#activeKey);
+    const active = this.#activeKey === null ? null : rows.get(this.#activeKey);
     if (active) this.#frame.setAttribute("aria-activedescendant", active.id);
     else this.#frame.removeAttribute("aria-activedescendant");
   }

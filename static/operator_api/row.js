@@ -1,33 +1,47 @@
 /** One entry as a row of the feed. What comes from an event becomes text nodes, never markup. */
 
-import { longTime, shortTime } from "./clock.js";
-import { text } from "./texts.js";
+import { part, partOf } from "./dom.js";
+import { textIfAny } from "./texts.js";
+import { longTime, shortTime } from "./times.js";
 
-const template = document.querySelector("#row");
+/**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
+ * @import { Entry, Note } from "./entries.js"
+ */
 
+const template = part(".row", partOf(HTMLTemplateElement, "#row").content);
+
+/** @param {Entry} entry */
 export function rowOf(entry) {
   return entry.event ? eventRow(entry.event) : noteRow(entry);
 }
 
+/** @param {OperatorEvent} event */
 function eventRow(event) {
-  const row = template.content.firstElementChild.cloneNode(true);
-  const fill = (selector, value) => (row.querySelector(selector).textContent = value);
-  const time = row.querySelector("time");
+  const row = document.importNode(template, true);
+  const fill = (/** @type {string} */ selector, /** @type {string} */ words) => {
+    part(selector, row).textContent = words;
+  };
+  const time = partOf(HTMLTimeElement, "time", row);
   time.dateTime = event.created_at;
   time.textContent = shortTime(event.created_at);
   time.title = longTime(event.created_at);
   row.id = `event-${event.event_id}`;
   row.dataset.key = event.event_id;
   row.dataset.severity = event.severity;
-  fill(".severity", text(`severity.${event.severity}`) ?? event.severity);
+  fill(".severity", textIfAny(`severity.${event.severity}`) ?? event.severity);
   fill(".module", event.module);
   fill(".type", event.event_type);
   fill(".text", event.summary);
-  row.querySelector(".text").title = event.summary;
+  part(".text", row).title = event.summary;
   return row;
 }
 
-/** A line of the page itself between the events, such as a gap. */
+/**
+ * A line of the page itself between the events, such as a gap.
+ *
+ * @param {Note} note
+ */
 function noteRow({ key, sentence }) {
   const row = document.createElement("li");
   row.className = "row note";

@@ -1,6 +1,6 @@
 /**
- * Whose page this is. A browser may be used by one person after the other, and its requests always carry the session
- * of the last one: a page of an earlier session would show what one may see beside what the other may.
+ * Ends a page when another session begins in the same browser. Two people may use a browser one after the other, and
+ * its requests carry the session of the last one: an old page would show events of both.
  */
 
 const CHANNEL = "vx11-console-session";
@@ -16,7 +16,7 @@ export class SessionGuard {
       channel.addEventListener("message", ({ data }) => data !== session && replaced());
       channel.postMessage(session);
     }
-    // A page kept for the "back" button hears nothing meanwhile: it comes back empty, and is asked for again.
+    // A page kept for the "back" button receives nothing meanwhile: it comes back empty, and is loaded again.
     addEventListener("pagehide", ({ persisted }) => (document.documentElement.hidden = persisted));
     addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
   }

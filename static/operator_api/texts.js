@@ -1,9 +1,26 @@
-/** What the page says to people: it stands in the page's `#texts` template, where it was translated. */
+/** The sentences of the page. They stand in the page's `#texts` template, where they were translated. */
 
-const source = document.querySelector("#texts").content;
+import { partOf } from "./dom.js";
 
-/** The text of `key` with `{name}` filled in from `values`; null when the page has no such text. */
-export function text(key, values = {}) {
+const source = partOf(HTMLTemplateElement, "#texts").content;
+
+/**
+ * The text of `key` with `{name}` filled in from `values`; null when the page has no such text.
+ *
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function textIfAny(key, values = {}) {
   const element = source.querySelector(`[data-text="${CSS.escape(key)}"]`);
-  return element && element.textContent.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return element && element.textContent.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/**
+ * The same for a text that the page has.
+ *
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function text(key, values) {
+  return textIfAny(key, values) ?? key;
 }

@@ -1,9 +1,12 @@
 /** The operator window: what it is, how long it lasts, and opening, extending and closing it. */
 
-import { ApiError } from "./api.js";
-import { duration, hoursAndMinutes } from "./clock.js";
+import { part, partOf, partsOf, slot } from "./dom.js";
 import { Pace } from "./pace.js";
-import { text } from "./texts.js";
+import { ApiError } from "./requests.js";
+import { text, textIfAny } from "./texts.js";
+import { duration, hoursAndMinutes } from "./times.js";
+
+/** @import { WindowStatus } from "./answers.d.ts" */
 
 /** A core module that goes down makes no event, so the state is also read at this pace. */
 const REFRESH_MS = 30_000;
@@ -12,17 +15,27 @@ const COUNT_MS = 1_000;
 export class WindowBar {
   #api;
   #changed;
-  #chip = document.querySelector(".window");
-  #words = document.querySelector("[data-slot=window]");
-  #left = document.querySelector("[data-slot=window-left]");
+  #chip = part(".window");
+  #buttons = partsOf(HTMLButtonElement, "[data-window]", this.#chip);
+  #extend = partOf(HTMLButtonElement, "[data-window=extend]", this.#chip);
+  #words = slot("window");
+  #left = slot("window-left");
   #pace = new Pace(REFRESH_MS, () => this.refresh());
-  #counting = null;
+  /** @type {number | undefined} */
+  #counting;
   #reading = false;
   #stale = false;
-  /** As the server told it; null when it did not. */
+  /**
+   * As the server answered; null when it did not.
+   *
+   * @type {WindowStatus | null}
+   */
   status = null;
 
-  /** @param {(status: ?object) => void} changed - after each reading */
+  /**
+   * @param {import("./requests.js").ConsoleApi} api
+   * @param {(status: WindowStatus | null) => void} changed - called after each reading
+   */
   constructor(api, changed) {
     this.#api = api;
     this.#changed = changed;
@@ -37,7 +50,7 @@ export class WindowBar {
     clearInterval(this.#counting);
   }
 
-  /** Reads again: now, or once the page is looked at. */
+  /** Reads again: now, or once the page is visible. */
   renew() {
     this.#pace.soon();
   }
@@ -58,27 +71,28 @@ export class WindowBar {
     }
   }
 
-  /** @param {?object} status - window/status, or what opening and closing answered */
+  /** @param {WindowStatus | null} status - window/status, or what opening and closing answered */
   show(status) {
     this.status = status;
     const mode = status?.mode ?? "unknown";
     this.#chip.dataset.mode = status?.degraded ? "degraded" : mode;
-    const words = describe(mode, status);
-    // Said once, not at every read: this line is announced.
+    const words = describe(status);
+    // Screen readers read out each change of this line, so the same words are not set again.
     if (this.#words.textContent !== words) this.#words.textContent = words;
     const isOpen = mode === "window_active";
-    for (const button of this.#chip.querySelectorAll("[data-window]")) {
+    for (const button of this.#buttons) {
       button.hidden = mode === "unknown" || (button.dataset.window === "open") === isOpen;
     }
-    // A window that somebody holds open has no end to be put off.
-    if (isOpen && status.ttl_seconds === null) this.#chip.querySelector("[data-window=extend]").hidden = true;
-    this.#countDown(isOpen ? status.ttl_seconds : null);
+    const ttlSeconds = isOpen ? (status?.ttl_seconds ?? null) : null;
+    // A window without a deadline has none to be put off.
+    if (isOpen && ttlSeconds === null) this.#extend.hidden = true;
+    this.#countDown(ttlSeconds);
     this.#changed(status);
   }
 
   /** The button that opened a dialog may be gone when it closes. */
   focus() {
-    this.#chip.querySelector("[data-window]:not([hidden])")?.focus();
+    this.#buttons.find((button) => !button.hidden)?.focus();
   }
 
   async #read() {
@@ -90,18 +104,23 @@ export class WindowBar {
     }
   }
 
-  /** For those who look; those who listen hear until when. Counted from here: clocks of devices do not agree. */
+  /**
+   * The seconds are for the eye: a screen reader gets the time of the end. Counted by this device, because clocks of
+   * devices do not agree.
+   *
+   * @param {number | null} seconds
+   */
   #countDown(seconds) {
     clearInterval(this.#counting);
     this.#left.textContent = "";
-    if (seconds === null || seconds === undefined) return;
+    if (seconds === null) return;
     const endMs = performance.now() + seconds * 1000;
     const tick = () => {
       const left = Math.max(0, Math.ceil((endMs - performance.now()) / 1000));
       this.#left.textContent = duration(left);
       if (left) return;
       clearInterval(this.#counting);
-      // The server closes it by its own clock and then says so.
+      // The server closes it by its own clock and then answers so.
       setTimeout(() => this.renew(), COUNT_MS);
     };
     tick();
@@ -109,8 +128,9 @@ export class WindowBar {
   }
 }
 
-function describe(mode, status) {
-  if (mode !== "window_active") return text(`window.${mode}`) ?? text("window.unknown");
+/** @param {WindowStatus | null} status */
+function describe(status) {
+  if (status?.mode !== "window_active") return textIfAny(`window.${status?.mode}`) ?? text("window.unknown");
   if (status.ttl_seconds === null) return text("window.held");
   return text("window.window_active", { time: hoursAndMinutes(Date.now() + status.ttl_seconds * 1000) });
 }

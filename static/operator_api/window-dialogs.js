@@ -1,46 +1,60 @@
 /** The dialogs that open, extend and close the window. Nothing is done without a second press, here in the dialog. */
 
-import { ApiError, showRefusal } from "./api.js";
+import { part, partOf, partsOf, slot } from "./dom.js";
+import { ApiError, showRefusal } from "./requests.js";
 import { text } from "./texts.js";
+
+/** @typedef {"open" | "extend" | "close"} Action */
 
 export class WindowDialogs {
   #api;
   #bar;
   #modules;
 
-  /** @param {import("./window-bar.js").WindowBar} bar  @param {import("./modules.js").Modules} modules */
+  /**
+   * @param {import("./requests.js").ConsoleApi} api
+   * @param {import("./window-bar.js").WindowBar} bar
+   * @param {import("./modules.js").Modules} modules
+   */
   constructor(api, bar, modules) {
-    [this.#api, this.#bar, this.#modules] = [api, bar, modules];
-    for (const button of document.querySelectorAll("[data-window]")) {
-      button.addEventListener("click", () => this.#open(button.dataset.window));
-    }
+    this.#api = api;
+    this.#bar = bar;
+    this.#modules = modules;
     this.#prepare("open", (form) => ({
       services: new FormData(form).getAll("services"),
-      mode: form.elements.mode.value,
-      reason: form.elements.reason.value.trim(),
-      ttl_sec: Number(form.elements.minutes.value) * 60,
+      mode: new FormData(form).get("mode"),
+      reason: partOf(HTMLInputElement, "[name=reason]", form).value.trim(),
+      ttl_sec: secondsOf(form),
     }));
-    this.#prepare("extend", (form) => ({ ttl_sec: Number(form.elements.minutes.value) * 60 }));
+    this.#prepare("extend", (form) => ({ ttl_sec: secondsOf(form) }));
     this.#prepare("close", () => ({}));
-    const { mode, minutes } = formOf("open").elements;
-    for (const choice of mode) choice.addEventListener("change", () => (minutes.disabled = mode.value === "hold"));
+    const form = formOf("open");
+    for (const choice of partsOf(HTMLInputElement, "[name=mode]", form)) {
+      choice.addEventListener("change", () => (minutesOf(form).disabled = choice.value === "hold"));
+    }
   }
 
+  /** @param {Action} action */
   #open(action) {
     const form = formOf(action);
     showRefusal(refusalOf(form), null);
     if (action === "open") this.#offerServices(form);
     if (action === "close") this.#name(form);
-    form.closest("dialog").showModal();
+    dialogOf(action).showModal();
   }
 
+  /**
+   * @param {Action} action
+   * @param {(form: HTMLFormElement) => object} fields
+   */
   #prepare(action, fields) {
     const form = formOf(action);
-    const dialog = form.closest("dialog");
-    form.querySelector("[data-action=cancel]").addEventListener("click", () => dialog.close());
+    const dialog = dialogOf(action);
+    part(`[data-window=${action}]`).addEventListener("click", () => this.#open(action));
+    part("[data-action=cancel]", form).addEventListener("click", () => dialog.close());
     form.addEventListener("submit", async (submit) => {
       submit.preventDefault();
-      // Not disabled meanwhile: a button that is loses the focus.
+      // Not disabled meanwhile: a disabled button loses the focus.
       if (form.ariaBusy === "true") return;
       form.ariaBusy = "true";
       showRefusal(refusalOf(form), null);
@@ -53,38 +67,65 @@ export class WindowDialogs {
         showRefusal(refusalOf(form), error);
       } finally {
         form.ariaBusy = "false";
-        // Somebody else may have been quicker, or the answer was lost on its way.
+        // Another operator may have been quicker, or the answer was lost on its way.
         this.#bar.refresh();
         this.#modules.refresh();
       }
     });
   }
 
-  /** The optional modules that the server knows; those of the usual window are ticked. */
+  /**
+   * The optional modules that the server knows; those of the usual window are ticked.
+   *
+   * @param {HTMLFormElement} form
+   */
   #offerServices(form) {
-    const place = form.querySelector("[data-slot=services]");
-    const usual = place.dataset.usual.split(" ");
+    const place = slot("services", form);
+    const usual = place.dataset.usual?.split(" ") ?? [];
     const optional = Object.entries(this.#modules.known).filter(([, { category }]) => category === "optional");
     const names = optional.length ? optional.map(([name]) => name) : usual;
     place.replaceChildren(...names.map((name) => choice(name, usual.includes(name))));
   }
 
+  /** @param {HTMLFormElement} form */
   #name(form) {
     const services = (this.#bar.status?.services ?? []).join(", ");
-    form.querySelector("[data-slot=closing]").textContent = text("window.closing", { services });
+    slot("closing", form).textContent = text("window.closing", { services });
   }
 }
 
+/** @param {Action} action */
+function dialogOf(action) {
+  return partOf(HTMLDialogElement, `#window-${action}`);
+}
+
+/** @param {Action} action */
 function formOf(action) {
-  return document.querySelector(`#window-${action} form`);
+  return partOf(HTMLFormElement, "form", dialogOf(action));
 }
 
+/** @param {HTMLFormElement} form */
 function refusalOf(form) {
-  return form.querySelector("[role=alert]");
+  return part("[role=alert]", form);
 }
 
+/** @param {HTMLFormElement} form */
+function minutesOf(form) {
+  return partOf(HTMLInputElement, "[name=minutes]", form);
+}
+
+/** @param {HTMLFormElement} form */
+function secondsOf(form) {
+  return Number(minutesOf(form).value) * 60;
+}
+
+/**
+ * @param {string} name
+ * @param {boolean} checked
+ */
 function choice(name, checked) {
   const label = Object.assign(document.createElement("label"), { className: "chip" });
-  label.append(Object.assign(document.createElement("input"), { type: "checkbox", name: "services", value: name, checked }), name);
+  const box = document.createElement("input");
+  label.append(Object.assign(box, { type: "checkbox", name: "services", value: name, checked }), name);
   return label;
 }

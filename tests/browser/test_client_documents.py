@@ -154,7 +154,8 @@ def test_the_types_name_every_state_and_transport(name: str) -> None:
 def test_the_types_of_an_event_name_its_fields(principal: Client, service: Client, new_event: NewEvent) -> None:
     service.published(new_event())
     (event,) = principal.polled(limit=1)["events"]
-    assert set(event) == typed("OperatorEvent")
+    # The client adds the last one, where JavaScript would change a number.
+    assert typed("OperatorEvent") == {*event, "payload_exact"}
 
 
 def typed(interface: str) -> set[str]:

@@ -3,11 +3,17 @@
 import { addressParameters, changeAddress } from "./address.js";
 
 const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+/** @type {(() => void)[]} */
 const listeners = [];
+/** @type {Record<"time" | "minutes" | "day" | "long", Intl.DateTimeFormat> | null} */
 let formats = null;
 let utc = addressParameters().get("time") === "utc";
 
-/** Hours to milliseconds; the day instead of the milliseconds when it is not today. */
+/**
+ * Hours to milliseconds; the day instead of the milliseconds when it is not today.
+ *
+ * @param {string} iso
+ */
 export function shortTime(iso) {
   const moment = new Date(iso);
   const { day, time } = zone();
@@ -15,31 +21,49 @@ export function shortTime(iso) {
   return `${time.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/** @param {string} iso */
 export function longTime(iso) {
   return `${zone().long.format(new Date(iso))} ${utc ? "UTC" : ""}`.trim();
 }
 
+/** @param {number} moment - milliseconds since 1970 */
 export function hoursAndMinutes(moment) {
   return zone().minutes.format(moment);
 }
 
-/** `1:09:05` or `9:43`. */
+/**
+ * `1:09:05` or `9:43`.
+ *
+ * @param {number} seconds
+ */
 export function duration(seconds) {
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const two = (number) => String(number).padStart(2, "0");
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
+/**
+ * @param {number} value
+ * @param {number} [digits]
+ */
 export function number(value, digits = 0) {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 }
 
-/** What a field for date and time holds, as an ISO time. */
+/**
+ * What a field for date and time holds, as an ISO time.
+ *
+ * @param {string} value
+ */
 export function fieldToIso(value) {
   return new Date(utc ? `${value}Z` : value).toISOString();
 }
 
-/** An ISO time as such a field holds it. */
+/**
+ * An ISO time as such a field holds it.
+ *
+ * @param {string} iso
+ */
 export function isoToField(iso) {
   const moment = new Date(iso);
   const localMs = moment.getTime() - (utc ? 0 : moment.getTimezoneOffset() * 60_000);
@@ -50,6 +74,7 @@ export function isUtc() {
   return utc;
 }
 
+/** @param {boolean} wanted */
 export function useUtc(wanted) {
   utc = wanted;
   formats = null;
@@ -57,13 +82,15 @@ export function useUtc(wanted) {
   for (const listener of listeners) listener();
 }
 
+/** @param {() => void} listener */
 export function onZoneChange(listener) {
   listeners.push(listener);
 }
 
 function zone() {
   const timeZone = utc ? "UTC" : undefined;
-  const format = (options) => new Intl.DateTimeFormat(locale, { timeZone, ...options });
+  const format = (/** @type {Intl.DateTimeFormatOptions} */ options) =>
+    new Intl.DateTimeFormat(locale, { timeZone, ...options });
   formats ??= {
     time: format({ timeStyle: "medium", hourCycle: "h23" }),
     minutes: format({ timeStyle: "short", hourCycle: "h23" }),

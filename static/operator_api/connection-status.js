@@ -1,6 +1,13 @@
 /** The connection in words: its state, its way, the wait for the next attempt, and the notice when it has ended. */
 
-import { text } from "./texts.js";
+import { behind, part, partOf, slot } from "./dom.js";
+import { text, textIfAny } from "./texts.js";
+
+/**
+ * @import { StateChange } from "../events/event-client.d.ts"
+ *
+ * @typedef {Partial<StateChange> & { state: StateChange["state"] }} Shown
+ */
 
 /** After these, what the page shows belongs to a session that is over. */
 const SESSION_OVER = new Set(["revoked", "expired", "missing_token", "main_auth_failed", "replaced"]);
@@ -8,18 +15,18 @@ const SESSION_OVER = new Set(["revoked", "expired", "missing_token", "main_auth_
 const PAGE_OVER = new Set(["replaced", "csrf_failed"]);
 
 const COUNT_MS = 250;
-const slot = (name) => document.querySelector(`[data-slot=${name}]`);
 
 export class ConnectionStatus {
-  #status = document.querySelector(".status");
+  #status = part(".status");
   #word = slot("state");
   #detail = slot("state-detail");
   #notice = slot("notice");
-  #signIn = document.querySelector("[data-slot=notice] a");
-  #main = document.querySelector("main");
+  #signIn = partOf(HTMLAnchorElement, "[data-slot=notice] a");
+  #main = part("main");
   #banners;
-  #reason = null;
-  #countdown = null;
+  #reason = "";
+  /** @type {number | undefined} */
+  #countdown;
 
   /**
    * @param {import("./banners.js").Banners} banners
@@ -27,19 +34,19 @@ export class ConnectionStatus {
    */
   constructor(banners, restart) {
     this.#banners = banners;
-    document.querySelector("[data-action=restart]").addEventListener("click", () => {
+    part("[data-action=restart]").addEventListener("click", () => {
       if (PAGE_OVER.has(this.#reason)) location.reload();
       else restart();
     });
   }
 
-  /** @param {import("../events/event-client.js").StateChange} change */
-  show({ state, seconds, reason, transport, correlationId }) {
+  /** @param {Shown} change */
+  show({ state, seconds = 0, reason = "", transport = null, correlationId }) {
     clearInterval(this.#countdown);
-    this.#reason = reason ?? null;
+    this.#reason = reason;
     this.#status.dataset.state = state;
     const word = text(`state.${state}`);
-    // Said once: the word is announced.
+    // Screen readers read out each change of this word, so the same word is not set again.
     if (this.#word.textContent !== word) this.#word.textContent = word;
     this.#detail.textContent = this.#describe(state, transport);
     this.#notice.hidden = state !== "ended";
@@ -49,19 +56,32 @@ export class ConnectionStatus {
     this.#warn(state, reason);
   }
 
+  /**
+   * @param {string} reason
+   * @param {string | undefined} correlationId
+   */
   #explain(reason, correlationId) {
-    const id = correlationId ? [" ", Object.assign(document.createElement("code"), { textContent: correlationId })] : [];
-    slot("notice-text").replaceChildren(text(`ended.${reason}`) ?? text("ended.other", { reason }), ...id);
-    // Back to what was looked at, filters and all.
-    this.#signIn.search = new URLSearchParams({ next: location.pathname + location.search });
+    const sentence = textIfAny(`ended.${reason}`) ?? text("ended.other", { reason });
+    slot("notice-text").replaceChildren(sentence, ...behind(correlationId));
+    // After signing in, the reader comes back to the same view, with the same filters.
+    this.#signIn.search = String(new URLSearchParams({ next: location.pathname + location.search }));
   }
 
+  /**
+   * @param {Shown["state"]} state
+   * @param {StateChange["transport"]} transport
+   */
   #describe(state, transport) {
     if (state === "live" && transport === "shared") return text("detail.shared");
-    return text(`detail.${state}`) ?? "";
+    return textIfAny(`detail.${state}`) ?? "";
   }
 
-  /** What is more than a word: it stays until events arrive again. */
+  /**
+   * A state that needs a sentence: it stays until events arrive again.
+   *
+   * @param {Shown["state"]} state
+   * @param {string} reason
+   */
   #warn(state, reason) {
     if (state === "live" || state === "ended") {
       for (const name of ["draining", "slow_consumer", "polling"]) this.#banners.hide(name);
@@ -72,7 +92,11 @@ export class ConnectionStatus {
     }
   }
 
-  /** Only the word is announced to those who listen; the seconds are for those who look. */
+  /**
+   * Screen readers read out only the state. The seconds are hidden from them, or they would talk every second.
+   *
+   * @param {number} seconds
+   */
   #countDown(seconds) {
     const endMs = performance.now() + seconds * 1000;
     const tick = () => {

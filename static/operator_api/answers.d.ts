@@ -1,0 +1,104 @@
+/**
+ * Answers of the operator API and of the admin's dashboard, as far as these pages read them.
+ *
+ * An interface named like a schema of the OpenAPI document has only fields of that schema (tests/browser/test_types.py).
+ */
+
+import type { OperatorEvent } from "../events/event-client.d.ts";
+
+export interface EventPage {
+  events: OperatorEvent[];
+  cursor: string;
+  has_more: boolean;
+  first_cursor: string;
+}
+
+export type Counts = Record<OperatorEvent["severity"], number>;
+
+export interface Stats {
+  buckets: (Counts & { start: string })[];
+  cursor: string;
+}
+
+export interface WindowStatus {
+  mode: "solo_madre" | "window_active" | "degraded";
+  ttl_seconds: number | null;
+  services: string[];
+  degraded: boolean;
+  chat_enabled: boolean;
+}
+
+export interface Module {
+  status: string;
+  reason: string | null;
+  category: "core" | "optional" | "operator";
+  last_seen: string | null;
+}
+
+export interface Modules {
+  modules: Record<string, Module>;
+}
+
+export interface ChatMessage {
+  message_id: string;
+  role: "user" | "assistant" | "system";
+  content: string;
+  created_at: string;
+  correlation_id: string;
+}
+
+export interface ChatHistory {
+  messages: ChatMessage[];
+}
+
+export interface ChatReply {
+  correlation_id: string;
+  degraded: boolean;
+}
+
+/** What is read, by its path. */
+export interface Reads {
+  "/events": EventPage;
+  "/events/stats": Stats;
+  "/window/status": WindowStatus;
+  "/modules": Modules;
+  "/chat": ChatHistory;
+}
+
+/** What a command answers, by its path. */
+export interface Commands {
+  "/chat": ChatReply;
+  "/window/open": WindowStatus;
+  "/window/extend": WindowStatus;
+  "/window/close": WindowStatus;
+}
+
+/** The body of a refusal; any part may be missing when it comes from something between the page and the server. */
+export interface RefusalBody {
+  reason?: string;
+  title?: string;
+  message?: string;
+  correlation_id?: string;
+  errors?: Record<string, string | string[]>;
+}
+
+/** Names to a figure, or null where it is not counted yet, for each minute. */
+export type Series = Record<string, (number | null)[]>;
+
+export interface ServerProcess {
+  name: string;
+  state: "serving" | "draining" | "silent";
+  streams: number;
+  slow_readers: number;
+  held_bytes: number;
+  seen_seconds: number;
+}
+
+export interface DashboardFigures {
+  figures: Record<string, string | number>;
+  nodes: ServerProcess[];
+  minutes: string[];
+  charts: Record<string, Series>;
+  counted: boolean;
+  least: boolean;
+}

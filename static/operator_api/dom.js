@@ -1,0 +1,65 @@
+/** Parts of the page by selector. A part that is missing is an error at once, which names it. */
+
+/**
+ * @param {string} selector
+ * @param {ParentNode} [place]
+ */
+export function part(selector, place) {
+  return partOf(HTMLElement, selector, place);
+}
+
+/**
+ * A part of a certain kind, such as HTMLButtonElement.
+ *
+ * @template {Element} Kind
+ * @param {new () => Kind} kind
+ * @param {string} selector
+ * @param {ParentNode} [place]
+ * @returns {Kind}
+ */
+export function partOf(kind, selector, place = document) {
+  const found = place.querySelector(selector);
+  if (!(found instanceof kind)) throw new Error(`This page has no ${kind.name} ${selector}`);
+  return found;
+}
+
+/**
+ * @template {Element} Kind
+ * @param {new () => Kind} kind
+ * @param {string} selector
+ * @param {ParentNode} [place]
+ * @returns {Kind[]}
+ */
+export function partsOf(kind, selector, place = document) {
+  /** @type {(found: Element) => found is Kind} */
+  const isKind = (found) => found instanceof kind;
+  return [...place.querySelectorAll(selector)].filter(isKind);
+}
+
+/**
+ * The place in the page that a script fills.
+ *
+ * @param {string} name
+ * @param {ParentNode} [place]
+ */
+export function slot(name, place) {
+  return part(`[data-slot=${name}]`, place);
+}
+
+/**
+ * What is the target of an event of the browser, where it is an element.
+ *
+ * @param {Event} happened
+ */
+export function targetOf({ target }) {
+  return target instanceof Element ? target : null;
+}
+
+/**
+ * An id behind a sentence; nothing where there is no id.
+ *
+ * @param {string | null | undefined} id
+ */
+export function behind(id) {
+  return id ? [" ", Object.assign(document.createElement("code"), { textContent: id })] : [];
+}
