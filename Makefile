@@ -14,6 +14,8 @@ MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 PYTEST := $(BIN)/python -m pytest
+# Its cache lies in the environment, and it does not ask its maker for a newer version.
+DENO := env DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 # Each has servers of its own. One more than there are cores, as tests also wait.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
@@ -62,7 +64,7 @@ clean: ## remove .venv, .venv-bench and the caches of the tools; data/ stays
 # --- Check ---
 
 .PHONY: check
-check: format lint types imports migrations deploy-check templates repository bandit audit ## everything that needs no running server
+check: format lint types javascript imports migrations deploy-check templates repository bandit audit ## everything that needs no running server
 
 .PHONY: format
 format: $(VENV)/.development
@@ -75,6 +77,11 @@ lint: $(VENV)/.development
 .PHONY: types
 types: $(VENV)/.development
 	@$(IN_PRODUCTION) $(BIN)/mypy
+
+.PHONY: javascript
+javascript: $(VENV)/.development
+	@$(DENO) lint --quiet --config .ci/deno.jsonc static tests
+	@$(DENO) check --quiet --config .ci/deno.jsonc static tests/browser/client_types.ts
 
 .PHONY: imports
 imports: $(VENV)/.development
