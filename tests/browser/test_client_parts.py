@@ -137,3 +137,45 @@ WAIT_WITH = """
 )
 def test_what_waits_while_a_tab_reads_is_bounded(page: Page, ranges: int, characters: int, handed: list[int]) -> None:
     assert page.evaluate(WAIT_WITH, {"ranges": ranges, "characters": characters}) == handed
+
+
+# A tab at e-5 that has to read what it misses; `steps` says what happens then, and when which answer comes.
+CATCH_UP = """
+    async ({ history, steps }) => {
+        const { CatchUp } = await import("/static/events/catch-up.js");
+        const { Reader } = await import("/static/events/reader.js");
+        const asked = [];
+        const handed = [];
+        let answer;
+        const events = (signal, { since = null }) => {
+            asked.push(since);
+            return new Promise((resolve) => { answer = resolve; });
+        };
+        const reader = new Reader("e-5", () => true, (event) => handed.push(event.seq) > 0);
+        const tab = new CatchUp({ api: { events }, history, reader, onreset() {}, onfinal() {} });
+        const eventsOf = (numbers) => numbers.map((seq) => ({ seq }));
+        for (const { range, answered, reset } of steps) {
+            if (range) tab.take({ after: range[0], upto: range[1], events: eventsOf(range[2]) });
+            if (answered) answer({ status: 200, body: { events: eventsOf(answered[1]), cursor: answered[0] } });
+            if (reset !== undefined) { reader.cursor = reset; tab.start(); }
+            await new Promise((resolve) => setTimeout(resolve));
+        }
+        tab.stop();
+        return { asked, handed, cursor: reader.cursor };
+    }
+"""
+
+
+def test_a_page_that_was_asked_for_before_a_reset_is_not_taken_after_it(page: Page) -> None:
+    # With history, a reset takes the position away, and any range would then seem to follow.
+    gap = {"range": ("e-8", "e-9", [9])}
+    late, fresh = {"answered": ("e-8", [6, 7, 8])}, {"answered": ("n-3", [2, 3])}
+    steps = [gap, {"reset": None}, late, fresh]
+    expected = {"asked": ["e-5", None], "handed": [2, 3], "cursor": "n-3"}
+    assert page.evaluate(CATCH_UP, {"history": 2, "steps": steps}) == expected
+
+
+def test_a_range_of_another_log_is_left_out_and_those_behind_it_do_not_wait(page: Page) -> None:
+    steps = [{"range": ("n-1", "n-2", [2])}, {"range": ("e-5", "e-6", [6])}, {"answered": ("e-5", [])}]
+    expected = {"asked": ["e-5"], "handed": [6], "cursor": "e-6"}
+    assert page.evaluate(CATCH_UP, {"history": 0, "steps": steps}) == expected
