@@ -1,6 +1,6 @@
 /** How long events take from publication to arrival, by the server's clock. */
 
-/** The fastest of so many heartbeats is taken for one that took no time. */
+/** The fastest of so many heartbeats counts as one that took no time. */
 const HEARTBEATS_KEPT = 12;
 
 export class Clock {
@@ -24,7 +24,7 @@ export class Clock {
   }
 
   /**
-   * Milliseconds from `createdAt` to now; null before the server has said what time it is.
+   * Milliseconds from `createdAt` to now; null before the server's time is known.
    *
    * @param {string} createdAt
    */

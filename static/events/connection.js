@@ -40,7 +40,7 @@ export class Connection {
     this.#run(this.#closing.signal);
   }
 
-  /** The owner hears nothing more. */
+  /** The owner receives nothing more. */
   close() {
     this.#closing.abort();
   }
@@ -62,7 +62,7 @@ export class Connection {
         if (final) return this.#owner.state({ state: "ended", transport: null, ...causeOf(interruption) });
         const worked = stable || (polls && ofStream);
         failures = planned ? 0 : (worked ? 0 : failures) + 1;
-        // A poll that fails says that the server is away, not only its streams: begin again with a stream.
+        // When polls fail too, the server is away and not only its streams: begin again with a stream.
         const streamBlocked = ofStream && !planned && !unreachable;
         blocked = streamBlocked ? (stable ? 0 : blocked) + (buffered ? STREAM_FAILURES_BEFORE_POLLING : 1) : 0;
         if (blocked >= STREAM_FAILURES_BEFORE_POLLING) continue;
@@ -77,7 +77,7 @@ export class Connection {
    * @param {Interruption} interruption
    */
   async #pause(signal, ms, interruption) {
-    // A time of day, because other tabs hear it; nothing waits by it.
+    // A time of day, because other tabs receive it; nothing waits by it.
     const retryAtMs = Date.now() + ms;
     this.#owner.state({ state: "reconnecting", transport: null, retryAtMs, ...causeOf(interruption) });
     await sleep(ms, signal);
@@ -94,7 +94,7 @@ export class Connection {
   }
 
   /**
-   * One stream from its ticket to its end; never resolves, the Interruption says why it ended.
+   * One stream from its ticket to its end; never resolves, the Interruption has the reason of its end.
    *
    * @param {AbortSignal} signal
    */
@@ -164,7 +164,7 @@ export class Connection {
    * @param {AbortSignal} signal
    */
   async #poll(signal) {
-    let waitSeconds = 0; // The first answer comes at once: it says that polling works.
+    let waitSeconds = 0; // The first answer comes at once: it shows that polling works.
     while (!signal.aborted) {
       const askedAtMs = performance.now();
       try {
@@ -198,7 +198,7 @@ export class Connection {
     }
     if (since === null) {
       this.#begin(body.cursor);
-      // Without a cursor, `has_more` says whether there are older ones.
+      // Without a cursor, `has_more` is about older ones.
       return false;
     }
     this.#give({ upto: reachedBy(body), events: body.events, live: wait > 0 });

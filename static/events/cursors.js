@@ -1,4 +1,4 @@
-/** Positions in the log, `<epoch>-<seq>`. Other clients take them as they are; this one tells old from new by them. */
+/** Positions in the log, `<epoch>-<seq>`. Other clients need not read them; this one compares them: older or newer. */
 
 /**
  * @param {string | null} cursor - null: an epoch that equals no other

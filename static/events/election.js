@@ -58,8 +58,8 @@ class LockElection {
   }
 
   /** The others wait for the lock, so a message of the leader changes nothing. */
-  heard() {
-    this.#spare?.heard();
+  noteLeader() {
+    this.#spare?.noteLeader();
   }
 
   force() {
@@ -119,7 +119,7 @@ class ChannelElection {
     this.#timer ??= setTimeout(() => this.#win(), STAND_MS + Math.random() * STAND_JITTER_MS);
   }
 
-  heard() {
+  noteLeader() {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
@@ -129,7 +129,7 @@ class ChannelElection {
   }
 
   withdraw() {
-    this.heard();
+    this.noteLeader();
   }
 
   #win() {

@@ -15,7 +15,7 @@ export interface Range {
 /** A range that begins where the one before it ended. */
 export type NextRange = Omit<Range, "after">;
 
-/** The server always says where the log goes on. */
+/** The server always sends where the log goes on. */
 export interface LogReset extends Reset {
   newest: string;
 }
@@ -36,7 +36,7 @@ export interface ResetAnswer {
 
 export type EventAnswer = { status: 200; body: EventPage } | { status: 410; body: ResetAnswer };
 
-/** Why a connection waits or has ended, as far as a page is told. */
+/** Why a connection waits or has ended, as far as a page needs it. */
 export interface Cause {
   reason: string;
   correlationId?: string;
@@ -89,7 +89,7 @@ export interface Election {
   /** Until elected, or until another tab is known to lead. */
   stand(): void;
   /** Another tab leads. */
-  heard(): void;
+  noteLeader(): void;
   /** The leader does not answer any more. */
   force(): void;
   /** Leads no longer, and does not stand. */

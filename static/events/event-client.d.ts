@@ -90,6 +90,6 @@ export class EventClient {
   on(name: "reset", listener: (reset: Reset) => void): this;
   /** Begins, or begins again after "ended" or close(), from the cursor that was reached. */
   start(): this;
-  /** Stops for good and says nothing more; another tab takes the connection over. */
+  /** Stops for good and calls no listener any more; another tab takes the connection over. */
   close(): void;
 }

@@ -3,7 +3,7 @@
  * one connection for all tabs. Types: event-client.d.ts. Guide: docs/clients.md.
  *
  * This file and the modules beside it have no dependency and no build step, and keep nothing in browser storage. Every
- * event is handed over once, in the order of the log; where that cannot be kept, "reset" says so.
+ * event is handed over once, in the order of the log; where that is not possible, listeners of "reset" are called.
  *
  *     import { EventClient } from "/static/events/event-client.js";
  *

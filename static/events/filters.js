@@ -21,7 +21,7 @@ export function queryOf(filters) {
 }
 
 /**
- * A function that says whether an event passes. As on the server: a value may be a comma list, none lets all pass.
+ * A function that answers whether an event passes. As on the server: a value may be a comma list; none: all pass.
  *
  * @param {Filters} filters
  * @returns {(event: OperatorEvent) => boolean}

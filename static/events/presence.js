@@ -9,7 +9,7 @@ export class Presence {
   #missing;
   /** @type {number | undefined} */
   #timer;
-  #heard = false;
+  #received = false;
   #unanswered = 0;
 
   /**
@@ -31,14 +31,14 @@ export class Presence {
     this.#timer = undefined;
   }
 
-  heard() {
-    this.#heard = true;
+  noteMessage() {
+    this.#received = true;
     this.#unanswered = 0;
   }
 
   #tick() {
-    const quiet = !this.#heard;
-    this.#heard = false;
+    const quiet = !this.#received;
+    this.#received = false;
     if (!quiet) return;
     if (this.#unanswered < UNANSWERED_LIMIT) {
       this.#unanswered += 1;

@@ -2,8 +2,8 @@
  * One connection for all tabs of a browser. The tab that leads has it and posts what it receives to a BroadcastChannel;
  * each tab, the leader too, takes from there what it has not had yet and reads what it misses by itself.
  *
- * Events come once and in order even while tabs disagree about the leader: every range says from where to where it
- * reaches (reader.js). A term counts the changes of leader; it decides whose state is shown, and who steps down.
+ * Events come once and in order even while tabs disagree about the leader: every range has its beginning and its end
+ * in the log (reader.js). A term counts the changes of leader; it decides whose state is shown, and who steps down.
  */
 
 import { CatchUp } from "./catch-up.js";
@@ -201,7 +201,7 @@ export class SharedConnection {
       if (message.id === this.#leader.id) this.#election.stand();
       return;
     }
-    // Useful from every sender: they say where they belong.
+    // Useful from every sender: a range and a reset have their place in the log with them.
     if (message.kind === "range") this.#catchUp.take(message.range);
     if (message.kind === "reset") this.#reset(message.reset, message.after);
     // This tab was elected before it received that the server refused the last leader for good.
@@ -230,8 +230,8 @@ export class SharedConnection {
     }
     if (this.#leads) this.#follow();
     this.#leader = { id, term };
-    this.#presence.heard();
-    this.#election.heard();
+    this.#presence.noteMessage();
+    this.#election.noteLeader();
     return true;
   }
 

@@ -1,4 +1,4 @@
-/** One stream from its opening to its end: hands over what it receives, never resolves; the Interruption says why. */
+/** One stream from its opening to its end: passes on what it receives. Never resolves; it ends by an Interruption. */
 
 import { parse } from "./exact.js";
 import { Interruption } from "./retry.js";
@@ -9,7 +9,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const SILENT_HEARTBEATS = 2.5;
 /** A stream that lived so long worked: its end begins a new count of failures. */
 const STABLE_STREAM_MS = 10_000;
-/** With these the server says that coming back is no use. Every other end is an invitation to reconnect. */
+/** After these ends a new stream would be refused, too. After every other end the client reconnects. */
 const FINAL_REASONS = new Set(["revoked", "expired", "disconnected_by_admin", "end_of_log"]);
 
 /**

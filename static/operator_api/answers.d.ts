@@ -1,7 +1,7 @@
 /**
  * Answers of the operator API and of the admin's dashboard, as far as these pages read them.
  *
- * An interface named like a schema of the OpenAPI document has only fields of that schema (tests/browser/test_types.py).
+ * An interface named like a schema of the OpenAPI document has only fields of it (tests/browser/test_types.py).
  */
 
 import type { OperatorEvent } from "../events/event-client.d.ts";

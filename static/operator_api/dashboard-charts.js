@@ -13,7 +13,7 @@ import { part } from "./dom.js";
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 150;
 const MARGIN = { top: 8, right: 6, bottom: 20, left: 44 };
-// More series than there are colours that can be told apart.
+// More series would need more colours than can be distinguished.
 const SERIES_LIMIT = 5;
 const NUMBERS = new Intl.NumberFormat("en-GB");
 const SHORT = new Intl.NumberFormat("en-GB", { notation: "compact" });

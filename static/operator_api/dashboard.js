@@ -33,7 +33,7 @@ async function ask() {
   if (response === null) throw new Error("The server does not answer. Trying again.");
   if (response.type === "opaqueredirect") throw new Error("You are signed out. Reload the page to sign in.");
   if (response.status === 403) throw new Error("You have no right to see these figures.");
-  if (!response.ok) throw new Error(`The figures cannot be had now (${response.status}). Trying again.`);
+  if (!response.ok) throw new Error(`The figures cannot be read now (${response.status}). Trying again.`);
   return response.json();
 }
 
@@ -44,7 +44,7 @@ async function refresh() {
   try {
     show(await ask());
   } catch (error) {
-    say(error instanceof Error ? error.message : String(error), true);
+    showState(error instanceof Error ? error.message : String(error), true);
   } finally {
     asking = false;
     timer = setTimeout(refresh, REFRESH_MS);
@@ -57,7 +57,7 @@ async function refresh() {
  * @param {string} text
  * @param {boolean} stale
  */
-function say(text, stale) {
+function showState(text, stale) {
   root.classList.toggle("stale", stale);
   const state = slot("state", root);
   if (state.textContent !== text) state.textContent = text;
@@ -73,9 +73,9 @@ function show(data) {
   slot("nodes", root).replaceChildren(...data.nodes.map(nodeRow));
   const notes = ["Times are UTC. The newest minute is not over yet."];
   if (!data.counted) notes.push("Older minutes are still being counted.");
-  if (data.least) notes.push("So much happens that some minutes are counted in part: they had at least as many.");
+  if (data.least) notes.push("So much happens that some minutes are counted in part: the true figures may be higher.");
   slot("note", root).textContent = notes.join(" ");
-  say("Live, every 5 seconds", false);
+  showState("Live, every 5 seconds", false);
 }
 
 /** @param {ServerProcess} node */

@@ -61,7 +61,7 @@ export class Export {
       const { type, encode } = KINDS[kind];
       const time = new Date().toISOString().replace(/[:.]/g, "-");
       download(new Blob([encode(events)], { type }), `events-${time}.${kind}`);
-      this.#say(text(complete ? "export.done" : "export.cut", { n: number(events.length) }));
+      this.#show(text(complete ? "export.done" : "export.cut", { n: number(events.length) }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showRefusal(this.#place, error);
@@ -84,7 +84,7 @@ export class Export {
     let older = null;
     let bytes = 0;
     do {
-      this.#say(text("export.reading", { n: number(entries.length) }));
+      this.#show(text("export.reading", { n: number(entries.length) }));
       /** @type {string | null} */
       const cursor = older;
       const ask = () => (cursor === null ? pages.newest(filter, signal) : pages.before(cursor, filter, signal));
@@ -107,7 +107,7 @@ export class Export {
   }
 
   /** @param {string} sentence */
-  #say(sentence) {
+  #show(sentence) {
     this.#place.hidden = false;
     this.#place.textContent = sentence;
   }

@@ -20,9 +20,10 @@ import { rowOf } from "./row.js";
 
 /** Rows go in together: at 500 events a second the page is drawn ten times, not 500. */
 const FLUSH_MS = 100;
-/** A log that cannot be read is asked again at this pace, or later if the server says so; not by all pages together. */
+/** A log that cannot be read is read again at this pace, or later if the server asks for it; not by all at once. */
 const RETRY_MS = 3_000;
 const RETRY_SPREAD = 0.25;
+
 export class Feed {
   #entries = new Entries();
   #pages;

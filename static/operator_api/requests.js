@@ -148,9 +148,9 @@ export function newKey() {
  * @param {ApiError | null} error
  */
 export function showRefusal(place, error) {
-  const said = place.hidden ? null : place.firstChild?.textContent;
+  const shown = place.hidden ? null : place.firstChild?.textContent;
   place.hidden = !error;
   if (!error) return;
-  if (said === error.sentence) return;
+  if (shown === error.sentence) return;
   place.replaceChildren(error.sentence, ...behind(error.correlationId));
 }

@@ -75,7 +75,7 @@ def test_figures_that_cannot_be_had_are_said_and_asked_for_again(dashboard: Page
 
     dashboard.route("**/admin/figures", away)
     status = dashboard.get_by_role("status")
-    expect(status).to_have_text("The figures cannot be had now (503). Trying again.", timeout=15_000)
+    expect(status).to_have_text("The figures cannot be read now (503). Trying again.", timeout=15_000)
     dashboard.unroute("**/admin/figures")
     dashboard.route("**/admin/figures", lambda route: route.abort())
     expect(status).to_have_text("The server does not answer. Trying again.", timeout=15_000)

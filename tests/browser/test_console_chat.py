@@ -43,7 +43,7 @@ def test_without_a_window_the_message_is_refused_with_a_reason_and_kept_in_the_f
     talking: tuple[ConsolePage, Stack, Account],
 ) -> None:
     console, _, _ = talking
-    expect(console.page.get_by_text("No window is open: nobody answers until one is.")).to_be_visible()
+    expect(console.page.get_by_text("No window is open: messages get no answer until one is open.")).to_be_visible()
     say(console, "is anybody there?")
     alert = console.page.locator("#chat").get_by_role("alert")
     expect(alert).to_contain_text("No window is open. Open one first")
@@ -56,7 +56,7 @@ def test_with_a_window_there_is_an_answer_and_it_is_there_again_after_a_reload(
 ) -> None:
     console, stack, _ = talking
     open_window(stack)
-    expect(console.page.get_by_text("nobody answers until one is")).to_be_hidden()
+    expect(console.page.get_by_text("messages get no answer until one is open")).to_be_hidden()
     say(console, "status")
     expect(said(console, "user")).to_have_count(1)
     expect(said(console, "assistant")).to_have_count(1)

@@ -70,7 +70,7 @@ def test_e_goes_from_error_to_error(feed: ConsolePage) -> None:
         expect(marked).to_have_text(number)
         expect(feed.row(number)).to_be_in_viewport()
     feed.page.keyboard.press("E")
-    expect(feed.page.get_by_text("No further error in what is loaded.")).to_be_visible()
+    expect(feed.page.get_by_text("No other error among the loaded events.")).to_be_visible()
 
 
 def test_the_help_lists_the_keys_and_can_switch_the_letters_off(feed: ConsolePage) -> None:

@@ -77,7 +77,7 @@ def test_what_was_said_is_not_read_out_again_with_each_new_message(operating: tu
     console, principal = operating
     assert principal.post(f"{API}/window/open", json={}).status_code == 200
     console.page.get_by_role("button", name="Chat").click()
-    expect(console.page.get_by_text("nobody answers until one is")).to_be_hidden()
+    expect(console.page.get_by_text("messages get no answer until one is open")).to_be_hidden()
     message, bubbles = console.page.get_by_label("Message"), console.page.locator("#chat li")
     message.fill("status")
     message.press("Enter")

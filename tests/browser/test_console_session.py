@@ -24,7 +24,7 @@ def test_who_signs_in_in_another_tab_finds_nothing_of_who_was_there_before(
     second.page.goto(f"{console.url}/operator/")
     second.page.context.clear_cookies()
     second.open(add_account(stack, group="operator"))
-    expect(console.notice).to_contain_text("Somebody has signed in anew in this browser")
+    expect(console.notice).to_contain_text("Another session was opened in this browser")
     expect(console.page.locator("main")).to_be_hidden()
     second.expect_state("Live")
 

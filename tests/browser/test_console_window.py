@@ -89,10 +89,10 @@ def test_nothing_is_done_without_the_second_press(acting: ConsolePage, principal
 
 def test_a_window_that_is_held_has_no_countdown_and_nothing_to_extend(acting: ConsolePage) -> None:
     dialog = press(acting, "Open window")
-    dialog.get_by_label("until somebody closes it").check()
+    dialog.get_by_label("until it is closed").check()
     expect(dialog.get_by_role("spinbutton")).to_be_disabled()
     dialog.get_by_role("button", name="Open it now").click()
-    expect(bar(acting)).to_contain_text("open until someone closes it")
+    expect(bar(acting)).to_contain_text("open until it is closed")
     expect(bar(acting).get_by_role("button", name="Extend")).to_be_hidden()
     expect(bar(acting).get_by_role("button", name="Close window")).to_be_visible()
 
