@@ -38,3 +38,8 @@ def test_a_type_of_an_answer_has_only_documented_fields(source: str, name: str) 
     fields = set(re.findall(r"^  (\w+)\??:", INTERFACES[source, name], re.MULTILINE))
     assert fields
     assert fields <= set(SCHEMAS[name]["properties"])
+
+
+def test_no_two_folders_have_a_script_of_the_same_name() -> None:
+    names = [path.name for path in (ROOT / "static").glob("*/*.js")]
+    assert sorted(names) == sorted(set(names))
