@@ -138,7 +138,8 @@ class Hub:
             return False
         if missed:
             chunk = sse.events(self.epoch, missed)
-            subscriber.wrote(len(chunk), events=len(missed), cursor=reached)
+            subscriber.wrote(len(chunk), events=len(missed))
+            subscriber.move_to(reached)
             if not subscriber.write(chunk):
                 return False
         group = self._groups.get(subscriber.selection)

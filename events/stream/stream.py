@@ -122,9 +122,9 @@ class Stream:
         """Find out where reading begins, while refusing is still possible. Raises LedgerUnavailable."""
         if cursor is None:
             # Another process may have committed what the hub has not heard of yet: that is not "from now".
-            self._subscriber.wrote(0, cursor=(await reader.run(log.head)).newest)
+            self._subscriber.move_to((await reader.run(log.head)).newest)
             return
-        self._subscriber.wrote(0, cursor=cursor)
+        self._subscriber.move_to(cursor)
         if self._relay.hub.remembers(cursor):
             self._start = "recent"
             return
@@ -132,7 +132,7 @@ class Stream:
             self._page, self._start = await self._read(), "log"
         except CursorGone as gone:
             self._reset, self._start = gone, "reset"
-            self._subscriber.wrote(0, cursor=gone.head.newest)
+            self._subscriber.move_to(gone.head.newest)
 
     async def run(self) -> bool:
         """Everything from the first byte to `stream-end`; False if the reader did not take that.
@@ -214,7 +214,9 @@ class Stream:
 
         Nobody who waits for the reader afterwards may keep the chunk: that is what a slow one costs.
         """
-        self._subscriber.wrote(len(chunk), events=events, cursor=cursor)
+        self._subscriber.wrote(len(chunk), events=events)
+        if cursor is not None:
+            self._subscriber.move_to(cursor)
         if chunk and not self._transport.write(chunk):
             self._subscriber.step_back()
 

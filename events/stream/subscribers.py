@@ -48,12 +48,16 @@ class Subscriber:
     def bytes_sent(self) -> int:
         return self._bytes if self._group is None else self._bytes + self._group.bytes
 
-    def wrote(self, size_bytes: int, *, events: int = 0, cursor: Cursor | None = None) -> None:
-        """Count what the stream itself has written; a cursor is its new position, which only the hub moves if live."""
+    def wrote(self, size_bytes: int, *, events: int = 0) -> None:
+        """Count what the stream itself has written."""
         self._bytes += size_bytes
         self._events += events
-        if cursor is not None:
-            self._cursor = cursor
+
+    def move_to(self, cursor: Cursor) -> None:
+        """Everything up to here was written, or is not to be. Only the hub moves a live subscriber."""
+        if self._group is not None:
+            raise RuntimeError("the position of a live subscriber is its group's")
+        self._cursor = cursor
 
     def end(self, reason: str) -> None:
         """Ask the stream's task to say goodbye; the first reason stands, and nothing more is written until then."""

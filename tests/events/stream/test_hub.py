@@ -281,6 +281,15 @@ def test_a_transport_that_fails_takes_nothing_from_others_of_its_group(hub: Hub)
     }
 
 
+def test_only_the_hub_moves_a_live_subscriber(hub: Hub) -> None:
+    subscriber, _ = joined(hub)
+    with pytest.raises(RuntimeError):
+        subscriber.move_to(Cursor(EPOCH, 0))
+    subscriber.step_back()
+    subscriber.move_to(Cursor(EPOCH, 0))
+    assert (subscriber.cursor, subscriber.bytes_sent, subscriber.events_sent) == (Cursor(EPOCH, 0), 0, 0)
+
+
 def test_the_position_is_one_object_for_the_thread_that_appends(hub: Hub) -> None:
     # Two values could be read with another log's epoch between them.
     assert hub.cursor is hub.cursor

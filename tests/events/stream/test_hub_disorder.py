@@ -36,7 +36,7 @@ class Reader:
             page = self.log[after : after + limit]
             entries = [entry for entry in page if entry.passes(self.subscriber.selection)]
             reached = Cursor(EPOCH, after + len(page))
-        self.subscriber.wrote(0, cursor=reached)
+        self.subscriber.move_to(reached)
         if entries:
             self.inbox.write(sse.events(EPOCH, entries))
 

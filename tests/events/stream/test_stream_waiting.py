@@ -34,7 +34,7 @@ async def test_a_database_that_is_away_costs_a_reader_time_and_it_hears_that_we_
     relay.hub.reset(head)
     waiting = Stream(StreamOpening(READER, "", EVERYTHING, Caller("", "c-1"), follow=True), relay, client)
     # As after a fall back to the log: the hub has forgotten these events.
-    waiting._subscriber.wrote(0, cursor=Cursor(head.epoch, 2))
+    waiting._subscriber.move_to(Cursor(head.epoch, 2))
     with database_away():
         task = asyncio.create_task(waiting.run())
         await client.until(lambda: client.names.count("heartbeat") >= 2)
