@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from events import log
-from events.log import epochs, questions
+from events.log import epochs, questions, reading
 from events.log.cursors import Cursor, CursorGone
 from events.log.dedup import Appended
 from events.models import Event, LogHead
@@ -76,6 +77,21 @@ def test_the_head_moves_before_rows_are_deleted(monkeypatch: pytest.MonkeyPatch)
     assert told == ["expired"] * 3
 
 
+def test_a_page_of_which_rows_were_deleted_while_it_was_read_is_a_reset_and_not_a_hole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    append_events(10)
+    cursor = log.head().oldest
+    read_rows = reading.read_rows
+
+    def read_what_pruning_left(*arguments: Any, **options: Any) -> tuple[list[log.Entry], bool]:
+        log.prune(keep_days=1, keep_rows=4)
+        return read_rows(*arguments, **options)
+
+    monkeypatch.setattr(reading, "read_rows", read_what_pruning_left)
+    assert gone(cursor) == "expired"
+
+
 def test_what_a_stopped_pruning_left_goes_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     append_events(10)
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
@@ -111,6 +127,15 @@ def test_a_pruned_event_that_is_kept_for_retries_is_not_served() -> None:
     assert seqs(questions.read_newest(EVERYTHING, limit=10).entries) == [3, 4]
     assert seqs(questions.read_before(Cursor(epoch, 4), EVERYTHING, limit=10).entries) == [3]
     assert questions.count(EVERYTHING) == 2
+
+
+def test_a_moment_before_the_log_leads_to_its_begin_though_older_rows_are_kept_for_retries() -> None:
+    append(submission(new_event("mine", fingerprint="same"), key="key"))
+    append_events(3)
+    log.prune(keep_days=1, keep_rows=2)
+    assert Event.objects.filter(seq=1).exists()
+    assert questions.cursor_at(timezone.now() - timedelta(hours=1)) == log.head().oldest
+    assert log.head().oldest.seq == 2
 
 
 def test_a_new_epoch_makes_every_cursor_unknown_and_goes_on_counting() -> None:

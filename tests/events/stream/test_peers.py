@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -58,10 +59,17 @@ async def relays(redis_server: PrivateRedis) -> AsyncIterator[list[Relay]]:
     for relay in relays:
         await relay.start()
     appending._listeners.remove(relays[1].committed)
-    await until(lambda: subscribers(redis_server) == 1)
+    # Both: one that subscribes later would look like one that subscribes again.
+    layer = get_channel_layer()
+    await until(lambda: len(channels_of(layer)) == len(relays) and subscribers(redis_server) == 1)
     yield relays
     for relay in relays:
         await relay.stop()
+
+
+def channels_of(layer: Any) -> list[str]:
+    """Those that this process has subscribed with."""
+    return list(layer._layers[asyncio.get_running_loop()].groups.get(GROUP_CHANNEL, ()))
 
 
 def subscribers(server: PrivateRedis) -> int:
@@ -152,7 +160,7 @@ async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_ev
     deaf = relays[1]
     layer = get_channel_layer()
     # Behind the relays' back: as when the other side has dropped the group.
-    for channel in list(layer._layers[asyncio.get_running_loop()].groups[GROUP_CHANNEL]):
+    for channel in channels_of(layer):
         await layer.group_discard("events", channel)
     await until(lambda: subscribers(redis_server) == 0)
     await append(1)

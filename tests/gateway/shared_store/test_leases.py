@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+import redis
 from pytest_django import Settings
 
 from gateway.shared_store import leases
@@ -150,6 +151,54 @@ async def test_a_place_that_is_given_back_while_redis_hangs_is_free_when_it_is_b
         await until(lambda: a._away_until > float("-inf"))
     await until(lambda: shared.ask("HGET", "vx11:streams:p-1", "process-a") == b"9")
     assert await open_streams(b, 1) == 1
+
+
+@pytest.fixture
+def no_late_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are not sent again for commands that may come late: only a retry sends them."""
+    monkeypatch.setattr(leases, "LATE_SECONDS", 3600.0)
+
+
+def fail_once(process: Leases, monkeypatch: pytest.MonkeyPatch, *, takes_place: bool) -> None:
+    """The next command that sets numbers fails: before Redis took it, or only its answer is lost."""
+    set_numbers = process._set
+    failures = iter([True])
+
+    def set_or_fail(numbers: dict[str, int]) -> bool:
+        if not next(failures, False):
+            return set_numbers(numbers)
+        if takes_place:
+            set_numbers(numbers)
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(process, "_set", set_or_fail)
+
+
+@pytest.mark.usefixtures("no_late_commands")
+async def test_a_number_that_redis_did_not_take_is_sent_again(
+    processes: tuple[Leases, Leases], shared: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _ = processes
+    await open_streams(a, LIMIT)
+    await until(lambda: not a._changed)
+    fail_once(a, monkeypatch, takes_place=False)
+    a.give_back("p-1")
+    await until(lambda: shared.ask("HGET", "vx11:streams:p-1", "process-a") == b"9")
+
+
+@pytest.mark.usefixtures("no_late_commands")
+async def test_a_number_whose_answer_was_lost_is_set_again_though_it_is_what_was_sent_before(
+    processes: tuple[Leases, Leases], shared: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _ = processes
+    await open_streams(a, LIMIT)
+    await until(lambda: not a._changed)
+    fail_once(a, monkeypatch, takes_place=True)
+    a.give_back("p-1")
+    # Redis has 9 now. It is not asked for a while, so the stream that opens does not correct that by itself.
+    await until(lambda: a._away_until > float("-inf"))
+    assert await open_streams(a, 1) == 1
+    await until(lambda: shared.ask("HGET", "vx11:streams:p-1", "process-a") == b"10")
 
 
 async def test_what_is_held_does_not_outlive_its_streams_in_redis(
