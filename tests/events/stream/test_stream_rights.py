@@ -20,6 +20,7 @@ from events.stream import stream as stream_module
 from events.stream.hub import Hub
 from events.stream.relay import Relay
 from events.stream.stream import Stream, StreamOpening
+from events.stream.subscribers import Subscriber
 from gateway.filters import EVERYTHING
 from gateway.http.authentication import Caller
 from gateway.identity.principals import Principal, Snapshot, Standing
@@ -184,18 +185,25 @@ async def test_a_page_that_was_kept_back_is_not_written_when_the_rights_that_are
 # Joining the hub
 
 
-async def test_a_stream_that_ended_while_its_reader_was_slow_does_not_join_the_hub(live: Opened) -> None:
+async def test_a_stream_that_ended_while_its_reader_was_slow_does_not_join_the_hub(
+    live: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
     live.client.pause()
     live.hub.accept([Entry(8, "info", "madre", "test.happened", "c-1", b'{"type":"event","seq":8}')])
     await until(lambda: not live.stream._subscriber.live)
     # The stream's task waits for the reader by now, and goes on after what happens here.
     await asyncio.sleep(0)
-    joined: list[object] = []
+    asked_to_join: list[object] = []
     join = live.hub.join
-    live.hub.join = lambda subscriber: bool(joined.append(subscriber)) or join(subscriber)  # type: ignore[method-assign]
+
+    def note_and_join(subscriber: Subscriber) -> bool:
+        asked_to_join.append(subscriber)
+        return join(subscriber)
+
+    monkeypatch.setattr(live.hub, "join", note_and_join)
     live.stream.end("revoked")
     live.hub.accept([Entry(9, "info", "madre", "test.happened", "c-1", b'{"type":"event","seq":9}')])
     live.client.resume()
     await live.ended()
-    assert joined == []
+    assert asked_to_join == []
     assert live.client.seqs == [8]

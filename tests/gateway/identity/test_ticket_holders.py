@@ -59,7 +59,7 @@ async def test_a_ticket_that_was_revoked_has_no_holder(ticket: Ticket) -> None:
 
 
 async def test_n11_a_ticket_of_before_a_password_change_has_no_holder(ticket: Ticket, user: User) -> None:
-    user.password = "another"  # noqa: S105 - no password, but what is kept of one
+    user.password = "another"
     await sync_to_async(user.save)()
     assert await why(ticket) == "password changed"
 
