@@ -3,8 +3,10 @@
 import asyncio
 import contextvars
 import dataclasses
+import functools
 import logging
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,8 +58,55 @@ class Hold:
 Groups = list[tuple[WriteMany, list[Waiting]]]
 
 
+class _Here(threading.local):
+    """What runs in this thread."""
+
+    # The function that a writer has called.
+    called: WriteMany | None = None
+    # How many functions marked with `runs_last` are running, each within the one before it.
+    running_last: int = 0
+
+
+_here = _Here()
+
+
 def call(function: WriteMany, group: list[Waiting]) -> list[tuple[Waiting, Any]]:
-    return list(zip(group, function([waiting.unit for waiting in group]), strict=True))
+    _here.called = function
+    try:
+        return list(zip(group, function([waiting.unit for waiting in group]), strict=True))
+    finally:
+        _here.called = None
+
+
+def runs_last(function: WriteMany) -> WriteMany:
+    """Mark a function that locks the head of the log: it runs after all others of its batch.
+
+    So the lock is held briefly, and every transaction of a writer locks its other rows first. Raises RuntimeError when
+    a function that is not marked, and so runs earlier, calls a marked one.
+    """
+
+    @functools.wraps(function)
+    def last(units: list[Any]) -> Sequence[Any]:
+        if _here.called is not None and not _is_last(_here.called):
+            raise RuntimeError(f"{_name_of(_here.called)} must be marked with runs_last: it calls {_name_of(function)}")
+        _here.running_last += 1
+        try:
+            return function(units)
+        finally:
+            _here.running_last -= 1
+
+    last.runs_last = True  # type: ignore[attr-defined]  # a mark on a function has no type of its own
+    return last
+
+
+def require_runs_last() -> None:
+    """Raise RuntimeError unless a function that is marked with `runs_last` is running in this thread."""
+    if not _here.running_last:
+        raise RuntimeError("what locks the head of the log must be marked with runs_last")
+
+
+def _is_last(function: WriteMany) -> bool:
+    return getattr(function, "runs_last", False)
 
 
 def by_function(batch: list[Waiting]) -> Groups:
@@ -65,7 +114,7 @@ def by_function(batch: list[Waiting]) -> Groups:
     for waiting in batch:
         groups.setdefault(waiting.function, []).append(waiting)
     # All processes in the same order, whatever came first: two that change the same rows must not wait for each other.
-    return sorted(groups.items(), key=lambda item: (getattr(item[0], "runs_last", False), _name_of(item[0])))
+    return sorted(groups.items(), key=lambda item: (_is_last(item[0]), _name_of(item[0])))
 
 
 def _name_of(function: WriteMany) -> str:

@@ -18,7 +18,21 @@ from django.db import connections, transaction
 
 from ledger import interruption, metrics
 from ledger.faults import DATABASE_FAULTS, LedgerUnavailable
-from ledger.units import Groups, Hold, Left, Waiting, WriteMany, by_function, call, settle
+from ledger.units import (
+    Groups,
+    Hold,
+    Left,
+    Waiting,
+    WriteMany,
+    by_function,
+    call,
+    require_runs_last,
+    runs_last,
+    settle,
+)
+
+# What those who hand functions to the writer need.
+__all__ = ("Writer", "require_runs_last", "runs_last", "writer")
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +53,6 @@ REPLACE_AFTER_CUTS = 2
 REST_LIMIT_SECONDS = 0.1
 # How long a process that ends waits for what was handed over.
 CLOSE_WAIT_SECONDS = 5.0
-
-
-def runs_last(function: WriteMany) -> WriteMany:
-    """Mark a function that locks the head of the log: it runs after all others, so the lock is held briefly."""
-    function.runs_last = True  # type: ignore[attr-defined]  # a mark on a function has no type of its own
-    return function
 
 
 class Writer:

@@ -19,6 +19,7 @@ from events.log.appending import append_many
 from events.log.cursors import Cursor
 from events.log.submissions import NewEvent, Submission
 from gateway import tokens
+from ledger.writer import require_runs_last
 
 # Stands where a token's public id stands in events of others.
 PUBLISHER = "server"
@@ -55,7 +56,12 @@ class Change:
 
 @contextlib.contextmanager
 def change() -> Iterator[Change]:
-    """For functions of the ledger's writer, which are marked with `runs_last` because they lock the head."""
+    """For functions of the ledger's writer that are marked with `runs_last`, because this locks the head.
+
+    Raises RuntimeError in any other: one that runs earlier would lock the head before rows that others lock first, and
+    two processes could wait for each other.
+    """
+    require_runs_last()
     with transaction.atomic():
         locked = epochs.locked_head()
         changing = Change(locked.now, Cursor(locked.row.epoch, locked.row.last_seq), [])

@@ -3,7 +3,7 @@
 What PostgreSQL says of itself is put in its place here; tests/faults/test_failover.py has the real one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -16,6 +16,7 @@ from events.models import Event, LogHead
 from events.stream import relay as relay_module
 from events.stream.hub import Hub
 from events.stream.relay import Relay
+from ledger.writer import runs_last
 from tests.events.samples import append_events
 from tests.events.waiting import until
 
@@ -48,6 +49,13 @@ def test_a_log_of_an_older_version_keeps_its_epoch(moves: Moves) -> None:
     assert generation(epochs.start_new_epoch().epoch) == 1
 
 
+@runs_last
+def note_start(_units: list[None]) -> Sequence[Cursor]:
+    """Change nothing; where the log ended before that."""
+    with change() as changing:
+        return [changing.before]
+
+
 @pytest.mark.parametrize("first", ["append", "change", "prune"])
 def test_n08_a_standby_that_may_lack_events_begins_a_new_epoch_with_whatever_locks_it_first(
     moves: Moves, first: str
@@ -59,9 +67,9 @@ def test_n08_a_standby_that_may_lack_events_begins_a_new_epoch_with_whatever_loc
     if first == "append":
         assert append_events(1, prefix="n").epoch != before.epoch
     elif first == "change":
-        with change() as changing:
-            assert changing.before.epoch != before.epoch
-            assert changing.before == log.head().newest
+        (start,) = note_start([None])
+        assert start.epoch != before.epoch
+        assert start == log.head().newest
     else:
         log.prune(keep_days=1, keep_rows=2)
     after = log.head()
