@@ -127,7 +127,7 @@ async def test_wake_ups_of_another_log_are_not_believed(relay: Relay) -> None:
 async def test_its_own_echo_from_the_channel_layer_is_ignored(relay: Relay) -> None:
     before = relay.hub.cursor
     peers = Peers(None, relay._received)
-    echo = ["info", "m", "t", "c", b"{}"]
+    echo = ["info", "m", "t", "c", b"{}", 0.0]
     message = {"from": peers._id, "epoch": before.epoch, "entries": [[before.seq + 1, *echo]]}
     peers.take(message)
     assert relay.hub.cursor == before
