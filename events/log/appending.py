@@ -6,8 +6,8 @@ from django.db import transaction
 
 from events.log import epochs
 from events.log.dedup import Appended, Known, place
-from events.log.records import Entry, encode
-from events.log.rows import Row, insert, move_head
+from events.log.records import Entry, Record, encode
+from events.log.rows import insert, move_head
 from events.log.submissions import Submission
 from events.log.tables import UsedKey
 from gateway import tracing
@@ -30,7 +30,7 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
     commit = None if tracing.tracer is None else tracing.tracer.commit(s.span for s in submissions)
     row, now = (locked := epochs.locked_head()).row, locked.now
     known = Known(submissions)
-    fresh: list[Row] = []
+    fresh: list[Record] = []
     outcomes: list[Appended | Exception] = []
     for submission in submissions:
         outcomes.append(place(submission, row, known, fresh, now))
@@ -40,7 +40,7 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
     if fresh:
         insert(fresh)
         move_head(row.last_seq)
-        entries = [encode(new.record) for new in fresh]
+        entries = [encode(record) for record in fresh]
         # A function and not a partial: when it fails, Django asks for its __qualname__, and would fail instead.
         transaction.on_commit(lambda: _notify_listeners(row.epoch, entries, commit), robust=True)
     return outcomes

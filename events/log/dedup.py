@@ -9,7 +9,6 @@ from typing import NamedTuple
 from django.db import connection
 
 from events.log.records import Record
-from events.log.rows import Row
 from events.log.submissions import NewEvent, Submission
 from events.log.tables import Event, LogHead, UsedKey
 
@@ -71,7 +70,9 @@ class Known:
             self.by_key[publisher, key] = (seq, fingerprint, event_id)
 
 
-def place(submission: Submission, row: LogHead, known: Known, fresh: list[Row], now: datetime) -> Appended | Exception:
+def place(
+    submission: Submission, row: LogHead, known: Known, fresh: list[Record], now: datetime
+) -> Appended | Exception:
     """Number the events of one submission that are new. Nothing of it is placed if one of them conflicts."""
     publisher, key = submission.publisher, submission.idempotency_key
     if key and (found := known.by_key.get((publisher, key))):
@@ -79,18 +80,18 @@ def place(submission: Submission, row: LogHead, known: Known, fresh: list[Row], 
         same = fingerprint == submission.events[0].fingerprint
         return Appended(row.epoch, [(event_id, seq)], created=False, fresh=0) if same else IdempotencyConflict(key)
     ids: list[tuple[str, int]] = []
-    placed: list[Row] = []
+    placed: list[Record] = []
     seen: dict[str, tuple[int, str]] = {}
     for event in submission.events:
         before = known.by_id.get((publisher, event.event_id)) or seen.get(event.event_id)
         if before is None:
             before = seen[event.event_id] = (row.last_seq + len(placed) + 1, event.fingerprint)
-            placed.append(_row_of(event, before[0], publisher, key, now))
+            placed.append(_record_of(event, before[0], publisher, key, now))
         elif before[1] != event.fingerprint:
             return IdempotencyConflict(event.event_id)
         ids.append((event.event_id, before[0]))
     for new in placed:
-        known.add(publisher, new.record.event_id, key, new.record.seq, new.fingerprint)
+        known.add(publisher, new.event_id, key, new.seq, new.fingerprint)
     if key and not placed:
         known.use(publisher, key, ids[0][1], submission.events[0], now)
     row.last_seq += len(placed)
@@ -98,8 +99,8 @@ def place(submission: Submission, row: LogHead, known: Known, fresh: list[Row], 
     return Appended(row.epoch, ids, created=bool(placed), fresh=len(placed))
 
 
-def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: datetime) -> Row:
-    record = Record(
+def _record_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: datetime) -> Record:
+    return Record(
         seq=seq,
         event_id=event.event_id,
         event_type=event.event_type,
@@ -110,5 +111,7 @@ def _row_of(event: NewEvent, seq: int, publisher: str, key: str | None, now: dat
         payload=event.payload,
         created_at=now,
         occurred_at=event.occurred_at,
+        publisher=publisher,
+        idempotency_key=key,
+        fingerprint=event.fingerprint,
     )
-    return Row(record, publisher, key, event.fingerprint)

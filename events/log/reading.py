@@ -7,7 +7,7 @@ from django.db import models, transaction
 
 from events.log import epochs
 from events.log.cursors import Cursor, CursorGone, Head
-from events.log.records import Entry, Record, encode
+from events.log.records import READ_FIELDS, Entry, Record, encode
 from events.log.tables import Event, LogHead
 from gateway.filters import Selection
 
@@ -129,7 +129,7 @@ def read_rows(
     while len(entries) < limit:
         step = min(step, limit - len(entries))
         here = {} if not entries else {"seq__lt" if backwards else "seq__gt": entries[-1].seq}
-        read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*Record._fields)[:step]]
+        read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*READ_FIELDS)[:step]]
         for entry in read:
             size_bytes += len(entry.body)
             if entries and size_bytes > size_limit_bytes:

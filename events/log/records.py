@@ -1,4 +1,4 @@
-"""One event as readers get it: what filters look at, and its JSON, encoded once. Pure."""
+"""An event as it is stored (Record), and as readers get it (Entry): what filters compare, and its JSON. Pure."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -9,7 +9,10 @@ from gateway.filters import Selection
 
 
 class Record(NamedTuple):
-    """An event of the log as it is stored, as far as readers may see it. `payload` is JSON text."""
+    """A row of the event table, by the names of its columns. `payload` is JSON text.
+
+    Those without a default are what readers see. By the others a publisher's retry is recognised.
+    """
 
     seq: int
     event_id: str
@@ -21,6 +24,12 @@ class Record(NamedTuple):
     payload: str
     created_at: datetime
     occurred_at: datetime | None
+    publisher: str = ""
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+
+
+READ_FIELDS = tuple(name for name in Record._fields if name not in Record._field_defaults)
 
 
 class Entry(NamedTuple):

@@ -4,7 +4,7 @@ Django's bulk_create prepares every cell by itself, which was a third of the cos
 together two queries for the head was half the cost of publishing one event.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,22 +15,13 @@ from events.log.records import Record
 from events.log.tables import Event, LogHead
 from ledger import clock
 
-
-class Row(NamedTuple):
-    """A row to be: what readers see, and by what a retry is recognised."""
-
-    record: Record
-    publisher: str
-    idempotency_key: str | None
-    fingerprint: str
-
-
-_FIELDS = (*Record._fields, *Row._fields[1:])
+# Record._replace() would take as long as all the rest of a row.
+_CREATED_AT, _OCCURRED_AT = (Record._fields.index(name) for name in ("created_at", "occurred_at"))
 _TABLE = Event._meta.db_table
-# Fields of Event, which has no column of another name.
-_COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
+# A record is written as it is, so the columns are named in its order.
+_COLUMNS = ", ".join(f'"{name}"' for name in Record._fields)
 # Names of our own, and no values: there is nothing in them to inject.
-_INSERT = f'INSERT INTO "{_TABLE}" ({_COLUMNS}) VALUES ({", ".join(["%s"] * len(_FIELDS))})'  # noqa: S608 - as said
+_INSERT = f'INSERT INTO "{_TABLE}" ({_COLUMNS}) VALUES ({", ".join(["%s"] * len(Record._fields))})'  # noqa: S608 - as said
 _HEAD_FIELDS = ("epoch", "last_seq", "oldest_seq", "incarnation", "synchronous")
 _HEAD_COLUMNS = ", ".join(f'"{name}"' for name in _HEAD_FIELDS)
 _HEAD = f'SELECT {_HEAD_COLUMNS}, %s FROM "{LogHead._meta.db_table}" WHERE "id" = 1'  # noqa: S608 - as said
@@ -67,24 +58,27 @@ def move_head(last_seq: int) -> None:
         cursor.execute(_MOVE, [last_seq])
 
 
-def insert(rows: list[Row]) -> None:
-    """Write the rows in the transaction that is open. Raises Django's database errors."""
+def insert(records: list[Record]) -> None:
+    """Write the records in the transaction that is open. Raises Django's database errors."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with connection.wrap_database_errors, cursor.cursor.copy(_COPY) as copy:
-                for record, *rest in rows:
-                    copy.write_row((*record, *rest))
+                for record in records:
+                    copy.write_row(record)
         else:
-            cursor.executemany(_INSERT, list(_adapted(rows)))
+            cursor.executemany(_INSERT, list(_adapted(records)))
 
 
-def _adapted(rows: list[Row]) -> Iterator[tuple[Any, ...]]:
-    """Rows with times as Django stores them where the database has no type for them."""
-    adapt = connection.ops.adapt_datetimefield_value
-    # All rows of one commit were created at the same moment.
+def _adapted(records: list[Record]) -> Iterator[list[Any]]:
+    """The values of records, with times as Django stores them where the database has no type for them."""
+    adapt: Callable[[datetime], Any] = connection.ops.adapt_datetimefield_value
+    # All records of one commit were created at the same moment.
     moment, created_at = None, None
-    for record, *rest in rows:
+    for record in records:
         if record.created_at is not moment:
             moment, created_at = record.created_at, adapt(record.created_at)
-        occurred_at = None if record.occurred_at is None else adapt(record.occurred_at)
-        yield (*record[:-2], created_at, occurred_at, *rest)
+        values = list(record)
+        values[_CREATED_AT] = created_at
+        if record.occurred_at is not None:
+            values[_OCCURRED_AT] = adapt(record.occurred_at)
+        yield values
