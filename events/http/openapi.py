@@ -8,7 +8,7 @@ from events import log
 from events.http import polling
 from events.log import COUNT_LIMIT
 from events.stream import sse
-from events.stream.admission import ALLOW, WORDS
+from events.stream.stream_request import ALLOW, FLAGS
 from gateway.filters import MODULE_FORM, SEVERITIES, SEVERITY_ALIASES
 from gateway.http.openapi import (
     COMMON_HEADERS,
@@ -244,7 +244,7 @@ def stream_operations() -> dict[str, Json]:
     own = [
         _stream_parameter("token", {"type": "string", "format": "uuid"}, "A ticket; it goes before tokens in headers."),
         _stream_parameter("last_event_id", _CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
-        _stream_parameter("follow", text(any_case(tuple(WORDS))), "false: replay what is there, then end."),
+        _stream_parameter("follow", text(any_case(tuple(FLAGS))), "false: replay what is there, then end."),
         {
             **_stream_parameter("Last-Event-ID", _CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),
             "in": "header",

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from events import log
 from events.log import Cursor, Page
-from events.stream.admission import read_cursor
 from events.stream.connections import the_sessions
 from events.stream.relay import the_relay
+from events.stream.stream_request import read_cursor
 from gateway.filters import BadFilter, Selection
 from gateway.http.errors import ApiError
 from gateway.shared_store.limits import LimitExceeded

@@ -13,7 +13,7 @@ from events.http import openapi
 from events.http.polling import MaySee, page_for, read_limit, read_number
 from events.http.publishing import admit, charge_refused, publish, read_submission
 from events.log import Appended, Cursor, CursorGone, IdempotencyConflict, Page, timestamp
-from events.stream.admission import accepts_event_stream, read_filters
+from events.stream.stream_request import accepts_event_stream, read_filters
 from gateway import tracing
 from gateway.filters import SEVERITIES, BadFilter, Selection
 from gateway.http import headers

@@ -1,39 +1,19 @@
-"""May this request open a stream, and which? Reads ASGI scopes, raises refusals, consumes the ticket last."""
+"""May this caller open this stream? `authorise` answers that; `use_up` then spends the ticket, as the last step."""
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
-
-from events.log import BadCursor, Cursor
+from events.stream.stream_request import StreamRequest
 from gateway import metrics, tokens, tracing
-from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.filters import Selection
 from gateway.http import headers
 from gateway.http.authentication import Caller, narrowed, refused_credential, require, with_header
 from gateway.http.errors import ApiError
 from gateway.identity import tickets
 from gateway.identity.audit import record_behind
-from gateway.identity.principals import InvalidCredential, Principal
+from gateway.identity.principals import Principal
+from gateway.identity.tickets import InvalidTicket, Ticket
 from gateway.models import TokenAudit
-
-ALLOW = "GET, HEAD, OPTIONS"
-SINGLE_PARAMETERS = ("token", "last_event_id", "follow")
-# How EventSource and fetch() ask; an element that loads the address does so with the mode of fetch(), too.
-SCRIPT_MODES = frozenset({"cors", "same-origin", "no-cors"})
-WORDS = {"true": True, "1": True, "": True, "false": False, "0": False}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class StreamRequest:
-    """What was asked for, before anybody looked at who asks."""
-
-    ticket: str
-    cursor: Cursor | None
-    follow: bool
-    asked: Selection
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,42 +22,21 @@ class Admitted:
 
     principal: Principal
     selection: Selection
-    ticket: tickets.Ticket | None
+    ticket: Ticket | None
 
 
-def read_request(scope: Mapping[str, Any]) -> StreamRequest:
-    """Everything that can be said without knowing the caller. Raises ApiError, BadFilter."""
-    raw = scope["headers"]
-    # First, whatever else is wrong: a token in a URL has leaked, and somebody must know.
-    query = headers.query_of(scope.get("query_string", b""))
-    if scope["method"] not in ("GET", "HEAD"):
-        raise ApiError("method_not_allowed", headers={"Allow": ALLOW})
-    _refuse_host(raw)
-    if not accepts_event_stream(headers.all_values(raw, b"accept")):
-        raise ApiError("not_acceptable", title="This address answers text/event-stream only.")
-    _refuse_cross_site(raw)
-    for name in SINGLE_PARAMETERS:
-        if len(query.get(name, ())) > 1:
-            raise ApiError("duplicate_parameter", title=f"{name} may stand once.")
-    first = {name: values[0] for name, values in query.items()}
-    return StreamRequest(
-        ticket=first.get("token", ""),
-        cursor=_cursor(headers.all_values(raw, b"last-event-id"), first.get("last_event_id", "")),
-        follow=_follow(first.get("follow", "")),
-        asked=read_filters(query),
-    )
-
-
-async def admit(request: StreamRequest, raw: headers.RawHeaders, caller: Caller) -> Admitted:
-    """Who asks, and may they? Uses nothing up. Raises ApiError, LedgerUnavailable, StoreUnavailable."""
+async def authorise(request: StreamRequest, raw: headers.RawHeaders, caller: Caller) -> Admitted:
+    """Who asks, and what they may read. Raises ApiError, LedgerUnavailable, StoreUnavailable."""
     ticket = None
     if request.ticket:
-        ticket, principal = await _ticket_and_holder(request.ticket, caller)
-    else:
-        found = await with_header(raw, caller)
-        if found is None:
-            raise ApiError("missing_token", title="Send a ticket in ?token=, or a token in the X-VX11-Token header.")
+        try:
+            ticket, principal = await tickets.find_valid(request.ticket)
+        except InvalidTicket as invalid:
+            raise await _refusal(invalid, caller) from None
+    elif (found := await with_header(raw, caller)) is not None:
         principal = found
+    else:
+        raise ApiError("missing_token", title="Send a ticket in ?token=, or a token in the X-VX11-Token header.")
     may_see = principal.selection if ticket is None else principal.selection & ticket.selection
     try:
         require(principal, "events:read")
@@ -87,34 +46,37 @@ async def admit(request: StreamRequest, raw: headers.RawHeaders, caller: Caller)
         raise
 
 
-async def redeem(request: StreamRequest, admitted: Admitted, caller: Caller) -> str:
+async def use_up(request: StreamRequest, admitted: Admitted, caller: Caller) -> str:
     """Use the ticket up and give the stream its id. Raises ApiError for all but one of those who try at once.
 
-    Begun, it is done to its end, also when the client hangs up meanwhile: a ticket that is used up is on record.
+    Once begun it is done to its end, also when the client hangs up meanwhile: a ticket that is used up is on record.
     """
     stream_id = tokens.new_uuid()
-    if admitted.ticket is None:
+    ticket = admitted.ticket
+    if ticket is None:
         return stream_id
-    redeeming = asyncio.ensure_future(_use_up(request.ticket, admitted.ticket, admitted.principal, caller, stream_id))
+    redeeming = asyncio.ensure_future(_redeem(request.ticket, ticket, admitted.principal, caller, stream_id))
     _redeeming.add(redeeming)
     redeeming.add_done_callback(_redeemed)
     with tracing.span("redeem ticket", caller.correlation_id):
         if not await asyncio.shield(redeeming):
-            raise await _bad_ticket(_used(admitted.principal.public_id), caller, admitted.ticket.public_id)
+            invalid = InvalidTicket(tickets.USED_BEFORE, ticket.public_id, admitted.principal.public_id)
+            raise await _refusal(invalid, caller)
     return stream_id
 
 
+# Kept here, because the event loop keeps no task by itself.
 _redeeming: "set[asyncio.Future[bool]]" = set()
 
 
 def _redeemed(redeeming: "asyncio.Future[bool]") -> None:
     _redeeming.discard(redeeming)
     if not redeeming.cancelled():
-        # Nobody may be there any more to whom it could be raised.
+        # The client may be gone, and with it the caller to whom an error would be raised.
         redeeming.exception()
 
 
-async def _use_up(text: str, ticket: tickets.Ticket, principal: Principal, caller: Caller, stream_id: str) -> bool:
+async def _redeem(text: str, ticket: Ticket, principal: Principal, caller: Caller, stream_id: str) -> bool:
     if not await tickets.use(text, ticket):
         return False
     record_behind(
@@ -131,90 +93,6 @@ async def _use_up(text: str, ticket: tickets.Ticket, principal: Principal, calle
     return True
 
 
-def read_filters(query: Mapping[str, list[str]]) -> Selection:
-    """The filters of a query; each may repeat or hold a comma list. Raises BadFilter."""
-    return Selection(
-        severities=read_severities("severity", query.get("severity", ())),
-        modules=read_values("module", query.get("module", ())),
-        event_types=read_values("event_type", query.get("event_type", ())),
-        correlation_ids=read_values("correlation_id", query.get("correlation_id", ())),
-    )
-
-
-def accepts_event_stream(values: list[str]) -> bool:
-    """Whether an Accept header admits text/event-stream; none at all admits everything."""
-    if not any(values):
-        return True
-    for item in ",".join(values).split(","):
-        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-        refused = any(part.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for part in parameters)
-        if media_type in ("text/event-stream", "text/*", "*/*") and not refused:
-            return True
-    return False
-
-
-async def _ticket_and_holder(text: str, caller: Caller) -> tuple[tickets.Ticket, Principal]:
-    try:
-        ticket = await tickets.find(text)
-    except tickets.Used as used:
-        raise await _bad_ticket(_used(), caller, used.public_id) from None
-    if ticket is None:
-        raise await _bad_ticket(InvalidCredential("unknown or expired"), caller)
-    try:
-        return ticket, await ticket.holder()
-    except InvalidCredential as refused:
-        raise await _bad_ticket(refused, caller, ticket.public_id) from None
-
-
-def _used(principal_id: str = "") -> InvalidCredential:
-    return InvalidCredential("used before", principal_id)
-
-
-async def _bad_ticket(refused: InvalidCredential, caller: Caller, ticket_id: str = "") -> ApiError:
+async def _refusal(invalid: InvalidTicket, caller: Caller) -> ApiError:
     metrics.TICKETS_INVALID.inc()
-    return await refused_credential("invalid_token", refused, caller, ticket_id=ticket_id)
-
-
-def _refuse_host(raw: headers.RawHeaders) -> None:
-    domain, _ = split_domain_port(",".join(headers.all_values(raw, b"host")))
-    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
-        raise ApiError("bad_request", title="This host name is not served here.")
-
-
-def _refuse_cross_site(raw: headers.RawHeaders) -> None:
-    """Browsers say where a request comes from; a stream is opened by scripts of our pages, or by no page at all."""
-    if headers.all_values(raw, b"sec-purpose"):
-        raise ApiError("cross_site", title="A stream cannot be fetched in advance.")
-    # First, wherever it comes from: an address that is navigated to, or put into an element of a page, would use a
-    # ticket up for what no script reads.
-    modes, targets = (headers.all_values(raw, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest"))
-    if not SCRIPT_MODES.issuperset(modes) or not {"empty"}.issuperset(targets):
-        raise ApiError("cross_site", title="A stream is opened by a script, not by following a link.")
-    if headers.all_values(raw, b"sec-fetch-user"):
-        raise ApiError("cross_site", title="A stream is opened by a script, not by following a link.")
-    site = headers.all_values(raw, b"sec-fetch-site")
-    origin = headers.all_values(raw, b"origin")
-    if not site or site in (["same-origin"], ["none"]):
-        return
-    if len(origin) != 1 or origin[0] not in settings.ALLOWED_ORIGINS:
-        raise ApiError("cross_site")
-
-
-def _cursor(from_header: list[str], from_query: str) -> Cursor | None:
-    """Where to begin; None is from now. The header wins: it is what EventSource sends by itself."""
-    text = next((value for value in from_header if value), from_query)
-    return read_cursor(text) if text else None
-
-
-def read_cursor(text: str) -> Cursor:
-    """Raises ApiError for what is not a cursor."""
-    try:
-        return Cursor.parse(text)
-    except BadCursor:
-        raise ApiError("bad_cursor") from None
-
-
-def _follow(text: str) -> bool:
-    if text.lower() not in WORDS:
-        raise BadFilter("follow", "true or false")
-    return WORDS[text.lower()]
+    return await refused_credential("invalid_token", invalid, caller, ticket_id=invalid.ticket_id)

@@ -8,10 +8,11 @@ from django.conf import settings
 
 from events import metrics
 from events.stream import sse
-from events.stream.admission import ALLOW, Admitted, StreamRequest, admit, read_request, redeem
+from events.stream.admission import Admitted, authorise, use_up
 from events.stream.connections import the_sessions
 from events.stream.relay import the_relay
 from events.stream.stream import Stream, StreamOpening
+from events.stream.stream_request import ALLOW, StreamRequest, read_request
 from events.stream.transport import Send, open_transport
 from gateway import correlation
 from gateway.http import headers
@@ -60,7 +61,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
                 await self._start(204, {"Allow": ALLOW})
                 await self._finish()
                 return
-            stream = await self._admit(read_request(self.scope))
+            stream = await self._open(read_request(self.scope))
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self._principal_id)
             fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
@@ -72,20 +73,27 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             return
         await self._finish()
 
-    async def _admit(self, request: StreamRequest) -> Stream | None:
-        """An opened stream; None for HEAD, which asks the same and uses nothing up."""
-        admitted = await admit(request, self.scope["headers"], self.caller)
-        self._principal_id = admitted.principal.public_id
-        sessions = the_sessions()
-        with sessions.place():
-            await the_relay().start()
-            async with sessions.leases.lease(admitted.principal.public_id):
-                return await self._open(request, admitted)
+    async def _open(self, request: StreamRequest) -> Stream | None:
+        """An opened stream; None for HEAD, which asks the same and uses nothing up.
 
-    async def _open(self, request: StreamRequest, admitted: Admitted) -> Stream | None:
-        """The ticket is used up last: whatever refuses before leaves it as it is."""
-        if self.scope["method"] == "HEAD":
-            return None
+        The ticket is used up last: whatever refuses before that leaves it as it is.
+        """
+        admitted = await authorise(request, self.scope["headers"], self.caller)
+        self._principal_id = admitted.principal.public_id
+        connections = the_sessions()
+        with connections.place():
+            await the_relay().start()
+            async with connections.leases.lease(admitted.principal.public_id):
+                if self.scope["method"] == "HEAD":
+                    return None
+                stream = self._stream_of(request, admitted)
+                await stream.prepare(request.cursor)
+                stream.stream_id = await use_up(request, admitted, self.caller)
+                (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
+                connections.open(stream)
+                return stream
+
+    def _stream_of(self, request: StreamRequest, admitted: Admitted) -> Stream:
         opening = StreamOpening(
             principal=admitted.principal,
             ticket_id=admitted.ticket.public_id if admitted.ticket else "",
@@ -93,12 +101,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             caller=self.caller,
             follow=request.follow,
         )
-        stream = Stream(opening, the_relay(), open_transport(self.scope, self.send))
-        await stream.prepare(request.cursor)
-        stream.stream_id = await redeem(request, admitted, self.caller)
-        (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
-        the_sessions().open(stream)
-        return stream
+        return Stream(opening, the_relay(), open_transport(self.scope, self.send))
 
     async def _run(self, stream: Stream) -> bool:
         """Whether the answer can be ended in order."""

@@ -95,6 +95,17 @@ class Used(Exception):
         self.public_id = public_id
 
 
+USED_BEFORE = "used before"
+
+
+class InvalidTicket(InvalidCredential):
+    """The ticket opens nothing now. `ticket_id` says which it is, where that is known."""
+
+    def __init__(self, why: str, ticket_id: str = "", principal_id: str = "") -> None:
+        super().__init__(why, principal_id)
+        self.ticket_id = ticket_id
+
+
 async def store(text: str, ticket: Ticket, *, address: str) -> None:
     """Make the ticket valid for its lifetime. Raises LimitExceeded, StoreUnavailable."""
 
@@ -126,6 +137,23 @@ async def find(text: str) -> Ticket | None:
     if used_key in found:
         raise Used(str(found[used_key]))
     return None
+
+
+async def find_valid(text: str) -> tuple[Ticket, Principal]:
+    """The ticket of this text and its holder, if it may be used now; uses nothing up.
+
+    Raises InvalidTicket, LedgerUnavailable, StoreUnavailable.
+    """
+    try:
+        ticket = await find(text)
+    except Used as used:
+        raise InvalidTicket(USED_BEFORE, used.public_id) from None
+    if ticket is None:
+        raise InvalidTicket("unknown or expired")
+    try:
+        return ticket, await ticket.holder()
+    except InvalidCredential as refused:
+        raise InvalidTicket(refused.why, ticket.public_id, refused.public_id) from None
 
 
 async def use(text: str, ticket: Ticket) -> bool:

@@ -9,7 +9,8 @@ from pytest_django import Settings
 
 from events.log.cursors import Cursor
 from events.stream import admission
-from events.stream.admission import admit, read_request, redeem
+from events.stream.admission import authorise, use_up
+from events.stream.stream_request import read_request
 from gateway import tokens
 from gateway.filters import EVERYTHING, BadFilter, Selection
 from gateway.http.authentication import Caller
@@ -182,7 +183,7 @@ async def with_ticket(token: AccessToken, selection: Selection = EVERYTHING) -> 
 
 async def admitted(query: str = "", **headers: str) -> admission.Admitted:
     asked = scope(query, **headers)
-    return await admit(read_request(asked), asked["headers"], CALLER)
+    return await authorise(read_request(asked), asked["headers"], CALLER)
 
 
 async def refusal(query: str = "", **headers: str) -> str:
@@ -204,9 +205,9 @@ async def test_a_ticket_opens_one_stream_and_beats_a_header() -> None:
     found = await admitted(query, x_vx11_token="not looked at")
     assert found.principal.public_id == token.public_id
     request = read_request(scope(query))
-    assert len(await redeem(request, found, CALLER)) == 36
+    assert len(await use_up(request, found, CALLER)) == 36
     with pytest.raises(ApiError, match="invalid_token"):
-        await redeem(request, found, CALLER)
+        await use_up(request, found, CALLER)
     assert await refusal(query) == "invalid_token"
 
 
@@ -216,7 +217,7 @@ async def test_redeeming_is_on_record_also_when_the_client_hangs_up_meanwhile(se
         query = await with_ticket(token)
         found = await admitted(query)
         with server.hung():
-            redeeming = asyncio.ensure_future(redeem(read_request(scope(query)), found, CALLER))
+            redeeming = asyncio.ensure_future(use_up(read_request(scope(query)), found, CALLER))
             await until(lambda: bool(admission._redeeming))
             redeeming.cancel()
             await asyncio.gather(redeeming, return_exceptions=True)
@@ -231,7 +232,7 @@ async def test_redeeming_is_on_record_by_names_and_not_by_texts() -> None:
     token, _ = await issue_async()
     query = await with_ticket(token)
     found = await admitted(query)
-    stream_id = await redeem(read_request(scope(query)), found, CALLER)
+    stream_id = await use_up(read_request(scope(query)), found, CALLER)
     await sync_to_async(writer.close)()
     row = await TokenAudit.objects.aget(action="ticket_redeemed")
     assert found.ticket is not None

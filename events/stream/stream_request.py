@@ -1,0 +1,119 @@
+"""What a request for a stream asks, read from its ASGI scope before it is known who asks. Uses nothing up."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from events.log import BadCursor, Cursor
+from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.http import headers
+from gateway.http.errors import ApiError
+
+ALLOW = "GET, HEAD, OPTIONS"
+SINGLE_PARAMETERS = ("token", "last_event_id", "follow")
+# How EventSource and fetch() ask; an element that loads the address does so with the mode of fetch(), too.
+SCRIPT_MODES = frozenset({"cors", "same-origin", "no-cors"})
+FLAGS = {"true": True, "1": True, "": True, "false": False, "0": False}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """What was asked for. `ticket` is empty without one; without a cursor, reading begins now."""
+
+    ticket: str
+    cursor: Cursor | None
+    follow: bool
+    asked: Selection
+
+
+def read_request(scope: Mapping[str, Any]) -> StreamRequest:
+    """Everything that can be checked without knowing the caller. Raises ApiError, BadFilter."""
+    raw = scope["headers"]
+    # First, whatever else is wrong: a token in a URL has leaked, and that goes on record.
+    query = headers.query_of(scope.get("query_string", b""))
+    if scope["method"] not in ("GET", "HEAD"):
+        raise ApiError("method_not_allowed", headers={"Allow": ALLOW})
+    _refuse_host(raw)
+    if not accepts_event_stream(headers.all_values(raw, b"accept")):
+        raise ApiError("not_acceptable", title="This address answers text/event-stream only.")
+    _refuse_cross_site(raw)
+    for name in SINGLE_PARAMETERS:
+        if len(query.get(name, ())) > 1:
+            raise ApiError("duplicate_parameter", title=f"{name} may stand once.")
+    first = {name: values[0] for name, values in query.items()}
+    return StreamRequest(
+        ticket=first.get("token", ""),
+        cursor=_cursor(headers.all_values(raw, b"last-event-id"), first.get("last_event_id", "")),
+        follow=_follow(first.get("follow", "")),
+        asked=read_filters(query),
+    )
+
+
+def read_filters(query: Mapping[str, list[str]]) -> Selection:
+    """The filters of a query; each may repeat or hold a comma list. Raises BadFilter."""
+    return Selection(
+        severities=read_severities("severity", query.get("severity", ())),
+        modules=read_values("module", query.get("module", ())),
+        event_types=read_values("event_type", query.get("event_type", ())),
+        correlation_ids=read_values("correlation_id", query.get("correlation_id", ())),
+    )
+
+
+def accepts_event_stream(values: list[str]) -> bool:
+    """Whether an Accept header admits text/event-stream; none at all admits everything."""
+    if not any(values):
+        return True
+    for item in ",".join(values).split(","):
+        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
+        refused = any(part.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for part in parameters)
+        if media_type in ("text/event-stream", "text/*", "*/*") and not refused:
+            return True
+    return False
+
+
+def _refuse_host(raw: headers.RawHeaders) -> None:
+    domain, _ = split_domain_port(",".join(headers.all_values(raw, b"host")))
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        raise ApiError("bad_request", title="This host name is not served here.")
+
+
+def _refuse_cross_site(raw: headers.RawHeaders) -> None:
+    """Browsers say where a request comes from; a stream is opened by scripts of our pages, or by no page at all."""
+    if headers.all_values(raw, b"sec-purpose"):
+        raise ApiError("cross_site", title="A stream cannot be fetched in advance.")
+    # First, wherever it comes from: an address that is navigated to, or put into an element of a page, would use a
+    # ticket up for what no script reads.
+    modes, targets = (headers.all_values(raw, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest"))
+    if not SCRIPT_MODES.issuperset(modes) or not {"empty"}.issuperset(targets):
+        raise ApiError("cross_site", title="A stream is opened by a script, not by following a link.")
+    if headers.all_values(raw, b"sec-fetch-user"):
+        raise ApiError("cross_site", title="A stream is opened by a script, not by following a link.")
+    site = headers.all_values(raw, b"sec-fetch-site")
+    origin = headers.all_values(raw, b"origin")
+    if not site or site in (["same-origin"], ["none"]):
+        return
+    if len(origin) != 1 or origin[0] not in settings.ALLOWED_ORIGINS:
+        raise ApiError("cross_site")
+
+
+def _cursor(from_header: list[str], from_query: str) -> Cursor | None:
+    """Where to begin; None is from now. The header wins: it is what EventSource sends by itself."""
+    text = next((value for value in from_header if value), from_query)
+    return read_cursor(text) if text else None
+
+
+def read_cursor(text: str) -> Cursor:
+    """Raises ApiError for what is not a cursor."""
+    try:
+        return Cursor.parse(text)
+    except BadCursor:
+        raise ApiError("bad_cursor") from None
+
+
+def _follow(text: str) -> bool:
+    if text.lower() not in FLAGS:
+        raise BadFilter("follow", "true or false")
+    return FLAGS[text.lower()]
