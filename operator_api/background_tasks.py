@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from django.conf import settings
 
 from ledger.faults import LedgerUnavailable
+from ledger.per_loop import PerLoop
 from ledger.reader import reader
 from ledger.writer import writer
 from operator_api import metrics, probes, windows
@@ -94,13 +95,5 @@ async def _again_and_again(duty: Duty, seconds: float) -> None:
             logger.exception("%s failed", duty.__name__)
 
 
-_background_tasks: tuple[asyncio.AbstractEventLoop, BackgroundTasks] | None = None
-
-
-def the_background_tasks() -> BackgroundTasks:
-    """Those of this process; in tests each event loop has its own."""
-    global _background_tasks  # one for the process, made when its event loop runs
-    loop = asyncio.get_running_loop()
-    if _background_tasks is None or _background_tasks[0] is not loop:
-        _background_tasks = (loop, BackgroundTasks())
-    return _background_tasks[1]
+# Those of this process; in tests each event loop has its own.
+the_background_tasks = PerLoop(BackgroundTasks)

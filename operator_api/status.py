@@ -19,6 +19,7 @@ from gateway.identity import tickets
 from gateway.shared_store.store import StoreUnavailable
 from ledger import clock
 from ledger.faults import LedgerUnavailable
+from ledger.per_loop import PerLoop
 from ledger.reader import reader
 from ledger.writer import writer
 from operator_api import modules, windows
@@ -101,16 +102,12 @@ class SharedRead:
         return await self._read()
 
 
-_shared: tuple[asyncio.AbstractEventLoop, SharedRead] | None = None
+_shared = PerLoop(lambda: SharedRead(_read_status))
 
 
 async def read_status() -> StatusReading:
     """Window and modules as they are now, or as far as that can be known without the database."""
-    global _shared  # one for the process, made when its event loop runs
-    loop = asyncio.get_running_loop()
-    if _shared is None or _shared[0] is not loop:
-        _shared = (loop, SharedRead(_read_status))
-    return await _shared[1].read_status()
+    return await _shared().read_status()
 
 
 async def _read_status() -> StatusReading:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fresh import begin_anew
+
 
 @pytest.fixture
 def ledger(transactional_db: None) -> Iterator[None]:
@@ -20,14 +22,14 @@ def ledger(transactional_db: None) -> Iterator[None]:
     from ledger.reader import close_all
     from ledger.writer import writer
 
-    directory.forget()
-    limiter.forget()
+    begin_anew(directory)
+    begin_anew(limiter)
     # The log of the test before this one went further, and was put back.
     cache.delete("log_mark")
     (Path(settings.DATA_DIR) / "log_mark").unlink(missing_ok=True)
     epochs._witnesses.clear()
-    known_sessions.forget()
+    begin_anew(known_sessions)
     yield
     writer.close()
     close_all()
-    directory.forget()
+    begin_anew(directory)

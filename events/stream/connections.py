@@ -23,6 +23,7 @@ from gateway.identity.principals import RIGHTS_LIMIT_SECONDS, Snapshot, director
 from gateway.shared_store.leases import Leases
 from ledger import clock
 from ledger.faults import LedgerUnavailable
+from ledger.per_loop import PerLoop
 from ledger.uptime import uptime_seconds
 from ledger.writer import writer
 
@@ -217,13 +218,5 @@ class Sessions:
         return Presence(copy.copy(self.node), frozenset(stream.stream_id for stream in self._streams), opened_before)
 
 
-_sessions: tuple[asyncio.AbstractEventLoop, Sessions] | None = None
-
-
-def the_sessions() -> Sessions:
-    """This process's sessions; in tests each event loop has its own."""
-    global _sessions  # one for the process, and the process knows it only when its loop runs
-    loop = asyncio.get_running_loop()
-    if _sessions is None or _sessions[0] is not loop:
-        _sessions = (loop, Sessions())
-    return _sessions[1]
+# This process's.
+the_sessions = PerLoop(Sessions)

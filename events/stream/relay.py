@@ -20,6 +20,7 @@ from events.stream.peers import Peers
 from gateway.filters import EVERYTHING
 from ledger import clock
 from ledger.faults import LedgerUnavailable
+from ledger.per_loop import PerLoop
 from ledger.reader import reader
 
 logger = logging.getLogger(__name__)
@@ -274,13 +275,5 @@ class Relay:
                 return
 
 
-_relay: Relay | None = None
-
-
-def the_relay() -> Relay:
-    """This process's relay, made in the loop that first asks. In tests each loop gets its own."""
-    global _relay  # one for the process, and the process knows it only when its loop runs
-    loop = asyncio.get_running_loop()
-    if _relay is None or (_relay._loop is not None and _relay._loop is not loop):
-        _relay = Relay(Hub(time_of_day=lambda: clock.now().timestamp()))
-    return _relay
+# This process's.
+the_relay = PerLoop(lambda: Relay(Hub(time_of_day=lambda: clock.now().timestamp())))

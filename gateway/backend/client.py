@@ -23,6 +23,7 @@ from gateway.backend import delegation
 from gateway.backend.breaker import Breaker
 from gateway.backend.service_tokens import ServiceTokens
 from gateway.http.errors import ApiError
+from ledger.per_loop import PerLoop
 
 logger = logging.getLogger(__name__)
 
@@ -260,14 +261,10 @@ def no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
-_backend: tuple[asyncio.AbstractEventLoop, Backend] | None = None
+def _backend_of_the_settings() -> Backend:
+    reading = partial(settings.ENVIRONMENT.tokens_now, "VX11_SERVICE_TOKEN")
+    return Backend(settings.BACKEND_URL, ServiceTokens(reading))
 
 
-def the_backend() -> Backend:
-    """This process's, made in the loop that first asks."""
-    global _backend  # one for the process, and the process knows it only when its loop runs
-    loop = asyncio.get_running_loop()
-    if _backend is None or _backend[0] is not loop:
-        reading = partial(settings.ENVIRONMENT.tokens_now, "VX11_SERVICE_TOKEN")
-        _backend = (loop, Backend(settings.BACKEND_URL, ServiceTokens(reading)))
-    return _backend[1]
+# This process's.
+the_backend = PerLoop(_backend_of_the_settings)

@@ -69,9 +69,6 @@ class KnownSessions:
         found, until = self._found.get(key, (True, 0.0))
         return not found and time.monotonic() < until
 
-    def forget(self) -> None:
-        self._found.clear()
-
     async def _query_pending(self) -> None:
         # Requests that came in the same turn of the loop share a query.
         await asyncio.sleep(0)

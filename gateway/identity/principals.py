@@ -193,10 +193,6 @@ class Directory:
         """Rights have changed: the next caller reads them again."""
         self._checked_at = float("-inf")
 
-    def forget(self) -> None:
-        """Reset to the state of a new process."""
-        self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
-
     async def _renew(self) -> None:
         started = self._checked_at = uptime_seconds()
         silence = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._note_silence, started)

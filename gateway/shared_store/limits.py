@@ -215,10 +215,6 @@ class Limiter:
                 reserve.left += share
             reserve.left -= cost
 
-    def forget(self) -> None:
-        """Start anew, as a process that has just begun."""
-        self.__init__()  # type: ignore[misc]  # the one place that resets, so no attribute can be left out
-
     def _refuse_known(self, name: str, key: str) -> None:
         if (until := self._refused.get(key, float("-inf"))) > time.monotonic():
             raise self._exceeded(name, until)

@@ -60,12 +60,6 @@ async def ask(call: Callable[[], Result], *, wait_seconds: float = STORE_WAIT_SE
         raise StoreUnavailable from error
 
 
-def forget() -> None:
-    """For tests that name another store in the settings."""
-    the_store.cache_clear()
-    the_redis.cache_clear()
-
-
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")

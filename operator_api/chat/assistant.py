@@ -11,6 +11,7 @@ from django.conf import settings
 from gateway.backend.breaker import Breaker
 from gateway.backend.client import no_cookies, read_raw
 from gateway.redaction import redact
+from ledger.per_loop import PerLoop
 from operator_api import metrics
 from operator_api.models import ChatMessage
 from vx11_client import exact_json
@@ -125,21 +126,9 @@ def _text_of(body: bytes) -> str:
     return clean[:ANSWER_LIMIT_CHARACTERS]
 
 
-_upstream: tuple[asyncio.AbstractEventLoop, Upstream] | None = None
+_upstream = PerLoop(lambda: Upstream(settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_TOKEN))
 
 
 def the_upstream() -> Upstream | None:
-    """This process's, made in the loop that first asks; None if the settings name none."""
-    global _upstream  # one for the process, and the process knows it only when its loop runs
-    if not settings.CHAT_UPSTREAM_URL:
-        return None
-    loop = asyncio.get_running_loop()
-    if _upstream is None or _upstream[0] is not loop:
-        _upstream = (loop, Upstream(settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_TOKEN))
-    return _upstream[1]
-
-
-def forget() -> None:
-    """For tests that name another one in the settings."""
-    global _upstream  # as above
-    _upstream = None
+    """This process's; None if the settings name none."""
+    return _upstream() if settings.CHAT_UPSTREAM_URL else None

@@ -15,13 +15,13 @@ from pytest_django import Settings
 
 from events import log
 from events.stream.relay import the_relay
-from gateway.shared_store import store
 from ledger.faults import LedgerUnavailable
 from ledger.writer import writer
 from operator_api import status, windows
 from operator_api.models import Window
 from tests.database_faults import database_away
 from tests.events.samples import append_events
+from tests.fresh import ask_settings_for_the_store
 from tests.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -44,9 +44,9 @@ def no_cache(settings: Settings) -> Iterator[None]:
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1},
     }
     settings.CACHES = {**settings.CACHES, "tickets": cache}
-    store.forget()
+    ask_settings_for_the_store()
     yield
-    store.forget()
+    ask_settings_for_the_store()
 
 
 @sync_to_async

@@ -9,6 +9,7 @@ from django.db.backends.utils import CursorWrapper
 
 from events.stream.consumer import stream_application
 from gateway.identity.principals import directory
+from tests.fresh import begin_anew
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -65,6 +66,6 @@ async def test_a28_a_ticket_that_never_was_costs_no_query(queries: list[str]) ->
 
 async def test_a28_queries_are_seen_where_there_are_some(queries: list[str]) -> None:
     assert await guess("") == 401
-    directory.forget()
+    begin_anew(directory)
     await directory.current()
     assert queries

@@ -12,7 +12,7 @@ from gateway.filters import EVERYTHING
 from gateway.identity import tickets
 from gateway.identity.principals import Principal
 from gateway.identity.tickets import Ticket
-from gateway.shared_store import store as store_module
+from tests.fresh import ask_settings_for_the_store
 from tests.gateway.shared_store.redis_store import using
 from tests.stores import PrivateRedis
 
@@ -29,9 +29,9 @@ def redis_store(settings: Settings) -> Iterator[PrivateRedis]:
 def memory_store(settings: Settings) -> Iterator[None]:
     memory = {"BACKEND": "gateway.shared_store.ticket_cache.TicketLocMemCache", "LOCATION": "tickets and clocks"}
     settings.CACHES = {**settings.CACHES, "tickets": memory}
-    store_module.forget()
+    ask_settings_for_the_store()
     yield
-    store_module.forget()
+    ask_settings_for_the_store()
 
 
 async def issued() -> tuple[str, Ticket]:

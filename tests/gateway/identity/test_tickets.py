@@ -22,6 +22,7 @@ from gateway.shared_store import store as store_module
 from gateway.shared_store import ticket_cache
 from gateway.shared_store.limits import limiter
 from gateway.shared_store.store import StoreUnavailable
+from tests.fresh import ask_settings_for_the_store, begin_anew
 from tests.gateway.shared_store.redis_store import redis_cache
 from tests.stores import PrivateRedis
 from tests.waiting import wait_until
@@ -37,12 +38,12 @@ def store_of_the_settings() -> Iterator[None]:
 
     def forget(*, setting: str, **kwargs: Any) -> None:
         if setting == "CACHES":
-            store_module.forget()
+            ask_settings_for_the_store()
 
     setting_changed.connect(forget)
-    limiter.forget()
+    begin_anew(limiter)
     yield
-    store_module.forget()
+    ask_settings_for_the_store()
 
 
 @pytest.fixture(scope="module")

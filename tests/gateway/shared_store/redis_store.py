@@ -6,8 +6,8 @@ from typing import Any
 
 from pytest_django import Settings
 
-from gateway.shared_store import store
 from gateway.shared_store.limits import limiter
+from tests.fresh import ask_settings_for_the_store, begin_anew
 from tests.stores import PrivateRedis
 
 
@@ -29,10 +29,10 @@ def redis_cache(server: PrivateRedis) -> dict[str, Any]:
 def using(server: PrivateRedis, settings: Settings) -> Iterator[None]:
     """This process's store is there; what it keeps in memory of limits begins anew."""
     settings.CACHES = {**settings.CACHES, "tickets": redis_cache(server)}
-    store.forget()
-    limiter.forget()
+    ask_settings_for_the_store()
+    begin_anew(limiter)
     try:
         yield
     finally:
-        store.forget()
-        limiter.forget()
+        ask_settings_for_the_store()
+        begin_anew(limiter)

@@ -17,6 +17,7 @@ from gateway.identity import tickets
 from gateway.identity.principals import Principal
 from gateway.shared_store import limits, store
 from gateway.shared_store.limits import Limiter, LimitExceeded, MemoryWindows
+from tests.fresh import ask_settings_for_the_store
 from tests.gateway.shared_store.redis_store import using
 from tests.stores import PrivateRedis
 from tests.waiting import wait_until
@@ -43,9 +44,9 @@ def alone(settings: Settings) -> Iterator[None]:
         **settings.CACHES,
         "tickets": {"BACKEND": "gateway.shared_store.ticket_cache.TicketLocMemCache", "LOCATION": "limits-test"},
     }
-    store.forget()
+    ask_settings_for_the_store()
     yield
-    store.forget()
+    ask_settings_for_the_store()
 
 
 @pytest.fixture(params=["alone", "shared"])
