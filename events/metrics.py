@@ -1,4 +1,4 @@
-"""Counters and gauges of streams, of the relay and of the log. docs/metrics.md says how to read them."""
+"""Counters and gauges of streams, of the relay and of the log. docs/metrics.md explains them."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -10,14 +10,14 @@ STREAMS_BY_TOKEN = Counter("vx11_operator_sse_connections_principal_total", "Str
 STREAMS_ACTIVE = Gauge("vx11_streams_active", "Open streams of this process.")
 STREAMS_OPENED = Counter("vx11_streams_opened_total", "Streams opened, by where reading began.", ["start"])
 STREAMS_ENDED = Counter("vx11_streams_ended_total", "Streams that ended, by reason.", ["reason"])
-STREAMS_RESET = Counter("vx11_streams_reset_total", "Readers told that events are missing, by reason.", ["reason"])
+STREAMS_RESET = Counter("vx11_streams_reset_total", "Resets sent to readers, by reason.", ["reason"])
 REPLAYED_EVENTS = Histogram(
     "vx11_stream_replay_events", "Events a stream was given before it was live.", buckets=EVENT_COUNTS
 )
 SLOW_READERS = Gauge("vx11_stream_slow_readers", "Streams whose reader does not take what was written.")
 PENDING_BYTES = Gauge("vx11_stream_pending_bytes", "What is held for slow readers, as of the last second.")
 FELL_BEHIND = Counter("vx11_stream_fell_behind_total", "Times a live stream had to read on from its cursor.")
-DRAINING = Gauge("vx11_draining", "1 while this process says goodbye to its streams.")
+DRAINING = Gauge("vx11_draining", "1 while this process ends its streams before it stops.")
 DRAIN_STREAMS_LEFT = Gauge("vx11_drain_streams_left", "Streams that a drain has not ended yet.")
 
 EVENTS_PUBLISHED = Counter("vx11_events_published_total", "Events appended to the log by this process.")
@@ -28,14 +28,14 @@ PUBLISH_TO_WRITE_SECONDS = Histogram(
     buckets=DELIVERY_BUCKETS_SECONDS,
 )
 
-RELAY_LAG_EVENTS = Gauge("vx11_relay_lag_events", "How far the relay was behind the log at its last look.")
-LOOKED_AT = Gauge("vx11_relay_looked_timestamp_seconds", "When the relay last compared itself with the log's head.")
-GAPS_FOUND = Counter("vx11_relay_gaps_found_total", "Times the relay saw that it had not heard of events.", ["by"])
+RELAY_LAG_EVENTS = Gauge("vx11_relay_lag_events", "How far the relay was behind the log at its last comparison.")
+COMPARED_AT = Gauge("vx11_relay_looked_timestamp_seconds", "When the relay last compared itself with the log's head.")
+GAPS_FOUND = Counter("vx11_relay_gaps_found_total", "Times the relay found that it had not received events.", ["by"])
 GAPS_HEALED = Counter("vx11_relay_gaps_healed_total", "Times it read what was missing from the log.")
 RESUBSCRIPTIONS = Counter("vx11_relay_resubscriptions_total", "Times the channel layer was joined anew.")
-TELLING_FAILED = Counter("vx11_relay_untold_total", "Messages to other processes that were dropped or failed.")
-LOG_HEAD = Gauge("vx11_log_head_seq", "Seq of the newest event, as of the last look.")
-LOG_OLDEST = Gauge("vx11_log_oldest_seq", "Seq of the oldest event that is still served, as of the last look.")
+UNSENT_MESSAGES = Counter("vx11_relay_untold_total", "Messages to other processes that were dropped or failed.")
+LOG_HEAD = Gauge("vx11_log_head_seq", "Seq of the newest event, as of the last comparison.")
+LOG_OLDEST = Gauge("vx11_log_oldest_seq", "Seq of the oldest event that is still served, as of the last comparison.")
 
 # From zero on, so that the first one is an increase for those who watch.
 for _reason in ("expired", "epoch", "unknown"):

@@ -1,4 +1,4 @@
-"""What time it is by the database's clock, which is the same for all processes: no two machines' clocks agree.
+"""The time by the database's clock, which is the same for all processes: no two machines' clocks agree.
 
 What is stored, and what is deleted for its age, goes by this clock. Durations go by `time.monotonic()`, which
 cannot be set.
@@ -25,14 +25,14 @@ def ask() -> datetime:
     return now
 
 
-# The database's time as it was told last, and when that was here.
+# The database's time when it was read last, and time.monotonic() of that moment.
 _noted: tuple[datetime, float] | None = None
 
 
 def now() -> datetime:
-    """The database's time without asking: as it was told last, and what has passed here since then.
+    """The database's time without a query: as it was read last, and what has passed here since then.
 
-    This machine's time in a process that was told none: a command, or one on SQLite.
+    This machine's time in a process that has read none: a command, or one on SQLite.
     """
     if _noted is None:
         return timezone.now()
@@ -41,8 +41,8 @@ def now() -> datetime:
 
 
 def note_database_time(then: datetime | None) -> None:
-    """The database has just said that this is its time; None forgets what it said."""
-    global _noted  # one for the process: threads that read tell it, all others look
+    """Remember the database's time, which was read just now; None forgets it."""
+    global _noted  # one for the process: reading threads set it, all others use it
     _noted = None if then is None or connection.vendor != "postgresql" else (then, time.monotonic())
 
 

@@ -1,4 +1,4 @@
-"""What callers of the ledger can be told: that it is away, or that too many others ask. Both mean: try again later."""
+"""Errors for callers of the ledger: the database is away, or too many others ask. Both mean: try again later."""
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 
@@ -10,8 +10,8 @@ DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError, ProgrammingE
 class LedgerUnavailable(Exception):
     """The database did not answer in time, or the queue before it is full.
 
-    After a write this does not say that nothing was written: a commit whose answer was lost, or came too
-    late, may stand. Whoever repeats the write must bring the same row ids.
+    After a write the rows may be there all the same: a commit may have taken place though its answer was lost, or came
+    too late. A caller that repeats the write must use the same row ids.
     """
 
 

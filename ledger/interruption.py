@@ -10,14 +10,14 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# PostgreSQL is told over a connection of its own, which may hang as the first one does.
+# PostgreSQL takes a cancellation over a connection of its own, which may hang as the first one does.
 CANCEL_WAIT_SECONDS = 2.0
 
 
 def interrupt(connection: BaseDatabaseWrapper, still: Callable[[], bool]) -> None:
     """End the statement that runs on the connection, with an OperationalError where it runs. Does not wait for it.
 
-    `still` says whether it is wanted when PostgreSQL is told, which may be a moment later.
+    `still` returns whether that is still wanted when the cancellation is sent, which may be a moment later.
     """
     raw = connection.connection
     if raw is None:
@@ -29,7 +29,7 @@ def interrupt(connection: BaseDatabaseWrapper, still: Callable[[], bool]) -> Non
 
 
 def cut(connection: BaseDatabaseWrapper) -> None:
-    """End the connection itself, for a database that does not even answer that it was told to stop.
+    """End the connection itself, for a database that does not even answer a cancellation.
 
     The thread that waits there gets an OperationalError at once. Whether a COMMIT that was on its way took place is not
     known then, as after any connection that is lost.

@@ -25,7 +25,8 @@ from ledger.turns import Job, Turns
 LANE_WAIT_SECONDS = 1.7
 # What may wait in one lane; more would only time out.
 QUEUE_LIMIT_CALLS = 2_000
-# A call that was told to stop and has not by then waits for a database that is gone: its connection is cut.
+# A call that does not end within this time after its statement was interrupted waits for a database that is gone: its
+# connection is cut.
 CUT_SECONDS = 5.0
 # What a page asks may take a minute, which is longer than PostgreSQL lets a statement run.
 CUT_BROUGHT_SECONDS = 60.0
@@ -111,7 +112,7 @@ class Place:
         self.executor: Executor = thread
 
     def release(self) -> None:
-        """The next request may have it. What this one still brings runs between the parts of others."""
+        """The next request may have it. Calls that this request still makes run between those of others."""
         if not self._released:
             self._released = True
             self._lane.give_back(self._thread, guest=self._guest)
@@ -164,7 +165,7 @@ class Lane:
             thread = await self._wait_for(job, self._guests if guest else self._places)
         except BaseException:
             if job.thread is not None:
-                # Given at the moment at which the caller left.
+                # The thread was given at the moment at which the caller left.
                 self.give_back(job.thread, guest=guest)
             raise
         place = Place(self, thread, guest=guest)
@@ -198,12 +199,12 @@ class Lane:
             return job
 
     def _take(self, thread: _Thread) -> Job | None:
-        # What is begun is finished first.
+        # A request that has begun goes on first.
         if thread.brought:
             return thread.brought.popleft()
         if thread.taken:
             return self._calls.take() if self._calls else None
-        # Each kind has its turn, so that no crowd of one keeps another waiting.
+        # Each kind has its turn, so that many calls of one kind cannot keep another waiting.
         for _ in range(KINDS):
             self._last_kind = (self._last_kind + 1) % KINDS
             if (job := self._take_of_kind(self._last_kind, thread)) is not None:
@@ -266,7 +267,7 @@ class Lane:
             self._changed.notify_all()
 
     def _cut_what_hangs(self) -> None:
-        """Looked at whenever there is something to do: a database that is gone would keep these threads for good."""
+        """Called whenever there is something to do: a database that is gone would keep these threads for good."""
         now = time.monotonic()
         for thread in self._threads:
             if thread.running is not None and thread.running.cut_at <= now:
@@ -274,7 +275,7 @@ class Lane:
                 thread.cut()
 
     def _give_up(self, job: Job, turns: Turns) -> None:
-        """What is done already has nothing to give up."""
+        """The caller has left: take the job out of the queue, or interrupt it. Nothing happens if it is done."""
         with self._changed:
             if job.thread is None:
                 turns.remove(job)

@@ -1,4 +1,4 @@
-"""What the writer does. docs/metrics.md says how to read it."""
+"""What the writer does. docs/metrics.md explains it."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

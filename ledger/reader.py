@@ -6,15 +6,15 @@ and two more; docs/scaling.md promises the sum.
 
 from ledger.lanes import QUEUE_LIMIT_CALLS, Lane
 
-# What the process itself must know, whatever people ask: rights, readiness, the head of the log, what is due.
-# It is one caller, for all who come.
+# What the process itself must know, however much people ask: rights, readiness, the head of the log, what is due.
+# All these calls count as one caller.
 reader = Lane("reader", threads=2, limit_each=QUEUE_LIMIT_CALLS)
 # Pages of the log for streams that catch up. All browsers of a site may share a token, and after a crash they all come
 # back at once.
 replays = Lane("replays", threads=2, limit_each=QUEUE_LIMIT_CALLS)
-# What a caller looks for in the log or in a list: each of them in turn.
+# Searches of callers in the log or in a list: callers take turns.
 questions = Lane("questions", threads=2)
-# Pages of console and admin, and who a session belongs to. Callers without a session get one thread at the most.
+# Pages of console and admin, and the users of sessions. Callers without a session get one thread at the most.
 people = Lane("people", threads=2, guest_places=1)
 
 LANES = (reader, replays, questions, people)

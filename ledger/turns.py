@@ -1,4 +1,4 @@
-"""What waits in a lane, and whose turn it is."""
+"""The jobs that wait in a lane, and which is next."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ class Job:
     call: Callable[["Job"], Any]
     who: str
     future: "Future[Any]" = dataclasses.field(default_factory=Future)
-    # Where it runs, or did.
+    # The thread in which it runs, or ran.
     thread: Any = None
     given_up: bool = False
     # How long it may take, and until when that is by the monotonic clock; then its connection is cut.

@@ -1,4 +1,4 @@
-"""What is handed over to the writer, what one of its threads is at, and how each caller gets its own outcome."""
+"""What is handed over to the writer, what its threads work on, and how each caller gets its own outcome."""
 
 import asyncio
 import contextvars
@@ -42,7 +42,7 @@ class Left(Exception):
 
 @dataclasses.dataclass(slots=True)
 class Hold:
-    """What one thread of the writer is at."""
+    """What one thread of the writer is working on."""
 
     batch: list[Waiting] | None = None
     connection: BaseDatabaseWrapper | None = None
@@ -113,7 +113,7 @@ def by_function(batch: list[Waiting]) -> Groups:
     groups: dict[WriteMany, list[Waiting]] = {}
     for waiting in batch:
         groups.setdefault(waiting.function, []).append(waiting)
-    # All processes in the same order, whatever came first: two that change the same rows must not wait for each other.
+    # All processes in one order, not that of arrival: two that change the same rows must not wait for each other.
     return sorted(groups.items(), key=lambda item: (_is_last(item[0]), _name_of(item[0])))
 
 

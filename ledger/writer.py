@@ -31,7 +31,7 @@ from ledger.units import (
     settle,
 )
 
-# What those who hand functions to the writer need.
+# What callers of the writer need.
 __all__ = ("Writer", "require_runs_last", "runs_last", "writer")
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Writer:
         self._thread.start()
 
     def _free_if_stuck(self) -> None:
-        """Looked at whenever something is handed over, which a serving process does every few seconds."""
+        """Called whenever something is handed over, which a serving process does every few seconds."""
         hold = self._hold
         if hold.batch is None or time.monotonic() < hold.stuck_at:
             return
@@ -146,8 +146,8 @@ class Writer:
                 interruption.cut(hold.connection)
             return
         logger.error("writing hangs; another thread goes on")
-        # It may still come to an end, but does not commit any more. Who waited for an answer was told that it is late;
-        # what is written behind goes with the rest, and has ids of its own, by which it is written once.
+        # The old thread may still end, but does not commit any more. Callers that waited got LedgerUnavailable; what is
+        # written behind is written by the next thread, once, as its rows have ids of their own.
         hold.left = True
         behind = [waiting for waiting in hold.batch if waiting.future is None]
         self._queue.extendleft(reversed(behind))

@@ -13,7 +13,7 @@ from gateway.models import EndedStream, TokenAudit
 
 
 def live_nodes() -> QuerySet[Node]:
-    """Processes that said lately that they live, by the database's clock."""
+    """Processes that have reported lately, by the database's clock."""
     return Node.objects.filter(seen_at__gte=Now() - timedelta(seconds=NODE_LOST_SECONDS))
 
 
@@ -23,7 +23,7 @@ def is_open() -> Q:
 
 
 def is_over() -> Q:
-    """The others: those whose process died count as over before anybody has written so."""
+    """The others. Those whose process died count as over, also before their rows are closed."""
     return Q(closed_at__isnull=False) | ~Q(node__in=live_nodes().values("pk"))
 
 

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from events.admin import ticket_history
 from events.admin.open_streams import disconnect, live_nodes, open_streams
 from events.admin.stream_filters import CreatedFilter, EndFilter, NodeFilter, OpenedFilter, PrincipalFilter, StateFilter
-from events.admin.ticket_history import duration_words, selection_words
+from events.admin.ticket_history import duration_text, selection_text
 from events.log.tables import Event
 from events.models import Node, StreamSession
 from gateway.admin import AccessTokenAdmin, ReadOnlyAdmin
@@ -133,7 +133,7 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
 
     @admin.action(description="Disconnect the selected streams", permissions=("disconnect",))
     def disconnect(self, request: HttpRequest, queryset: models.QuerySet[StreamSession]) -> HttpResponse | None:
-        """Asks first, and says what it takes to keep a client from coming back."""
+        """Asks for confirmation, and explains how to keep a client from coming back."""
         chosen = open_streams().filter(pk__in=queryset.order_by().values("pk"))
         streams = list(chosen[:DISCONNECT_LIMIT_STREAMS])
         if not streams:
@@ -167,7 +167,7 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
 
     @admin.display(description="lasted")
     def lasted(self, stream: StreamSession) -> str:
-        return duration_words(stream)
+        return duration_text(stream)
 
     @admin.display(description="state")
     def state(self, stream: StreamSession) -> str:
@@ -185,7 +185,7 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
 
     @admin.display(description="may see")
     def may_see(self, stream: StreamSession) -> str:
-        return selection_words(stream)
+        return selection_text(stream)
 
     @admin.display(description="process")
     def process(self, stream: StreamSession) -> str:

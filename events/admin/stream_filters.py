@@ -13,7 +13,7 @@ from gateway.admin.searching import is_uuid
 
 # Nodes and principals that a filter offers.
 CHOICES_LIMIT = 50
-# What streams say of their end; named here, because the table is too long to be asked which there are.
+# Why streams end. Listed here, because the table is too long to select the distinct values from it.
 END_REASONS = (
     "client_closed",
     "revoked",
@@ -39,7 +39,7 @@ class OpenedFilter(WhenFilter):
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Open streams, unless something else is asked for: a search looks at all."""
+    """Open streams, unless something else is asked for: a search covers all."""
 
     title = "state"
     parameter_name = "state"
@@ -53,9 +53,9 @@ class StateFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Any:
         # Without the choice "All" that Django adds: it would be the second.
-        for name, words in self.lookup_choices:
+        for name, label in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: name})
-            yield {"selected": self.value() == name, "query_string": query, "display": words}
+            yield {"selected": self.value() == name, "query_string": query, "display": label}
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         match self.value():

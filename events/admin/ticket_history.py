@@ -17,9 +17,9 @@ from ledger import clock
 TICKET_LIMIT_ROWS = 200
 # What a principal's page shows of each kind. More is in the lists.
 PRINCIPAL_LIMIT_ROWS = 20
-# Rare rows among many others of the same principal are looked for no further back than this.
+# Rare rows among many others of the same principal are searched no further back than this.
 PRINCIPAL_DAYS = 7
-# How long a page waits for a life. Whatever else it is for, such as a revocation, must not be kept waiting.
+# How long a page waits for a ticket's history. The rest of the page, such as revoking, must not wait longer for it.
 READ_SECONDS = 2.0
 
 Read = TypeVar("Read")
@@ -88,7 +88,7 @@ def of_ticket(ticket_id: str) -> TicketLife | None:
         return None
     moments = [_of_row(row) for row in rows]
     moments += [moment for stream in streams for moment in _of_stream(stream)]
-    # A stream is opened while its ticket is used, and may say so a moment earlier; people read it the other way.
+    # A stream opens while its ticket is redeemed, so its row may be a moment older. People expect the ticket first.
     used_at = max((row.at for row in rows if row.action == Action.TICKET_REDEEMED), default=None)
     moments.sort(key=lambda moment: max(moment.at, used_at) if used_at and moment.kind == OPENED else moment.at)
     begin = moments[0].at
@@ -154,26 +154,26 @@ def _of_stream(stream: StreamSession) -> Iterator[Moment]:
         "stream": str(stream.pk),
         "from": stream.address,
         "from cursor": stream.cursor,
-        "may see": selection_words(stream),
+        "may see": selection_text(stream),
         "correlation id": stream.correlation_id,
     }
     yield Moment(stream.opened_at, OPENED, "Stream opened", _filled(opened))
     if stream.closed_at is not None:
         ended = {
             "because": stream.end_reason,
-            "after": duration_words(stream),
+            "after": duration_text(stream),
             "events": f"{stream.events_sent:,}",
             "bytes": f"{stream.bytes_sent:,}",
         }
         yield Moment(stream.closed_at, ENDED, "Stream ended", _filled(ended))
 
 
-def selection_words(stream: StreamSession) -> str:
+def selection_text(stream: StreamSession) -> str:
     """What the stream was narrowed to."""
     return Selection.from_json(stream.selection).describe()
 
 
-def duration_words(stream: StreamSession) -> str:
+def duration_text(stream: StreamSession) -> str:
     """How long the stream lasted, or has lasted by now: "1 h 2 min", "3.5 s"."""
     seconds = ((stream.closed_at or clock.now()) - stream.opened_at).total_seconds()
     if seconds < 60:

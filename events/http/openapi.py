@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of events and streams, in JSON Schema. Nothing here runs in a request."""
+"""The OpenAPI document's part on events and streams, in JSON Schema. Nothing here runs in a request."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Pages of the log for those who ask again and again: which page a query means, and waiting for the next event."""
+"""Pages of the log for clients that poll: which page a query means, and waiting for the next event."""
 
 import asyncio
 import contextlib
@@ -29,14 +29,14 @@ class MaySee(NamedTuple):
     expires_at: datetime | None
 
 
-# Asked again after every wait. Raises ApiError when there is nothing any more that the caller may see.
+# Called again after every wait. Raises ApiError when the caller may see nothing any more.
 Rights = Callable[[], Awaitable[MaySee]]
 
 LIMIT_DEFAULT, LIMIT_MAX = 10, 500
 WAIT_MAX_SECONDS = 25
-# Long polls of one process that may wait at a time; more are told to come back.
+# Long polls of one process that may wait at a time; more are refused and may retry.
 LONG_POLLS_LIMIT = 1_000
-# Of one principal, so that others find a place. In the field all browsers of a site share a token.
+# Of one principal, so that others find a place. In practice all browsers of a site share a token.
 LONG_POLLS_LIMIT_EACH = 500
 RETRY_AFTER_SECONDS = 2
 # A search forwards that found nothing in so much of the log, or for so long, answers how far it came.
@@ -45,7 +45,7 @@ SEARCH_SECONDS = 0.5
 # A wait for the end of rights must not end before them.
 EXPIRY_SLACK_SECONDS = 0.01
 
-# How many wait in this process, by principal.
+# How many long polls wait in this process, by principal.
 _waiting: Counter[str] = Counter()
 
 
@@ -91,7 +91,7 @@ def read_number(query: Query, name: str, default: int, *, minimum: int, maximum:
 
 
 def read_moment(name: str, text: str) -> datetime:
-    """An ISO time of the query, UTC unless it says otherwise. Raises BadFilter."""
+    """An ISO time of the query, UTC unless it has an offset. Raises BadFilter."""
     try:
         # In a query, the + of an offset arrives as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+"))
@@ -120,7 +120,7 @@ def _joined(earlier: Page, later: Page) -> tuple[Cursor, Cursor] | None:
 
 
 async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: int, who: str) -> Page:
-    """Read on until there is something, the log ends or enough of it was looked at; at its end wait for more, if that
+    """Read on until there is something, the log ends or enough of it was searched; at its end wait for more, if that
     was asked for."""
     began, deadline, start = time.monotonic(), time.monotonic() + wait_seconds, cursor
     while True:
@@ -136,7 +136,7 @@ async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: 
         if page.caught_up:
             with _place(who):
                 await _wait_for_more(cursor, may_see, rights, _seconds_left(deadline, may_see))
-            # What came meanwhile is another search.
+            # Events that came meanwhile begin another search, with its own limits.
             began, start = time.monotonic(), cursor
 
 
@@ -172,7 +172,7 @@ async def _wait_for_more(cursor: Cursor, may_see: MaySee, rights: Rights, second
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             if hub.epoch != cursor.epoch:
-                # The log has a new epoch and the hub has not heard of it yet.
+                # The log has a new epoch and the hub does not know it yet.
                 relay.nudge()
                 await hub.advanced()
                 return

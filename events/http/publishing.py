@@ -1,4 +1,4 @@
-"""The one way in which a request becomes events: checked, bounded, committed, then announced."""
+"""The one way in which a request becomes events: checked, bounded, committed, then published to readers."""
 
 import contextlib
 from typing import Any
@@ -46,7 +46,7 @@ async def admit(publisher: str) -> None:
 
 
 async def charge_refused(publisher: str, body_bytes: int) -> None:
-    """What was read in vain counts as what its bytes could have held: reading it took as long."""
+    """Charge a body that was read and refused as the events that its bytes could have held: reading took as long."""
     with contextlib.suppress(LimitExceeded):
         if cost := body_bytes // REFUSED_BYTES_PER_EVENT:
             await limiter.spend_reserved("published_events", publisher, cost=cost)
@@ -65,7 +65,7 @@ async def publish(submission: Submission, *, charged: int = 0) -> Appended:
         raise ApiError("payload_too_large", title=title)
     if count > charged:
         await limiter.spend_reserved("published_events", submission.publisher, cost=count - charged)
-    # Without a running relay, other processes would hear of these events only by looking at the log.
+    # Without a running relay, other processes would find these events only by polling the log.
     await the_relay().start()
     size_bytes = sum(len(event.payload) + len(event.summary) + 512 for event in submission.events)
     appended: Appended = await writer.commit(

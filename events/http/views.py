@@ -101,7 +101,7 @@ class EventsView(Endpoint):
         """How many match, where that is soon known: a search that was ended has shown that it is not."""
         if not page.complete:
             return None
-        # By the rights by which the page was read; whether they still are those of now is looked at when it leaves.
+        # By the rights with which the page was read. Whether those still hold is checked when the answer leaves.
         selection = self.principal.selection & asked
         try:
             return await lane.run_for(self.principal.public_id, log.count, selection)

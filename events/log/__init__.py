@@ -1,8 +1,8 @@
 """WHAT HAPPENED, AND IN WHAT ORDER? The log: the one place where events are stored, numbered and read.
 
-Whoever appends holds the lock of the head row until it has committed, so seq is commit order and has no holes: a
-reader that has seen seq 7 can never be surprised by a later 5. Functions here are synchronous; the event loop reaches
-them through the ledger. What is not named here is not for others: all imports from outside go through this door.
+A transaction that appends holds the lock of the head row until it has committed. So seq is commit order and has no
+holes: a reader that has seen seq 7 never gets a 5 later. Functions here are synchronous; the event loop reaches
+them through the ledger. Code outside this package imports only the names below, and only from here.
 See "The log" in docs/architecture.md.
 """
 

@@ -1,4 +1,4 @@
-"""Appending to the log, in the caller's transaction, and telling the process of each commit."""
+"""Appending to the log, in the caller's transaction, and notifying the process of each commit."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from events.log.tables import UsedKey
 from gateway import tracing
 from ledger.writer import runs_last
 
-# Told after each commit, in the thread that committed: (epoch, entries in seq order).
+# Called after each commit, in the thread that committed: (epoch, entries in seq order).
 Listener = Callable[[str, list[Entry]], None]
 _listeners: list[Listener] = []
 
@@ -48,7 +48,7 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
 
 def _notify_listeners(epoch: str, entries: list[Entry], commit: tracing.Commit | None) -> None:
     if commit is not None:
-        # Before anybody can write them to a stream.
+        # Before the listeners, which write them to streams.
         size_bytes = sum(len(entry.body) for entry in entries)
         commit.done(epoch, first_seq=entries[0].seq, last_seq=entries[-1].seq, size_bytes=size_bytes)
     for listener in _listeners:

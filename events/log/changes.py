@@ -1,8 +1,8 @@
-"""Changes of state with the events that tell of them: both are committed, or neither is.
+"""Changes of state with their events: both are committed, or neither is.
 
 The head of the log is locked first. So changes of all processes come one after the other, in the order of their
-events; and whoever holds a row that is changed here holds the head already, so no two can wait for each other. Only
-what people do is changed this way: a handful of short queries, now and then.
+events. A transaction that has locked a row that is changed here has locked the head before it, so no two can wait for
+each other. Only actions of people are changes of this kind: a few short queries, now and then.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Change:
 
     @property
     def cursor(self) -> Cursor:
-        """Where the log will end when all that was told is appended: nobody else appends meanwhile."""
+        """Where the log will end with all events of this change: no other transaction appends meanwhile."""
         return self.before._replace(seq=self.before.seq + len(self.events))
 
     def publish(

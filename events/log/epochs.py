@@ -19,13 +19,13 @@ from events.log.tables import LogHead
 
 logger = logging.getLogger(__name__)
 
-# Asked while the head is locked, in the thread that locked it: how far the log has been seen to go.
+# Called in the thread that has locked the head; returns the furthest position seen of the log.
 Witness = Callable[[], Cursor]
 _witnesses: list[Witness] = []
 
 
 def ask_before_append(witness: Witness) -> None:
-    """Never append where the witness has seen other events already: the log went back, so a new epoch begins."""
+    """Compare the head with the witness's position before each append: a log that ends before that gets a new epoch."""
     if witness not in _witnesses:
         _witnesses.append(witness)
 
@@ -42,12 +42,13 @@ def start_new_epoch(*, seen: Cursor | None = None) -> Head:
 
 
 def begin_new_epoch() -> Head:
-    """Cursors given out so far mean nothing any more. Goes on after the last seq that anybody has seen, if that is
-    known: the mark outside the database may have seen more of the log than what was restored.
+    """Make every cursor given out so far unknown, and note the new epoch outside the database.
+
+    Numbering goes on after the watermark, if there is one: readers may have seen more than what was restored.
     """
     head = start_new_epoch(seen=watermark.read())
     try:
-        # Now, and not when the next server starts: the same file may be restored once more before that.
+        # Now, and not when the next server starts: the same backup may be restored once more before that.
         watermark.advance(head.newest)
     except (ConnectionInterrupted, RedisError, OSError) as error:
         logger.warning("how far the log goes cannot be noted: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""Which database a log lives in: what tells a standby that took over, or a restored dump, from what was there.
+"""Which database a log lives in: distinguishes a standby that took over, and a restored dump, from the one before.
 
 On PostgreSQL that is its timeline, which every promotion and every restore to a point in time raises, and the table's
 own id, which is new when a dump makes the table anew. SQLite has nothing of the kind, and an incarnation of "".
@@ -6,11 +6,11 @@ own id, which is new when a dump makes the table anew. SQLite has nothing of the
 
 from django.db import connection
 
-# Both are read from shared memory: they cost nothing beside the lock that they are asked with. One that cannot write
-# is told an error by the first, but then it could not lock the head either.
+# Both are read from shared memory, which costs nothing beside the lock that the same query takes. On a server that is
+# read-only the first raises an error, but there the head cannot be locked either.
 _TIMELINE = "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 _POSTGRESQL = f"{_TIMELINE} || '-' || tableoid::text"
-# A commit that readers have seen is then on a standby too.
+# True: a commit that readers have seen is on a standby too.
 _WAITS_FOR_STANDBY = (
     "current_setting('synchronous_standby_names') <> '' AND "
     "current_setting('synchronous_commit') IN ('on', 'remote_apply')"

@@ -1,4 +1,4 @@
-"""Pruning the log: what is too old or too much goes, by rows that exist and by the database's clock."""
+"""Pruning the log: deleting what is too old or too much, by rows that exist and by the database's clock."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,10 +26,10 @@ def prune(
 ) -> int:
     """Forget events that are too old or too many; how many rows that deleted, in short transactions.
 
-    The head moves first, so that readers are told `stream-reset` and never see a hole. Rows by which a retry
+    The head moves first, so that readers get `stream-reset` and never see a hole. Rows by which a retry
     is recognised are deleted only after IDEMPOTENCY_HOURS, though they are not served any more. Raises NearlyAll.
     """
-    # Looked for before the head is locked: what is too old now is so then.
+    # Searched before the head is locked, to lock it briefly: what is too old now is still too old then.
     first_kept = _first_kept(keep_days=keep_days, keep_rows=keep_rows)
     if not even_nearly_all:
         _refuse_nearly_all(first_kept)
@@ -49,7 +49,7 @@ def count_prunable(*, keep_days: float, keep_rows: int) -> int:
 
 
 def old_keys() -> models.QuerySet[UsedKey]:
-    """Those that serve no retry any more, whatever the retention."""
+    """Keys too old for any retry. The settings for retention do not count here."""
     return UsedKey.objects.filter(at__lt=clock.ask() - timedelta(hours=IDEMPOTENCY_HOURS))
 
 

@@ -1,7 +1,7 @@
-"""What people look for in the log: pages backwards, moments, counts. Each question looks at a bounded part of the log.
+"""What people search in the log: pages backwards, moments, counts. Each question reads a bounded part of the log.
 
-A filter may let through one event in a million, or none. So the log is looked at in spans, newest first, until the
-answer is full or the budget is used up; then the answer says how far it came, and the next question goes on from there.
+A filter may let through one event in a million, or none. So the log is read in spans, newest first, until the
+answer is full or the budget is used up. The answer holds how far it came, and the next question goes on from there.
 Synchronous, for the lane of questions.
 """
 
@@ -19,10 +19,10 @@ from events.log.tables import Event
 from gateway.filters import EVERYTHING, Selection
 from ledger.clock import UnixSeconds
 
-# Looked at by one statement: about 10 ms.
+# Searched by one statement: about 10 ms.
 SPAN_SEQS = 10_000
-# One question looks at no more, and begins no further span after so long: sixteen of them at a time are answered within
-# the wait of their lane, on two slow cores.
+# One question searches no more seqs, and begins no span after so long. So sixteen at a time are answered within the
+# wait of their lane, on two slow cores.
 SEQS_LIMIT = 50_000
 SECONDS_LIMIT = 0.25
 # Counting by time is done by the database, which takes much less for each row.
@@ -45,7 +45,7 @@ class Counted(NamedTuple):
 
 
 class _Budget:
-    """What is left of one question's time and rows. The first span is always looked at."""
+    """What is left of one question's time and rows. The first span is always searched."""
 
     def __init__(self, *, seqs: int, seconds: float) -> None:
         self._seqs_left = seqs
@@ -81,7 +81,7 @@ def read_newest(selection: Selection, *, limit: int) -> Page:
 
 
 def _backwards(now: Head, selection: Selection, *, until: int, limit: int) -> Page:
-    """At most `limit` entries with a seq up to `until`. One more is looked for, to know whether there is more."""
+    """At most `limit` entries with a seq up to `until`. One more is searched, to know whether there is more."""
     budget = _Budget(seqs=SEQS_LIMIT, seconds=SECONDS_LIMIT)
     entries: list[Entry] = []
     size_left_bytes, reached, full = PAGE_LIMIT_BYTES, until + 1, False
@@ -134,8 +134,8 @@ def _span_start(selection: Selection, oldest: int, end: int) -> int:
         return oldest
     if selection.correlation_ids is None:
         return max(oldest, end - SPAN_SEQS + 1)
-    # An index leads to these, however far back they are; only what it leads to is looked at. It has an order for each
-    # id and none for several, so each has its part of the span.
+    # An index leads to these, however far back they are, and only these are searched. It is ordered for each id, but
+    # not for several together, so each id has its part of the span.
     place = SPAN_SEQS // len(selection.correlation_ids)
     return max(_seq_at(correlation_id, oldest, end, place) for correlation_id in selection.correlation_ids)
 

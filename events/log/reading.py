@@ -11,20 +11,20 @@ from events.log.records import READ_FIELDS, Entry, Record, encode
 from events.log.tables import Event, LogHead
 from gateway.filters import Selection
 
-# For those who put a query together: the table of the one row that holds `epoch` and `last_seq`.
+# For queries that are put together elsewhere: the table of the one row that holds `epoch` and `last_seq`.
 HEAD_TABLE = LogHead._meta.db_table
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
-# Large events make shorter pages: what is read is written to somebody, who may be slow. The first read of a page
-# finds out how large they are.
+# Large events make shorter pages: a page is written to a reader, which may be slow. The first read of a page shows
+# how large they are.
 PAGE_LIMIT_BYTES = 1024 * 1024
 FIRST_READ_ROWS = 8
 READ_GROWTH = 8
 
 
 class Page(NamedTuple):
-    """Entries in order, and the cursor after all that was looked at, matching or not."""
+    """Entries in order, and the cursor after all rows that were searched, matching or not."""
 
     entries: list[Entry]
     cursor: Cursor
@@ -35,7 +35,7 @@ class Page(NamedTuple):
     complete: bool = True
     # Where to go on backwards, when that is not the first entry: nothing that passes lies between the two.
     goes_on: Cursor | None = None
-    # After the first and up to the second all was looked at.
+    # All rows after the first cursor and up to the second were searched.
     searched: tuple[Cursor, Cursor] | None = None
 
     @property
@@ -59,7 +59,7 @@ def head() -> Head:
 
 
 def peek() -> Head | None:
-    """The head; None for a log that nobody has begun."""
+    """The head; None before the first event or epoch of the log."""
     row = LogHead.objects.filter(pk=1).values_list(*Head._fields).first()
     return Head(*row) if row else None
 
@@ -77,7 +77,7 @@ def read_after(
     limit: int = PAGE_LIMIT_ROWS,
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
 ) -> Page:
-    """The next entries after the cursor that pass, at most `limit`, looking at PAGE_SPAN_SEQS seqs at the most.
+    """The next entries after the cursor that pass, at most `limit`, searching PAGE_SPAN_SEQS seqs at the most.
 
     Raises CursorGone if reading cannot go on from there.
     """
@@ -88,7 +88,7 @@ def read_after(
     entries, full = read_rows(
         selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes
     )
-    # Pruning moves the head first and deletes then: had rows gone while we read, the head would say so now.
+    # Pruning moves the head first and then deletes: if rows were deleted during this read, the head has moved.
     after = head()
     if reset := after.reset_for(cursor):
         raise CursorGone(reset, after)

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     event_type: str
     correlation_id: str
     body: bytes
-    # Seconds since 1970, by the clock of whoever appended it.
+    # Seconds since 1970, by the database's clock when it was appended.
     created_at: float = 0.0
 
     def passes(self, selection: Selection) -> bool:
@@ -75,7 +75,7 @@ def encode(record: Record) -> Entry:
             "occurred_at": record.occurred_at and timestamp(record.occurred_at),
         }
     )
-    # What orjson returns holds 4 KiB whatever its length, and entries are kept; a copy holds what it needs.
+    # orjson's bytes take 4 KiB of memory also when they are short, and entries are kept. A copy takes what it needs.
     kept = bytes(memoryview(body))
     created_at = record.created_at.timestamp()
     return Entry(record.seq, record.severity, record.module, record.event_type, record.correlation_id, kept, created_at)

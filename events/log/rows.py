@@ -49,7 +49,7 @@ def lock_head() -> LockedHead | None:
         return None
     *values, here, synchronous, now = found
     row = LogHead.from_db(connection.alias, ("id", *_HEAD_FIELDS), (1, *values))
-    return LockedHead(row, here, bool(synchronous), now or clock.now())  # SQLite tells no time
+    return LockedHead(row, here, bool(synchronous), now or clock.now())  # SQLite has no clock of its own
 
 
 def move_head(last_seq: int) -> None:

@@ -74,13 +74,13 @@ class Submission:
     batch: bool = False
     # Set by the log when it has tried once: then even ids made here may be in the table already.
     tried: bool = False
-    # Of the request that brought it, if that is looked at.
+    # Of the request that brought it, while traces are recorded.
     span: Span | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Defaults:
-    """What an event gets that does not say: the token's module, the request's correlation id."""
+    """Values for fields that an event leaves out: the token's module, the request's correlation id."""
 
     module: str
     correlation_id: str

@@ -23,7 +23,7 @@ class Event(models.Model):
     module = models.CharField(max_length=64)
     severity = models.CharField(max_length=8, choices=[(name, name) for name in SEVERITIES])
     correlation_id = models.CharField(max_length=64)
-    # JSON text and not a JSONField: it is handed on as it came, and never searched.
+    # JSON text and not a JSONField: readers get it as the publisher sent it, and it is never searched.
     payload = models.TextField(default="{}")
     created_at = models.DateTimeField(db_index=True)
     occurred_at = models.DateTimeField(null=True)
@@ -72,7 +72,7 @@ class UsedKey(models.Model):
 
 
 class LogHead(models.Model):
-    """The one row that numbers events: whoever holds its lock appends."""
+    """The one row that numbers events: the transaction that holds its lock may append."""
 
     epoch = models.CharField(max_length=16)
     last_seq = models.BigIntegerField(default=0)

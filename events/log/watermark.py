@@ -1,6 +1,6 @@
-"""How far the log has been seen to go, kept outside the database.
+"""The furthest position seen of the log, kept outside the database.
 
-A database that is put back to an older state does not know what it has given out since; the mark does. It is in
+A database that is restored to an older state has lost the numbers it gave out since; the watermark has them. It is in
 Redis where there is one, so that processes share it, and else in a file of the data folder. Synchronous; the event
 loop reaches it through a thread.
 """
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 # The name of the file, and of the key.
 NAME = "log_mark"
-# Processes that move the mark at the same moment; with more, one of them says so and does it again.
+# Processes that move the mark at the same moment; with more, one raises Contended and tries again at its next turn.
 ATTEMPTS = 8
-# KEYS: the mark. ARGV: what it was when it was looked at, "" if it was not there; what it shall be.
+# KEYS: the mark. ARGV: the value that was read, "" if there was none; the new value.
 _REPLACE = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
@@ -39,7 +39,7 @@ class Contended(OSError):
 
 
 def read() -> Cursor | None:
-    """The mark; None if there is none. One that cannot be read is none: it must not keep anybody from starting."""
+    """The mark; None if there is none. One that cannot be read counts as none: a server must start without it."""
     try:
         held = _load()
         return None if not held else _parsed(held)
@@ -51,8 +51,7 @@ def read() -> Cursor | None:
 def advance(cursor: Cursor) -> Cursor:
     """Move the mark up to the cursor, and return where it is now: further, if another process has seen more.
 
-    A process that has not heard of a newer epoch yet cannot move it back. Raises whatever the store raises when it
-    is away.
+    A process that does not know a newer epoch yet cannot move it back. Raises what the store raises when it is away.
     """
     for _ in range(ATTEMPTS):
         held = _load()
@@ -86,7 +85,7 @@ def _load() -> bytes:
 
 
 def _replace(held: bytes, text: str) -> bool:
-    """Whether the mark was still what it was when it was looked at, and is this now."""
+    """Set the mark if it still has the value that was read; whether that was so."""
     if settings.REDIS_URL:
         client = _redis()
         return bool(client.register_script(_REPLACE)(keys=[_key()], args=[held, f'"{text}"']))

@@ -6,7 +6,7 @@ from django.conf import settings
 
 # Files for everything that is no connection: database, Redis, logs, the event loop, and some to spare.
 FILES_RESERVED = 64
-# Connections that are accepted only to be told that there is no room.
+# Connections that are accepted only to be answered that there is no room.
 OVERFLOW_CONNECTIONS = 32
 # Connections that streams leave to ordinary requests.
 REQUESTS_RESERVED = 32

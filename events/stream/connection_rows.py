@@ -12,11 +12,12 @@ from django.db.models.functions import Now
 
 from events.models import Node, StreamSession
 
-# A process says so often that it is alive; one that was silent for longer has lost its streams.
+# A process reports this often that it is alive. One that has not reported for longer counts as dead, and its streams
+# as lost.
 NODE_TOUCH_SECONDS = 5.0
 NODE_LOST_SECONDS = 20.0
-# What a process says of itself besides that it is alive.
-NODE_SAYS = ("name", "started_at", "streams", "slow_readers", "held_bytes", "draining")
+# What a process reports besides that it is alive.
+NODE_REPORT_FIELDS = ("name", "started_at", "streams", "slow_readers", "held_bytes", "draining")
 # Rows closed at a time of streams whose end was lost; the rest comes with the next touch.
 LOST_LIMIT_ROWS = 5_000
 # Rows reopened by one statement.
@@ -24,7 +25,7 @@ REOPENED_ROWS = 1_000
 
 
 def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
-    """For the ledger's writer: streams that opened, and what those that ended have to say, each with its `id`.
+    """For the ledger's writer: rows of streams that opened, and the new values of those that ended, each with its `id`.
 
     One function for both: a stream may open and end within one commit, and must be inserted before it is updated.
     """
@@ -37,7 +38,7 @@ def write_many(rows: list[StreamSession | dict[str, Any]]) -> Sequence[None]:
 
 
 class Presence(NamedTuple):
-    """What a process says of itself: the streams that are open there, of those opened before that time."""
+    """What a process reports: which of the streams opened before that time are open there."""
 
     node: Node
     open_ids: frozenset[str]
@@ -45,24 +46,24 @@ class Presence(NamedTuple):
 
 
 def touch_node(presences: list[Presence]) -> Sequence[None]:
-    """For the ledger's writer: this process lives; streams of processes that do not are closed.
+    """For the ledger's writer: this process is alive; streams of processes that are not are closed.
 
-    Only the database's clock is asked, because no two machines' clocks agree.
+    Only the database's clock counts, because no two machines' clocks agree.
     """
     for presence in presences:
         node = presence.node
         if _was_away(node):
             _reopen(presence)
-        says = {name: getattr(node, name) for name in NODE_SAYS}
-        Node.objects.update_or_create(pk=node.pk, defaults={**says, "seen_at": Now()})
+        report = {name: getattr(node, name) for name in NODE_REPORT_FIELDS}
+        Node.objects.update_or_create(pk=node.pk, defaults={**report, "seen_at": Now()})
         _close_lost(presence)
     if all(time.monotonic() - _back_at[presence.node.pk] >= NODE_LOST_SECONDS for presence in presences):
         _sweep()
     return [None] * len(presences)
 
 
-# By process: when it came back after it could not say that it lives, by time.monotonic(). If the database was away,
-# others could not either, and have as long as a process ever has to say it.
+# By process: when it reported again after it could not, by time.monotonic(). If the database was away, other processes
+# could not report either: they get the usual time for it before they count as dead.
 _back_at: dict[uuid.UUID, float] = {}
 
 
@@ -79,7 +80,7 @@ def _was_away(node: Node) -> bool:
 
 
 def _reopen(presence: Presence) -> None:
-    """Streams that went on though their process was taken for dead are open again for the admin."""
+    """Open the rows of streams again that went on while others took their process for dead."""
     ids = sorted(presence.open_ids)
     for start in range(0, len(ids), REOPENED_ROWS):
         swept = StreamSession.objects.filter(pk__in=ids[start : start + REOPENED_ROWS], end_reason="node_lost")
@@ -110,7 +111,7 @@ def _lockable(rows: "QuerySet[Any]") -> "QuerySet[Any]":
 
 
 def _close_lost(presence: Presence) -> None:
-    """Close rows of streams that have ended without a word: the database was away when they had one to say."""
+    """Close rows of streams that have ended here: the database was away when their end should have been written."""
     rows = StreamSession.objects.filter(
         node=presence.node.pk, closed_at=None, opened_at__lt=presence.opened_before
     ).values_list("pk", flat=True)

@@ -1,4 +1,4 @@
-"""Who is connected: this process's open streams, their rows for the admin, and the task that looks after them all."""
+"""Who is connected: this process's open streams, their rows for the admin, and the task that keeps them all."""
 
 import asyncio
 import contextlib
@@ -30,15 +30,15 @@ from ledger.writer import writer
 logger = logging.getLogger("vx11.streams")
 
 TICK_SECONDS = 1.0
-# Who waits for rights to be known need not wait for the next tick, but a slow database is not asked all the time.
+# A stream that waits for rights need not wait for the next tick, but a slow database is not asked all the time.
 MIN_PAUSE_SECONDS = 0.05
-# Streams looked after before others get their turn: each may get a heartbeat, and there may be thousands.
+# Streams checked before other tasks get their turn: each may get a heartbeat, and there may be thousands.
 TURN_STREAMS = 250
-# From one stream's end to the next in a drain, at the most: few are done soon, many are spread over the time there is.
+# From one stream's end to the next in a drain, at the most: a few streams end soon, many are spread over the time.
 DRAIN_MAX_PAUSE_SECONDS = 0.05
-# Of the time for goodbyes, this is for readers to take theirs.
+# This share of a drain's time is for ending streams; the rest is for readers to take what is left for them.
 DRAIN_SPREAD_SHARE = 0.8
-DRAIN_LOOK_SECONDS = 0.05
+DRAIN_CHECK_SECONDS = 0.05
 # A Redis that hangs must not hold up the end.
 NOTE_WAIT_SECONDS = 1.0
 
@@ -59,10 +59,10 @@ class Sessions:
         self._touched_at = float("-inf")
 
     def start(self) -> None:
-        """From now on say that this process lives, and look after its streams."""
+        """From now on report that this process is alive, and keep its streams."""
         if self._keeper is None or self._keeper.done():
             hub = the_relay().hub
-            # Nothing is written before rights have been looked at.
+            # Nothing is written before rights have been checked.
             hub.distrust()
             hub.on_hold = self._hastened.set
             # In a context of its own: what it logs is not about the request that opened the first stream.
@@ -87,7 +87,7 @@ class Sessions:
             opened_at=stream.opened_at,
         )
         if directory.known is not None:
-            # It was admitted by what was known a while ago; all others have been looked at since.
+            # It was admitted by rights that were read a moment ago, and the other streams may have been checked since.
             stream.check_rights(directory.known)
         self._touch()
         writer.write_behind(write_many, row)
@@ -137,7 +137,7 @@ class Sessions:
             self._opening -= 1
 
     async def drain(self, seconds: float) -> None:
-        """End every stream, spread over the time, and wait until readers took their goodbyes; `seconds` in all."""
+        """End every stream, spread over the time, and wait until readers took the end of theirs; `seconds` in all."""
         self.draining = True
         metrics.DRAINING.set(1)
         the_relay().hub.wake_pollers()
@@ -145,14 +145,14 @@ class Sessions:
         await self._end_all_paced(seconds * DRAIN_SPREAD_SHARE)
         while (self._streams or self._opening) and time.monotonic() < deadline:
             metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
-            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+            await asyncio.sleep(DRAIN_CHECK_SECONDS)
         metrics.DRAIN_STREAMS_LEFT.set(len(self._streams))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(NOTE_WAIT_SECONDS):
                 await the_relay().note_position()
 
     async def _end_all_paced(self, seconds: float) -> None:
-        """One stream after the other, in equal steps: all at once would come back all at once."""
+        """One stream after the other, in equal steps: clients that lose their streams together come back together."""
         ending = list(self._streams)
         pause = min(DRAIN_MAX_PAUSE_SECONDS, seconds / max(1, len(ending)))
         began = time.monotonic()
@@ -164,12 +164,12 @@ class Sessions:
             stream.end("draining")
 
     async def _keep(self) -> None:
-        """Look after the streams once a second, and at once when something waits for their rights to be known."""
+        """Check the streams once a second, and at once when something waits for their rights to be known."""
         while True:
             try:
                 await self._watch()
             except Exception:
-                # Without this task no stream would get a heartbeat or an end any more, and nobody would notice.
+                # Without this task no stream would get a heartbeat or an end any more, and nothing would show that.
                 logger.exception("the streams could not be looked after")
             await asyncio.sleep(min(MIN_PAUSE_SECONDS, TICK_SECONDS))
             with contextlib.suppress(TimeoutError):
@@ -182,13 +182,13 @@ class Sessions:
         hub = the_relay().hub
         snapshot: Snapshot | None = None
         with contextlib.suppress(LedgerUnavailable):
-            # So new that nothing need wait for it before the next tick.
+            # So fresh that it counts until after the next tick.
             snapshot = await directory.current(fresh_seconds=TICK_SECONDS / 2)
         trusted_until = min(directory.good_until, uptime_seconds() + RIGHTS_LIMIT_SECONDS)
         if snapshot is None:
             hub.distrust()
         elif snapshot is not self._looked_at:
-            # Long polls look at their rights too.
+            # Long polls check their rights too.
             self._looked_at = snapshot
             hub.wake_pollers()
         slow = held_bytes = 0
@@ -218,5 +218,5 @@ class Sessions:
         return Presence(copy.copy(self.node), frozenset(stream.stream_id for stream in self._streams), opened_before)
 
 
-# This process's.
+# The open streams of this process.
 the_sessions = PerLoop(Sessions)

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
     """GET, HEAD and OPTIONS of events/stream."""
 
-    # No channel of its own: one relay per process hears for all streams.
+    # No channel of its own: one relay per process receives for all streams.
     channel_layer_alias = ""
 
     scope: dict[str, Any]
@@ -38,7 +38,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """As the base class does, with less for each stream: no channel to listen to, no thread for old connections.
 
-        The answer is a task of its own, so that a disconnect is heard while the stream runs.
+        The answer is a task of its own, so that a disconnect is noticed while the stream runs.
         """
         self.scope, self.base_send = scope, send
         while (message := await receive()).get("more_body", False):
@@ -76,7 +76,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def _open(self, request: StreamRequest) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up.
 
-        The ticket is used up last: whatever refuses before that leaves it as it is.
+        The ticket is used up last: a refusal before that leaves it valid.
         """
         admitted = await authorise(request, self.scope["headers"], self.caller)
         self._principal_id = admitted.principal.public_id

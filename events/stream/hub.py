@@ -19,8 +19,8 @@ from gateway import tracing
 from gateway.filters import Selection
 from ledger.uptime import uptime_seconds
 
-# What a reader who comes back is given at once. Each such chunk is a copy of its own, so many readers must not hold
-# much each; what is left they get when they have taken this.
+# A reader that comes back gets at most this in one chunk. Each such chunk is a copy of its own, so it must be small for
+# many readers; they get the rest when they have taken it.
 CATCH_UP_LIMIT_BYTES = 256 * 1024
 # Recent events kept so that readers who come back need not read the log: the last few seconds of a busy one.
 RECENT_LIMIT_BYTES = 4 * 1024 * 1024
@@ -36,7 +36,7 @@ def _nothing() -> None:
 
 
 async def _one_of(waiting: set[asyncio.Future[None]]) -> None:
-    """Wait with these."""
+    """Wait until _resolve() is called for these."""
     future = asyncio.get_running_loop().create_future()
     waiting.add(future)
     try:
@@ -68,8 +68,8 @@ class Hub:
         """`time_of_day` is of the clock by which events are dated: seconds since 1970."""
         # One object, because the thread that appends reads it while this one moves it.
         self.cursor = Cursor("", 0)
-        # Up to when, in uptime_seconds(), it is known what the subscribers may see; who looks after them says it again
-        # and again. Without a keeper, as in tests of the hub alone, there is nothing to be known.
+        # Up to when, in uptime_seconds(), it is known what the subscribers may see. The keeper of the streams moves
+        # it on all the time. Without a keeper, as in tests of the hub alone, it never ends.
         self.trusted_until = math.inf
         # Called when something waits because rights are not known.
         self.on_hold: Callable[[], None] = _nothing
@@ -150,9 +150,9 @@ class Hub:
         return True
 
     def recall(self, cursor: Cursor, selection: Selection) -> tuple[list[Entry], Cursor | None]:
-        """What comes next after the cursor, as far as it is at hand and not too much, and the cursor after it.
+        """What comes next after the cursor, as far as it is in memory and not too much, and the cursor after it.
 
-        That is None if the log must be asked.
+        The cursor is None if the log must be read.
         """
         if not self.remembers(cursor):
             return [], None
@@ -172,7 +172,7 @@ class Hub:
         return list(self._recent)
 
     def remembers(self, cursor: Cursor) -> bool:
-        """Whether everything after the cursor is at hand, so that nobody need ask the log."""
+        """Whether everything after the cursor is in memory, so that the log need not be read."""
         return cursor.epoch == self.epoch and 0 <= self.seq - cursor.seq <= len(self._recent)
 
     async def advanced(self) -> None:
@@ -189,17 +189,17 @@ class Hub:
                 self._wanted.pop(selection, None)
 
     def wake_pollers(self) -> None:
-        """Let them look again, though nothing may have happened."""
+        """Let them check again, though no event may have come."""
         _resolve(self._advanced)
         for waiting in self._wanted.values():
             _resolve(waiting)
 
     def may_write(self) -> bool:
-        """Whether it is known what the subscribers may see: asked where events are written, by no timer beside it."""
+        """Whether it is known what the subscribers may see: checked wherever events are written, and not by a timer."""
         return uptime_seconds() < self.trusted_until
 
     def trust(self, until: float) -> None:
-        """The rights of all subscribers were looked at and count until then: what was held back is written."""
+        """The rights of all subscribers were checked and count until then: what was held back is written."""
         self.trusted_until = until
         _resolve(self._trusted_again)
         self.flush()
@@ -210,7 +210,7 @@ class Hub:
         self._step_all_back()
 
     async def trusted(self) -> None:
-        """Until rights have been looked at."""
+        """Until rights have been checked."""
         self.on_hold()
         await _one_of(self._trusted_again)
 
@@ -231,7 +231,7 @@ class Hub:
             if unchecked > TURN_STREAMS:
                 unchecked = 0
                 if not may_write():
-                    # The process stood still in the middle of it: those that are left read this by themselves.
+                    # The process stood still in the middle of it: the other streams read these events by themselves.
                     self._step_all_back()
                     break
             matching = [entry for entry in due if entry.passes(group.selection)]
@@ -248,7 +248,7 @@ class Hub:
             tracing.tracer.wrote(self.epoch, **span, seconds=now - began)
 
     def _hold(self) -> None:
-        """Keep what is due until rights are known, as long as it costs nothing: it is among the recent ones."""
+        """Keep what is due until rights are known, as long as it takes no memory: it is among the recent entries."""
         if self.seq - self._due[0].seq >= len(self._recent):
             self._step_all_back()
         self.on_hold()

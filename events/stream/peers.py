@@ -1,6 +1,6 @@
-"""The other processes: told of what this one commits, and heard of what they do, over the channel layer.
+"""The other processes: publishes to them what this one commits, and receives what they commit, over the channel layer.
 
-All of it may fail or get lost: whatever is not heard of is found in the log (events/stream/relay.py).
+Any message may get lost: events that no message brought are found in the log (events/stream/relay.py).
 """
 
 import asyncio
@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 GROUP = "events"
 # Entries on their way to other processes; when it is full they are dropped, and those find them in the log.
 OUTBOX_LIMIT_ENTRIES = 5_000
-# A message larger than this would only say what the log says better.
+# Larger messages go without their entries: reading those from the log is cheaper than sending them.
 MESSAGE_LIMIT_BYTES = 512 * 1024
 SEND_WAIT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 RENEW_WAIT_SECONDS = 3.0
-# A subscription that the other side has forgotten looks like silence, so it is made anew when others' events come
-# without a word; but not all the time, for other processes may just be unable to tell.
+# A subscription that Redis has lost brings no error, only no messages. So it is made anew when the log has events of
+# others that no message brought; but not more often than this, for other processes may be unable to publish.
 RESUBSCRIBE_SECONDS = 10.0
 
 # The shape of `entries` in a message, see _packed(). The release that sent no version sent this shape too, and takes it
@@ -35,15 +35,15 @@ RESUBSCRIBE_SECONDS = 10.0
 WIRE_VERSION = 1
 
 # Given the epoch, and the entries in seq order; None if the message does not hold them.
-Heard = Callable[[str, list[Entry] | None], None]
+Received = Callable[[str, list[Entry] | None], None]
 
 
 class Peers:
     """One process's end of the channel layer. Belongs to one event loop, and does nothing without its work()."""
 
-    def __init__(self, layer: Any, heard: Heard) -> None:
+    def __init__(self, layer: Any, received: Received) -> None:
         self._layer = layer
-        self._heard = heard
+        self._received = received
         self._id = uuid.uuid4().hex
         self._outbox: asyncio.Queue[tuple[str, list[Entry]]] = asyncio.Queue()
         self._outbox_entries = 0
@@ -56,13 +56,13 @@ class Peers:
 
     def publish(self, epoch: str, entries: list[Entry]) -> None:
         if self._outbox_entries + len(entries) > OUTBOX_LIMIT_ENTRIES:
-            metrics.TELLING_FAILED.inc()
+            metrics.UNSENT_MESSAGES.inc()
             return
         self._outbox.put_nowait((epoch, entries))
         self._outbox_entries += len(entries)
 
     def resubscribe(self) -> None:
-        """Something was not heard of: make the subscription anew, if it is not new already."""
+        """The log has events that no message brought: make the subscription anew, if it is not new already."""
         if time.monotonic() - self._subscribed_at >= RESUBSCRIBE_SECONDS:
             self._renew.set()
 
@@ -79,7 +79,7 @@ class Peers:
                 async with asyncio.timeout(SEND_WAIT_SECONDS):
                     await self._layer.group_send(GROUP, message)
             except Exception as error:  # noqa: BLE001 - a channel layer raises what its backend raises
-                metrics.TELLING_FAILED.inc()
+                metrics.UNSENT_MESSAGES.inc()
                 logger.warning("other processes could not be told of new events: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -98,7 +98,7 @@ class Peers:
                     await self._layer.flush()
             except Exception as error:  # noqa: BLE001 - as above
                 logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
-                # Else the layer would go on filling a queue that nobody empties any more.
+                # Else the layer would go on filling a queue that is not emptied any more.
                 with contextlib.suppress(Exception):
                     await self._layer.group_discard(GROUP, channel)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -133,10 +133,10 @@ class Peers:
             entries = _entries_of(message)
             if tracing.tracer is not None and "traceparent" in message:
                 tracing.tracer.received(message["epoch"], message["seq"], message["traceparent"])
-            self._heard(message["epoch"], entries)
+            self._received(message["epoch"], entries)
         except (KeyError, TypeError, ValueError):
             # Of another version of this program, as in a rolling deploy.
-            self._heard("", None)
+            self._received("", None)
 
 
 def _entries_of(message: dict[str, Any]) -> list[Entry] | None:

@@ -1,7 +1,7 @@
-"""From the log to the hub: hears of new events soon, and finds by itself whatever it did not hear of.
+"""From the log to the hub: receives new events soon, and finds by itself those that no message brought.
 
 Three ways lead here, and all may fail without losing an event: this process's own commits (at once), the channel
-layer (other processes' commits), and a look at the log's head every second, which finds the rest.
+layer (other processes' commits), and a comparison with the log's head every second, which finds the rest.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from ledger.reader import reader
 logger = logging.getLogger(__name__)
 
 TIP_CHECK_SECONDS = 1.0
-# What is seen and not noted yet is what a crash and a raw copy that is put back can hide together.
+# Events that readers have got and that are not noted yet go unnoticed if a crash and a restored raw copy take them.
 MARK_SECONDS = 0.2
 # Messages may overtake each other; a gap is worth reading from the log only if it does not close by itself.
 GAP_PATIENCE_SECONDS = 0.01
-# A look at the log may overtake a message that is on its way.
-LOOK_PATIENCE_SECONDS = 0.1
+# The log may show an event before the message that brings it arrives.
+COMPARISON_PATIENCE_SECONDS = 0.1
 # Entries that came before their turn; more, and the log is read at once.
 EARLY_LIMIT_ENTRIES = 1_000
 # The end of the log that a starting relay reads, less if the events are large.
@@ -48,12 +48,12 @@ class Relay:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._behind = asyncio.Event()
-        # Whether the log must be read, or only if what came early is not joined up soon.
+        # True: the log must be read. False: only if the gap before the early entries does not close soon.
         self._must_read = False
         self._early: list[list[Entry]] = []
         self._others: Peers | None = None
         self._noted: Cursor | None = None
-        # Of the database that held the log when its head was looked at last.
+        # Of the database that held the log when its head was read last.
         self._incarnation = ""
         self._starting = asyncio.Lock()
 
@@ -68,9 +68,9 @@ class Relay:
             if self.is_running():
                 return
             await self.stop()
-            # For what it does when the log went back; where the log ends is read again with its last entries.
+            # To begin a new epoch if the log went back. Where the log ends is read again below, with its last entries.
             await self._head(await self._mark())
-            # Whoever was cut off when the process before this one ended comes back now, and need not read the log.
+            # Readers that were cut off when the process before this one ended come back now, and need not read the log.
             page = await reader.run(log.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
             self.hub.reset(page.head, page.entries)
             self._incarnation = page.head.incarnation
@@ -79,11 +79,11 @@ class Relay:
             log.ask_before_append(self._seen)
             work: list[Coroutine[Any, Any, None]] = [self._heal(), self._watch(), self._keep_mark()]
             layer = get_channel_layer()
-            # In-process there is nobody else.
+            # In-process there are no other processes.
             self._others = None if isinstance(layer, InMemoryChannelLayer) else Peers(layer, self._received)
             if self._others is not None:
                 work += self._others.work()
-            # In a context of their own: whoever asked first is not who their log lines are about.
+            # In a context of their own: their log lines are not about the request that started the relay.
             self._tasks = [asyncio.create_task(coroutine, context=contextvars.Context()) for coroutine in work]
 
     async def stop(self) -> None:
@@ -92,7 +92,7 @@ class Relay:
         while ending:
             for task in ending:
                 task.cancel()
-            # A cancellation can get lost in the Redis client while it connects: then it is said again.
+            # A cancellation can get lost in the Redis client while it connects: then it is repeated.
             _, ending = await asyncio.wait(ending, timeout=STOP_WAIT_SECONDS)
 
     def _seen(self) -> Cursor:
@@ -100,7 +100,7 @@ class Relay:
         return self.hub.cursor
 
     def nudge(self) -> None:
-        """Somebody has seen more of the log than the hub: read it."""
+        """A reader, or a message, is ahead of the hub: read the log."""
         self._must_read = True
         self._behind.set()
 
@@ -127,12 +127,12 @@ class Relay:
             self.nudge()
 
     def _take_early(self) -> None:
-        """What came before its turn, if its turn has come."""
+        """Give the hub what came before its turn, as far as its turn has come."""
         early, self._early = sorted(self._early, key=lambda entries: entries[0].seq), []
         self._early = [entries for entries in early if not self.hub.accept(entries)]
 
     def _received(self, epoch: str, entries: list[Entry] | None) -> None:
-        """Another process committed these; None is more than it could say."""
+        """Another process committed these; None if its message does not hold them."""
         if entries is None:
             self.nudge()
         else:
@@ -145,10 +145,10 @@ class Relay:
             try:
                 await self._compare_head(self.hub.cursor)
             except LedgerUnavailable:
-                # Whoever reads or writes says so; here it would be said every second.
+                # Those that read or write log this; here it would be logged every second.
                 continue
             except Exception:
-                # A table may be away for a moment while a dump is restored; nobody would start this task again.
+                # A table may be away for a moment while a dump is restored. Nothing would start this task again.
                 logger.exception("the head of the log cannot be read")
 
     async def _keep_mark(self) -> None:
@@ -158,7 +158,7 @@ class Relay:
             await self.note_position()
 
     async def note_position(self) -> None:
-        """Note how far the log goes, every MARK_SECONDS and at the end; failing is logged, and done again."""
+        """Note how far the log goes, every MARK_SECONDS and at the end. Errors are logged; the next turn tries again."""
         seen = self.hub.cursor
         if seen == self._noted or not seen.epoch:
             return
@@ -188,9 +188,9 @@ class Relay:
         metrics.LOG_HEAD.set(head.last_seq)
         metrics.LOG_OLDEST.set(head.oldest_seq)
         # Prometheus compares it with its own time of day.
-        metrics.LOOKED_AT.set(time.time())
+        metrics.COMPARED_AT.set(time.time())
         if head.epoch == self.hub.epoch and head.last_seq > self.hub.seq:
-            await asyncio.sleep(LOOK_PATIENCE_SECONDS)
+            await asyncio.sleep(COMPARISON_PATIENCE_SECONDS)
         here = self.hub.cursor
         behind = max(0, head.last_seq - here.seq) if head.epoch == here.epoch else 1
         metrics.RELAY_LAG_EVENTS.set(behind)
@@ -198,7 +198,7 @@ class Relay:
             self._find_gap()
 
     def _find_gap(self) -> None:
-        """The log has events that nobody told us of."""
+        """The log has events that no message brought."""
         metrics.GAPS_FOUND.labels("look").inc()
         self.nudge()
         if self._others is not None:
@@ -215,7 +215,7 @@ class Relay:
         return await reader.run(log.check_against, seen)
 
     async def _compare_memory(self) -> None:
-        """Another database holds the log now, and claims to lack nothing: see whether it has what was seen here.
+        """Another database holds the log now and kept the epoch: compare its last events with those in memory.
 
         It may not, where commits waited for a standby: one whose wait was broken off was seen here all the same.
         """
@@ -226,7 +226,7 @@ class Relay:
             try:
                 page = await reader.run(log.read_after, Cursor(epoch, seq), EVERYTHING)
             except CursorGone:
-                # Readers are told already, or it is so old that no reader can come back to it.
+                # Readers have got a reset already, or this is so old that no reader can come back to it.
                 return
             if any(kept.get(entry.seq, entry.body) != entry.body for entry in page.entries):
                 await reader.run(log.give_up, Cursor(epoch, max(kept)))
@@ -252,7 +252,7 @@ class Relay:
                 self._take_early()
                 self._early.clear()
             except Exception as error:
-                # Whatever it is, without this task no gap is ever closed again.
+                # Any error: without this task no gap is ever closed again.
                 logger.warning("the log cannot be read: %s", error, exc_info=not isinstance(error, LedgerUnavailable))
                 await asyncio.sleep(RETRY_SECONDS)
                 self.nudge()
@@ -262,18 +262,18 @@ class Relay:
             try:
                 page = await reader.run(log.read_after, self.hub.cursor, EVERYTHING)
             except CursorGone:
-                # It may have been put back to an older state: then this process is the one that knows of it.
+                # It may have been restored to an older state, and only this process may have seen more of it.
                 self.hub.reset(await self._head(self.hub.cursor))
                 return
             if page.head.epoch != self.hub.epoch:
                 # The hub was given another log while this page was read.
                 return
             if not self.hub.accept(page.entries) or self.hub.seq < page.cursor.seq:
-                # Rows were deleted in the middle of the log; readers find their way around the hole by themselves.
+                # Rows were deleted in the middle of the log; streams read on from their cursors, after the hole.
                 self.hub.reset(page.head)
             if page.caught_up:
                 return
 
 
-# This process's.
+# The relay of this process.
 the_relay = PerLoop(lambda: Relay(Hub(time_of_day=lambda: clock.now().timestamp())))

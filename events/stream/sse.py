@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store, no-transform",
-    # nginx buffers answers unless told not to.
+    # nginx buffers answers without this.
     "X-Accel-Buffering": "no",
     # The address holds a ticket.
     "Referrer-Policy": "no-referrer",
@@ -41,7 +41,7 @@ def message(cursor: "Cursor", data: Mapping[str, Any]) -> bytes:
 
 
 def named(name: str, data: Mapping[str, Any], *, cursor: "Cursor | None" = None) -> bytes:
-    """What the server says about the stream itself. A cursor makes it the client's new position."""
+    """An event of the server about the stream itself. A cursor makes it the client's new position."""
     identity = b"" if cursor is None else b"id: %b\n" % str(cursor).encode()
     return b"%bevent: %b\ndata: %b\n\n" % (identity, name.encode(), orjson.dumps(data))
 

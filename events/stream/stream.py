@@ -24,16 +24,16 @@ from ledger import clock
 from ledger.faults import LedgerUnavailable
 from ledger.reader import reader, replays
 
-# Streams opened together must not end together.
+# Streams that open together must not end together: their clients would come back together.
 MAX_AGE_JITTER = 0.2
-# How long history waits for a database that is away, and live for a hub that is behind.
+# How long a stream waits before it asks again: for a database that is away, or a hub that is behind.
 PAUSE_SECONDS = 1.0
 # A reader that takes nothing at all for so long is not slow, but gone or stuck. Its kernel may take a little for a
 # second or so after it stopped; all in all it is gone after ten.
 STALL_LIMIT_SECONDS = 7.0
-STALL_LOOK_SECONDS = 0.5
+STALL_CHECK_SECONDS = 0.5
 # A reader whose stream ends may take so long for what it was given before.
-LAST_WORDS_SECONDS = 2.0
+END_WAIT_SECONDS = 2.0
 
 
 class Stalled(Exception):
@@ -52,7 +52,7 @@ class StreamOpening:
 
 
 class Stream:
-    """One reader. `prepare` may fail and tell the client so; after it, `run` lasts until the end."""
+    """One reader. `prepare` may fail, and the client gets an error; after it, `run` lasts until the end."""
 
     __slots__ = (
         "_checked",
@@ -121,7 +121,7 @@ class Stream:
     async def prepare(self, cursor: Cursor | None) -> None:
         """Find out where reading begins, while refusing is still possible. Raises LedgerUnavailable."""
         if cursor is None:
-            # Another process may have committed what the hub has not heard of yet: that is not "from now".
+            # Another process may have committed events that the hub has not received yet: those are not "from now".
             self._subscriber.move_to((await reader.run(log.head)).newest)
             return
         self._subscriber.move_to(cursor)
@@ -168,8 +168,8 @@ class Stream:
             await self._drained()
             return
         try:
-            # Nobody whose time or rights are over stays on by reading slowly.
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
+            # A reader whose time or rights are over cannot stay on by reading slowly.
+            async with asyncio.timeout(END_WAIT_SECONDS):
                 await self._drained()
         except TimeoutError:
             raise Stalled from None
@@ -206,13 +206,14 @@ class Stream:
         if "events:read" not in principal.scopes:
             self.end("revoked")
         elif principal.selection != opened_as.selection:
-            # Whether it is more or less now: who comes back gets what the principal may see.
+            # Whether it is more or less now: a client that comes back gets what the principal may see.
             self.end("rights_changed")
 
     def _put(self, chunk: bytes, *, events: int = 0, cursor: Cursor | None = None) -> None:
         """Write, and be live no more if the reader cannot take it; one that is not live must have drained before.
 
-        Nobody who waits for the reader afterwards may keep the chunk: that is what a slow one costs.
+        Callers that wait for the reader after this must not keep the chunk: it is all the memory that a slow reader
+        costs.
         """
         self._subscriber.wrote(len(chunk), events=events)
         if cursor is not None:
@@ -225,7 +226,7 @@ class Stream:
         taken_bytes, taken_at = self._transport.taken_bytes, time.monotonic()
         while self._transport.held_bytes:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STALL_LOOK_SECONDS):
+                async with asyncio.timeout(STALL_CHECK_SECONDS):
                     await self._transport.drained()
             now = time.monotonic()
             if self._transport.taken_bytes != taken_bytes:
@@ -234,12 +235,12 @@ class Stream:
                 raise Stalled
 
     async def _go_live(self, *, first: bool = False) -> None:
-        """Read on from the cursor until the hub can take over, then say so once."""
+        """Read on from the cursor until the hub can take over; the first time, write `caught-up` then."""
         before = self.events_sent
         while not self._is_ending():
             await self._drained()
             if time.monotonic() >= self._heartbeat_due:
-                # History may take long, or wait for a database that is away: the reader shall know that we are there.
+                # History may take long, or wait for a database that is away: heartbeats show that the server is there.
                 self._heartbeat_due = time.monotonic() + settings.HEARTBEAT_SECONDS
                 self._put(self._next_heartbeat())
                 await self._drained()
@@ -258,7 +259,7 @@ class Stream:
 
     async def _replay(self) -> None:
         """Write what comes next from the hub's memory, or read it from the log: it is written in the next turn, when
-        rights have been looked at again."""
+        rights have been checked again."""
         if self._page is not None:
             page, self._page = self._page, None
             self._put(sse.events(page.cursor.epoch, page.entries), events=len(page.entries), cursor=page.cursor)
@@ -306,7 +307,7 @@ class Stream:
 
     @staticmethod
     async def _wait(change: Coroutine[None, None, None]) -> None:
-        """For this, but not for ever: a reader that waits gets its heartbeats."""
+        """Wait for this, PAUSE_SECONDS at most: a reader that waits must get its heartbeats."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_SECONDS):
                 await change

@@ -32,7 +32,7 @@ class StreamRequest:
 def read_request(scope: Mapping[str, Any]) -> StreamRequest:
     """Everything that can be checked without knowing the caller. Raises ApiError, BadFilter."""
     raw = scope["headers"]
-    # First, whatever else is wrong: a token in a URL has leaked, and that goes on record.
+    # Before all other checks: a token in a URL has leaked, and that goes on record.
     query = headers.query_of(scope.get("query_string", b""))
     if scope["method"] not in ("GET", "HEAD"):
         raise ApiError("method_not_allowed", headers={"Allow": ALLOW})
@@ -81,7 +81,7 @@ def _refuse_host(raw: headers.RawHeaders) -> None:
 
 
 def _refuse_cross_site(raw: headers.RawHeaders) -> None:
-    """Browsers say where a request comes from; a stream is opened by scripts of our pages, or by no page at all."""
+    """Browsers send where a request comes from: scripts of our pages may open a stream. So may other programs."""
     if headers.all_values(raw, b"sec-purpose"):
         raise ApiError("cross_site", title="A stream cannot be fetched in advance.")
     # First, wherever it comes from: an address that is navigated to, or put into an element of a page, would use a

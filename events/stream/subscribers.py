@@ -9,7 +9,7 @@ from gateway.filters import Selection
 
 logger = logging.getLogger(__name__)
 
-# Streams that are written to between two looks at whether their rights are still known.
+# Streams that are written to between two checks whether their rights are still known.
 TURN_STREAMS = 250
 
 # Takes a chunk; False if the reader cannot take more for now.
@@ -60,7 +60,7 @@ class Subscriber:
         self._cursor = cursor
 
     def end(self, reason: str) -> None:
-        """Ask the stream's task to say goodbye; the first reason stands, and nothing more is written until then."""
+        """Ask the stream's task to end it; the first reason stands, and no event is written before the end."""
         self.end_reason = self.end_reason or reason
         self.step_back()
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 EXTENSION = "vx11.writer"
 # What may wait for `send` to return. The server behind it may hold more; ours has a writer and holds none.
 PENDING_LIMIT_BYTES = 64 * 1024
-# How long the last words may take.
+# How long sending what is left may take at the end.
 LINGER_SECONDS = 2.0
 
 

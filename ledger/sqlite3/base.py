@@ -124,7 +124,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> WatchedConnection:
         connection: WatchedConnection = super().get_new_connection(conn_params)
         # Django's own runs Python's patterns, within one step of SQLite and with Python's lock held: one that
-        # backtracks keeps the whole process, and no limit of ours is looked at meanwhile.
+        # backtracks keeps the whole process, and no limit of ours is checked meanwhile.
         connection.create_function("regexp", 2, _no_patterns, deterministic=True)
         connection.start_watch(self._limit_seconds)
         return connection
@@ -134,4 +134,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _no_patterns(pattern: Any, text: Any) -> NoReturn:
-    raise NotImplementedError("no query of ours looks for a pattern")
+    raise NotImplementedError("no query of ours uses a pattern")

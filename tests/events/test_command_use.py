@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-TOKEN = "a-token-that-nobody-may-see"
+TOKEN = "a-token-that-must-stay-secret"
 
 
 @pytest.fixture(autouse=True)

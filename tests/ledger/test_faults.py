@@ -1,4 +1,4 @@
-"""Whatever way a database has of not being there, callers are told to try again."""
+"""For all ways in which a database can be away, callers get an error that means: try again."""
 
 from collections.abc import Sequence
 from typing import Any

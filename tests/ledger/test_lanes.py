@@ -80,7 +80,7 @@ async def test_a_fault_that_lasts_is_unavailable(lane: Lane) -> None:
 
 async def test_what_is_wrong_with_the_question_is_not_called_unavailable(lane: Lane) -> None:
     with pytest.raises(Group.DoesNotExist):
-        await lane.run(Group.objects.get, name="nobody")
+        await lane.run(Group.objects.get, name="absent")
 
 
 async def test_a_read_that_takes_too_long_is_unavailable_in_time_and_later_reads_are_answered(
@@ -92,7 +92,7 @@ async def test_a_read_that_takes_too_long_is_unavailable_in_time_and_later_reads
         with pytest.raises(LedgerUnavailable):
             await lane.run(released.wait, 10)
         assert time.monotonic() - started < LANE_WAIT_SECONDS + 1
-        assert await lane.run(_names, "nobody") == []
+        assert await lane.run(_names, "absent") == []
     finally:
         released.set()
 
@@ -120,7 +120,7 @@ async def test_more_reads_than_may_wait_are_refused_at_once_and_room_comes_back(
 
     released.set()
     assert await asyncio.gather(*waiting) == [True] * (THREADS + 1)
-    assert await lane.run(_names, "nobody") == []
+    assert await lane.run(_names, "absent") == []
 
 
 async def test_a_closed_reader_reads_again_on_new_threads(lane: Lane) -> None:
@@ -140,7 +140,7 @@ async def test_connections_that_were_cut_while_idle_are_not_noticed(lane: Lane) 
 
     pids = set(await asyncio.gather(*(lane.run(backend_pid) for _ in range(THREADS * 2))))
     await asyncio.to_thread(_terminate, pids)
-    assert await asyncio.gather(*(lane.run(_names, "nobody") for _ in range(THREADS * 2))) == [[]] * (THREADS * 2)
+    assert await asyncio.gather(*(lane.run(_names, "absent") for _ in range(THREADS * 2))) == [[]] * (THREADS * 2)
 
 
 def _terminate(pids: set[int]) -> None:

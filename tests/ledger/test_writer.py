@@ -1,4 +1,4 @@
-"""Group commit: every caller gets its own outcome, and nothing that was handed over is lost by anybody else's fault."""
+"""Group commit: every caller gets its own outcome, and no unit is lost by the fault of another."""
 
 import asyncio
 import contextvars
@@ -59,7 +59,7 @@ class Gate:
 
 @pytest.fixture
 def gate(own_writer: Writer) -> Iterator[Gate]:
-    """The writer's thread is busy with this gate: whatever else is handed over makes one batch after it."""
+    """The writer's thread is busy with this gate: all that is handed over meanwhile makes one batch after it."""
     gate = Gate()
     own_writer.write_behind(gate, "held")
     assert gate.entered.wait(10)
@@ -176,7 +176,7 @@ def test_writing_behind_says_whether_there_was_room(own_writer: Writer, gate: Ga
     gate.opened.set()
 
 
-def test_a_row_written_behind_arrives_without_anybody_waiting(own_writer: Writer) -> None:
+def test_a_row_written_behind_arrives_without_a_caller_that_waits(own_writer: Writer) -> None:
     assert own_writer.write_behind(insert_groups, "behind")
     wait_until(lambda: names_written() == ["behind"], "the row is there")
 

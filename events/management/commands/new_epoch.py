@@ -1,4 +1,4 @@
-"""manage.py new_epoch: a step of every restore; readers are told that their cursors mean nothing any more."""
+"""manage.py new_epoch: a step of every restore; cursors given out before it are unknown from then on."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -46,8 +46,8 @@ class Command(CleaningCommand):
         return {"events": log.count_prunable(**_kept(options))}
 
     def clean(self, options: dict[str, Any], after_batch: AfterBatch) -> str:
-        told = {"after_batch": lambda rows: after_batch("events", rows), "even_nearly_all": options["yes"]}
-        log.prune(**_kept(options), **told)
+        how = {"after_batch": lambda rows: after_batch("events", rows), "even_nearly_all": options["yes"]}
+        log.prune(**_kept(options), **how)
         head = log.head()
         return f"The log holds {head.oldest_seq} to {head.last_seq}."
 

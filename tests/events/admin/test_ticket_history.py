@@ -89,7 +89,7 @@ def test_a_ticket_whose_streams_row_is_gone_was_not_left_unused() -> None:
 
 
 def too_slow(execute: Any, sql: str, *rest: Any) -> Any:
-    """A database that answers until somebody reads through streams."""
+    """A database that answers until streams are read."""
     if 'FROM "events_streamsession"' in sql:
         raise OperationalError("canceling statement due to statement timeout")
     return execute(sql, *rest)
@@ -119,7 +119,7 @@ def test_a_read_that_takes_too_long_is_given_up_and_the_next_one_is_not() -> Non
         assert cursor.fetchone() == (100_000,)
 
 
-def test_nobody_is_sent_to_pages_that_he_may_not_see() -> None:
+def test_links_lead_only_to_pages_that_the_user_may_see() -> None:
     made = stream(ticket_id="t-0001", node=node().pk, principal_name="console")
     for role, sent in (("operator", False), ("auditor", True)):
         client = browser_of(staff(role))
@@ -169,7 +169,7 @@ def test_streams_are_filtered_by_whether_they_are_open() -> None:
 def test_a_filter_for_what_is_not_offered_filters_all_the_same() -> None:
     gone = stream(principal_id="p-aaaa", closed_at=timezone.now())
     stream(principal_id="p-bbbb", closed_at=timezone.now())
-    # Nobody reads and no process lives, so there is nothing to choose from.
+    # No stream is open and no process lives, so there is nothing to choose from.
     assert listed("state=all&principal=p-aaaa") == {gone.pk} == listed(f"state=all&node={gone.node}")
     assert listed(f"state=all&node={uuid.uuid4()}") == set() == listed("state=all&node=zz")
     answer = browser_of(staff("auditor")).post(f"{STREAMS}export/?state=all&principal=p-aaaa")

@@ -57,7 +57,7 @@ def note_start(_units: list[None]) -> Sequence[Cursor]:
 
 
 @pytest.mark.parametrize("first", ["append", "change", "prune"])
-def test_n08_a_standby_that_may_lack_events_begins_a_new_epoch_with_whatever_locks_it_first(
+def test_n08_a_standby_that_may_lack_events_begins_a_new_epoch_with_the_first_that_locks_it(
     moves: Moves, first: str
 ) -> None:
     moves(HERE)

@@ -46,7 +46,7 @@ def test_what_was_rolled_back_is_never_seen_and_leaves_no_hole() -> None:
     assert seqs(log.read_after(Cursor(log.head().epoch, 0), EVERYTHING).entries) == [1]
 
 
-def test_listeners_are_told_after_the_commit_and_not_of_what_was_rolled_back() -> None:
+def test_listeners_are_called_after_the_commit_and_not_of_what_was_rolled_back() -> None:
     told: list[tuple[str, list[int]]] = []
 
     def listen(epoch: str, entries: list[Entry]) -> None:

@@ -1,4 +1,4 @@
-"""Commit order: a reader that follows the log while many write to it misses nothing, whoever is slow."""
+"""Commit order: a reader that follows the log while many write to it misses nothing, however slow some of them are."""
 
 import random
 import threading

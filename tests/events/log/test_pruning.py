@@ -29,7 +29,7 @@ def gone(cursor: Cursor) -> str:
     return raised.value.reset
 
 
-def test_readers_behind_what_was_pruned_are_told_so_and_the_others_read_on() -> None:
+def test_readers_behind_what_was_pruned_get_a_reset_and_the_others_read_on() -> None:
     append_events(10)
     epoch = log.head().epoch
     assert log.prune(keep_days=1, keep_rows=4) == 6

@@ -85,7 +85,7 @@ def test_a_key_that_holds_something_else_is_no_mark_and_becomes_one(in_redis: re
 
 
 @pytest.mark.usefixtures("store")
-async def test_f23_a_log_that_went_back_while_nobody_served_gets_a_new_epoch_and_gives_no_seq_out_twice(
+async def test_f23_a_log_that_went_back_while_no_process_served_gets_a_new_epoch_and_gives_no_seq_out_twice(
     relays: list[Relay], caplog: pytest.LogCaptureFixture
 ) -> None:
     first = await start_one(relays)
@@ -161,7 +161,7 @@ async def test_a_process_that_is_behind_another_does_not_start_a_new_epoch(in_fi
     assert await newest() == before
 
 
-async def test_a_folder_that_takes_no_mark_stops_nobody(
+async def test_a_folder_that_takes_no_mark_stops_no_server(
     in_file: Path, relays: list[Relay], caplog: pytest.LogCaptureFixture
 ) -> None:
     await sync_to_async(in_file.mkdir)()

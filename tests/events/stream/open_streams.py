@@ -1,4 +1,4 @@
-"""Streams for those who look after streams: open, with nobody at the other end."""
+"""Open streams without a connection, for tests of what keeps streams."""
 
 import uuid
 from typing import Any

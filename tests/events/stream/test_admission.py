@@ -195,7 +195,7 @@ async def refusal(query: str = "", **headers: str) -> str:
 issue_async = sync_to_async(issue)
 
 
-async def test_nobody_is_let_in_without_a_credential() -> None:
+async def test_a_request_without_a_credential_is_refused() -> None:
     assert await refusal() == "missing_token"
 
 

@@ -108,7 +108,7 @@ async def test_opening_and_closing_are_logged_without_anything_secret(
 # The keeper
 
 
-async def test_a18_a_stream_whose_token_is_revoked_is_told_to_end(sessions: Sessions) -> None:
+async def test_a18_a_stream_whose_token_is_revoked_ends(sessions: Sessions) -> None:
     token, text = await sync_to_async(issue)()
     stream = new_stream(await directory.holder_of(text))
     sessions.open(stream)
@@ -118,9 +118,7 @@ async def test_a18_a_stream_whose_token_is_revoked_is_told_to_end(sessions: Sess
     sessions.close(stream)
 
 
-async def test_a_process_says_that_it_lives_also_without_streams(
-    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_process_reports_also_without_streams(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "NODE_TOUCH_SECONDS", 0.01)
 
     @sync_to_async
@@ -136,7 +134,7 @@ async def test_a_process_says_that_it_lives_also_without_streams(
     await said_again(first)
 
 
-async def test_what_a_process_says_of_itself_is_as_of_now(sessions: Sessions) -> None:
+async def test_what_a_process_reports_is_as_of_now(sessions: Sessions) -> None:
     stream = new_stream()
     sessions.open(stream)
     presence = sessions._presence()

@@ -82,7 +82,7 @@ def is_open(row: StreamSession) -> bool:
     return (row.closed_at, row.end_reason) == (None, "")
 
 
-def test_n07_after_the_database_was_away_nobody_is_taken_for_dead_before_it_can_say_that_it_lives() -> None:
+def test_n07_after_the_database_was_away_no_process_is_taken_for_dead_before_it_can_report() -> None:
     nodes = first, second = Node(name="first"), Node(name="second")
     touch_node([presence_of(node) for node in nodes])
     rows = [open_row(node) for node in nodes]

@@ -1,4 +1,4 @@
-"""Streams while nobody can say who may read: they stay open, and nothing passes."""
+"""Streams while rights are not known: they stay open, and nothing passes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -82,7 +82,7 @@ async def test_a18_no_event_passes_while_rights_cannot_be_known_and_then_those_o
     with database_away():
         await rights_are_unknown()
         await until(lambda: not opened.stream._subscriber.live)
-        # Another process, which reaches the database, tells of an event.
+        # Another process, which reaches the database, publishes an event.
         opened.relay.committed(opened.relay.hub.epoch, [NEXT])
         opened.relay._take(opened.relay.hub.epoch, [NEXT])
         assert opened.client.seqs == []

@@ -163,7 +163,7 @@ def test_what_is_written_is_counted_for_each_reader_from_when_it_came(hub: Hub) 
 # A reader that cannot take more
 
 
-def test_a_reader_that_is_full_steps_back_to_its_cursor_and_nobody_else_is_late(hub: Hub) -> None:
+def test_a_reader_that_is_full_steps_back_to_its_cursor_and_no_other_is_late(hub: Hub) -> None:
     slow, slow_inbox = joined(hub)
     _, quick = joined(hub)
     slow_inbox.full = True
@@ -256,7 +256,7 @@ def test_who_left_gets_nothing_more(hub: Hub) -> None:
     assert hub.subscribers == []
 
 
-def test_selections_that_nobody_has_any_more_are_forgotten(hub: Hub) -> None:
+def test_selections_without_a_subscriber_are_forgotten(hub: Hub) -> None:
     for number in range(50):
         subscriber, _ = joined(hub, Selection(modules=frozenset({f"m{number}"})))
         subscriber.step_back()

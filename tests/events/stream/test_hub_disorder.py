@@ -1,4 +1,4 @@
-"""Fan-out when all goes wrong: whatever is lost, doubled or late, each reader gets its events once, in order."""
+"""Fan-out when messages are lost, doubled or late: each reader gets its events once, in order."""
 
 import asyncio
 from typing import Any

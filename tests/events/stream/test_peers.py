@@ -1,4 +1,4 @@
-"""Relays of several processes, told of each other's events over a real Redis."""
+"""Relays of several processes, which receive each other's events over a real Redis."""
 
 import asyncio
 import random
@@ -45,8 +45,8 @@ async def _channel_layer(redis_server: PrivateRedis, settings: Settings) -> Asyn
 
 
 @pytest.fixture(autouse=True)
-def _only_by_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody looks at the log by himself."""
+def _only_by_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No relay compares itself with the log."""
     monkeypatch.setattr(relay_module, "TIP_CHECK_SECONDS", 3600.0)
     monkeypatch.setattr(relay_module, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(peers, "RETRY_SECONDS", 0.02)
@@ -54,7 +54,7 @@ def _only_by_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def relays(redis_server: PrivateRedis) -> AsyncIterator[list[Relay]]:
-    """Two processes' relays. Only the first is told of this process's commits."""
+    """Two processes' relays. Only the first is notified of this process's commits."""
     relays = [Relay(Hub()), Relay(Hub())]
     for relay in relays:
         await relay.start()
@@ -77,8 +77,8 @@ def subscribers(server: PrivateRedis) -> int:
         return int(client.pubsub_numsub(GROUP_CHANNEL)[0][1])
 
 
-async def heard_of_again(relays: list[Relay]) -> None:
-    """Until the second relay hears of the first; what was lost before comes with the first message that arrives."""
+async def received_again(relays: list[Relay]) -> None:
+    """Until the second relay receives from the first; what was lost comes with the first message that arrives."""
     before = relays[1].hub.seq
     async with asyncio.timeout(WAIT_SECONDS):
         number = 0
@@ -89,7 +89,7 @@ async def heard_of_again(relays: list[Relay]) -> None:
     await until(lambda: relays[1].hub.seq == relays[0].hub.seq)
 
 
-async def test_what_one_process_commits_another_hears_of(relays: list[Relay]) -> None:
+async def test_what_one_process_commits_another_receives(relays: list[Relay]) -> None:
     await append(3)
     await until(lambda: relays[1].hub.seq == 3)
     assert relays[1].hub._recent == relays[0].hub._recent
@@ -135,13 +135,13 @@ async def test_a_message_that_cannot_be_read_is_survived_and_leaves_no_queue_beh
 ) -> None:
     with redis.Redis.from_url(redis_server.url) as client:
         client.publish(GROUP_CHANNEL, garbage)
-    await heard_of_again(relays)
+    await received_again(relays)
 
     (members,) = get_channel_layer().groups.values()
     assert len(members) == len(relays)
 
 
-async def test_f01_after_a_restart_of_redis_processes_hear_of_each_other_again(
+async def test_f01_after_a_restart_of_redis_processes_receive_from_each_other_again(
     relays: list[Relay], redis_server: PrivateRedis
 ) -> None:
     redis_server.process.end()
@@ -150,10 +150,10 @@ async def test_f01_after_a_restart_of_redis_processes_hear_of_each_other_again(
     redis_server.start()
     await until(lambda: subscribers(redis_server) == 1)
 
-    await heard_of_again(relays)
+    await received_again(relays)
 
 
-async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_events_come_without_a_word(
+async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_events_come_without_a_message(
     relays: list[Relay], redis_server: PrivateRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "RESUBSCRIBE_SECONDS", 0.0)
@@ -169,6 +169,6 @@ async def test_r17_a_subscription_that_was_forgotten_is_made_anew_when_others_ev
     await until(lambda: deaf.hub.cursor == position)
     await until(lambda: subscribers(redis_server) == 1)
 
-    await append(1, prefix="heard")
+    await append(1, prefix="again")
     position = (await sync_to_async(log.head)()).newest
     await until(lambda: deaf.hub.cursor == position)

@@ -1,4 +1,4 @@
-"""From the log to the hub: whatever is not heard of is found, and the relay outlives what goes wrong around it."""
+"""From the log to the hub: events that no message brought are found, and the relay survives faults around it."""
 
 import asyncio
 import logging
@@ -48,7 +48,7 @@ async def relay() -> AsyncIterator[Relay]:
 
 @pytest.fixture
 def deaf(relay: Relay) -> Relay:
-    """A relay that nobody tells of commits: it has to find them."""
+    """A relay that receives no commits: it has to find them."""
     appending._listeners.remove(relay.committed)
     return relay
 
@@ -89,7 +89,7 @@ async def test_what_this_process_commits_arrives_without_a_look_at_the_log(
     await reached(relay, await newest())
 
 
-async def test_f12_a_commit_that_nobody_tells_of_is_found(deaf: Relay) -> None:
+async def test_f12_a_commit_that_no_message_brings_is_found(deaf: Relay) -> None:
     await append(700)
     await reached(deaf, await newest())
 
@@ -182,7 +182,7 @@ async def test_f23_a_log_that_went_back_gets_a_new_epoch(relay: Relay, caplog: p
 async def test_f23_events_that_come_at_once_after_the_log_went_back_are_not_taken_for_those_that_were_lost(
     relay: Relay,
 ) -> None:
-    # Nobody looks at the log meanwhile.
+    # The log is not compared meanwhile.
     relay._tasks[1].cancel()
     await append(10)
     await reached(relay, await newest())
@@ -220,7 +220,7 @@ async def test_a_relay_whose_position_was_pruned_goes_on_at_the_head(deaf: Relay
 
 
 @pytest.mark.parametrize("hole", [[3], [3, 4, 5], [9, 10], [1, 10]])
-async def test_rows_that_somebody_deleted_do_not_stop_the_relay(deaf: Relay, hole: list[int]) -> None:
+async def test_rows_that_were_deleted_by_hand_do_not_stop_the_relay(deaf: Relay, hole: list[int]) -> None:
     await append(10)
     await sync_to_async(Event.objects.filter(seq__in=hole).delete)()
     await reached(deaf, await newest())

@@ -1,4 +1,4 @@
-"""Our bytes, read by somebody else's parser: what goes in comes out, however the network cuts them."""
+"""Our bytes, read by a parser that is not ours: what goes in comes out, however the network cuts them."""
 
 import json
 from datetime import UTC, datetime

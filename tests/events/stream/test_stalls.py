@@ -188,7 +188,7 @@ async def test_n03_a_stream_that_was_admitted_before_a_stall_is_looked_at_before
     assert admitted.end_reason == "revoked"
 
 
-async def test_n03_nobody_goes_on_with_rights_of_before_a_stall_while_another_reads_them(
+async def test_n03_no_caller_goes_on_with_rights_of_before_a_stall_while_another_reads_them(
     ledger: None, uptime: Uptime
 ) -> None:
     token, text = await sync_to_async(issue)()

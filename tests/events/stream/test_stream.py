@@ -214,7 +214,7 @@ async def test_after_rights_ended_no_event_is_written(relay: Relay, client: List
     assert client.seqs == []
 
 
-async def test_a_stream_goes_on_while_its_rights_do_and_while_nobody_can_say(
+async def test_a_stream_goes_on_while_its_rights_do_and_while_they_are_not_known(
     relay: Relay, client: ListeningClient, run: Run
 ) -> None:
     stream = await live(relay, client, run)

@@ -1,4 +1,4 @@
-"""Streams over the real log: whatever happens on the way, each reader gets what it may see, once, in order."""
+"""Streams over the real log: each reader gets what it may see, once, in order, also when messages and reads fail."""
 
 import asyncio
 import random
@@ -174,7 +174,7 @@ async def test_a_new_epoch_resets_streams_that_are_live(readers: Readers) -> Non
     assert client.seqs == [1, 2, 3]
 
 
-async def test_a_reader_that_is_slow_gets_everything_and_nobody_else_waits_for_it(
+async def test_a_reader_that_is_slow_gets_everything_and_no_other_waits_for_it(
     readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 2_000)
@@ -231,21 +231,21 @@ async def test_f08_a_database_that_is_away_delays_history_and_loses_none_of_it(
 
 
 class UnreliableWakeUps:
-    """Tells the relay of commits late, twice, in another order, or not at all."""
+    """Notifies the relay of commits late, twice, in another order, or not at all."""
 
     def __init__(self, relay: Relay, chance: random.Random) -> None:
         self.relay, self.chance = relay, chance
         self.loop = asyncio.get_running_loop()
         appending._listeners.remove(relay.committed)
-        log.on_append(self.told)
+        log.on_append(self.committed)
 
-    def told(self, epoch: str, entries: list[Entry]) -> None:
+    def committed(self, epoch: str, entries: list[Entry]) -> None:
         for _ in range(self.chance.choice([0, 1, 1, 2])):
             delay_seconds = self.chance.choice([0.0, 0.0, 0.01, 0.03])
             self.loop.call_soon_threadsafe(self.loop.call_later, delay_seconds, self.relay._take, epoch, entries)
 
     def end(self) -> None:
-        appending._listeners.remove(self.told)
+        appending._listeners.remove(self.committed)
 
 
 async def _publish(chance: random.Random, publisher: int) -> None:

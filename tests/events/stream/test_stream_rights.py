@@ -1,4 +1,4 @@
-"""A stream whose rights end: nothing that was read or asked for before is written after it, in whatever state it is."""
+"""A stream whose rights end: what was read before that is not written after it, in any state of the stream."""
 
 import asyncio
 import dataclasses

@@ -53,7 +53,7 @@ async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "STALL_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "STALL_CHECK_SECONDS", 0.01)
     monkeypatch.setattr(stream, "STALL_LIMIT_SECONDS", 0.05)
 
 

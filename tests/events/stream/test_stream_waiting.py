@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 READER = Principal("p-1", "principal", "reader", frozenset({"events:read"}))
 
 
-async def test_a_database_that_is_away_costs_a_reader_time_and_it_hears_that_we_are_there(
+async def test_a_database_that_is_away_costs_a_reader_time_and_the_reader_gets_heartbeats(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.HEARTBEAT_SECONDS = 0

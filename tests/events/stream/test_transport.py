@@ -20,7 +20,7 @@ class Far:
 
     async def send(self, message: dict[str, Any]) -> None:
         assert message["more_body"]
-        assert message["body"], "an empty message is of no use to anybody"
+        assert message["body"], "an empty message is of no use"
         try:
             await self.reading.wait()
         except asyncio.CancelledError:
