@@ -158,7 +158,7 @@ class Relay:
             await self.note_position()
 
     async def note_position(self) -> None:
-        """Note how far the log goes, every MARK_SECONDS and at the end. Errors are logged; the next turn tries again."""
+        """Note how far the log goes, every MARK_SECONDS and at the end. Errors are logged; the next turn retries."""
         seen = self.hub.cursor
         if seen == self._noted or not seen.epoch:
             return

@@ -98,7 +98,7 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> SilentLayer:
     return layer
 
 
-async def test_r17_a_relay_subscribes_again_when_the_log_has_events_that_no_message_brought(
+async def test_a_relay_subscribes_again_when_the_log_has_events_that_no_message_brought(
     layer: SilentLayer, relay: Relay
 ) -> None:
     await until(lambda: layer.subscriptions == ["channel-0"])

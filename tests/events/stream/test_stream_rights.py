@@ -122,7 +122,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-async def test_a19_a_stream_of_a_console_session_ends_with_the_session_and_with_the_password(
+async def test_a_stream_of_a_console_session_ends_with_the_session_and_with_the_password(
     live: Opened, loss: str
 ) -> None:
     live.stream.tick(time.monotonic(), snapshot())

@@ -58,7 +58,7 @@ async def test_a_ticket_that_was_revoked_has_no_holder(ticket: Ticket) -> None:
     assert await why(ticket) == "ticket revoked"
 
 
-async def test_n11_a_ticket_of_before_a_password_change_has_no_holder(ticket: Ticket, user: User) -> None:
+async def test_a_ticket_of_before_a_password_change_has_no_holder(ticket: Ticket, user: User) -> None:
     user.password = "another"
     await sync_to_async(user.save)()
     assert await why(ticket) == "password changed"
