@@ -80,7 +80,7 @@ class Peers:
                     await self._layer.group_send(GROUP, message)
             except Exception as error:  # noqa: BLE001 - a channel layer raises what its backend raises
                 metrics.UNSENT_MESSAGES.inc()
-                logger.warning("other processes could not be told of new events: %s", type(error).__name__)
+                logger.warning("new events could not be sent to other processes: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
@@ -97,7 +97,7 @@ class Peers:
                 async with asyncio.timeout(RENEW_WAIT_SECONDS):
                     await self._layer.flush()
             except Exception as error:  # noqa: BLE001 - as above
-                logger.warning("cannot hear of other processes' events: %s", type(error).__name__)
+                logger.warning("events of other processes cannot be received: %s", type(error).__name__)
                 # Else the layer would go on filling a queue that is not emptied any more.
                 with contextlib.suppress(Exception):
                     await self._layer.group_discard(GROUP, channel)

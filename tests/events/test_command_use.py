@@ -1,4 +1,4 @@
-"""Wrong use of publish_events and tail_events is told at once, before anything is sent or opened."""
+"""Wrong use of publish_events and tail_events is reported at once, before anything is sent or opened."""
 
 from pathlib import Path
 

@@ -86,9 +86,9 @@ def _endless(seen: list[int]) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_n04_a_statement_whose_caller_was_told_503_is_broken_off_and_not_tried_again(lane: Lane) -> None:
     tries: list[int] = []
-    with pytest.raises(LedgerUnavailable) as told:
+    with pytest.raises(LedgerUnavailable) as raised:
         await lane.run(_endless, tries)
-    assert not isinstance(told.value, LedgerBusy)
+    assert not isinstance(raised.value, LedgerBusy)
     # The only thread is free again: without the interruption it would be for as long as the machine runs.
     assert await _answered(lane) == 1
     assert tries == [1]
@@ -103,7 +103,7 @@ async def test_n13_a_statement_whose_caller_hung_up_is_broken_off(lane: Lane) ->
 
 
 async def _answered(lane: Lane) -> int:
-    """PostgreSQL is told to break off by a thread of its own, so the first calls may still come too early."""
+    """A thread of its own asks PostgreSQL to break off, so the first calls may still come too early."""
     while True:
         try:
             return await lane.run(_one)

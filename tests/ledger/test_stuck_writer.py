@@ -22,7 +22,7 @@ POSTGRESQL_ONLY = pytest.mark.skipif(
 @pytest.fixture
 def own_writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Writer]:
     Group.objects.all().delete()
-    # What takes longer than this hangs; a waiting caller is told so before.
+    # What takes longer than this hangs; a waiting caller gets an error before.
     monkeypatch.setattr(writer_module, "STUCK_SECONDS", 0.1)
     monkeypatch.setattr(writer_module, "COMMIT_WAIT_SECONDS", 0.05)
     own = Writer()
@@ -74,7 +74,7 @@ async def test_n07_another_thread_takes_the_place_of_one_that_hangs_and_nothing_
     own_writer.write_behind(hanging, "behind")
     await asyncio.to_thread(hanging.begun.wait, 10)
     with pytest.raises(LedgerUnavailable):
-        await own_writer.commit(insert_groups, "told that it is late")
+        await own_writer.commit(insert_groups, "gets an error")
 
     def goes_on() -> bool:
         own_writer.write_behind(note_life, "alive")

@@ -46,7 +46,7 @@ def listed(query: str) -> set[uuid.UUID]:
     return {row.pk for row in answer.context["cl"].result_list}
 
 
-def test_a_tickets_life_is_told_from_issue_to_end_in_order() -> None:
+def test_a_tickets_life_is_recorded_from_issue_to_end_in_order() -> None:
     opened = timezone.now() + timedelta(seconds=2)
     made = stream(
         ticket_id="t-0001",
@@ -194,7 +194,7 @@ def test_disconnecting_asks_first_and_tells_how_to_keep_the_client_out() -> None
     assert rows("stream_disconnected") == []
 
 
-def test_disconnected_streams_are_told_to_every_process_and_are_a_row_each_with_the_actor() -> None:
+def test_disconnected_streams_are_recorded_to_every_process_and_are_a_row_each_with_the_actor() -> None:
     alive = node()
     streams = [stream(node=alive.pk, ticket_id=f"t-000{number}") for number in range(2)]
     other = stream(node=alive.pk)
@@ -202,9 +202,9 @@ def test_disconnected_streams_are_told_to_every_process_and_are_a_row_each_with_
     assert disconnect(("administrator",), *streams).status_code == 302
     assert set(EndedStream.objects.values_list("stream_id", flat=True)) == {str(each.pk) for each in streams}
     assert RightsVersion.current() > before
-    told = {(row.stream_id, row.ticket_id, row.principal_id, row.actor) for row in rows("stream_disconnected")}
-    assert told == {(str(each.pk), each.ticket_id, "p-0001", "ana") for each in streams}
-    assert str(other.pk) not in {stream_id for stream_id, *_ in told}
+    recorded = {(row.stream_id, row.ticket_id, row.principal_id, row.actor) for row in rows("stream_disconnected")}
+    assert recorded == {(str(each.pk), each.ticket_id, "p-0001", "ana") for each in streams}
+    assert str(other.pk) not in {stream_id for stream_id, *_ in recorded}
 
 
 def many_streams(count: int, **fields: Any) -> None:

@@ -47,20 +47,20 @@ def test_what_was_rolled_back_is_never_seen_and_leaves_no_hole() -> None:
 
 
 def test_listeners_are_called_after_the_commit_and_not_of_what_was_rolled_back() -> None:
-    told: list[tuple[str, list[int]]] = []
+    noted: list[tuple[str, list[int]]] = []
 
     def listen(epoch: str, entries: list[Entry]) -> None:
-        told.append((epoch, seqs(entries)))
+        noted.append((epoch, seqs(entries)))
 
     log.on_append(listen)
     try:
         append_and_roll_back()
         with transaction.atomic():
             log.append_many([submission(new_event("one"), new_event("two"))])
-            assert told == []
+            assert noted == []
     finally:
         appending._listeners.remove(listen)
-    assert told == [(log.head().epoch, [1, 2])]
+    assert noted == [(log.head().epoch, [1, 2])]
 
 
 def test_a_listener_that_fails_does_not_make_the_commit_look_failed() -> None:

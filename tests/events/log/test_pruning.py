@@ -1,4 +1,4 @@
-"""What is not in the log any more: pruned events, other epochs. Readers are told, at every moment."""
+"""What is not in the log any more: pruned events, other epochs. Readers get a reset, at every moment."""
 
 import contextlib
 from datetime import timedelta
@@ -63,18 +63,18 @@ def test_pruning_twice_deletes_nothing_more() -> None:
 def test_the_head_moves_before_rows_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     append_events(10)
     cursor = log.head().oldest
-    told: list[str] = []
-    # While rows are being deleted batch by batch, a reader must be told at every moment.
+    resets: list[str] = []
+    # While rows are being deleted batch by batch, a reader must get the reset at every moment.
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
     delete = QuerySet.delete
 
     def look_and_delete(rows: QuerySet[Event]) -> tuple[int, dict[str, int]]:
-        told.append(gone(cursor))
+        resets.append(gone(cursor))
         return delete(rows)
 
     monkeypatch.setattr(QuerySet, "delete", look_and_delete)
     log.prune(keep_days=1, keep_rows=4)
-    assert told == ["expired"] * 3
+    assert resets == ["expired"] * 3
 
 
 def test_a_page_of_which_rows_were_deleted_while_it_was_read_is_a_reset_and_not_a_hole(

@@ -103,7 +103,7 @@ def test_n04_counting_that_would_take_long_counts_nothing() -> None:
     assert questions.count(ABSENT) == 0
     append_events(1, prefix="one-more")
     assert questions.count(ABSENT) is None
-    # What needs no filter is counted by the database as far as it is told.
+    # What needs no filter is counted by the database up to its limit.
     assert questions.count(EVERYTHING) == 11
 
 

@@ -1,4 +1,4 @@
-"""The log and publishers that repeat themselves: the same is told apart from the other, and never doubled."""
+"""The log and publishers that repeat themselves: a retry is recognised and never doubled, and nothing else taken for one."""
 
 from datetime import timedelta
 

@@ -147,7 +147,7 @@ async def test_f23_a_mark_that_comes_back_after_the_start_still_shows_that_the_l
 async def test_a_process_that_is_behind_another_does_not_start_a_new_epoch(in_file: Path, relays: list[Relay]) -> None:
     relay = await start_one(relays)
     appending._listeners.remove(relay.committed)
-    # Now only the mark can tell it how far the log goes.
+    # Now only the mark has how far the log goes.
     relay._tasks[1].cancel()
     start = await newest()
     await append(5)

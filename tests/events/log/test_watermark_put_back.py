@@ -1,4 +1,4 @@
-"""What is put back, raw or by a command, once or several times: no seq is given out twice, and readers are told."""
+"""What is put back, raw or by a command, once or several times: no seq is given out twice, and readers get a reset."""
 
 import pytest
 from asgiref.sync import sync_to_async

@@ -98,7 +98,7 @@ async def start_one(relays: list[Relay]) -> Relay:
 
 
 async def end(relay: Relay) -> None:
-    """As a process ends: it is told of no commit any more."""
+    """As a process ends: it is notified of no commit any more."""
     await relay.stop()
     appending._listeners.remove(relay.committed)
 

@@ -53,7 +53,7 @@ async def test_a_stream_that_was_being_opened_when_the_drain_began_hears_goodbye
 
 
 async def ends_of(sessions: Sessions, streams: list[Stream]) -> list[float]:
-    """Ends streams as their tasks would when they are told to, and gives the times at which they were."""
+    """Ends streams as their tasks would when they are asked to, and gives the times at which they were."""
     ended: list[float] = []
     while streams:
         for stream in [stream for stream in streams if stream.end_reason]:

@@ -77,11 +77,11 @@ class World:
     def play(self, step: tuple[Any, ...]) -> None:
         getattr(self, step[0])(*step[1:])
 
-    def publish(self, severities: list[str], heard: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def publish(self, severities: list[str], received: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         new = [entry(len(self.log) + 1 + number, severity) for number, severity in enumerate(severities)]
         self.log += new
         self.wakeups.append(new)
-        if heard:
+        if received:
             self.hub.accept(new)
 
     def wake(self, number: int) -> None:

@@ -189,12 +189,12 @@ async def test_f23_events_that_come_at_once_after_the_log_went_back_are_not_take
     before = relay.hub.cursor
 
     await sync_to_async(_restore_to)(4)
-    told = await append(8, prefix="n")
+    appended = await append(8, prefix="n")
 
-    assert [seq for _, seq in told.ids] == list(range(11, 19))
-    assert told.epoch != before.epoch
+    assert [seq for _, seq in appended.ids] == list(range(11, 19))
+    assert appended.epoch != before.epoch
     await reached(relay, await newest())
-    assert relay.hub.cursor == Cursor(told.epoch, 18)
+    assert relay.hub.cursor == Cursor(appended.epoch, 18)
 
 
 def _restore_to(seq: int) -> None:

@@ -47,7 +47,7 @@ def _no_joining_of_writes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def relay() -> Relay:
-    """One that hears of events only from the test."""
+    """One that receives events only from the test."""
     relay = Relay(Hub())
     relay.hub.reset(Head(EPOCH, 7, 1))
     return relay
