@@ -1,4 +1,4 @@
-"""The log and publishers that repeat themselves: a retry is recognised and never doubled, and nothing else taken for one."""
+"""Publishers that repeat themselves: a retry is recognised and never doubled; nothing else is taken for a retry."""
 
 from datetime import timedelta
 
