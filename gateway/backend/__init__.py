@@ -1,4 +1,5 @@
 """FROM GATEWAY TO BACKEND: the client of an installation in two halves, with a breaker, service tokens, and who asked.
 
-Only gateway.http.rest and vx11_site use it. See ADR 10.
+`client` asks the backend for operator_api.http. `bounded_client` is below it, and below the client of the chat's
+assistant. See ADR 10.
 """

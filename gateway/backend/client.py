@@ -1,7 +1,7 @@
-"""The backend, as its gateway asks it: one client for the process, bounded in time, connections and bytes.
+"""The backend, as its gateway asks it: which requests are repeated, with which token, and which answers count.
 
-An answer counts only if it says for whom it is, as a backend does that has accepted the gateway's own token. Whatever
-else comes, or does not come, is one thing to whoever asked: the backend is unavailable.
+An answer counts only if it says for which operator it is, as a backend does that has accepted the gateway's own token.
+Every other answer, and none, is one thing to the caller: the backend is unavailable.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,7 +19,7 @@ from django.conf import settings
 
 from gateway import metrics
 from gateway.backend import delegation
-from gateway.backend.breaker import Breaker
+from gateway.backend.bounded_client import UNFIT, BoundedClient, Bounds, NoAnswer
 from gateway.backend.service_tokens import ServiceTokens
 from gateway.http.errors import ApiError
 from ledger.per_loop import PerLoop
@@ -92,42 +91,38 @@ class Backend:
     def __init__(self, url: str, tokens: ServiceTokens) -> None:
         self._url = url.rstrip("/") + "/api/"
         self._tokens = tokens
-        self._breaker = Breaker(pause_seconds=BREAKER_PAUSE_SECONDS)
-        self._asking = 0
         self._trouble = ""
+        bounds = Bounds(
+            answer_seconds=ANSWER_SECONDS,
+            connect_seconds=CONNECT_SECONDS,
+            requests_limit=QUESTIONS_LIMIT,
+            connections_limit=CONNECTIONS_LIMIT,
+            keep_alive_seconds=KEEP_ALIVE_SECONDS,
+            answer_limit_bytes=ANSWER_LIMIT_BYTES,
+            breaker_pause_seconds=BREAKER_PAUSE_SECONDS,
+        )
         # The system's authorities, so that a site's own can be among them.
         verify = ssl.create_default_context() if urlsplit(url).scheme == "https" else True
-        self._client = httpx.AsyncClient(
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "vx11-operator"},
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_LIMIT,
-                max_keepalive_connections=CONNECTIONS_LIMIT,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-            ),
-            # The token is for this address alone, and neither a proxy nor a password of this machine is meant for it.
-            follow_redirects=False,
-            trust_env=False,
-            verify=verify,
-            # What a proxy before the backend gives one operator's request is not for the next one's.
-            cookies=no_cookies(),
-        )
+        self._client = BoundedClient(bounds, headers={"User-Agent": "vx11-operator"}, verify=verify)
 
     @property
     def is_away(self) -> bool:
         """As far as the last requests tell."""
-        return self._breaker.is_open
+        return self._client.is_away
 
     async def ask(self, question: Question) -> BackendAnswer:
         """The backend's answer, whatever its status below 500. Raises BackendUnavailable, ApiError."""
         started, outcome = time.perf_counter(), "given_up"
         try:
-            answer = await self._ask_while_it_answers(question)
+            answer = await self._client.ask(partial(self._ask_with_one_retry, question))
+            if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+                # Not the breaker's business: the backend is there.
+                raise NoAnswer("failed", f"it answered {answer.status}")
             outcome = "answered"
-        except BackendUnavailable as unavailable:
-            outcome = unavailable.outcome
-            self._log_trouble(f"{unavailable.outcome}: {unavailable}")
-            raise
+        except NoAnswer as error:
+            outcome = error.outcome
+            self._log_trouble(f"{outcome}: {error}")
+            raise BackendUnavailable(outcome, str(error)) from None
         finally:
             metrics.FORWARDED.labels(outcome).inc()
             metrics.FORWARD_SECONDS.observe(time.perf_counter() - started)
@@ -136,37 +131,7 @@ class Backend:
         return answer
 
     async def close(self) -> None:
-        await self._client.aclose()
-
-    async def _ask_while_it_answers(self, question: Question) -> BackendAnswer:
-        if self._asking >= QUESTIONS_LIMIT:
-            raise BackendUnavailable("busy", f"{QUESTIONS_LIMIT} requests wait for it")
-        turn = self._breaker.turn()
-        if turn is None:
-            raise BackendUnavailable("spared", "it failed too often of late")
-        self._asking += 1
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._ask_with_one_retry(question)
-        except (TimeoutError, httpx.TimeoutException):
-            turn.failed()
-            raise BackendUnavailable("late", f"no answer within {ANSWER_SECONDS:g} s") from None
-        except (httpx.HTTPError, OSError) as error:
-            turn.failed()
-            raise BackendUnavailable("away", type(error).__name__) from None
-        except BackendUnavailable:
-            turn.failed()
-            raise
-        except BaseException:
-            turn.gave_up()
-            raise
-        finally:
-            self._asking -= 1
-        # Somebody is there, even if it was no good answer.
-        turn.succeeded()
-        if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise BackendUnavailable("failed", f"it answered {answer.status}")
-        return answer
+        await self._client.close()
 
     async def _ask_with_one_retry(self, question: Question) -> BackendAnswer:
         """Again where that can do no harm: nobody has read it yet, or it changes nothing."""
@@ -194,23 +159,30 @@ class Backend:
                 return answer
             status = answer.status
             if answer.answers or status not in REFUSALS_OF_TOKENS:
-                raise BackendUnavailable("unfit", f"an answer {status} that is not the backend's to this request")
-        raise BackendUnavailable("token_refused", f"VX11_SERVICE_TOKEN is not accepted there (status {status})")
+                raise NoAnswer(UNFIT, f"an answer {status} that is not the backend's to this request")
+        raise NoAnswer("token_refused", f"VX11_SERVICE_TOKEN is not accepted there (status {status})")
 
     async def _send(self, question: Question, token: str) -> BackendAnswer:
         request = self._request(question, token)
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._client.send(request)
         except httpx.LocalProtocolError:
             # Nothing was sent: a header of the caller's is none. It must not look as if the backend had failed.
             raise ApiError("bad_request") from None
         try:
             answers = response.headers.get(delegation.OPERATOR, "")
-            body = await _body_of(response) if answers == question.asked_by else b""
+            body = await self._body_of(response) if answers == question.asked_by else b""
             passed_on = {name: response.headers[name] for name in PASSED_ON_HEADERS if name in response.headers}
             return BackendAnswer(response.status_code, passed_on, body, answers)
         finally:
             await response.aclose()
+
+    async def _body_of(self, response: httpx.Response) -> bytes:
+        """The body as it came. Raises NoAnswer for what cannot be passed on."""
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind not in CONTENT_TYPES:
+            raise NoAnswer(UNFIT, f"an answer of the type {kind[:50]!r}")
+        return await self._client.read_body(response)
 
     def _request(self, question: Question, token: str) -> httpx.Request:
         """Raises ApiError for what cannot be written, or is too long for somebody on the way."""
@@ -233,32 +205,6 @@ class Backend:
             logger.warning("the backend answers again")
         if not trouble.startswith("spared"):
             self._trouble = trouble
-
-
-async def _body_of(response: httpx.Response) -> bytes:
-    """The body as it came. Raises BackendUnavailable for what cannot be passed on."""
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind not in CONTENT_TYPES or "Content-Encoding" in response.headers:
-        raise BackendUnavailable("unfit", f"an answer of the type {kind[:50]!r}")
-    try:
-        return await read_raw(response, most_bytes=ANSWER_LIMIT_BYTES)
-    except ValueError as error:
-        raise BackendUnavailable("unfit", str(error)) from None
-
-
-async def read_raw(response: httpx.Response, *, most_bytes: int) -> bytes:
-    """The body as it comes over the wire. Raises ValueError as soon as it is longer."""
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > most_bytes:
-            raise ValueError(f"an answer of more than {most_bytes} bytes")
-    return bytes(body)
-
-
-def no_cookies() -> CookieJar:
-    """A jar that keeps none."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def _backend_of_the_settings() -> Backend:

@@ -12,6 +12,7 @@ from django.core import checks
 
 from gateway import tokens, tracing
 from gateway.checks import deploy, roles
+from gateway.identity.lifetimes import longest_ticket_seconds
 
 # Paths that read or stream events; no setting may open them to the world.
 EVENT_PATHS = ("/operator/api/events", "/operator/api/v1/events")
@@ -53,7 +54,7 @@ def public_entry_points(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
 
 
 def ticket_lifetime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
-    if settings.DEBUG or settings.SSE_TOKEN_TTL_SECONDS <= TTL_LIMIT_SECONDS:
+    if settings.DEBUG or longest_ticket_seconds() <= TTL_LIMIT_SECONDS:
         return []
     message = f"VX11_SSE_TOKEN_TTL_SECONDS is over {TTL_LIMIT_SECONDS}; a ticket in a URL must be short-lived."
     hint = "Leave it out. A client gets a new ticket for every connection."

@@ -16,6 +16,7 @@ from gateway.http.errors import REASONS, ApiError
 from gateway.http.json_bodies import read_json
 from gateway.http.rest import Endpoint, answer
 from gateway.identity import audit, tickets
+from gateway.identity.lifetimes import longest_ticket_seconds
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.shared_store.limits import limiter
 
@@ -48,7 +49,7 @@ class SseTokenView(Endpoint):
         metrics.TICKETS_ISSUED.inc()
         metrics.TICKETS_ISSUED_ALIAS.inc()
         metrics.TICKET_LATENCY.observe((time.perf_counter() - started) * 1000)
-        ttl_seconds = settings.SSE_TOKEN_TTL_SECONDS
+        ttl_seconds = longest_ticket_seconds()
         # The public address: behind a proxy, this request itself came without TLS.
         base = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
         url = f"{base}{STREAM_PATH}?token={text}"

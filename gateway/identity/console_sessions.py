@@ -1,22 +1,20 @@
 """Console sessions: their names as principals, and which sessions, streams and tickets were ended."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from gateway import tokens
+from gateway.identity.lifetimes import oldest_live_stream, oldest_live_ticket
 from gateway.models import EndedSession, EndedStream, EndedTicket, RightsVersion
 from ledger import clock
 
 ID_LENGTH = 20
 # The length of the table's column: 160 of the digest's 256 bits.
 ROW_KEY_LENGTH = 40
-# Clocks of several machines may differ by so much, so ended tickets are kept in memory for longer by this.
-TICKET_MEMORY_MIN = timedelta(minutes=5)
 
 
 def principal_id(user_id: int) -> str:
@@ -46,18 +44,20 @@ def generation(user: User) -> str:
 
 def ended() -> frozenset[str]:
     """Sessions that have ended, of which a ticket or a stream may still exist."""
-    return frozenset(EndedSession.objects.filter(at__gte=memory_begins()).values_list("session_id", flat=True))
+    recent = EndedSession.objects.filter(at__gte=oldest_live_stream(clock.ask()))
+    return frozenset(recent.values_list("session_id", flat=True))
 
 
 def ended_streams() -> frozenset[str]:
     """Streams that an administrator ended and that may still be open in some process."""
-    return frozenset(EndedStream.objects.filter(at__gte=memory_begins()).values_list("stream_id", flat=True))
+    recent = EndedStream.objects.filter(at__gte=oldest_live_stream(clock.ask()))
+    return frozenset(recent.values_list("stream_id", flat=True))
 
 
 def ended_tickets() -> frozenset[str]:
     """Tickets that were revoked and may not have expired yet."""
-    begins = clock.ask() - TICKET_MEMORY_MIN - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS)
-    return frozenset(EndedTicket.objects.filter(at__gte=begins).values_list("ticket_id", flat=True))
+    recent = EndedTicket.objects.filter(at__gte=oldest_live_ticket(clock.ask()))
+    return frozenset(recent.values_list("ticket_id", flat=True))
 
 
 def end(session_key: str) -> None:
@@ -65,9 +65,3 @@ def end(session_key: str) -> None:
     with transaction.atomic():
         EndedSession.objects.update_or_create(session_id=session_id(session_key), defaults={"at": clock.ask()})
         RightsVersion.bump()
-
-
-def memory_begins() -> datetime:
-    """From when on ended sessions and streams must be remembered: a ticket and a stream outlive them by no more."""
-    seconds = settings.SSE_TOKEN_TTL_SECONDS + 2 * settings.STREAM_MAX_AGE_SECONDS
-    return clock.ask() - timedelta(seconds=seconds)

@@ -7,11 +7,11 @@ again and clients get new tickets; tokens, roles and passwords must be checked b
 from argparse import ArgumentParser
 from collections.abc import Iterator
 
-from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from gateway.identity import tickets
+from gateway.identity.lifetimes import longest_ticket_seconds
 from gateway.models import RightsVersion
 from gateway.shared_store import store
 
@@ -43,7 +43,7 @@ def report(*, keep_sessions: bool) -> Iterator[str]:
     try:
         tickets.remove_all()
     except store.FAULTS as error:
-        seconds = settings.SSE_TOKEN_TTL_SECONDS
+        seconds = longest_ticket_seconds()
         yield f"Redis does not answer ({type(error).__name__}): tickets of before are good for up to {seconds} s."
     else:
         yield "Tickets of before open nothing."

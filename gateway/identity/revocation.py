@@ -1,7 +1,6 @@
 """Revoking tickets that were issued and not used yet. They are found in the audit, which has a row for each of them."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -9,14 +8,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from gateway.identity.actors import current
+from gateway.identity.lifetimes import oldest_live_ticket
 from gateway.models import EndedTicket, RightsVersion, TokenAudit
 from ledger import clock
 
 Action = TokenAudit.Action
 BATCH_ROWS = 1_000
-# Rows are dated by the clock of the process that wrote them, and clocks differ. To revoke an expired ticket is
-# harmless.
-CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Live(NamedTuple):
@@ -36,7 +33,8 @@ def live_tickets(*, principal_id: str = "", ticket_ids: list[str] | None = None)
     wanted = Q(principal_id=principal_id) if principal_id else Q()
     if ticket_ids is not None:
         wanted &= Q(ticket_id__in=ticket_ids)
-    begins = clock.now() - timedelta(seconds=settings.SSE_TOKEN_TTL_SECONDS) - CLOCKS_DIFFER
+    # Rows are dated by the clock of the process that wrote them.
+    begins = oldest_live_ticket(clock.now())
     issued = TokenAudit.objects.filter(wanted, action=Action.TICKET_ISSUED, at__gte=begins)
     issued = issued.exclude(Exists(EndedTicket.objects.filter(ticket_id=OuterRef("ticket_id"))))
     same = TokenAudit.objects.filter(ticket_id=OuterRef("ticket_id"), action=Action.TICKET_REDEEMED)

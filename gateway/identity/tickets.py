@@ -16,6 +16,7 @@ from django.conf import settings
 from gateway import tokens
 from gateway.addresses import address_group
 from gateway.filters import Selection
+from gateway.identity.lifetimes import longest_ticket_seconds
 from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.shared_store.limits import limiter
 from gateway.shared_store.store import FAULTS, ask, the_redis, the_store
@@ -111,7 +112,7 @@ async def store(text: str, ticket: Ticket, *, address: str) -> None:
 
     def store_one() -> None:
         _charge(ticket.principal_id, address)
-        the_store().set(_key(text), ticket.as_json(), settings.SSE_TOKEN_TTL_SECONDS)
+        the_store().set(_key(text), ticket.as_json(), longest_ticket_seconds())
 
     await ask(store_one)
 
@@ -165,7 +166,7 @@ async def use(text: str, ticket: Ticket) -> bool:
         if not the_store().delete(_key(text)):
             return False
         try:
-            the_store().set(_key(text, USED_PREFIX), ticket.public_id, settings.SSE_TOKEN_TTL_SECONDS)
+            the_store().set(_key(text, USED_PREFIX), ticket.public_id, longest_ticket_seconds())
         except FAULTS as error:
             # A full Redis still deletes keys: the ticket is used up, so its stream must open.
             logger.warning("a used ticket is not remembered: %s", type(error).__name__)
@@ -223,7 +224,7 @@ def _look_up(key: str, used_key: str) -> dict[str, Any]:
         pipeline.pttl(key)
         values, left_ms = pipeline.execute()
     found = {name: value for name, value in zip((key, used_key), values, strict=True) if value is not None}
-    if left_ms > settings.SSE_TOKEN_TTL_SECONDS * 1000:
+    if left_ms > longest_ticket_seconds() * 1000:
         # Redis' wall clock was set back, and the ticket would stay valid for longer than it may.
         found.pop(key, None)
     return {name: store.client.decode(value) for name, value in found.items()}  # type: ignore[attr-defined]  # as below

@@ -25,7 +25,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.module_loading import autodiscover_modules
 
 from gateway.identity.actors import acting
-from gateway.identity.console_sessions import memory_begins
+from gateway.identity.lifetimes import oldest_live_stream
 from gateway.jobs import scheduler
 from gateway.models import (
     REASON_LENGTH,
@@ -220,7 +220,7 @@ def _past_use(model: type[EndedSession | EndedStream | EndedTicket]) -> Callable
     """Whatever the retention: nothing outlives them by more than the life of a ticket and of a stream."""
 
     def rows(_before: datetime) -> Rows:
-        return model.objects.filter(at__lt=memory_begins())
+        return model.objects.filter(at__lt=oldest_live_stream(clock.ask()))
 
     return rows
 

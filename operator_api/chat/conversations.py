@@ -16,7 +16,7 @@ from ledger.reader import reader
 from ledger.writer import writer
 from operator_api import metrics
 from operator_api.chat import exchange, responder
-from operator_api.chat.assistant import Upstream, UpstreamAway, the_upstream
+from operator_api.chat.assistant import AssistantClient, AssistantUnavailable, the_assistant
 from operator_api.chat.exchange import Answer, Message, WindowClosed
 from operator_api.models import ChatMessage
 from operator_api.status import read_status
@@ -70,12 +70,12 @@ async def ask(message: Message) -> Reply:
     if not stored.created:
         metrics.MESSAGES.labels("repeated").inc()
         return Reply(row, await _answer_of_another(row, deadline))
-    upstream = the_upstream()
-    if upstream is None:
+    assistant = the_assistant()
+    if assistant is None:
         metrics.MESSAGES.labels("local").inc()
         text = responder.respond(message.content, await read_status())
         return Reply(row, await _store(Answer(text, exchange.ASSISTANT, row)))
-    return Reply(row, await _in_time(upstream, row, message, deadline))
+    return Reply(row, await _in_time(assistant, row, message, deadline))
 
 
 async def finish(wait_seconds: float) -> None:
@@ -99,9 +99,11 @@ def _refusals_counted() -> Iterator[None]:
         raise
 
 
-async def _in_time(upstream: Upstream, row: ChatMessage, message: Message, deadline: float) -> ChatMessage | None:
+async def _in_time(
+    assistant: AssistantClient, row: ChatMessage, message: Message, deadline: float
+) -> ChatMessage | None:
     """What came of asking; while that is not known, the word that it is late. None: it could not be stored."""
-    asking = asyncio.create_task(_ask(upstream, row, message.metadata))
+    asking = asyncio.create_task(_ask(assistant, row, message.metadata))
     _under_way.add(asking)
     metrics.AWAITED.set(len(_under_way))
     asking.add_done_callback(_ended)
@@ -116,12 +118,12 @@ async def _in_time(upstream: Upstream, row: ChatMessage, message: Message, deadl
     return answer
 
 
-async def _ask(upstream: Upstream, row: ChatMessage, metadata: dict[str, Any]) -> ChatMessage:
+async def _ask(assistant: AssistantClient, row: ChatMessage, metadata: dict[str, Any]) -> ChatMessage:
     """The last word to this message, stored: the assistant's answer, or that there is none."""
     try:
-        text = await upstream.ask(row, metadata, row.correlation_id)
-    except UpstreamAway as away:
-        logger.warning("a chat message was not answered: %s", away)
+        text = await assistant.ask(row, metadata, row.correlation_id)
+    except AssistantUnavailable as error:
+        logger.warning("a chat message was not answered: %s", error)
         return await _store(Answer(responder.AWAY, exchange.SYSTEM, row))
     return await _store(Answer(text, exchange.ASSISTANT, row))
 

@@ -68,12 +68,12 @@ async def test_a_failure_that_comes_while_one_tries_again_does_not_let_another_t
     monkeypatch.setattr(client, "BREAKER_PAUSE_SECONDS", 0.0)
     async with FakeBackend(http_answer(answers="")) as fake:
         backend = backend_at(fake)
-        late = backend._breaker.turn()
+        late = backend._client._breaker.turn()
         assert late is not None
         for _ in range(FAILURES_LIMIT):
             with pytest.raises(client.BackendUnavailable):
                 await backend.ask(question())
-        trying = backend._breaker.turn()
+        trying = backend._client._breaker.turn()
         late.failed()
         with pytest.raises(client.BackendUnavailable) as spared:
             await backend.ask(question())

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from ledger.faults import LedgerUnavailable
 from operator_api.chat import assistant as assistant_client
 from operator_api.chat import conversations, exchange, responder
-from operator_api.chat.assistant import ANSWER_LIMIT_BYTES, Upstream, UpstreamAway
+from operator_api.chat.assistant import ANSWER_LIMIT_BYTES, AssistantClient, AssistantUnavailable
 from operator_api.models import ChatMessage
 from tests.database_faults import database_away
 from tests.events.waiting import until
@@ -143,9 +143,9 @@ async def test_an_assistant_that_is_away_is_not_asked_again_and_again_and_nobody
     for _ in range(7):
         assert (await conversations.ask(message())).degraded
     assert time.monotonic() - started < 2.5
-    here = assistant_client.the_upstream()
+    here = assistant_client.the_assistant()
     assert here is not None
-    with pytest.raises(UpstreamAway, match="too often"):
+    with pytest.raises(AssistantUnavailable, match="too often"):
         await here.ask(await sync_to_async(lambda: stored())(), {}, "c-1")
     ask_settings_for_the_upstream()
 
@@ -162,11 +162,11 @@ async def test_more_questions_than_the_limit_are_not_asked(
     monkeypatch.setattr(assistant_client, "CONCURRENT_QUESTIONS", 1)
     await open_a_window()
     assistant.hold()
-    here = Upstream(assistant.url, "")
+    here = AssistantClient(assistant.url, "")
     row = await sync_to_async(lambda: stored())()
     first = asyncio.create_task(here.ask(row, {}, "c-1"))
     await until(lambda: assistant.questions)
-    with pytest.raises(UpstreamAway, match="too many"):
+    with pytest.raises(AssistantUnavailable, match="requests wait"):
         await here.ask(row, {}, "c-2")
     assistant.release()
     assert await first == "you said hello"
@@ -203,10 +203,10 @@ async def test_n01_a_token_that_no_header_can_hold_is_not_quoted_in_why_there_wa
     assistant: Assistant,
 ) -> None:
     # It is refused when a process starts; here it stands for whatever else of a credential a library may quote.
-    broken = Upstream(assistant.url, "the-first-half\nthe-second-half-of-a-token")
+    broken = AssistantClient(assistant.url, "the-first-half\nthe-second-half-of-a-token")
     await open_a_window()
     row = await sync_to_async(lambda: stored())()
-    with pytest.raises(UpstreamAway) as away:
+    with pytest.raises(AssistantUnavailable) as away:
         await broken.ask(row, {}, "c-1")
     await broken.close()
     assert "half" not in str(away.value)
