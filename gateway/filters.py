@@ -5,21 +5,19 @@ narrowed by intersection only, so a ticket can never see more than its principal
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from vx11_client.wire_names import ID_FORM, MODULE_FORM
 
 SEVERITIES = ("info", "warn", "error", "critical")
 # Other spellings that callers use for a severity.
 SEVERITY_ALIASES = {"warning": "warn"}
-# The form of a module's name, in events and in tokens that are limited to modules.
-MODULE_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 MODULE_RULE = "use 1 to 64 of A-Z a-z 0-9 . _ -"
 # More values in one filter are a mistake or an attack; the list of all modules is much shorter.
 VALUES_LIMIT = 100
-VALUE_LENGTH_LIMIT = 64
 # The form of stored values; another value could match nothing.
-_VALUE = re.compile(rf"[A-Za-z0-9._-]{{1,{VALUE_LENGTH_LIMIT}}}", re.ASCII)
+_VALUE = ID_FORM
 
 Allowed = frozenset[str] | None
 
@@ -89,7 +87,7 @@ def read_values(field: str, raw: Iterable[str]) -> Allowed:
     if len(values) > VALUES_LIMIT:
         raise BadFilter(field, f"at most {VALUES_LIMIT} values")
     if not all(_VALUE.fullmatch(value) for value in values):
-        raise BadFilter(field, f"values are 1 to {VALUE_LENGTH_LIMIT} of A-Z a-z 0-9 . _ -")
+        raise BadFilter(field, "values are 1 to 64 of A-Z a-z 0-9 . _ -")
     return frozenset(values) or None
 
 

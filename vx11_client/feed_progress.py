@@ -1,17 +1,15 @@
 """Shows on a terminal how a feed goes: one line that changes, notes that stay, a summary at the end. No Django."""
 
-import shutil
 import time
 from typing import TextIO
 
 from vx11_client.delivery import PendingEvent
 from vx11_client.feed_sender import SenderReport
+from vx11_client.status_line import StatusLine
 from vx11_client.terminal_text import shown
 
-REDRAW_SECONDS = 0.2
 # The rate shown is that of about this long, so that it follows what happens.
 RATE_WINDOW_SECONDS = 5.0
-CLEAR_LINE = "\r\x1b[K"
 QUOTED_CHARACTERS = 120
 
 
@@ -19,12 +17,10 @@ class FeedProgress(SenderReport):
     """Counts what the sender reports, and writes to `out`. Quiet: only what was left out, and the summary."""
 
     def __init__(self, out: TextIO, *, name: str, quiet: bool) -> None:
-        self._out = out
         self._name = name
         self._quiet = quiet
-        self._live = not quiet and out.isatty()
+        self._line = StatusLine(out.write, out.flush, is_live=not quiet and out.isatty())
         self._started = time.monotonic()
-        self._drawn_at = 0.0
         self._window_started, self._window_sent, self._rate = self._started, 0, 0.0
         self._known_trouble = ""
         self._away_reason = ""
@@ -82,19 +78,14 @@ class FeedProgress(SenderReport):
             self._write(text)
 
     def _write(self, text: str) -> None:
-        self._out.write(f"{CLEAR_LINE if self._live else ''}{self._name}: {text}\n")
-        self._out.flush()
+        self._line.say(f"{self._name}: {text}")
 
     def _draw(self, state: str) -> None:
-        now = time.monotonic()
-        if not self._live or now - self._drawn_at < REDRAW_SECONDS:
+        if not self._line.is_due:
             return
-        self._drawn_at = now
+        now = time.monotonic()
         if now - self._window_started >= RATE_WINDOW_SECONDS or not self._rate:
             self._rate = (self.sent - self._window_sent) / max(now - self._window_started, 0.001)
             self._window_started, self._window_sent = now, self.sent
         left_out = f", {self.left_out_count} left out" if self.left_out_count else ""
-        text = f"{self._name}: {self.sent} sent, {self._rate:.0f}/s, {self.retries} retries{left_out}{state}"
-        # A line that wraps could not be drawn over.
-        self._out.write(f"{CLEAR_LINE}{text[: shutil.get_terminal_size().columns - 1]}")
-        self._out.flush()
+        self._line.draw(f"{self._name}: {self.sent} sent, {self._rate:.0f}/s, {self.retries} retries{left_out}{state}")

@@ -9,7 +9,7 @@ from events.http import polling
 from events.log import COUNT_LIMIT
 from events.stream import sse
 from events.stream.stream_request import ALLOW, FLAGS
-from gateway.filters import MODULE_FORM, SEVERITIES, SEVERITY_ALIASES
+from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.http.openapi import (
     COMMON_HEADERS,
     ID,
@@ -23,6 +23,7 @@ from gateway.http.openapi import (
     refuses,
     text,
 )
+from vx11_client.wire_names import MODULE_FORM
 
 BUCKET_MAX_SECONDS = 3600
 

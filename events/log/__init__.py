@@ -18,13 +18,11 @@ from events.log.records import Entry, timestamp
 from events.log.submissions import (
     BATCH_LIMIT_EVENTS,
     EVENT_LIMIT_BYTES,
-    ID_FORM,
     KEY_FORM,
     RESERVED_PREFIXES,
     RESERVED_TYPES,
     SMOKE_EVENT_TYPE,
     SUMMARY_LIMIT,
-    TYPE_FORM,
     Defaults,
     Invalid,
     NewEvent,
@@ -35,6 +33,7 @@ from events.log.submissions import (
 )
 from events.log.watermark import advance as advance_watermark
 from events.log.watermark import read as read_watermark
+from vx11_client.wire_names import ID_FORM, TYPE_FORM
 
 __all__ = (
     "BATCH_LIMIT_EVENTS",

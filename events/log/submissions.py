@@ -15,9 +15,10 @@ from typing import Any
 import orjson
 
 from gateway import tokens
-from gateway.filters import MODULE_FORM, SEVERITIES, SEVERITY_ALIASES
+from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.tracing import Span
 from vx11_client import exact_json
+from vx11_client.wire_names import ID_FORM, MODULE_FORM, TYPE_FORM
 
 BATCH_LIMIT_EVENTS = 500
 EVENT_LIMIT_BYTES = 64 * 1024
@@ -27,8 +28,6 @@ RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.")
 # What manage.py smoke publishes, with a token that is some module's.
 SMOKE_EVENT_TYPE = "smoke.test"
 
-TYPE_FORM = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
-ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 KEY_FORM = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _FIELDS = frozenset(
     {"event_type", "summary", "severity", "module", "payload", "correlation_id", "event_id", "occurred_at"}

@@ -1,6 +1,5 @@
 """What headers and query of a request contain: correlation id, credentials, address. No I/O."""
 
-import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl
 
@@ -8,10 +7,10 @@ from gateway import tokens
 from gateway.addresses import Network, is_address, is_within
 from gateway.http.errors import ApiError
 from gateway.redaction import is_credential
+from vx11_client.wire_names import ID_FORM
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # Query keys that are refused, because a credential in a URL ends up in logs and histories.
 CREDENTIAL_KEYS = frozenset({"access_token", "x-vx11-token", "authorization", "api_key"})
 # More query parameters than this are a mistake or an attack.
@@ -44,7 +43,7 @@ def all_values(headers: RawHeaders, name: bytes) -> list[str]:
 def correlation_id(headers: RawHeaders) -> str:
     """The caller's own id if it is harmless, else a new one: it is stored and logged, so it must be no credential."""
     given = all_values(headers, b"x-correlation-id")
-    harmless = len(given) == 1 and _CORRELATION_ID.fullmatch(given[0]) and not is_credential(given[0])
+    harmless = len(given) == 1 and ID_FORM.fullmatch(given[0]) and not is_credential(given[0])
     return given[0] if harmless else tokens.new_uuid()
 
 

@@ -6,8 +6,9 @@ Each app has such a module; `SCHEMAS` are its components by name, and vx11_site/
 import re
 from typing import Any
 
-from gateway.filters import SEVERITIES, SEVERITY_ALIASES, VALUE_LENGTH_LIMIT, VALUES_LIMIT
+from gateway.filters import SEVERITIES, SEVERITY_ALIASES, VALUES_LIMIT
 from gateway.http.errors import CONTENT_TYPE, DETAILS, REASONS, TYPE_PREFIX
+from vx11_client.wire_names import ID_FORM
 
 Json = dict[str, Any]
 
@@ -58,10 +59,10 @@ def comma_list(pattern: str) -> Json:
     }
 
 
-ID = text("[A-Za-z0-9._-]{1,64}")
+ID = text(ID_FORM)
 MOMENT: Json = {"type": "string", "format": "date-time"}
 SEVERITY_LIST = comma_list(any_case((*SEVERITIES, *SEVERITY_ALIASES)))
-VALUE_LIST = comma_list(f"[A-Za-z0-9._-]{{1,{VALUE_LENGTH_LIMIT}}}")
+VALUE_LIST = comma_list(ID_FORM.pattern)
 
 SCHEMAS: dict[str, Json] = {
     "Problem": {

@@ -2,10 +2,8 @@
 
 import abc
 import contextlib
-import re
-import shutil
+import functools
 import signal
-import time
 from argparse import ArgumentParser, ArgumentTypeError, _MutuallyExclusiveGroup
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,65 +12,49 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from gateway.checks.startup import OF_SETTINGS
+from gateway.durations import read_duration
 from gateway.jobs.retention import AfterBatch, Counts, NearlyAll, describe
 from ledger.faults import DATABASE_FAULTS
+from vx11_client.status_line import StatusLine
 
 MIN_AGE = timedelta(days=1)
 MAX_AGE = timedelta(days=36_500)
-REDRAW_SECONDS = 0.2
 # Into a file or a journal goes a line now and then, not one for every batch.
 PLAIN_LINE_SECONDS = 5.0
-CLEAR_LINE = "\r\x1b[K"
 # What shells give for a program that Ctrl-C ended.
 INTERRUPTED = 130
-
-_AGE = re.compile(r"([0-9]{1,7})([hd])", re.ASCII)
 
 
 def age(text: str) -> timedelta:
     """From "90d" or "36h". A typing error must not empty a table."""
-    found = _AGE.fullmatch(text)
-    if not found:
+    chosen = read_duration(text, units="hd")
+    if chosen is None:
         raise ArgumentTypeError(f"{text!r} is not an age; write it as 90d or 36h")
-    number = int(found[1])
-    chosen = timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
     if not MIN_AGE <= chosen <= MAX_AGE:
         raise ArgumentTypeError(f"{text} is not between 1d and {MAX_AGE.days}d")
     return chosen
 
 
 class Progress:
-    """Counts what is deleted and says so: a line that is rewritten on a terminal, else a plain one now and then.
-
-    `done` says what became of it, if it was not deleted.
-    """
+    """Counts rows as they are deleted, and shows the count. `done` is the word for it, if they are not deleted."""
 
     def __init__(self, out: OutputWrapper, planned: Counts, *, done: str = "deleted") -> None:
         self._done = done
-        self._out = out
         self.planned = planned
-        self._live = out.isatty()
-        self._pause_seconds = REDRAW_SECONDS if self._live else PLAIN_LINE_SECONDS
-        self._drawn_at = time.monotonic()
+        # Django's wrapper would end each text with an end of line.
+        write = functools.partial(out.write, ending="")
+        self._line = StatusLine(
+            write, out.flush, is_live=out.isatty(), plain_seconds=PLAIN_LINE_SECONDS, waits_first=True
+        )
         self.deleted: Counts = {}
 
     def add(self, name: str, rows: int) -> None:
         self.deleted[name] = self.deleted.get(name, 0) + rows
-        now = time.monotonic()
-        if now - self._drawn_at < self._pause_seconds:
-            return
-        self._drawn_at = now
-        line = f"{name}: {self.deleted[name]} of {max(self.planned.get(name, 0), self.deleted[name])} {self._done}"
-        if self._live:
-            # A line that wraps could not be drawn over.
-            self._out.write(CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1], ending="")
-            self._out.flush()
-        else:
-            self._out.write(line)
+        planned = max(self.planned.get(name, 0), self.deleted[name])
+        self._line.draw(f"{name}: {self.deleted[name]} of {planned} {self._done}")
 
     def end(self) -> None:
-        if self._live:
-            self._out.write(CLEAR_LINE, ending="")
+        self._line.clear()
 
 
 class CleaningCommand(BaseCommand, abc.ABC):

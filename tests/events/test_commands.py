@@ -17,6 +17,7 @@ from gateway.identity.session_store import SessionStore
 from gateway.jobs import purge, retention
 from gateway.shared_store import store
 from tests.events.samples import append_events, grow_older
+from vx11_client import status_line
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -119,11 +120,11 @@ def test_a_dry_run_says_how_many_would_go_and_moves_nothing() -> None:
 
 def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)
-    monkeypatch.setattr(purge, "REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr(status_line, "REDRAW_SECONDS", 0.0)
     append_events(6)
     out = Terminal()
     call_command("prune_events", "--keep-rows", "2", stdout=out)
-    drawn = out.getvalue().split(purge.CLEAR_LINE)
+    drawn = out.getvalue().split(status_line.CLEAR_LINE)
     assert drawn == [
         "",
         "events: 2 of 4 deleted",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.durations import read_duration
+
 
 class BadEnvironment(Exception):
     """A variable has a value that cannot be used; the text names the variable and the form that is expected."""
@@ -79,9 +81,8 @@ TRUE_TEXTS = frozenset({"1", "true", "yes", "on"})
 FALSE_TEXTS = frozenset({"0", "false", "no", "off", ""})
 
 
-# As "100/s", "10/5m".
-_RATE = re.compile(r"([1-9]\d{0,9})/([1-9]\d{0,5})?([smhd])", re.ASCII)
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+# As "100/s", "10/5m"; neither number begins with 0.
+_RATE = re.compile(r"([1-9]\d{0,9})/((?!0).+)", re.ASCII)
 
 
 class Rate(NamedTuple):
@@ -217,9 +218,11 @@ class Environment:
         if not text:
             return None
         found = _RATE.fullmatch(text)
-        if not found:
+        # "s" is every second.
+        every = found and (read_duration(found[2]) or read_duration(f"1{found[2]}"))
+        if not found or not every:
             raise BadEnvironment(f"{name} is {text!r}; use a number and a time, e.g. 100/s, 60/m or 10/5m")
-        return Rate(int(found[1]), int(found[2] or 1) * _UNIT_SECONDS[found[3]])
+        return Rate(int(found[1]), int(every.total_seconds()))
 
     def unknown_names(self) -> list[str]:
         """One sentence for each variable that looks like ours but is not read, so that typing errors are noticed."""

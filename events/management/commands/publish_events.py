@@ -32,14 +32,13 @@ from vx11_client.http_answers import ServerRefused
 from vx11_client.stop_signal import Interruption
 from vx11_client.terminal_text import shown
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS
+from vx11_client.wire_names import MODULE_FORM, TYPE_FORM
 
 TOKEN_VARIABLE = "VX11_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
 STDIN = 0
 EXIT_LEFT_OUT = 1
 EXIT_AT_ONCE = 130
 LINGER_LIMIT_MS = 60_000
-_EVENT_TYPE = re.compile(r"[a-z0-9._-]{1,64}")
-_MODULE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 EPILOG = f"""\
 examples:
@@ -86,11 +85,13 @@ class Command(TerminalCommand):
             "--from-end", action="store_true", help="follow only what is added from now on (what --follow does)"
         )
         event = parser.add_argument_group("what it becomes, where the line itself does not say")
-        event.add_argument("--module", type=_matching(_MODULE), help="module of the events; without it, the token's")
+        event.add_argument(
+            "--module", type=_matching(MODULE_FORM), help="module of the events; without it, the token's"
+        )
         event.add_argument("--severity", choices=SEVERITIES, help="severity of the events; without it, info")
         event.add_argument(
             "--event-type",
-            type=_matching(_EVENT_TYPE),
+            type=_matching(TYPE_FORM),
             default=DEFAULT_EVENT_TYPE,
             help="type of the events (%(default)s)",
         )

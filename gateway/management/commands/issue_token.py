@@ -1,7 +1,6 @@
 """manage.py issue_token: a new principal or service token, shown once."""
 
 import json
-import re
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from gateway.checks.startup import OF_SETTINGS
+from gateway.durations import read_duration
 from gateway.filters import MODULE_RULE, is_module_name
 from gateway.identity.actors import acting
 from gateway.models import AccessToken, TokenAudit
@@ -18,15 +18,13 @@ from ledger import clock
 from vx11_client.terminal_text import shown
 
 NAME_LENGTH = 100
-_DURATION = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def duration(text: str) -> timedelta:
-    found = _DURATION.fullmatch(text)
-    if not found:
+    chosen = read_duration(text)
+    if chosen is None:
         raise ArgumentTypeError(f"{text!r} is not a duration; use a number and s, m, h or d, e.g. 90d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return chosen
 
 
 def module_name(text: str) -> str:
