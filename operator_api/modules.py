@@ -7,7 +7,7 @@ database and its cache without either.
 import dataclasses
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from django.db.models.functions import Now
 
@@ -30,7 +30,16 @@ STORE_UNAVAILABLE, BACKEND_UNAVAILABLE = "window_store_unavailable", "backend_un
 PUBLISHED_FRESH_SECONDS = 300
 PROBED_FRESH_SECONDS = 60
 
-State = dict[str, Any]
+
+class State(TypedDict):
+    """One module, as clients see it."""
+
+    status: str
+    reason: str | None
+    category: str
+    last_seen: str | None
+    # The port that an administrator noted, if one is.
+    port: NotRequired[int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,13 +74,15 @@ def state_of(module: Module, around: Surroundings) -> State:
     own = _own_state(module.name, around)
     status, reason = own or _state(module, around)
     seen = around.now if own and status == UP else _last_sign(module)
-    state = {
+    state: State = {
         "status": status,
         "reason": reason,
         "category": module.category,
         "last_seen": timestamp(seen) if seen else None,
     }
-    return state if module.port is None else {**state, "port": module.port}
+    if module.port is not None:
+        state["port"] = module.port
+    return state
 
 
 def _own_state(name: str, around: Surroundings) -> tuple[str, str | None] | None:

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from django.conf import settings
 from django.db import connection
@@ -38,6 +38,27 @@ READY_SECONDS = 1.9
 WRITES_LATE_SECONDS = 10.0
 
 
+class SystemStatus(TypedDict):
+    """The answer to "is everything there?". Of each module by its name: {"status": "UP"}."""
+
+    status: str
+    policy: str
+    core_services: dict[str, dict[str, str]]
+    optional_services: dict[str, dict[str, str]]
+    operator_services: dict[str, dict[str, str]]
+    degraded: bool
+    window: windows.Status
+    timestamp: str
+
+
+class Readiness(TypedDict, total=False):
+    """What balancers are told: `unavailable` names what is missing if this process should get no requests."""
+
+    status: str
+    degraded: list[str]
+    unavailable: list[str]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatusReading:
     """The result of one read of window and modules. `window["services"]` holds only the window's own modules."""
@@ -57,7 +78,7 @@ class StatusReading:
         services = up + [name for name in window["services"] if name not in up]
         return {**window, "services": services, "degraded": self.degraded}
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> SystemStatus:
         return {
             "status": "ok",
             "policy": self.window["mode"],
@@ -113,7 +134,7 @@ async def read_status() -> StatusReading:
 async def _read_status() -> StatusReading:
     cache_up, read = await asyncio.gather(_cache_up(), _read())
     if read is None:
-        window = {**windows.closed(windows.DEGRADED, reason="window_store_unavailable"), "cursor": ""}
+        window = windows.unknown(reason="window_store_unavailable")
         around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None)
         return StatusReading(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
     window, (now, rows) = read
@@ -125,7 +146,7 @@ async def read_without_backend() -> StatusReading:
     """The status that a gateway can give itself. It could read the window's row, but not whether a backend acts on
     it.
     """
-    window = {**windows.closed(windows.DEGRADED, reason=BACKEND_UNAVAILABLE), "cursor": ""}
+    window = windows.unknown(reason=BACKEND_UNAVAILABLE)
     cache_up = False
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CACHE_SECONDS):
@@ -134,7 +155,7 @@ async def read_without_backend() -> StatusReading:
     return StatusReading(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
 
 
-async def readiness() -> tuple[bool, dict[str, Any]]:
+async def readiness() -> tuple[bool, Readiness]:
     """Whether this process should get requests, and what is missing."""
     if the_sessions().draining:
         return False, {"unavailable": ["draining"]}

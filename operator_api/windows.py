@@ -10,7 +10,7 @@ import math
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from django.db.models.functions import Now
 
@@ -39,7 +39,31 @@ _SNAPSHOT = (
     f'LEFT JOIN "{Window._meta.db_table}" there ON there."closed_at" IS NULL WHERE head."id" = 1'
 )
 
-Status = dict[str, Any]
+
+class Status(TypedDict):
+    """The window, as clients see it: open, closed, or unknown."""
+
+    mode: str
+    # None: no deadline, or no window.
+    ttl_seconds: int | None
+    window_id: str | None
+    services: list[str]
+    reason: str | None
+    opened_by: str | None
+    created_at: str | None
+    deadline: str | None
+    chat_enabled: bool
+    # The position in the log at which this is true; "" if the log cannot be read. Events hold a status without one.
+    cursor: NotRequired[str]
+    # Whether a core module is down: known where the modules are looked at, in operator_api.status.
+    degraded: NotRequired[bool]
+
+
+class ClosedStatus(Status):
+    """After a window was closed: `window_id` is that of the closed one."""
+
+    closed_at: str
+    services_stopped: list[str]
 
 
 class AlreadyOpen(Exception):
@@ -106,16 +130,16 @@ def snapshot() -> Status:
 
 def status_of(window: Window, now: datetime) -> Status:
     """An open window as clients see it, without a cursor."""
-    remaining = window.deadline and max(0, math.ceil((window.deadline - now).total_seconds()))
+    deadline = window.deadline
     return {
         "mode": WINDOW_ACTIVE,
-        "ttl_seconds": remaining,
+        "ttl_seconds": None if deadline is None else max(0, math.ceil((deadline - now).total_seconds())),
         "window_id": str(window.id),
         "services": list(window.services),
         "reason": window.reason or None,
         "opened_by": window.opened_by or None,
         "created_at": timestamp(window.created_at),
-        "deadline": window.deadline and timestamp(window.deadline),
+        "deadline": None if deadline is None else timestamp(deadline),
         "chat_enabled": True,
     }
 
@@ -133,6 +157,11 @@ def closed(mode: str, *, reason: str | None = None) -> Status:
         "deadline": None,
         "chat_enabled": False,
     }
+
+
+def unknown(*, reason: str) -> Status:
+    """For when neither the window nor the log can be read."""
+    return {**closed(DEGRADED, reason=reason), "cursor": ""}
 
 
 def is_due() -> bool:
@@ -158,7 +187,7 @@ def extend_many(extensions: Sequence[Extension]) -> Sequence[Status | NoneOpen]:
 
 
 @runs_last
-def close_many(closings: Sequence[Closing]) -> Sequence[Status | NoneOpen]:
+def close_many(closings: Sequence[Closing]) -> Sequence[ClosedStatus | NoneOpen]:
     """Of each: the status after it, with the closed window's `window_id`, `closed_at` and `services_stopped`."""
     return [_close(closing) for closing in closings]
 
@@ -208,7 +237,7 @@ def _extend(extension: Extension) -> Status | NoneOpen:
         return _status(changing, window)
 
 
-def _close(closing: Closing) -> Status | NoneOpen:
+def _close(closing: Closing) -> ClosedStatus | NoneOpen:
     with change() as changing:
         _expire(changing)
         window = Window.objects.filter(closed_at=None).first()
@@ -219,12 +248,12 @@ def _close(closing: Closing) -> Status | NoneOpen:
         window = window or Window.objects.filter(last_change=closing.id).first()
         if window is None or window.closed_at is None:
             return NoneOpen()
-        closed_one = {
+        return {
+            **_status(changing, None),
             "window_id": str(window.id),
             "closed_at": timestamp(window.closed_at),
             "services_stopped": list(window.services),
         }
-        return {**_status(changing, None), **closed_one}
 
 
 def _expire(changing: Change) -> bool:

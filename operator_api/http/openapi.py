@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from events.http.openapi import CURSOR
 from events.log import ID_FORM, KEY_FORM
-from gateway.filters import MODULE_FORM, VALUES_LIMIT
+from gateway.filters import VALUES_LIMIT
 from gateway.http.openapi import ID, MOMENT, Json, component, exactly, text
 from operator_api.chat import exchange
 from operator_api.models import ChatMessage, Module
@@ -23,6 +23,7 @@ from operator_api.windows import (
     TTL_MAX_SECONDS,
     WINDOW_ACTIVE,
 )
+from vx11_client.wire_names import MODULE_FORM
 
 UUID_FORM = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 

@@ -136,7 +136,7 @@ async def _change(function: WriteMany, unit: Any) -> Status:
     return status
 
 
-async def _with_mode_now(window: Status) -> Status:
+async def _with_mode_now(window: Status) -> dict[str, Any]:
     """The state right after the change, which may have changed again by now: the cursor is that of the change."""
     status = (await read_status()).window_status(window)
     return {**status, "status": "ok", "ttl_remaining_sec": window["ttl_seconds"]}

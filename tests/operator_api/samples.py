@@ -12,7 +12,16 @@ from operator_api import windows
 from operator_api.chat import exchange
 from operator_api.chat.exchange import Message, Stored, WindowClosed
 from operator_api.models import ChatMessage, Window
-from operator_api.windows import AlreadyOpen, Closing, Extension, NoneOpen, Status, WindowActor, WindowOpening
+from operator_api.windows import (
+    AlreadyOpen,
+    ClosedStatus,
+    Closing,
+    Extension,
+    NoneOpen,
+    Status,
+    WindowActor,
+    WindowOpening,
+)
 
 ALICE = WindowActor("p-alice", "alice", "request-of-alice")
 BOB = WindowActor("p-bob", "bob", "request-of-bob")
@@ -38,7 +47,7 @@ def extend_window(seconds: int, *, by: WindowActor = ALICE) -> Status | NoneOpen
         return windows.extend_many([Extension(seconds, by)])[0]
 
 
-def close_window(asked: Closing | None = None) -> Status | NoneOpen:
+def close_window(asked: Closing | None = None) -> ClosedStatus | NoneOpen:
     with transaction.atomic():
         return windows.close_many([asked or Closing(BOB)])[0]
 

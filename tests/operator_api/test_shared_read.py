@@ -23,7 +23,7 @@ class Watched:
 
     async def _read(self) -> StatusReading:
         self.begun += 1
-        shown = replace(NOTHING_OPEN, window={"reason": self.begun})
+        shown = replace(NOTHING_OPEN, window=windows.closed("solo_madre", reason=str(self.begun)))
         await self.released.wait()
         return shown
 
@@ -32,7 +32,7 @@ class Watched:
 
 
 def numbers(readings: Iterable[StatusReading]) -> set[int]:
-    return {reading.window["reason"] for reading in readings}
+    return {int(reading.window["reason"] or 0) for reading in readings}
 
 
 async def test_requests_at_the_same_time_share_a_read() -> None:

@@ -76,6 +76,7 @@ async def test_an_open_window_is_shown_with_what_is_left_of_it() -> None:
     window = await open_window(deadline=timezone.now() + timedelta(seconds=600))
     found = (await status.read_status()).window_status()
     assert (found["mode"], found["window_id"], found["chat_enabled"]) == ("window_active", str(window.id), True)
+    assert found["ttl_seconds"] is not None
     assert 590 < found["ttl_seconds"] <= 600
     assert found["services"] == [*CORE, "switch", "hermes"]
     assert (found["opened_by"], found["reason"]) == ("p-1", "a test")

@@ -1,6 +1,6 @@
 """Whoever has a snapshot and follows the log has what a fresh snapshot says, whatever was done in between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -40,7 +40,7 @@ STEPS: dict[str, Callable[[], object]] = {
 }
 
 
-def applied(snapshot: dict[str, Any]) -> dict[str, Any]:
+def applied(snapshot: windows.Status) -> dict[str, Any]:
     """The snapshot, brought up to date by the events after its cursor: what a client does."""
     state = dict(snapshot)
     page = log.read_after(Cursor.parse(snapshot["cursor"]), EVERYTHING)
@@ -51,7 +51,7 @@ def applied(snapshot: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def lasting(state: dict[str, Any]) -> dict[str, Any]:
+def lasting(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in state.items() if name not in CLOCKWORK}
 
 
