@@ -197,6 +197,12 @@ fuzz: test-machine ## requests that the OpenAPI document allows, and others; FUZ
 soak: test-machine ## the same at random, for MINUTES (30), while memory is watched
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
+# Not part of CI: what survives is for people to look at. SEED names the mutants, ROOM limits them to one folder.
+.PHONY: mutants
+mutants: MUTANT_MINUTES = $(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),20)
+mutants: test-machine ## wrong lines put into the log, the streams, identity, the store and the ledger: does a test fail? MINUTES (20)
+	$(BIN)/python -m tests.mutants --minutes $(MUTANT_MINUTES) $(if $(SEED),--seed $(SEED)) $(addprefix --room ,$(ROOM))
+
 .PHONY: screenshots
 screenshots: test-machine ## the pictures in docs/, from real pages
 	$(BIN)/python -m tests.browser.screenshots

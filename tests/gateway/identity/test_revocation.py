@@ -18,9 +18,10 @@ Action = TokenAudit.Action
 
 def issued(ticket_id: str, principal_id: str = "p-1", *, seconds_ago: float = 0) -> Live:
     at = clock.now() - timedelta(seconds=seconds_ago)
-    row = {"ticket_id": ticket_id, "principal_id": principal_id, "principal_name": "reader"}
+    live = Live(ticket_id, principal_id, "reader")
+    row = {name: value for name, value in live._asdict().items() if name != "used"}
     TokenAudit.objects.create(action=Action.TICKET_ISSUED, at=at, **row)
-    return Live(**row)
+    return live
 
 
 def used(ticket_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import tokens
-from gateway.filters import EVERYTHING
+from gateway.filters import EVERYTHING, Selection
 from gateway.identity.standings import InvalidCredential, Principal, Snapshot, Standing
 from ledger import clock
 
@@ -86,4 +86,4 @@ def test_a_principal_is_still_the_same_until_its_password_changes() -> None:
 
 def test_a_principal_sees_its_modules_or_everything() -> None:
     assert TOKEN.selection == EVERYTHING
-    assert replace(TOKEN, modules=frozenset({"madre"})).selection.modules == {"madre"}
+    assert replace(TOKEN, modules=frozenset({"madre"})).selection == Selection(modules=frozenset({"madre"}))
