@@ -2,7 +2,7 @@
 
 `mutations` makes the wrong lines, `plugin` runs a room's tests against them inside pytest, `__main__` runs the rooms.
 
-Two known tools do not fit. cosmic-ray starts pytest anew for each mutant, and to import Django and our apps takes longer
-than most tests; it also changes the files that people edit. mutmut runs pytest several times in one process, which
-Django's settings and the folder of the unit tests' database outlive only once.
+Two known tools do not fit. cosmic-ray starts pytest anew for each mutant, which costs more than most tests, and changes
+the files that people edit. mutmut runs pytest several times in one process, and the second run finds no folder for the
+database of the unit tests: the first one has removed it.
 """
