@@ -80,7 +80,7 @@ class BoundedClient:
 
     @property
     def is_away(self) -> bool:
-        """As far as the last requests tell."""
+        """Whether the breaker is open after the last requests."""
         return self._breaker.is_open
 
     async def ask(self, exchange: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -9,7 +9,7 @@ PAUSE_SECONDS = 10.0
 
 
 class Breaker:
-    """Closed: all may try. Open: nobody. After the pause one may try, and what becomes of that decides."""
+    """Closed: every caller may try. Open: none may. After the pause one may try, and its outcome decides."""
 
     def __init__(self, *, pause_seconds: float = PAUSE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._pause_seconds = pause_seconds
@@ -17,7 +17,7 @@ class Breaker:
         self._failures = 0
         self._closed_again_at = float("-inf")
         self._trying = False
-        # Another one each time it opens or closes.
+        # Counts how often it has opened or closed.
         self._phase = 0
 
     @property
@@ -25,7 +25,7 @@ class Breaker:
         return self._failures >= FAILURES_LIMIT
 
     def turn(self) -> "Turn | None":
-        """Leave to try now, if there is one. Whoever gets it must say what came of it."""
+        """Leave to try now, or None. The caller that gets it must report the outcome."""
         if self.is_open:
             if self._trying or self._clock() < self._closed_again_at:
                 return None
@@ -55,8 +55,8 @@ class Breaker:
 class Turn:
     """Leave to try once.
 
-    What is said of it counts only while the breaker is as it was: an answer may come a minute late, and then says
-    nothing about the other side of now, nor about the one try that decides.
+    Its outcome counts only while the breaker has not opened or closed since: an answer may come a minute late, and then
+    shows neither how the other side is now, nor the outcome of the one try that decides.
     """
 
     def __init__(self, breaker: Breaker, phase: int) -> None:
@@ -70,5 +70,5 @@ class Turn:
         self._breaker._failed(self._phase)
 
     def gave_up(self) -> None:
-        """It was not found out what becomes of the try."""
+        """The outcome is not known: the caller left, or failed for a reason of its own."""
         self._breaker._gave_up(self._phase)

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # In all: connection, a second try, the answer's last byte. Front ends give up after five.
 ANSWER_SECONDS = 3.0
-# One of several hosts behind a name may be gone without a word; then there is time to ask another.
+# Of several hosts behind a name one may not answer at all; then there is time to ask another.
 CONNECT_SECONDS = 1.0
 CONNECTIONS_LIMIT = 64
 # Requests under way or waiting for a connection; more are refused at once. Each waits for ANSWER_SECONDS at the most.
@@ -47,13 +47,13 @@ PASSED_ON_HEADERS = ("Content-Type", "Retry-After", "WWW-Authenticate")
 CONTENT_TYPES = frozenset({"application/json", "application/problem+json"})
 # What is answered to a token that is unknown, lacks the right, or failed too often.
 REFUSALS_OF_TOKENS = frozenset({401, 403, 429})
-# The request cannot have been read by anybody.
+# No server can have read the request.
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """A request for the backend. `path` is relative to its /api/; `asked_by` is the operator's public id, or nobody."""
+    """A request for the backend. `path` is relative to its /api/; `asked_by` is the operator's public id, or NOBODY."""
 
     method: str
     path: str
@@ -69,7 +69,7 @@ class Question:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BackendAnswer:
-    """What came back; `answers` says for whom, "" if that is not said."""
+    """What came back; `answers` is the operator that it is for, "" if the answer does not name one."""
 
     status: int
     headers: Mapping[str, str]
@@ -107,7 +107,7 @@ class Backend:
 
     @property
     def is_away(self) -> bool:
-        """As far as the last requests tell."""
+        """Whether the breaker is open after the last requests."""
         return self._client.is_away
 
     async def ask(self, question: Question) -> BackendAnswer:
@@ -134,7 +134,7 @@ class Backend:
         await self._client.close()
 
     async def _ask_with_one_retry(self, question: Question) -> BackendAnswer:
-        """Again where that can do no harm: nobody has read it yet, or it changes nothing."""
+        """Once more where that does no harm: no server has read the request, or it changes nothing."""
         try:
             answer = await self._ask_with_a_good_token(question)
             if answer.status != httpx.codes.SERVICE_UNAVAILABLE or not question.may_repeat:
@@ -185,7 +185,7 @@ class Backend:
         return await self._client.read_body(response)
 
     def _request(self, question: Question, token: str) -> httpx.Request:
-        """Raises ApiError for what cannot be written, or is too long for somebody on the way."""
+        """Raises ApiError for what cannot be written, or is too long for a proxy or the backend."""
         try:
             url = httpx.URL(self._url + question.path + (f"?{question.query}" if question.query else ""))
         except httpx.InvalidURL:
@@ -198,7 +198,7 @@ class Backend:
         return self._client.build_request(question.method, url, content=question.body, headers=fields)
 
     def _log_trouble(self, trouble: str) -> None:
-        """The log hears of trouble when it begins, when it becomes another, and when it is over."""
+        """A line in the log when trouble begins, when its kind changes, and when it is over."""
         if trouble and trouble != self._trouble and not trouble.startswith("spared"):
             logger.error("the backend is unavailable: %s", trouble)
         elif self._trouble and not trouble:

@@ -1,7 +1,7 @@
 """Delegation: for which operator a gateway calls its backend, written as headers and read back. Pure.
 
-Who sends these headers without the right `operator:forward` is refused before anybody reads them, and what they claim
-counts only as far as the backend knows it to be true.
+A caller without the right `operator:forward` is refused before these headers are read. What they claim counts only as
+far as the backend knows it to be true.
 """
 
 import dataclasses
@@ -14,12 +14,13 @@ from gateway.scopes import OPERATOR_SCOPES, SERVICE_SCOPES
 
 # The right of a service to call for others.
 FORWARD = "operator:forward"
-# In an answer, OPERATOR says for whom it is: a backend writes it once it has accepted the gateway's own token.
+# In an answer, OPERATOR names the operator that it is for. A backend writes it once it has accepted the gateway's own
+# token.
 OPERATOR = "X-VX11-Operator"
 OPERATOR_RIGHTS = "X-VX11-Operator-Scopes"
 OPERATOR_SESSION = "X-VX11-Operator-Session"
 OPERATOR_ADDRESS = "X-VX11-Operator-Address"
-# For whom an answer is when the service asked for itself. No public id looks like this.
+# In the place of an operator, when the gateway asks for itself. No public id looks like this.
 NOBODY = "nobody"
 
 _PUBLIC_ID = re.compile(r"[a-z]-[a-z0-9]{1,32}", re.ASCII)
@@ -59,7 +60,7 @@ def read(headers: RawHeaders) -> Delegation | None:
     public_id = _one(headers, OPERATOR, _PUBLIC_ID)
     session_id = _one(headers, OPERATOR_SESSION, _SESSION_ID)
     if public_id.startswith("u-") and not session_id:
-        # Of nobody without a session could be known whether he has signed out.
+        # Without a session it cannot be known whether the user has signed out.
         raise _unreadable(OPERATOR_SESSION)
     return Delegation(public_id, _scopes(headers), session_id, _one(headers, OPERATOR_ADDRESS, _ADDRESS))
 

@@ -58,7 +58,7 @@ class Progress:
 
 
 class CleaningCommand(BaseCommand, abc.ABC):
-    """Says what would go (`--dry-run`), or deletes it batch by batch."""
+    """Shows how many rows would go (`--dry-run`), or deletes them batch by batch."""
 
     requires_system_checks = OF_SETTINGS
 
@@ -68,7 +68,7 @@ class CleaningCommand(BaseCommand, abc.ABC):
 
     @abc.abstractmethod
     def clean(self, options: dict[str, Any], after_batch: AfterBatch) -> str:
-        """Deletes them; a sentence to say at the end, or nothing."""
+        """Deletes them; returns a sentence to print at the end, or ""."""
 
     def add_age(self, parser: ArgumentParser | _MutuallyExclusiveGroup, *, default_days: int, variable: str) -> None:
         parser.add_argument(
@@ -123,7 +123,7 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
     try:
         earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:
-        # Only the main thread may; elsewhere nobody sends us signals.
+        # Only the main thread may set a handler, and signals come only there.
         yield
         return
     try:

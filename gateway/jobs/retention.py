@@ -1,10 +1,10 @@
-"""Retention: which rows are too old to keep, and how they go, in transactions so short that nobody waits for them.
+"""Retention: which rows are too old to keep, and how they go, in transactions so short that other writers do not wait.
 
 Every app names its own rows in a module `retention`, which is found by that name; `manage.py purge_tokens` and a
 chore of the same name delete them. What must stay:
 
-- A token of the environment: its digest is what keeps one that somebody revoked from coming back at the next start.
-- A dead token that somebody still tries: as long as it is refused, people can see whose it was.
+- A token of the environment: its digest is what keeps a revoked one from coming back at the next start.
+- A dead token that is still tried: as long as it is refused, people can see whose it was.
 - A stream that is open, however long. Its token is not dead: streams end within seconds of their token, and a token
   must have been dead for a day at least.
 """
@@ -48,7 +48,7 @@ MAX_REST_SECONDS = 0.5
 Rows = QuerySet[Any]
 # Deletes these rows in the caller's transaction; how many.
 Delete = Callable[[Any], int]
-# Told after each batch: of what, and how many rows.
+# Called after each batch with the kind of rows and their number.
 AfterBatch = Callable[[str, int], None]
 Counts = dict[str, int]
 
@@ -147,8 +147,8 @@ def purge(before: datetime, *, actor: str, after_batch: AfterBatch, even_nearly_
                 if not even_nearly_all and (found := _nearly_all_of(kind, before)):
                     refused[kind.name] = found
                     continue
-                told = functools.partial(_report_batch, deleted, kind.name, after_batch)
-                delete_in_batches(kind.too_old(before), order=kind.order, delete=kind.delete, after_batch=told)
+                after = functools.partial(_report_batch, deleted, kind.name, after_batch)
+                delete_in_batches(kind.too_old(before), order=kind.order, delete=kind.delete, after_batch=after)
         finally:
             gone = {name: rows for name, rows in deleted.items() if rows}
             if gone:
@@ -173,7 +173,7 @@ def delete_in_batches(rows: Rows, *, order: str, after_batch: Callable[[int], No
             gone = delete(rows.filter(pk__in=[pk for pk, _ in batch]))
         worked_seconds = time.perf_counter() - started
         deleted += gone
-        # Before the rest: whoever is interrupted is so in the rest, most likely, and then knows of this batch.
+        # Before the rest, in which an interruption most likely comes: this batch is counted by then.
         after_batch(gone)
         if not gone:
             # None of these may go any more; what is left is looked at the next time.
@@ -217,7 +217,7 @@ def _delete_tokens(rows: Rows) -> int:
 
 
 def _past_use(model: type[EndedSession | EndedStream | EndedTicket]) -> Callable[[datetime], Rows]:
-    """Whatever the retention: nothing outlives them by more than the life of a ticket and of a stream."""
+    """Independent of the retention: nothing outlives them by more than the life of a ticket and of a stream."""
 
     def rows(_before: datetime) -> Rows:
         return model.objects.filter(at__lt=oldest_live_stream(clock.ask()))

@@ -1,7 +1,7 @@
 """Chores: what one process of the cluster does now and then, in a thread of its own.
 
-An app registers its chores in a module named `retention`. Whoever moves a chore's `due_at` first, by the database's
-clock, does it; the claim is renewed while the work goes on, so a slow chore does not run twice at once, and it
+An app registers its chores in a module named `retention`. The process that moves a chore's `due_at` first, by the
+database's clock, does it. The claim is renewed while the work goes on, so a slow chore does not run twice at once; it
 runs out when its process dies, so the chore is due again.
 """
 
@@ -52,7 +52,7 @@ class ChoreStopped(Exception):
 
 
 class ChoreRefused(Exception):
-    """Nothing is broken, and the work is not done unless a person wants it so: the text says what, and how."""
+    """Nothing is broken, but a person must decide whether the work is done: the text explains what, and how."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ _registered: dict[str, _Registered] = {}
 
 
 def register(name: str, work: Work, *, every_seconds: int = HOUR_SECONDS) -> None:
-    """Have it done about so often. The work returns in a few words what came of it."""
+    """Have it done about so often. The work returns its outcome as a short text."""
     _registered[name] = _Registered(work, every_seconds)
 
 
@@ -76,11 +76,11 @@ def intervals() -> dict[str, int]:
 
 
 class Claim:
-    """The right to do one chore now. Nobody else has it, until CLAIM_SECONDS after it was last renewed."""
+    """The right to do one chore now. No other process has it, until CLAIM_SECONDS after it was last renewed."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        # Tells this claim from one that another process took after this one had run out.
+        # Differs from the mark of a process that took the claim after this one had run out.
         self._mark = f"running in {socket.gethostname()[:100]}:{os.getpid()} ({secrets.token_hex(4)})"
         self._renewed = time.monotonic()
 
@@ -90,7 +90,7 @@ class Claim:
         return bool(due.update(due_at=_in(CLAIM_SECONDS), started_at=Now(), ended_at=None, outcome=self._mark))
 
     def renew(self) -> None:
-        """Raises ChoreStopped if it has run out and somebody else has taken it."""
+        """Raises ChoreStopped if it has run out and another process has taken it."""
         if time.monotonic() - self._renewed < RENEW_SECONDS:
             return
         if not self._ours().update(due_at=_in(CLAIM_SECONDS)):
@@ -134,7 +134,7 @@ class Scheduler:
                     logger.warning("chores wait for the database: %s", type(error).__name__)
                 self._database_away = True
             except Exception:
-                # Nobody would start this thread again.
+                # A thread that ends is not started again.
                 logger.exception("chores cannot be looked for")
             finally:
                 # One that is broken may fail at being closed too.
@@ -172,7 +172,7 @@ class Scheduler:
         except DATABASE_FAULTS as error:
             outcome = f"failed: {type(error).__name__}"
             logger.warning("chore failed name=%s: %s", name, type(error).__name__)
-            # What is left of the connection cannot tell anybody.
+            # The outcome cannot be written on what is left of the connection.
             connections.close_all()
         except Exception as error:
             outcome = f"failed: {type(error).__name__}"

@@ -21,10 +21,10 @@ from gateway.shared_store.store import StoreUnavailable
 
 HOLDER_PREFIX = "vx11:holder:"
 HELD_PREFIX = "vx11:streams:"
-# A process that has not been heard of for so long is dead; it says so often that it is not.
+# A process whose key was not renewed for so long is dead; it renews its key this often.
 HOLDER_LOST_SECONDS = 20
 RENEW_SECONDS = 5.0
-# What is given back is said after a moment, for all that were given back in it.
+# Changes are gathered for this time and sent to Redis together.
 TELL_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 # A command whose caller has given it up may still reach Redis for so long: to connect and to answer take a second each.
@@ -32,10 +32,10 @@ LATE_SECONDS = 5.0
 # Opening a stream waits for Redis, but a stream with a token in a header must open without it too.
 TAKE_WAIT_SECONDS = 0.5
 AWAY_PAUSE_SECONDS = 5.0
-# A slot becomes free when somebody leaves: nobody can say when.
+# A slot becomes free when a stream ends, and that time is not known.
 RETRY_AFTER_SECONDS = 5
 
-# What Redis has been told cannot be known: a command failed.
+# What Redis knows is not known here: a command failed.
 UNKNOWN = -1
 _REFUSED, _TAKEN_BY_A_STRANGER = 0, 2
 # KEYS: the principal's hash, this process's key. ARGV: this process, how many it would hold, the limit, the lives of
@@ -142,7 +142,7 @@ class Leases:
                 self._teller = asyncio.create_task(self._announce())
 
     def _expect_late(self, *principal_ids: str) -> None:
-        """What was given up may overwrite what is told next; told once more after that, it stands."""
+        """A command that was given up may still overwrite the next one; sent once more after that, the number stays."""
         self._late |= dict.fromkeys(principal_ids, asyncio.get_running_loop().time() + LATE_SECONDS)
 
     def _note_late(self, now: float) -> None:
@@ -158,7 +158,7 @@ class Leases:
         self._changed |= set(self._held)
 
     async def _announce(self) -> None:
-        """Keep Redis up to date, for as long as this process holds anything or has something to say."""
+        """Keep Redis up to date, for as long as this process holds streams or has changes to send."""
         loop = asyncio.get_running_loop()
         renew_at = loop.time()
         while self._held or self._changed or self._late:
@@ -178,7 +178,7 @@ class Leases:
                 renew_at = loop.time() + RENEW_SECONDS
 
     async def _announce_changes(self, *, even_none: bool) -> bool:
-        """Say what is held now of what may have changed; whether anything was said."""
+        """Send the numbers that may have changed; whether anything was sent."""
         changed, self._changed = self._changed, set()
         numbers = {name: self._held[name] for name in changed if self._told.get(name, 0) != self._held[name]}
         if not numbers and not even_none:
@@ -186,7 +186,7 @@ class Leases:
         try:
             known = await store.ask(partial(self._set, numbers), wait_seconds=TAKE_WAIT_SECONDS)
         except StoreUnavailable:
-            # What became of it is not known, so whatever is held then is told again.
+            # The outcome is not known, so the numbers of then are sent again.
             self._told |= dict.fromkeys(numbers, UNKNOWN)
             self._changed |= changed
             self._expect_late(*numbers)
@@ -206,7 +206,7 @@ class Leases:
         return int(script(keys=keys, args=[self._holder, number, limit, *lives, HOLDER_PREFIX]))
 
     def _set(self, numbers: dict[str, int]) -> bool:
-        """Say how many streams of these principals there are here; whether Redis knew this process."""
+        """Write how many streams of these principals there are here; whether Redis knew this process."""
         with self._client().pipeline(transaction=False) as pipeline:
             pipeline.set(HOLDER_PREFIX + self._holder, 1, ex=HOLDER_LOST_SECONDS, get=True)
             for principal_id, number in numbers.items():
@@ -225,5 +225,5 @@ class Leases:
 
 
 def _held_lost_seconds() -> int:
-    """Streams end sooner; what nobody has touched for longer is left over."""
+    """Streams end sooner; a key that was not renewed for longer is left over."""
     return int(2 * settings.STREAM_MAX_AGE_SECONDS) + HOLDER_LOST_SECONDS

@@ -1,6 +1,6 @@
-"""How often somebody may do something, counted for all processes together.
+"""How often a principal or an address may do something, counted for all processes together.
 
-The `limits` library counts in fixed windows that begin with the first use. In Redis one script adds and tells in one
+The `limits` library counts in fixed windows that begin with the first use. In Redis one script adds and reads in one
 step, so that no two processes can both be the last; without Redis, this process's memory counts.
 """
 
@@ -26,7 +26,8 @@ from gateway.shared_store.store import StoreUnavailable
 REDIS_PREFIX = "vx11:limit"
 # Counts kept in memory; beyond, what was begun first is forgotten.
 MEMORY_LIMIT_KEYS = 100_000
-# Whoever must not wait for Redis counts alone when it does not answer in this time, and asks it again after the other.
+# Where a request must not wait for Redis: if it does not answer in the first time, this process counts alone, and asks
+# it again after the second.
 SHARED_WAIT_SECONDS = 0.25
 SHARED_PAUSE_SECONDS = 5.0
 # Publishing reserves this share of its rate at a time, and asks Redis again when that is used up.
@@ -116,7 +117,7 @@ class MemoryWindows(Storage):
             del self._windows[next(iter(self._windows))]
 
 
-# What is limited, the setting that says how many in how many seconds, and how many times as many.
+# What is limited, the setting with its rate, and a factor for the rate.
 _SETTINGS = {
     "tickets": ("TOKEN_RATE", 1),
     "tickets_by_address": ("TOKEN_RATE_PER_ADDRESS", 1),
@@ -145,7 +146,7 @@ class Limiter:
     def __init__(self) -> None:
         self._here = FixedWindowRateLimiter(MemoryWindows())
         self._away_until = float("-inf")
-        # Whoever was refused is so until the window ends, and Redis need not be asked again.
+        # A key that was refused stays so until its window ends; Redis need not be asked again.
         self._refused: dict[str, float] = {}
         self._remembering = threading.Lock()
         # One for each token that publishes.

@@ -1,7 +1,7 @@
 """What all processes share and none must lose: Redis, or this process's memory where there is only one process.
 
 Redis is asked from a few threads, each with a connection: django-redis has no asynchronous client, and a command
-that is cancelled in the middle, as streams are all the time, could leave its answer to somebody else's.
+that is cancelled in the middle, as streams are all the time, could leave its answer to the next one.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 STORE_THREADS = 4
 STORE_WAIT_SECONDS = 1.5
 
-# Every way in which the store says that it cannot.
+# Every error of a store that cannot do what it was asked.
 FAULTS = (ConnectionInterrupted, RedisError, TicketStoreFull, TimeoutError, OSError)
 
 Result = TypeVar("Result")
 
 
 class StoreUnavailable(Exception):
-    """The store is away, refuses or is full: nothing can be said about anything in it."""
+    """The store is away, refuses or is full: whether it holds a ticket is not known."""
 
 
 @functools.cache

@@ -46,7 +46,7 @@ class TicketLocMemCache(LocMemCache):
         super()._set(key, value, timeout)  # type: ignore[misc]  # private in Django, not in its stubs
 
     def _cull(self) -> None:
-        """When the store is full. In the second after a look through all entries, nobody looks again."""
+        """When the store is full. After a look through all entries, the next is a second later at the earliest."""
         if time.monotonic() - self._scanned_at >= SCAN_PAUSE_SECONDS:
             self._drop_expired()
         if len(self._expire_info) >= self._max_entries:

@@ -1,4 +1,4 @@
-"""A chat message from its arrival to its answer: stored, asked upstream, answered in time or late, or by ourselves."""
+"""A chat message from its arrival to its answer: stored, the assistant asked, answered in time, late or locally."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 # From one look for another request's answer to the next.
 LOOK_SECONDS = 0.1
 
-# Questions under way, kept so that nobody collects them; each stores what comes of it, however late. Their number is
-# the upstream's to limit.
+# Questions under way, kept from the garbage collector; each stores what comes of it, however late. Their number is
+# limited by the client.
 _under_way: set["asyncio.Task[ChatMessage]"] = set()
-# Those of them that nobody waits for any more.
+# Those of them whose request has been answered already.
 _late: set["asyncio.Task[ChatMessage]"] = set()
 
 
@@ -60,7 +60,7 @@ async def ask(message: Message) -> Reply:
     Raises WindowClosed, IdempotencyConflict, LedgerUnavailable.
     """
     deadline = asyncio.get_running_loop().time() + settings.CHAT_UPSTREAM_WAIT_MS / 1000
-    # Without a running relay, other processes would hear of this only by looking at the log.
+    # Without a running relay, other processes would learn of this only by polling the log.
     await the_relay().start()
     with _refusals_counted():
         stored: exchange.Stored = await writer.commit(
@@ -102,7 +102,7 @@ def _refusals_counted() -> Iterator[None]:
 async def _in_time(
     assistant: AssistantClient, row: ChatMessage, message: Message, deadline: float
 ) -> ChatMessage | None:
-    """What came of asking; while that is not known, the word that it is late. None: it could not be stored."""
+    """The answer; or, while there is none, the message that it is late. None: it could not be stored."""
     asking = asyncio.create_task(_ask(assistant, row, message.metadata))
     _under_way.add(asking)
     metrics.AWAITED.set(len(_under_way))
@@ -119,7 +119,7 @@ async def _in_time(
 
 
 async def _ask(assistant: AssistantClient, row: ChatMessage, metadata: dict[str, Any]) -> ChatMessage:
-    """The last word to this message, stored: the assistant's answer, or that there is none."""
+    """The final answer to this message, stored: the assistant's, or that there is none."""
     try:
         text = await assistant.ask(row, metadata, row.correlation_id)
     except AssistantUnavailable as error:

@@ -1,6 +1,6 @@
-"""Chat: what operators wrote and what was answered, stored with the event that tells of it in one transaction.
+"""Chat: what operators wrote and what was answered, stored with its event in one transaction.
 
-The event says who wrote, and in which session; the text is read here, by its author and by whoever may read all.
+The event names the author and the session; the text is read here, by its author and by principals that may read all.
 Functions named `..._many` are for the ledger's writer; messages bring their ids, so one that is written twice is one.
 """
 
@@ -25,10 +25,10 @@ PAGE_DEFAULT, PAGE_MAX = 50, 200
 # Of a page's messages together; one alone may have more.
 PAGE_LIMIT_CHARACTERS = 1024 * 1024
 READ_AT_ONCE = 20
-# By then whoever asked the assistant has said what came of it (upstream.ANSWER_LIMIT_SECONDS and a slow commit), or is
-# no more.
+# By then the process that asked has stored the outcome (assistant.ANSWER_LIMIT_SECONDS and a slow commit), or it has
+# ended.
 ANSWER_DUE_SECONDS = 90
-# Messages that one transaction says this of; the next look finds the rest.
+# Messages that one transaction gives up; the next look finds the rest.
 GIVE_UP_LIMIT_ROWS = 100
 
 USER, ASSISTANT, SYSTEM = ChatMessage.Role.USER, ChatMessage.Role.ASSISTANT, ChatMessage.Role.SYSTEM
@@ -40,7 +40,7 @@ class WindowClosed(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """What somebody wants to say. `fingerprint` is of all that was sent under the key."""
+    """What a principal wrote. `fingerprint` is of all that was sent under the key."""
 
     content: str
     session_id: str
@@ -53,7 +53,7 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said to a message that was stored. Taken also when the window has closed since: it was asked in time.
+    """An answer to a stored message. Taken also when the window has closed since: the question came in time.
 
     `final=False`: more is to follow.
     """
@@ -81,15 +81,15 @@ def store_many(messages: Sequence[Message]) -> Sequence[Stored | WindowClosed | 
 
 @runs_last
 def answer_many(answers: Sequence[Answer]) -> Sequence[ChatMessage]:
-    """The assistant's is always taken. In its place nothing is said any more after the last word to a message."""
+    """The assistant's is always taken. A system answer is taken only before the final answer to a message."""
     return [_answer(answer) for answer in answers]
 
 
 @runs_last
 def give_up_many(contents: Sequence[str]) -> Sequence[int]:
-    """Say this to messages that nobody will answer: their process has ended. Tells how many there were.
+    """Store this as the answer to messages whose process has ended; how many there were.
 
-    Whichever process is first says it; the others find nothing to do.
+    The first process to look does it; the others find nothing to do.
     """
     with change() as changing:
         due = list(ChatMessage.objects.filter(answer_due_at__lte=changing.now).order_by("pk")[:GIVE_UP_LIMIT_ROWS])
@@ -104,7 +104,7 @@ def is_any_overdue() -> bool:
 
 
 def answer_to(message_id: uuid.UUID) -> ChatMessage | None:
-    """The assistant's answer if there is one, else what was last said in its place. Reads the database."""
+    """The assistant's answer if there is one, else the last one in its place. Reads the database."""
     answers = list(ChatMessage.objects.filter(in_reply_to=message_id).order_by("pk"))
     return next((answer for answer in answers if answer.role == ASSISTANT), answers[-1] if answers else None)
 

@@ -1,16 +1,16 @@
-"""The local responder: knows a few words, for where no assistant is set up, or it is away. Pure."""
+"""The local responder: a few fixed answers, for when no assistant is set up or it is away. Pure."""
 
 from operator_api.status import StatusReading
 
 HELP = "I know three words: status (is everything up?), window (may operators act, until when?), help."
 LATE = "The assistant is late. Your message is stored, and what becomes of it will be said here."
 AWAY = "The assistant is away or cannot answer. Your message is stored; send it again later if it still matters."
-# Said in the place of a process that is no more, by one that lives.
+# Written by a living process in the place of one that has ended.
 NO_ANSWER = "No answer came. Your message is stored; send it again if it still matters."
 
 
 def respond(message: str, look: StatusReading) -> str:
-    """What is said to a message when no assistant is set up."""
+    """The answer to a message when no assistant is set up."""
     match message.strip().lower().rstrip("?!. "):
         case "status":
             return _status(look)
