@@ -93,3 +93,13 @@ def test_how_late_writing_is_counts_from_what_waits_longest(now: list[float]) ->
     writer._owing_since = now[0]
     now[0] += 7
     assert writer.late_seconds == 7
+
+
+def test_a_batch_ends_with_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "BATCH_LIMIT_ROWS", 4)
+    writer = Writer()
+    for _ in range(6):
+        writer._queue.append(SimpleNamespace(rows=1, size_bytes=10, future=None))  # type: ignore[arg-type]
+    writer._queued_rows, writer._queued_bytes = 6, 60
+    assert [len(writer._take(writer._hold)) for _ in range(2)] == [4, 2]
+    assert (writer._queued_rows, writer._queued_bytes) == (0, 0)
