@@ -9,6 +9,8 @@ import pytest
 from tests.mutants.mutations import Mutant, mutants_of
 from tests.mutants.plugin import _children, _end, _in_fork, _replace
 
+pytestmark = pytest.mark.once
+
 
 def changes(body: str, arguments: str = "a, b") -> list[str]:
     """The changed line of each mutant of a function with one line."""
