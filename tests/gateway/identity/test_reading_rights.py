@@ -71,3 +71,14 @@ async def test_a_user_in_a_session_is_found_with_the_password_of_now() -> None:
         await ticket.holder()
     with pytest.raises(InvalidCredential, match="session over"):
         await directory.user_in_session(user, "another key")
+
+
+def test_signing_out_is_known_to_every_process() -> None:
+    known = principals._read(None)
+    console_sessions.end("key")
+    found = principals._read(known)
+    assert found.version > known.version
+    assert found.ended_sessions == {console_sessions.session_id("key")}
+    # Once more changes nothing but the time.
+    console_sessions.end("key")
+    assert principals._read(found).ended_sessions == found.ended_sessions
