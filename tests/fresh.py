@@ -17,8 +17,8 @@ def ask_settings_for_the_store() -> None:
     store.the_redis.cache_clear()
 
 
-def ask_settings_for_the_upstream() -> None:
+def ask_settings_for_the_assistant() -> None:
     """The chat's assistant is the one that the settings name now."""
     from operator_api.chat import assistant
 
-    assistant._upstream._made = None
+    assistant._assistant._made = None

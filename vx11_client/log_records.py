@@ -12,7 +12,8 @@ import re
 
 from vx11_client import exact_json
 from vx11_client.feed_mapping import MAX_WHOLE, MIN_WHOLE, REPLACEMENT, one_line
-from vx11_client.wire_limits import CORRELATION_ID_FORM, EVENT_LIMIT_BYTES, EVENT_TYPE_FORM, SUMMARY_LIMIT_CHARACTERS
+from vx11_client.wire_limits import EVENT_LIMIT_BYTES, SUMMARY_LIMIT_CHARACTERS
+from vx11_client.wire_names import ID_FORM, TYPE_FORM
 
 DEFAULT_EVENT_TYPE = "log.record"
 # Room for the other fields of an event.
@@ -23,7 +24,6 @@ LONG_TEXT_CHARACTERS = 4000
 EXTRA_DEPTH = 6
 EXTRA_VALUES = 1000
 _STEPS = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warn"))
-_EVENT_TYPE, _CORRELATION_ID = re.compile(EVENT_TYPE_FORM), re.compile(CORRELATION_ID_FORM)
 # What each record has: all else came in as `extra`.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _FORMATTER = logging.Formatter()
@@ -44,12 +44,12 @@ def event_of_record(record: logging.LogRecord, *, event_type: str = DEFAULT_EVEN
     message = record.getMessage()
     extra = {name: value for name, value in vars(record).items() if name not in _OWN}
     event: Fields = {
-        "event_type": _taken(extra, "event_type", _EVENT_TYPE) or event_type,
+        "event_type": _taken(extra, "event_type", TYPE_FORM) or event_type,
         "summary": (one_line(_storable(message)) or record.name or "-")[:SUMMARY_LIMIT_CHARACTERS],
         "severity": severity_of_level(record.levelno),
         "occurred_at": datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC).isoformat(),
     }
-    if correlation_id := _taken(extra, "correlation_id", _CORRELATION_ID):
+    if correlation_id := _taken(extra, "correlation_id", ID_FORM):
         event["correlation_id"] = correlation_id
     if module:
         event["module"] = module

@@ -8,7 +8,3 @@ REQUEST_LIMIT_BYTES = 4 * 1024 * 1024
 EVENT_LIMIT_BYTES = 64 * 1024
 SUMMARY_LIMIT_CHARACTERS = 500
 SEVERITIES = ("info", "warn", "error", "critical")
-# Regular expressions of whole values.
-EVENT_TYPE_FORM = r"[a-z0-9._-]{1,64}"
-EVENT_ID_FORM = r"[A-Za-z0-9._-]{1,64}"
-CORRELATION_ID_FORM = r"[A-Za-z0-9._-]{1,64}"

@@ -1,6 +1,5 @@
 """The assistant that answers chat messages, over HTTP. Its address is a setting and never comes from a request."""
 
-import asyncio
 import json
 import time
 from functools import partial

@@ -100,8 +100,6 @@ async def test_what_is_remembered_has_a_limit_and_the_oldest_goes_first(
     for key in ("a", "b", "c"):
         await known.has(key)
     assert [known.is_unknown(row_key(key)) for key in ("a", "b", "c")] == [False, True, True]
-    known.forget()
-    assert not known.is_unknown(row_key("c"))
 
 
 async def test_while_the_database_is_away_nothing_is_known_and_nothing_remembered(database: Database) -> None:

@@ -13,6 +13,7 @@ from gateway.identity.principals import Principal
 from gateway.identity.tickets import Ticket
 from gateway.shared_store import store
 from gateway.shared_store.limits import LimitExceeded, limiter
+from tests.fresh import begin_anew
 from tests.gateway.shared_store.redis_store import using
 from tests.stores import PrivateRedis
 from vx11_site.config.environment import Rate
@@ -35,7 +36,7 @@ def redis_store(redis_server: PrivateRedis, settings: Settings) -> Iterator[Priv
 
 @pytest.fixture(autouse=True)
 def no_counts() -> None:
-    limiter.forget()
+    begin_anew(limiter)
 
 
 async def issued(*, address: str = "192.0.2.1", principal: Principal = PRINCIPAL) -> tuple[str, Ticket]:

@@ -15,7 +15,7 @@ from operator_api.chat.assistant import ANSWER_LIMIT_BYTES, AssistantClient, Ass
 from operator_api.models import ChatMessage
 from tests.database_faults import database_away
 from tests.events.waiting import until
-from tests.fresh import ask_settings_for_the_upstream
+from tests.fresh import ask_settings_for_the_assistant
 from tests.operator_api.chat.fake_assistant import Assistant
 from tests.operator_api.samples import a_key, close_window, message, opened, opening, stored, types_told
 from tests.processes import free_port
@@ -30,9 +30,9 @@ def assistant(settings: Settings) -> Iterator[Assistant]:
     with Assistant() as running:
         settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_TOKEN = running.url, "token-of-the-assistant"
         settings.CHAT_UPSTREAM_WAIT_MS = 2500
-        ask_settings_for_the_upstream()
+        ask_settings_for_the_assistant()
         yield running
-        ask_settings_for_the_upstream()
+        ask_settings_for_the_assistant()
 
 
 @sync_to_async
@@ -137,7 +137,7 @@ async def test_an_assistant_that_is_away_is_not_asked_again_and_again_and_nobody
 ) -> None:
     settings.CHAT_UPSTREAM_URL = f"http://127.0.0.1:{free_port()}/ask"
     settings.CHAT_UPSTREAM_WAIT_MS = 2500
-    ask_settings_for_the_upstream()
+    ask_settings_for_the_assistant()
     await open_a_window()
     started = time.monotonic()
     for _ in range(7):
@@ -147,7 +147,7 @@ async def test_an_assistant_that_is_away_is_not_asked_again_and_again_and_nobody
     assert here is not None
     with pytest.raises(AssistantUnavailable, match="too often"):
         await here.ask(await sync_to_async(lambda: stored())(), {}, "c-1")
-    ask_settings_for_the_upstream()
+    ask_settings_for_the_assistant()
 
 
 async def test_what_an_answer_holds_that_cannot_be_stored_is_left_out(assistant: Assistant) -> None:

@@ -14,7 +14,7 @@ from operator_api.background_tasks import give_up_messages
 from operator_api.chat import conversations, responder
 from operator_api.models import ChatMessage
 from tests.events.waiting import until
-from tests.fresh import ask_settings_for_the_upstream
+from tests.fresh import ask_settings_for_the_assistant
 from tests.operator_api.chat.fake_assistant import Assistant
 from tests.operator_api.samples import ALICE, BOB, message, opened
 from tests.processes import free_port
@@ -30,12 +30,12 @@ ANSWER, NO_ANSWER = ("assistant", "you said hello"), ("system", responder.NO_ANS
 async def assistant(settings: Settings) -> AsyncIterator[Assistant]:
     with Assistant() as running:
         settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_WAIT_MS = running.url, 100
-        ask_settings_for_the_upstream()
+        ask_settings_for_the_assistant()
         await sync_to_async(opened)()
         yield running
         running.release()
         await conversations.finish(0)
-        ask_settings_for_the_upstream()
+        ask_settings_for_the_assistant()
 
 
 @sync_to_async
@@ -110,7 +110,7 @@ async def test_each_message_is_counted_by_what_became_of_it(assistant: Assistant
     await conversations.finish(10)
     assert counted("vx11_chat_answers_awaited") == 0
     settings.CHAT_UPSTREAM_URL = f"http://127.0.0.1:{free_port()}/ask"
-    ask_settings_for_the_upstream()
+    ask_settings_for_the_assistant()
     settings.CHAT_UPSTREAM_WAIT_MS = 5_000
     await conversations.ask(message())
     settings.CHAT_UPSTREAM_URL = ""
@@ -131,7 +131,7 @@ async def test_an_assistant_that_fails_is_seen_in_the_metrics(assistant: Assista
     await conversations.ask(message())
     assert counted("vx11_chat_upstream_seconds_count", outcome="failed") == failed + FAILURES_LIMIT
     assert counted("vx11_chat_not_asked_total", reason="breaker") == not_asked + 1
-    ask_settings_for_the_upstream()
+    ask_settings_for_the_assistant()
     assistant.status = 200
     await conversations.ask(message())
     assert counted("vx11_chat_breaker_open") == 0
