@@ -20,7 +20,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vx11_client.async_publisher import AsyncPublisher
     from vx11_client.backoff import Backoff
     from vx11_client.errors import (
         ClientError,
@@ -33,14 +32,14 @@ if TYPE_CHECKING:
         QueueFull,
         Refused,
     )
-    from vx11_client.feed_mapping import FeedMapping
-    from vx11_client.feed_source import Line
-    from vx11_client.following import afollow, follow
+    from vx11_client.feeding.feed_mapping import FeedMapping
+    from vx11_client.feeding.feed_source import Line
+    from vx11_client.feeding.log_handler import VX11Handler
     from vx11_client.http_answers import ServerRefused
-    from vx11_client.log_handler import VX11Handler
-    from vx11_client.publisher import Publisher
-    from vx11_client.server_access import token_from_environment, url_from_environment
-    from vx11_client.stream_reader import (
+    from vx11_client.publishing.async_publisher import AsyncPublisher
+    from vx11_client.publishing.publisher import Publisher
+    from vx11_client.reading.following import afollow, follow
+    from vx11_client.reading.stream_reader import (
         CaughtUp,
         Connected,
         Heartbeat,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
         StreamEnded,
         StreamReset,
     )
+    from vx11_client.server_access import token_from_environment, url_from_environment
 
 __all__ = [
     "AsyncPublisher", "Backoff", "CaughtUp", "ClientError", "Connected", "EventsRefused", "FeedMapping", "Heartbeat",
@@ -59,20 +59,20 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {
-    "async_publisher": ("AsyncPublisher",),
+    "publishing.async_publisher": ("AsyncPublisher",),
     "backoff": ("Backoff",),
     "errors": (
         "ClientError", "EventsRefused", "InvalidEvent", "InvalidSettings", "NotDelivered", "Published",
         "PublisherClosed", "QueueFull", "Refused",
     ),
-    "feed_mapping": ("FeedMapping",),
-    "feed_source": ("Line",),
-    "following": ("afollow", "follow"),
+    "feeding.feed_mapping": ("FeedMapping",),
+    "feeding.feed_source": ("Line",),
+    "reading.following": ("afollow", "follow"),
     "http_answers": ("ServerRefused",),
-    "log_handler": ("VX11Handler",),
-    "publisher": ("Publisher",),
+    "feeding.log_handler": ("VX11Handler",),
+    "publishing.publisher": ("Publisher",),
     "server_access": ("token_from_environment", "url_from_environment"),
-    "stream_reader": (
+    "reading.stream_reader": (
         "CaughtUp", "Connected", "Heartbeat", "Item", "Received", "Reconnecting", "StreamEnded", "StreamReset",
     ),
 }  # fmt: skip

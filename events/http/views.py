@@ -44,7 +44,7 @@ class EventsView(Endpoint):
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Publish one event, or up to 500 in `events`. 201 means durable; the same again is 200 with the same ids."""
-        # Who calls is known by now: no stranger can name a trace.
+        # The caller is authenticated by now: no unknown client can name a trace.
         parent = request.headers.get("traceparent", "")
         with tracing.span("publish", self.caller.correlation_id, parent=parent) as span:
             return await self._publish(request, span)

@@ -53,14 +53,14 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """A request for the backend. `path` is relative to its /api/; `asked_by` is the operator's public id, or NOBODY."""
+    """A request for the backend. `path` is relative to its /api/; `asked_by` is the operator's public id, or NO_OPERATOR."""
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
     body: bytes
-    asked_by: str = delegation.NOBODY
+    asked_by: str = delegation.NO_OPERATOR
 
     @property
     def may_repeat(self) -> bool:

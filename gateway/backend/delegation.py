@@ -21,7 +21,7 @@ OPERATOR_RIGHTS = "X-VX11-Operator-Scopes"
 OPERATOR_SESSION = "X-VX11-Operator-Session"
 OPERATOR_ADDRESS = "X-VX11-Operator-Address"
 # In the place of an operator, when the gateway asks for itself. No public id looks like this.
-NOBODY = "nobody"
+NO_OPERATOR = "nobody"
 
 _PUBLIC_ID = re.compile(r"[a-z]-[a-z0-9]{1,32}", re.ASCII)
 _SESSION_ID = re.compile(r"[0-9a-f]{0,64}", re.ASCII)

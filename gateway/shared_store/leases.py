@@ -25,7 +25,7 @@ HELD_PREFIX = "vx11:streams:"
 HOLDER_LOST_SECONDS = 20
 RENEW_SECONDS = 5.0
 # Changes are gathered for this time and sent to Redis together.
-TELL_SECONDS = 0.1
+ANNOUNCE_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 # A command whose caller has given it up may still reach Redis for so long: to connect and to answer take a second each.
 LATE_SECONDS = 5.0
@@ -37,7 +37,7 @@ RETRY_AFTER_SECONDS = 5
 
 # What Redis knows is not known here: a command failed.
 UNKNOWN = -1
-_REFUSED, _TAKEN_BY_A_STRANGER = 0, 2
+_REFUSED, _TAKEN_BY_ANOTHER = 0, 2
 # KEYS: the principal's hash, this process's key. ARGV: this process, how many it would hold, the limit, the lives of
 # the two keys, the prefix of processes' keys. Answers 0 and changes nothing, or 1 and sets the number; 2 if Redis did
 # not know this process. A process' key that has longer to live than it is ever given is of before Redis' wall clock
@@ -74,11 +74,11 @@ class Leases:
         self._taking = asyncio.Lock()
         self._away_until = float("-inf")
         # What Redis knows of us, if all went well; and for whom that may have to change.
-        self._told: dict[str, int] = {}
+        self._announced: dict[str, int] = {}
         self._changed: set[str] = set()
         # For whom a command was given up, and until when it may come after those that follow it.
         self._late: dict[str, float] = {}
-        self._teller: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
     async def lease(self, principal_id: str) -> AsyncIterator[None]:
@@ -116,7 +116,7 @@ class Leases:
             return True
         number = self._held[principal_id] + 1
         # Until it is known what came of this.
-        self._told[principal_id] = UNKNOWN
+        self._announced[principal_id] = UNKNOWN
         try:
             answer = await store.ask(partial(self._take, principal_id, number, limit), wait_seconds=TAKE_WAIT_SECONDS)
         except StoreUnavailable:
@@ -129,17 +129,17 @@ class Leases:
             raise
         if answer == _REFUSED:
             return False
-        if answer == _TAKEN_BY_A_STRANGER:
+        if answer == _TAKEN_BY_ANOTHER:
             self._forget_announced()
-        self._told[principal_id] = number
+        self._announced[principal_id] = number
         return True
 
     def _note(self, principal_id: str) -> None:
         """This principal's number changes here."""
         if settings.MAX_STREAMS_PER_PRINCIPAL and store.the_redis() is not None:
             self._changed.add(principal_id)
-            if self._teller is None or self._teller.done():
-                self._teller = asyncio.create_task(self._announce())
+            if self._announcing is None or self._announcing.done():
+                self._announcing = asyncio.create_task(self._announce())
 
     def _expect_late(self, *principal_ids: str) -> None:
         """A command that was given up may still overwrite the next one; sent once more after that, the number stays."""
@@ -149,12 +149,12 @@ class Leases:
         over = [name for name, until in self._late.items() if until <= now]
         for name in over:
             del self._late[name]
-            self._told[name] = UNKNOWN
+            self._announced[name] = UNKNOWN
         self._changed.update(over)
 
     def _forget_announced(self) -> None:
         """Redis was restarted, or has not heard of us for long: it knows nothing of what we hold."""
-        self._told = dict.fromkeys(self._held, UNKNOWN)
+        self._announced = dict.fromkeys(self._held, UNKNOWN)
         self._changed |= set(self._held)
 
     async def _announce(self) -> None:
@@ -162,7 +162,7 @@ class Leases:
         loop = asyncio.get_running_loop()
         renew_at = loop.time()
         while self._held or self._changed or self._late:
-            await asyncio.sleep(TELL_SECONDS)
+            await asyncio.sleep(ANNOUNCE_SECONDS)
             self._note_late(loop.time())
             due = loop.time() >= renew_at
             if not due and not self._changed:
@@ -180,19 +180,19 @@ class Leases:
     async def _announce_changes(self, *, even_none: bool) -> bool:
         """Send the numbers that may have changed; whether anything was sent."""
         changed, self._changed = self._changed, set()
-        numbers = {name: self._held[name] for name in changed if self._told.get(name, 0) != self._held[name]}
+        numbers = {name: self._held[name] for name in changed if self._announced.get(name, 0) != self._held[name]}
         if not numbers and not even_none:
             return False
         try:
             known = await store.ask(partial(self._set, numbers), wait_seconds=TAKE_WAIT_SECONDS)
         except StoreUnavailable:
             # The outcome is not known, so the numbers of then are sent again.
-            self._told |= dict.fromkeys(numbers, UNKNOWN)
+            self._announced |= dict.fromkeys(numbers, UNKNOWN)
             self._changed |= changed
             self._expect_late(*numbers)
             raise
-        self._told |= numbers
-        self._told = {name: number for name, number in self._told.items() if number}
+        self._announced |= numbers
+        self._announced = {name: number for name, number in self._announced.items() if number}
         if not known:
             self._forget_announced()
         return True

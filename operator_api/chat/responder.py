@@ -30,6 +30,6 @@ def _window(look: StatusReading) -> str:
     window = look.window
     if window["window_id"] is None:
         return "No window is open."
-    until = f"for {window['ttl_seconds']} more seconds" if window["deadline"] else "until somebody closes it"
+    until = f"for {window['ttl_seconds']} more seconds" if window["deadline"] else "until it is closed"
     services = ", ".join(window["services"]) or "no modules"
-    return f"The window of {window['opened_by'] or 'somebody'} is open {until}, with {services}."
+    return f"The window of {window['opened_by'] or 'an operator'} is open {until}, with {services}."

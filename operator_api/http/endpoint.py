@@ -85,7 +85,7 @@ class OperatorEndpoint(Endpoint):
             raise ApiError("missing_token")
         require(service, delegation.FORWARD)
         delegated = delegation.read(raw)
-        self._answers = delegation.NOBODY if delegated is None else delegated.public_id
+        self._answers = delegation.NO_OPERATOR if delegated is None else delegated.public_id
         return service if delegated is None else await self._operator(delegated)
 
     async def _operator(self, delegated: Delegation) -> Principal:
@@ -145,7 +145,7 @@ def _question(request: HttpRequest, principal: Principal | None, caller: Caller)
         raise ApiError("not_found")
     headers = {name: request.headers[name] for name in FORWARDED_HEADERS if name in request.headers}
     headers |= {"X-Correlation-Id": caller.correlation_id, "Via": FORWARDED}
-    asked_by = delegation.NOBODY
+    asked_by = delegation.NO_OPERATOR
     if principal is not None:
         delegated = Delegation.of(principal, caller.address)
         headers |= delegated.headers()

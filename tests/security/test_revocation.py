@@ -16,7 +16,7 @@ from tests.conftest import OwnStack
 from tests.stack.test_credentials import refusal_of
 from tests.stack.test_sessions import User
 from tests.stacks import Size, Stack
-from vx11_client.stream_reader import FINAL_REASONS
+from vx11_client.reading.stream_reader import FINAL_REASONS
 
 STREAM = f"{API}/events/stream"
 # What is promised, and what a test machine that does other things as well may add.

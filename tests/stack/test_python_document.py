@@ -15,7 +15,8 @@ from tests.servers import ROOT
 from tests.stack.module_log import stored
 from tests.stacks import Stack
 from tests.waiting import wait_until
-from vx11_client import pending_queue, publisher, wire_limits
+from vx11_client import wire_limits
+from vx11_client.publishing import pending_queue, publisher
 
 # A client: it reaches the server by HTTP alone.
 pytestmark = pytest.mark.once

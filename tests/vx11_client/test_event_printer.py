@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vx11_client.event_printer import EventPrinter, OutputClosed
-from vx11_client.stream_reader import CaughtUp, Connected, Heartbeat, Received, Reconnecting, StreamReset
+from vx11_client.reading.event_printer import EventPrinter, OutputClosed
+from vx11_client.reading.stream_reader import CaughtUp, Connected, Heartbeat, Received, Reconnecting, StreamReset
 from vx11_client.terminal_text import shown, shown_json
 
 EVENT = {

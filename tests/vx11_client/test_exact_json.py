@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from events.log.records import Record, encode
 from events.log.submissions import Defaults, Invalid, NewEvent, read_event
 from vx11_client import exact_json
-from vx11_client.delivery import encoded
-from vx11_client.event_printer import EventPrinter
-from vx11_client.feed_mapping import FeedMapping
-from vx11_client.feed_source import Line
-from vx11_client.stream_reader import Received
+from vx11_client.feeding.feed_mapping import FeedMapping
+from vx11_client.feeding.feed_source import Line
+from vx11_client.publishing.delivery import encoded
+from vx11_client.reading.event_printer import EventPrinter
+from vx11_client.reading.stream_reader import Received
 
 # Each is something else, or another text, once JavaScript or orjson has read and written it.
 ODD_NUMBERS = (

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from events.log.submissions import SUMMARY_LIMIT
 from vx11_client import exact_json
-from vx11_client.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
-from vx11_client.feed_source import LINE_LIMIT_BYTES, Line
+from vx11_client.feeding.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
+from vx11_client.feeding.feed_source import LINE_LIMIT_BYTES, Line
 
 
 def event_of(content: bytes | str, *, dropped_bytes: int = 0, **options: object) -> Fields:

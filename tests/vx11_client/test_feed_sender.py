@@ -9,9 +9,9 @@ from events.log.submissions import BATCH_LIMIT_EVENTS
 from tests.processes import free_port
 from tests.vx11_client.scripted_server import Answer, Request, Script, ScriptedServer, problem, taken
 from vx11_client.backoff import Backoff
-from vx11_client.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
-from vx11_client.feed_sender import FeedSender, SenderReport
+from vx11_client.feeding.feed_sender import FeedSender, SenderReport
 from vx11_client.http_answers import ServerRefused
+from vx11_client.publishing.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
 
 
 class Report(SenderReport):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.waiting import wait_until
-from vx11_client.feed_file import FIRST_LINE_BYTES, FileSource
-from vx11_client.feed_source import LINE_LIMIT_BYTES, Line, LineSource, LineSplitter, PipeSource
+from vx11_client.feeding.feed_file import FIRST_LINE_BYTES, FileSource
+from vx11_client.feeding.feed_source import LINE_LIMIT_BYTES, Line, LineSource, LineSplitter, PipeSource
 from vx11_client.stop_signal import Interruption
 
 Opener = Callable[..., FileSource]

@@ -115,7 +115,7 @@ def test_what_was_not_sent_at_the_end_is_counted_on_standard_error(
 def test_a_refused_token_is_said_once_and_tried_again(
     make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, refusal: Answer
 ) -> None:
-    monkeypatch.setattr("vx11_client.background.REFUSED_WAIT_SECONDS", 0.02)
+    monkeypatch.setattr("vx11_client.publishing.background.REFUSED_WAIT_SECONDS", 0.02)
     refusals = iter([refusal] * 3)
     with ScriptedServer(lambda request: next(refusals, None) or taken(request)) as server:
         logger, handler = make(server.url)

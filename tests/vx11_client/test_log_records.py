@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from events.log.submissions import Defaults, read_event
-from vx11_client.delivery import checked
-from vx11_client.log_records import EXTRA_VALUES, event_of_record, severity_of_level
+from vx11_client.feeding.log_records import EXTRA_VALUES, event_of_record, severity_of_level
+from vx11_client.publishing.delivery import checked
 
 
 def record(message: object = "text", **fields: Any) -> logging.LogRecord:

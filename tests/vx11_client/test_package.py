@@ -49,8 +49,9 @@ USES_ALL = """if True:
 def test_it_builds_from_its_folder_and_runs_without_this_project(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("setuptools")
     run("-c", "import setuptools; setuptools.setup()", "-q", "build", "--build-lib", str(tmp_path / "lib"), cwd=source)
-    built = {path.name for path in (tmp_path / "lib" / "vx11_client").iterdir()}
-    assert built == {path.name for path in FOLDER.glob("*.py")} | {"py.typed"}
+    library = tmp_path / "lib" / "vx11_client"
+    built = {path.relative_to(library) for path in library.rglob("*") if path.is_file()}
+    assert built == {path.relative_to(FOLDER) for path in FOLDER.rglob("*.py")} | {Path("py.typed")}
     assert run("-I", "-c", USES_ALL, str(tmp_path / "lib"), cwd=tmp_path) == "[]\n"
 
 
@@ -66,7 +67,7 @@ def test_pip_makes_a_wheel_of_it_offline(source: Path, tmp_path: Path) -> None:
 
 def test_its_requirements_are_what_it_imports_and_the_server_s_versions_meet_them() -> None:
     imported = set()
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -20,8 +20,8 @@ from vx11_client import (
     QueueFull,
     Refused,
 )
-from vx11_client.delivery import checked
-from vx11_client.pending_queue import PendingQueue
+from vx11_client.publishing.delivery import checked
+from vx11_client.publishing.pending_queue import PendingQueue
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vx11_client.sse_parser import LINE_LIMIT_BYTES, EventStreamParser, NotAnEventStream, SseMessage
+from vx11_client.reading.sse_parser import LINE_LIMIT_BYTES, EventStreamParser, NotAnEventStream, SseMessage
 
 
 def parsed(*pieces: bytes) -> list[SseMessage]:

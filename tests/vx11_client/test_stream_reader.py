@@ -10,7 +10,7 @@ import pytest
 from tests.vx11_client.scripted_server import Answer, Request, ScriptedServer, problem
 from vx11_client.backoff import Backoff
 from vx11_client.http_answers import ServerRefused
-from vx11_client.stream_reader import (
+from vx11_client.reading.stream_reader import (
     TICKET_TRIES,
     CaughtUp,
     Connected,

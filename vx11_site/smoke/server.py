@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused
-from vx11_client.sse_parser import EventStreamParser, SseMessage
+from vx11_client.reading.sse_parser import EventStreamParser, SseMessage
 
 API = "/operator/api"
 EVENTS = f"{API}/events"

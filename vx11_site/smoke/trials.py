@@ -11,7 +11,7 @@ import httpx
 
 from events.log import SMOKE_EVENT_TYPE
 from vx11_client.http_answers import ServerRefused, problem_text
-from vx11_client.sse_parser import SseMessage
+from vx11_client.reading.sse_parser import SseMessage
 from vx11_site.doctor.findings import Finding, fail, ok, warn
 from vx11_site.smoke.failures import REPAIRS
 from vx11_site.smoke.server import API, EVENTS, MINT, SILENCE_SECONDS, OpenStream, Server, expected

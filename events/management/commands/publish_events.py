@@ -22,12 +22,12 @@ from events.management.server_access import (
     token,
 )
 from gateway.filters import SEVERITIES
-from vx11_client.feed import Feed
-from vx11_client.feed_file import FileSource
-from vx11_client.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
-from vx11_client.feed_progress import FeedProgress
-from vx11_client.feed_sender import FeedSender
-from vx11_client.feed_source import LineSource, PipeSource
+from vx11_client.feeding.feed import Feed
+from vx11_client.feeding.feed_file import FileSource
+from vx11_client.feeding.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
+from vx11_client.feeding.feed_progress import FeedProgress
+from vx11_client.feeding.feed_sender import FeedSender
+from vx11_client.feeding.feed_source import LineSource, PipeSource
 from vx11_client.http_answers import ServerRefused
 from vx11_client.stop_signal import Interruption
 from vx11_client.terminal_text import shown

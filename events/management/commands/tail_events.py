@@ -23,9 +23,9 @@ from events.management.server_access import (
     server_url,
     token,
 )
-from vx11_client.event_printer import EventPrinter, OutputClosed
 from vx11_client.http_answers import ServerRefused
-from vx11_client.stream_reader import Item, StreamEnded, StreamReader
+from vx11_client.reading.event_printer import EventPrinter, OutputClosed
+from vx11_client.reading.stream_reader import Item, StreamEnded, StreamReader
 from vx11_client.terminal_text import shown
 
 TOKEN_VARIABLE = "VX11_PRINCIPAL_TOKEN"  # noqa: S105 - the name of a variable

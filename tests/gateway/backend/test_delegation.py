@@ -35,7 +35,7 @@ def test_whoever_names_nobody_asks_for_itself() -> None:
     "fields",
     [
         GOOD | {OPERATOR: ""},
-        GOOD | {OPERATOR: delegation.NOBODY},
+        GOOD | {OPERATOR: delegation.NO_OPERATOR},
         GOOD | {OPERATOR: "p-0123 u-5"},
         GOOD | {OPERATOR: "p-" + "0" * 33},
         GOOD | {OPERATOR: "u-5"},

@@ -26,7 +26,7 @@ def redis_server() -> Iterator[PrivateRedis]:
 @pytest.fixture
 def shared(redis_server: PrivateRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateRedis]:
     settings.MAX_STREAMS_PER_PRINCIPAL = 10
-    for name, seconds in (("TELL_SECONDS", 0.005), ("RETRY_SECONDS", 0.01), ("RENEW_SECONDS", 60.0)):
+    for name, seconds in (("ANNOUNCE_SECONDS", 0.005), ("RETRY_SECONDS", 0.01), ("RENEW_SECONDS", 60.0)):
         monkeypatch.setattr(leases, name, seconds)
     redis_server.ask("FLUSHALL")
     with using(redis_server, settings):
@@ -37,9 +37,9 @@ def shared(redis_server: PrivateRedis, settings: Settings, monkeypatch: pytest.M
 async def process(shared: PrivateRedis) -> AsyncIterator[Leases]:
     process = Leases("process-a")
     yield process
-    if process._teller is not None:
-        process._teller.cancel()
-        await asyncio.gather(process._teller, return_exceptions=True)
+    if process._announcing is not None:
+        process._announcing.cancel()
+        await asyncio.gather(process._announcing, return_exceptions=True)
 
 
 class Asked:
@@ -133,4 +133,4 @@ async def test_without_a_limit_or_without_redis_nothing_is_told(settings: Settin
     settings.MAX_STREAMS_PER_PRINCIPAL = 10
     assert store.the_redis() is None
     await open_stream(process)
-    assert (process._teller, process._changed) == (None, set())
+    assert (process._announcing, process._changed) == (None, set())

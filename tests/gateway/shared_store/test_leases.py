@@ -29,7 +29,7 @@ def redis_server() -> Iterator[PrivateRedis]:
 @pytest.fixture(autouse=True)
 def shared(redis_server: PrivateRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateRedis]:
     settings.MAX_STREAMS_PER_PRINCIPAL = LIMIT
-    monkeypatch.setattr(leases, "TELL_SECONDS", 0.005)
+    monkeypatch.setattr(leases, "ANNOUNCE_SECONDS", 0.005)
     monkeypatch.setattr(leases, "RETRY_SECONDS", 0.01)
     redis_server.ask("FLUSHALL")
     with using(redis_server, settings):
@@ -41,9 +41,9 @@ async def processes() -> AsyncIterator[tuple[Leases, Leases]]:
     both = Leases("process-a"), Leases("process-b")
     yield both
     for process in both:
-        if process._teller is not None:
-            process._teller.cancel()
-            await asyncio.gather(process._teller, return_exceptions=True)
+        if process._announcing is not None:
+            process._announcing.cancel()
+            await asyncio.gather(process._announcing, return_exceptions=True)
 
 
 async def open_streams(process: Leases, count: int) -> int:
@@ -97,8 +97,8 @@ async def test_r04_what_a_killed_process_held_is_free_when_its_key_runs_out(
     a, b = processes
     await open_streams(a, LIMIT)
     assert await open_streams(b, 1) == 0
-    assert a._teller is not None
-    a._teller.cancel()
+    assert a._announcing is not None
+    a._announcing.cancel()
     assert 0 < int(shared.ask("TTL", HOLDER_PREFIX + "process-a")) <= leases.HOLDER_LOST_SECONDS
     # What time does by itself.
     shared.ask("DEL", HOLDER_PREFIX + "process-a")
@@ -239,8 +239,8 @@ async def test_n05_a_dead_process_gives_back_its_streams_though_the_clock_of_red
 ) -> None:
     dead, other = processes
     assert await open_streams(dead, LIMIT) == LIMIT
-    assert dead._teller is not None
-    dead._teller.cancel()
+    assert dead._announcing is not None
+    dead._announcing.cancel()
     shared.ask("PEXPIRE", HOLDER_PREFIX + "process-a", 3_600_000)
     assert await open_streams(other, 1) == 0
     assert 0 < shared.ask("PTTL", HOLDER_PREFIX + "process-a") <= leases.HOLDER_LOST_SECONDS * 1000
@@ -272,5 +272,5 @@ async def test_n13_a_slot_of_a_client_that_went_away_while_redis_was_asked_is_gi
     # What is told now comes before the command that has no caller any more.
     await until(lambda: not process._changed)
     go_on.set()
-    await until(lambda: process._teller is not None and process._teller.done())
+    await until(lambda: process._announcing is not None and process._announcing.done())
     assert shared.ask("HGETALL", leases.HELD_PREFIX + "p-1") == {}

@@ -3,7 +3,7 @@
 import collections
 from collections.abc import Sequence
 
-from vx11_client.delivery import BATCH_LIMIT_BYTES, PendingEvent
+from vx11_client.publishing.delivery import BATCH_LIMIT_BYTES, PendingEvent
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS
 
 QUEUE_LIMIT_EVENTS = 10_000

@@ -11,13 +11,13 @@ import sys
 import threading
 import time
 
-from vx11_client.background import BackgroundDelivery, BackgroundReport
 from vx11_client.backoff import Backoff
-from vx11_client.delivery import PendingEvent, checked
+from vx11_client.feeding.log_records import DEFAULT_EVENT_TYPE, event_of_record
 from vx11_client.http_answers import ServerRefused
-from vx11_client.log_records import DEFAULT_EVENT_TYPE, event_of_record
-from vx11_client.pending_queue import QUEUE_LIMIT_BYTES, QUEUE_LIMIT_EVENTS, PendingQueue
-from vx11_client.publisher import LINGER_SECONDS
+from vx11_client.publishing.background import BackgroundDelivery, BackgroundReport
+from vx11_client.publishing.delivery import PendingEvent, checked
+from vx11_client.publishing.pending_queue import QUEUE_LIMIT_BYTES, QUEUE_LIMIT_EVENTS, PendingQueue
+from vx11_client.publishing.publisher import LINGER_SECONDS
 from vx11_client.server_access import checked_token, server_url
 
 FLUSH_SECONDS = 5.0

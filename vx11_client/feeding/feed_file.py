@@ -13,7 +13,7 @@ import stat
 import time
 from pathlib import Path
 
-from vx11_client.feed_source import Line, LineSplitter
+from vx11_client.feeding.feed_source import Line, LineSplitter
 from vx11_client.stop_signal import Interruption
 
 CHUNK_BYTES = 256 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from vx11_client.backoff import Backoff
-from vx11_client.delivery import EVENTS_PATH, Delivery, DeliveryReport, PendingEvent, client_options
+from vx11_client.publishing.delivery import EVENTS_PATH, Delivery, DeliveryReport, PendingEvent, client_options
 
 # A wait is cut into pieces of this length, between which the caller looks after its source.
 WAIT_SLICE_SECONDS = 0.5

@@ -7,8 +7,8 @@ import re
 import orjson
 
 from vx11_client import exact_json
-from vx11_client.feed_source import Line
-from vx11_client.severity_words import severity_of_fields, severity_of_text
+from vx11_client.feeding.feed_source import Line
+from vx11_client.feeding.severity_words import severity_of_fields, severity_of_text
 from vx11_client.wire_limits import EVENT_LIMIT_BYTES, SUMMARY_LIMIT_CHARACTERS
 
 # Room for the event_id, and for a server that counts a little differently.
@@ -84,8 +84,8 @@ class FeedMapping:
         return self._defaults() | event
 
     def _from_fields(self, found: Fields, text: str) -> Fields:
-        said = (_as_text(found[key]) for key in SUMMARY_KEYS if key in found)
-        summary = next((shown for said_text in said if (shown := one_line(said_text))), one_line(text))
+        candidates = (_as_text(found[key]) for key in SUMMARY_KEYS if key in found)
+        summary = next((shown for candidate in candidates if (shown := one_line(candidate))), one_line(text))
         severity = severity_of_fields(found)
         if severity is None and self.guess_severity:
             severity = severity_of_text(summary)

@@ -5,11 +5,11 @@ import time
 import uuid
 
 from vx11_client import exact_json
-from vx11_client.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
-from vx11_client.feed_mapping import FeedMapping, Fields
-from vx11_client.feed_progress import FeedProgress
-from vx11_client.feed_sender import FeedSender
-from vx11_client.feed_source import Line, LineSource
+from vx11_client.feeding.feed_mapping import FeedMapping, Fields
+from vx11_client.feeding.feed_progress import FeedProgress
+from vx11_client.feeding.feed_sender import FeedSender
+from vx11_client.feeding.feed_source import Line, LineSource
+from vx11_client.publishing.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
 from vx11_client.stop_signal import Interruption
 
 # How long one look at a quiet source takes while no batch is waiting.

@@ -40,8 +40,8 @@ def severity_of_text(text: str) -> str | None:
 
 def severity_of_fields(fields: Mapping[str, object]) -> str | None:
     """What the fields of a log record say about its severity; None when they say nothing, or use unknown words."""
-    said = (severity_of_value(fields[key]) for key in SEVERITY_KEYS if key in fields)
-    return next((severity for severity in said if severity), None)
+    severities = (severity_of_value(fields[key]) for key in SEVERITY_KEYS if key in fields)
+    return next((severity for severity in severities if severity), None)
 
 
 def severity_of_value(value: object) -> str | None:

@@ -14,13 +14,13 @@ from typing import Self
 
 import httpx
 
-from vx11_client.background import CLOSED_TEXT
 from vx11_client.backoff import Backoff
-from vx11_client.delivery import EVENTS_PATH, Delivery, PendingEvent, checked, client_options
 from vx11_client.errors import InvalidSettings, NotDelivered, Published, PublisherClosed, QueueFull, Refused
 from vx11_client.http_answers import ServerRefused
-from vx11_client.pending_queue import QUEUE_LIMIT_BYTES, QUEUE_LIMIT_EVENTS, PendingQueue
-from vx11_client.publisher import (
+from vx11_client.publishing.background import CLOSED_TEXT
+from vx11_client.publishing.delivery import EVENTS_PATH, Delivery, PendingEvent, checked, client_options
+from vx11_client.publishing.pending_queue import QUEUE_LIMIT_BYTES, QUEUE_LIMIT_EVENTS, PendingQueue
+from vx11_client.publishing.publisher import (
     CLOSE_SECONDS,
     GIVE_UP_AFTER_SECONDS,
     LINGER_SECONDS,

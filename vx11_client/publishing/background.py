@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 
 from vx11_client.backoff import Backoff
-from vx11_client.delivery import EVENTS_PATH, Delivery, DeliveryReport, PendingEvent, client_options
 from vx11_client.errors import PublisherClosed
 from vx11_client.http_answers import ServerRefused
-from vx11_client.pending_queue import PendingQueue
+from vx11_client.publishing.delivery import EVENTS_PATH, Delivery, DeliveryReport, PendingEvent, client_options
+from vx11_client.publishing.pending_queue import PendingQueue
 
 # How often a refused credential is tried again by what keeps trying: a person has to correct something meanwhile.
 REFUSED_WAIT_SECONDS = 30.0

@@ -5,7 +5,7 @@ import select
 from typing import Any, TextIO, assert_never
 
 from vx11_client import exact_json
-from vx11_client.stream_reader import CaughtUp, Connected, Heartbeat, Item, Received, Reconnecting, StreamReset
+from vx11_client.reading.stream_reader import CaughtUp, Connected, Heartbeat, Item, Received, Reconnecting, StreamReset
 from vx11_client.terminal_text import coloured, shown, shown_json
 
 SEVERITY_WIDTH = len("critical")

@@ -3,8 +3,8 @@
 import time
 from typing import TextIO
 
-from vx11_client.delivery import PendingEvent
-from vx11_client.feed_sender import SenderReport
+from vx11_client.feeding.feed_sender import SenderReport
+from vx11_client.publishing.delivery import PendingEvent
 from vx11_client.status_line import StatusLine
 from vx11_client.terminal_text import shown
 

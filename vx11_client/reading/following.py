@@ -15,8 +15,8 @@ from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 
 from vx11_client.backoff import Backoff
 from vx11_client.errors import InvalidSettings
+from vx11_client.reading.stream_reader import Item, StreamReader
 from vx11_client.server_access import checked_token, server_url
-from vx11_client.stream_reader import Item, StreamReader
 
 FILTERS = ("severity", "module", "event_type", "correlation_id")
 # One page of GET /operator/api/events.

@@ -15,9 +15,7 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from vx11_client.background import CLOSED_TEXT, BackgroundDelivery, BackgroundReport
 from vx11_client.backoff import Backoff
-from vx11_client.delivery import EVENTS_PATH, Delivery, PendingEvent, checked
 from vx11_client.errors import (
     EventsRefused,
     InvalidSettings,
@@ -27,7 +25,9 @@ from vx11_client.errors import (
     QueueFull,
     Refused,
 )
-from vx11_client.pending_queue import QUEUE_LIMIT_BYTES, QUEUE_LIMIT_EVENTS, PendingQueue
+from vx11_client.publishing.background import CLOSED_TEXT, BackgroundDelivery, BackgroundReport
+from vx11_client.publishing.delivery import EVENTS_PATH, Delivery, PendingEvent, checked
+from vx11_client.publishing.pending_queue import QUEUE_LIMIT_BYTES, QUEUE_LIMIT_EVENTS, PendingQueue
 from vx11_client.server_access import checked_token, server_url
 
 WhenFull = Literal["wait", "raise", "drop"]

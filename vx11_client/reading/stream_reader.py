@@ -17,8 +17,8 @@ from vx11_client import exact_json
 from vx11_client.backoff import Backoff, retry_after_seconds
 from vx11_client.errors import ClientError
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused, problem_text
+from vx11_client.reading.sse_parser import EventStreamParser, NotAnEventStream, SseMessage
 from vx11_client.request_log import hide_tickets
-from vx11_client.sse_parser import EventStreamParser, NotAnEventStream, SseMessage
 
 EVENTS_PATH = "/operator/api/events"
 TICKET_PATH = f"{EVENTS_PATH}/sse-token"
