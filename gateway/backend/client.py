@@ -53,7 +53,9 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """A request for the backend. `path` is relative to its /api/; `asked_by` is the operator's public id, or NO_OPERATOR."""
+    """A request for the backend. `path` is relative to its /api/; `asked_by` is the operator's public id, or
+    NO_OPERATOR.
+    """
 
     method: str
     path: str
