@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from events.log import timestamp
-from events.stream.connections import the_sessions
+from events.stream.connections import the_connections
 from events.stream.relay import the_relay
 from gateway import metrics
 from gateway.backend.client import the_backend
@@ -157,7 +157,7 @@ async def read_without_backend() -> StatusReading:
 
 async def readiness() -> tuple[bool, Readiness]:
     """Whether this process should get requests, and what is missing."""
-    if the_sessions().draining:
+    if the_connections().draining:
         return False, {"unavailable": ["draining"]}
     # In parallel: with both away, one after the other would take longer than a load balancer waits.
     cache_up, missing = await asyncio.gather(_cache_up(), _missing_of_database())

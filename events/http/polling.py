@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from events import log
 from events.log import Cursor, Page
-from events.stream.connections import the_sessions
+from events.stream.connections import the_connections
 from events.stream.relay import the_relay
 from events.stream.stream_request import read_cursor
 from gateway.filters import BadFilter, Selection
@@ -127,7 +127,7 @@ async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: 
         may_see = await rights()
         page = await questions.run_for(who, log.read_after, cursor, may_see.selection, limit=limit)
         page = page._replace(searched=(start, page.cursor))
-        if page.entries or (page.caught_up and (time.monotonic() >= deadline or the_sessions().draining)):
+        if page.entries or (page.caught_up and (time.monotonic() >= deadline or the_connections().draining)):
             return page
         passed = page.cursor.seq - start.seq
         if not page.caught_up and (passed >= SEARCH_LIMIT_SEQS or time.monotonic() - began >= SEARCH_SECONDS):
@@ -176,7 +176,7 @@ async def _wait_for_more(cursor: Cursor, may_see: MaySee, rights: Rights, second
                 relay.nudge()
                 await hub.advanced()
                 return
-            while not the_sessions().draining and await rights() == may_see:
+            while not the_connections().draining and await rights() == may_see:
                 if hub.seq < cursor.seq:
                     await hub.advanced()
                     continue

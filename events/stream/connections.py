@@ -43,7 +43,7 @@ DRAIN_CHECK_SECONDS = 0.05
 NOTE_WAIT_SECONDS = 1.0
 
 
-class Sessions:
+class Connections:
     """The open streams of one process. Belongs to one event loop."""
 
     def __init__(self) -> None:
@@ -219,4 +219,4 @@ class Sessions:
 
 
 # The open streams of this process.
-the_sessions = PerLoop(Sessions)
+the_connections = PerLoop(Connections)

@@ -9,7 +9,7 @@ from django.conf import settings
 from events import metrics
 from events.stream import sse
 from events.stream.admission import Admitted, authorise, use_up
-from events.stream.connections import the_sessions
+from events.stream.connections import the_connections
 from events.stream.relay import the_relay
 from events.stream.stream import Stream, StreamOpening
 from events.stream.stream_request import ALLOW, StreamRequest, read_request
@@ -80,7 +80,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         """
         admitted = await authorise(request, self.scope["headers"], self.caller)
         self._principal_id = admitted.principal.public_id
-        connections = the_sessions()
+        connections = the_connections()
         with connections.place():
             await the_relay().start()
             async with connections.leases.lease(admitted.principal.public_id):
@@ -114,7 +114,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             stream.end("error")
             return True
         finally:
-            the_sessions().close(stream)
+            the_connections().close(stream)
 
     async def _start(self, status: int, fields: dict[str, str]) -> None:
         fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}

@@ -24,7 +24,7 @@ from prometheus_client import Counter, Gauge
 from twisted.internet import defer, reactor
 
 from events.stream import capacity
-from events.stream.connections import the_sessions
+from events.stream.connections import the_connections
 from events.stream.transport import EXTENSION
 from gateway.addresses import address_group
 from gateway.http import headers
@@ -156,7 +156,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         if self.signal_handlers:
             # Not at once: the reactor starts before its event loop.
             reactor.callWhenRunning(reactor.callLater, 0, self._handle_signals)
-        reactor.callWhenRunning(reactor.callLater, 0, lambda: the_sessions().start())
+        reactor.callWhenRunning(reactor.callLater, 0, lambda: the_connections().start())
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_background_tasks().start())
         scheduler = Scheduler()
         scheduler.start()
@@ -231,7 +231,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         systemd.notify(systemd.ENDING)
         self.draining = True
         deadline = time.monotonic() + settings.DRAIN_SECONDS
-        await the_sessions().drain(settings.DRAIN_SECONDS * STREAMS_SHARE)
+        await the_connections().drain(settings.DRAIN_SECONDS * STREAMS_SHARE)
         refusals.close_all()
         for port in self._ports:
             with contextlib.suppress(Exception):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from events.log.records import Entry
 from events.stream import connections as sessions_module
 from events.stream import stream
-from events.stream.connections import Sessions
+from events.stream.connections import Connections
 from events.stream.relay import the_relay
 from events.stream.stream import Stream
 from gateway.filters import EVERYTHING
@@ -38,7 +38,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Open:
-    """A live stream of a token of its own, looked after by sessions."""
+    """A live stream of a token of its own, looked after by connections."""
 
     def __init__(self, stream: Stream, token: AccessToken) -> None:
         self.stream = stream
@@ -53,15 +53,15 @@ async def opened() -> AsyncIterator[Open]:
     token, text = await sync_to_async(issue)()
     stream = new_stream(await directory.holder_of(text), relay=the_relay(), selection=EVERYTHING)
     running = asyncio.create_task(stream.run())
-    sessions = Sessions()
-    sessions.open(stream)
+    connections = Connections()
+    connections.open(stream)
     one = Open(stream, token)
     await one.client.until(lambda: "caught-up" in one.client.names)
     yield one
-    assert sessions._keeper is not None
-    for task in (running, sessions._keeper):
+    assert connections._keeper is not None
+    for task in (running, connections._keeper):
         task.cancel()
-    await asyncio.gather(running, sessions._keeper, return_exceptions=True)
+    await asyncio.gather(running, connections._keeper, return_exceptions=True)
 
 
 async def rights_are_unknown() -> None:

@@ -11,7 +11,7 @@ from events.log.cursors import Cursor, Head
 from events.log.records import Entry
 from events.stream import hub as hub_module
 from events.stream import subscribers
-from events.stream.connections import Sessions
+from events.stream.connections import Connections
 from events.stream.hub import Hub
 from events.stream.relay import the_relay
 from events.stream.stream import Stream
@@ -127,13 +127,13 @@ def test_n03_what_is_held_for_long_is_read_again_and_not_kept(hub: Hub, monkeypa
 
 
 @pytest.fixture
-async def sessions(ledger: None, uptime: Uptime) -> AsyncIterator[Sessions]:
+async def connections(ledger: None, uptime: Uptime) -> AsyncIterator[Connections]:
     the_relay().hub.reset(Head("k7f3", 7, 1))
-    sessions = Sessions()
-    yield sessions
-    assert sessions._keeper is not None
-    sessions._keeper.cancel()
-    await asyncio.gather(sessions._keeper, return_exceptions=True)
+    connections = Connections()
+    yield connections
+    assert connections._keeper is not None
+    connections._keeper.cancel()
+    await asyncio.gather(connections._keeper, return_exceptions=True)
 
 
 @pytest.fixture
@@ -149,22 +149,22 @@ def next_event(seq: int) -> Entry:
     return Entry(seq, "info", "madre", "test.happened", "c-1", b'{"type":"event","seq":%d}' % seq)
 
 
-async def opened(sessions: Sessions, running: set[Any], text: str) -> tuple[Stream, ListeningClient]:
+async def opened(connections: Connections, running: set[Any], text: str) -> tuple[Stream, ListeningClient]:
     stream = new_stream(await directory.holder_of(text), relay=the_relay(), selection=EVERYTHING)
     client = stream._transport
     assert isinstance(client, ListeningClient)
-    sessions.open(stream)
+    connections.open(stream)
     running.add(asyncio.create_task(stream.run()))
     return stream, client
 
 
 @pytest.mark.parametrize("change", [narrow, revoke_elsewhere, expire])
 async def test_n03_after_a_stall_rights_are_read_before_anything_is_written(
-    sessions: Sessions, running: set[Any], uptime: Uptime, change: Any
+    connections: Connections, running: set[Any], uptime: Uptime, change: Any
 ) -> None:
     (token, text), (_, other) = [await sync_to_async(issue)() for _ in range(2)]
-    stream, client = await opened(sessions, running, text)
-    _, other_client = await opened(sessions, running, other)
+    stream, client = await opened(connections, running, text)
+    _, other_client = await opened(connections, running, other)
     await until(lambda: "caught-up" in client.names and "caught-up" in other_client.names)
     await sync_to_async(change)(token)
     uptime.now += 25
@@ -176,7 +176,7 @@ async def test_n03_after_a_stall_rights_are_read_before_anything_is_written(
 
 
 async def test_n03_a_stream_that_was_admitted_before_a_stall_is_looked_at_before_it_reads(
-    sessions: Sessions, running: set[Any], uptime: Uptime
+    connections: Connections, running: set[Any], uptime: Uptime
 ) -> None:
     token, text = await sync_to_async(issue)()
     admitted = new_stream(await directory.holder_of(text), relay=the_relay(), selection=EVERYTHING)
@@ -184,7 +184,7 @@ async def test_n03_a_stream_that_was_admitted_before_a_stall_is_looked_at_before
     # Others have made the process read rights meanwhile.
     uptime.now += 25
     await directory.current()
-    sessions.open(admitted)
+    connections.open(admitted)
     assert admitted.end_reason == "revoked"
 
 
