@@ -118,9 +118,10 @@ def _backwards(now: Head, selection: Selection, *, until: int, limit: int) -> Pa
 
 def _spans_back(selection: Selection, oldest: int, until: int, budget: _Budget) -> Iterator[tuple[int, int]]:
     """First and last seq of each span, newest first, while the budget lasts."""
+    reaches_all = _reaches_all(selection)
     end = until
     while end >= oldest:
-        start = _span_start(selection, oldest, end)
+        start = oldest if reaches_all else max(oldest, end - SPAN_SEQS + 1)
         yield start, end
         budget.spend(min(end - start + 1, SPAN_SEQS))
         if budget.is_used_up:
@@ -128,23 +129,19 @@ def _spans_back(selection: Selection, oldest: int, until: int, budget: _Budget) 
         end = start - 1
 
 
-def _span_start(selection: Selection, oldest: int, end: int) -> int:
+def _reaches_all(selection: Selection) -> bool:
+    """Whether one statement may search the whole log: if every row passes, or an index leads to few rows.
+
+    The correlation ids of a question may be those of most events: then the index is of no use. Counting stops early,
+    because on PostgreSQL the rows of an id are in no order in its index.
+    """
     if selection == EVERYTHING:
-        # Every row passes, so the limit of the page ends the statement.
-        return oldest
+        # The limit of the page ends the statement.
+        return True
     if selection.correlation_ids is None:
-        return max(oldest, end - SPAN_SEQS + 1)
-    # An index leads to these, however far back they are, and only these are searched. It is ordered for each id, but
-    # not for several together, so each id has its part of the span.
-    place = SPAN_SEQS // len(selection.correlation_ids)
-    return max(_seq_at(correlation_id, oldest, end, place) for correlation_id in selection.correlation_ids)
-
-
-def _seq_at(correlation_id: str, oldest: int, end: int, place: int) -> int:
-    """The seq of the event that stands there among those with this id, counted from the newest; `oldest` if none."""
-    rows = Event.objects.filter(correlation_id=correlation_id, seq__gte=oldest, seq__lte=end)
-    found = rows.order_by("-seq").values_list("seq", flat=True)[place - 1 : place].first()
-    return oldest if found is None else found
+        return False
+    rows = Event.objects.filter(correlation_id__in=selection.correlation_ids).order_by().values("seq")
+    return rows[: SPAN_SEQS + 1].count() <= SPAN_SEQS
 
 
 def cursor_at(moment: datetime) -> Cursor:
