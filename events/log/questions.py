@@ -21,13 +21,13 @@ from ledger.clock import UnixSeconds
 
 # Searched by one statement: about 10 ms.
 SPAN_SEQS = 10_000
-# One question searches no more seqs, and begins no span after so long. So sixteen at a time are answered within the
-# wait of their lane, on two slow cores.
+# One question searches no more seqs, and begins no span after so long. Sixteen at a time are answered within the wait
+# of their lane (1.7 s, two threads), even if each uses up its time and its last span takes as long again.
 SEQS_LIMIT = 50_000
-SECONDS_LIMIT = 0.25
+SECONDS_LIMIT = 0.1
 # Counting by time is done by the database, which takes much less for each row.
 COUNT_SPAN_SEQS = 50_000
-COUNT_SECONDS_LIMIT = 0.5
+COUNT_SECONDS_LIMIT = 0.15
 # How many matching events a polling answer counts.
 COUNT_LIMIT = 10_000
 # Processes' clocks differ a little, so of the first events at a moment the one that was created first need not have the
