@@ -109,7 +109,7 @@ def test_who_has_signed_out_is_401(stack: Stack, forwarder: Client) -> None:
     with user.session() as session:
         key = session.browser.cookies["vx11_session"]
         named = stack.a.python(
-            "from django.contrib.auth.models import User; from gateway import sessions;"
+            "from django.contrib.auth.models import User; from gateway.identity import console_sessions as sessions;"
             f"user = User.objects.get(username={user.name!r});"
             f"print('found', sessions.principal_id(user.pk), sessions.session_id({key!r}))"
         )
