@@ -15,7 +15,7 @@ from typing import Self
 import httpx
 
 from vx11_client.backoff import Backoff
-from vx11_client.errors import InvalidSettings, NotDelivered, Published, PublisherClosed, QueueFull, Refused
+from vx11_client.errors import NotDelivered, Published, PublisherClosed, QueueFull, Refused
 from vx11_client.http_answers import ServerRefused
 from vx11_client.publishing.background import CLOSED_TEXT
 from vx11_client.publishing.delivery import EVENTS_PATH, Delivery, PendingEvent, checked, client_options
@@ -26,6 +26,8 @@ from vx11_client.publishing.publisher import (
     LINGER_SECONDS,
     RefusedEvents,
     WhenFull,
+    checked_when_full,
+    deadline_after,
     fields_of,
     gave_up,
     settled,
@@ -54,10 +56,8 @@ class AsyncPublisher:
         on_refused: Callable[[Refused], None] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
-        if when_full not in ("wait", "raise", "drop"):
-            raise InvalidSettings(f"when_full is wait, raise or drop, and not {when_full!r}")
         self._give_up_after_seconds = give_up_after_seconds
-        self._when_full = when_full
+        self._when_full = checked_when_full(when_full)
         self._linger_seconds = linger_seconds
         self._close_seconds = close_seconds
         self._backoff = backoff
@@ -90,10 +90,10 @@ class AsyncPublisher:
         """As Publisher.publish_many()."""
         self._check_open()
         delivery = Delivery([checked(event) for event in events], backoff=self._backoff())
-        deadline = None if self._give_up_after_seconds is None else time.monotonic() + self._give_up_after_seconds
+        deadline = deadline_after(self._give_up_after_seconds)
         while (body := delivery.next_body()) is not None:
             if wait_seconds := await self._try(delivery, body):
-                if self._closed or (deadline is not None and time.monotonic() + wait_seconds > deadline):
+                if self._closed or time.monotonic() + wait_seconds > deadline:
                     raise gave_up(delivery)
                 await asyncio.sleep(wait_seconds)
         return settled(delivery)

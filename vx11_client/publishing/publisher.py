@@ -7,6 +7,7 @@ with Publisher("https://operator.example.org", token) as publisher:
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +39,18 @@ JOIN_SECONDS = 1.0
 LINGER_SECONDS = 0.2
 # Of refused events that no function takes, so many are kept for the exception of flush(); all are counted.
 REFUSED_KEPT = 100
+
+
+def checked_when_full(when_full: WhenFull) -> WhenFull:
+    """Raises InvalidSettings: callers without a type check may pass any text."""
+    if when_full not in ("wait", "raise", "drop"):
+        raise InvalidSettings(f"when_full is wait, raise or drop, and not {when_full!r}")
+    return when_full
+
+
+def deadline_after(seconds: float | None) -> float:
+    """By the monotonic clock; without end for None."""
+    return math.inf if seconds is None else time.monotonic() + seconds
 
 
 class Publisher:
@@ -74,10 +87,8 @@ class Publisher:
         on_refused: Callable[[Refused], None] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
-        if when_full not in ("wait", "raise", "drop"):
-            raise InvalidSettings(f"when_full is wait, raise or drop, and not {when_full!r}")
         self._give_up_after_seconds = give_up_after_seconds
-        self._when_full = when_full
+        self._when_full = checked_when_full(when_full)
         self._close_seconds = close_seconds
         self._backoff = backoff
         self._closed = threading.Event()
@@ -118,7 +129,7 @@ class Publisher:
         """
         self._check_open()
         delivery = Delivery([checked(event) for event in events], backoff=self._backoff())
-        deadline = None if self._give_up_after_seconds is None else time.monotonic() + self._give_up_after_seconds
+        deadline = deadline_after(self._give_up_after_seconds)
         while (body := delivery.next_body()) is not None:
             try:
                 wait_seconds = delivery.answered(self._background.client.post(EVENTS_PATH, content=body))
@@ -126,7 +137,7 @@ class Publisher:
                 wait_seconds = delivery.failed(error)
             if not wait_seconds:
                 continue
-            if deadline is not None and time.monotonic() + wait_seconds > deadline:
+            if time.monotonic() + wait_seconds > deadline:
                 raise gave_up(delivery)
             if self._closed.wait(wait_seconds):
                 raise gave_up(delivery)
