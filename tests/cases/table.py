@@ -30,7 +30,7 @@ a test that belongs to one size is skipped or not run in the other.
 # What was broken, and what it cost
 
 Written by `make reliability` from a run of the tests, not by hand: version {version}, {date}. Each test breaks
-something real (processes, Redis, PostgreSQL, the network, the disk), and holds everybody to one invariant: **every
+something real (processes, Redis, PostgreSQL, the network, the disk), and holds all of them to one invariant: **every
 committed event comes to every reader who may see it exactly once and in order, and publishers are told the truth (201
 is durable)**. What happens and what a right system answers is in [reliability.toml](../tests/cases/reliability.toml).
 Each test is named after its case. Embedded is one process on SQLite, scaled is two servers or more that share

@@ -220,7 +220,7 @@ def test_a_request_that_is_too_large_for_a_proxy_goes_in_parts_and_in_order() ->
 
 
 def test_errors_that_name_no_event_of_the_batch_name_none() -> None:
-    errors = {"events[7].summary": ["?"], "body": ["?"], "summary": ["?"]}
+    errors = {"events[7].summary": ["?"], f"events[{'9' * 5000}]": ["?"], "body": ["?"], "summary": ["?"]}
     log = Log(lambda batch: problem(422, "validation_error", errors=errors) if "id-1" in batch else None)
     _, report = send(log, events(3))
     assert log.stored == ["id-0", "id-2"]

@@ -37,7 +37,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 ANSWER_TIMEOUT_SECONDS = 30.0
 
 _PREFIX, _SUFFIX = b'{"events":[', b"]}"
-_INDEX = re.compile(r"events\[(\d+)\]")
+_INDEX = re.compile(r"events\[([0-9]{1,6})\]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
