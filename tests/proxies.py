@@ -2,55 +2,34 @@
 
 import asyncio
 import socket
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.listener import Listener
 
 CHUNK_BYTES = 16 * 1024
 # Small, so that a reader who stops is soon felt by the server and not kept from it by buffers in between.
 BUFFER_BYTES = 16 * 1024
 
 
-class Proxy:
-    """Listens on a free port of 127.0.0.1 for the length of an `async with` block."""
+class Proxy(Listener):
+    buffer_bytes = BUFFER_BYTES
 
     def __init__(self, target: str) -> None:
+        super().__init__()
         address = urlsplit(target)
         self._target = (address.hostname or "", address.port or 80)
-        self._connections: set[asyncio.Task[None]] = set()
         self._transports: set[asyncio.WriteTransport] = set()
-        self.url = ""
         # Added to every piece, in each direction.
         self.delay_seconds = 0.0
         # While True, requests arrive, and answers vanish.
         self.loses_answers = False
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=BUFFER_BYTES)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        self.cut()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await self._server.wait_closed()
 
     def cut(self) -> None:
         """Break all connections: both sides get a reset, in the middle of whatever they were saying."""
         for transport in self._transports:
             transport.abort()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
-
-    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         try:
             server, to_server = await self._connect()
         except OSError:
