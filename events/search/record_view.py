@@ -1,0 +1,105 @@
+"""An event as a query looks at it: its fields, the words of its texts, the scalars of its payload. Pure.
+
+Each is made when it is first asked for, and once: most queries are decided by a field.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from events.search.words import words
+from vx11_client import exact_json
+
+# What JSON calls a number; Python's float() takes "nan", "1_0" and " 1" too.
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+# The fields that hold words, beside the payload.
+_WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
+
+
+class RecordView:
+    """`body` is the event's JSON, as in a stream's data line."""
+
+    __slots__ = ("_all_words", "_body", "_event", "_texts")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._event: dict[str, Any] | None = None
+        self._texts: list[list[str]] | None = None
+        self._all_words: frozenset[str] | None = None
+
+    @property
+    def event(self) -> dict[str, Any]:
+        if self._event is None:
+            self._event = exact_json.loads(self._body.decode())
+        return self._event
+
+    def field(self, name: str) -> str:
+        """One of severity, event_type, module, correlation_id, event_id."""
+        value: str = self.event[name]
+        return value
+
+    @property
+    def texts(self) -> Sequence[list[str]]:
+        """The words of each text: of the fields, and of the payload's keys and scalars."""
+        if self._texts is None:
+            self._texts = [words(self.field(name)) for name in _WORD_FIELDS]
+            self._texts += [words(text) for text in _texts_in(self.event["payload"])]
+        return self._texts
+
+    @property
+    def all_words(self) -> frozenset[str]:
+        if self._all_words is None:
+            self._all_words = frozenset(word for text in self.texts for word in text)
+        return self._all_words
+
+    def at(self, path: Sequence[str]) -> Iterator[Any]:
+        """What stands at this path into the payload: of a list, its elements. Objects too, which are no scalars."""
+        found = [self.event["payload"]]
+        for key in path:
+            found = [item[key] for item in _flat(found) if isinstance(item, dict) and key in item]
+        yield from _flat(found)
+
+
+def is_scalar(value: Any) -> bool:
+    return not isinstance(value, dict | list)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def as_text(scalar: Any) -> str:
+    """A text as it is; anything else as it stands in the JSON that was published."""
+    return scalar if isinstance(scalar, str) else exact_json.dumps(scalar).decode()
+
+
+def as_number(text: str) -> float | None:
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _flat(items: Sequence[Any]) -> list[Any]:
+    """With the elements of lists in place of the lists, however deep lists stand in lists."""
+    if not any(isinstance(item, list) for item in items):
+        return list(items)
+    flat: list[Any] = []
+    pending = list(reversed(items))
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending.extend(reversed(item))
+        else:
+            flat.append(item)
+    return flat
+
+
+def _texts_in(payload: Any) -> Iterator[str]:
+    pending = [payload]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            yield from item
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+        else:
+            yield as_text(item)
