@@ -52,6 +52,11 @@ class RecordView:
             self._all_words = frozenset(word for text in self.texts for word in text)
         return self._all_words
 
+    @property
+    def numbers(self) -> Iterator[float]:
+        """Of the payload, wherever they stand."""
+        return (float(scalar) for scalar in _scalars_in(self.event["payload"]) if is_number(scalar))
+
     def at(self, path: Sequence[str]) -> Iterator[Any]:
         """What stands at this path into the payload: of a list, its elements. Objects too, which are no scalars."""
         found = [self.event["payload"]]
@@ -93,13 +98,22 @@ def _flat(items: Sequence[Any]) -> list[Any]:
 
 
 def _texts_in(payload: Any) -> Iterator[str]:
+    keys: list[str] = []
+    for scalar in _scalars_in(payload, keys):
+        yield as_text(scalar)
+    yield from keys
+
+
+def _scalars_in(payload: Any, keys: list[str] | None = None) -> Iterator[Any]:
+    """All of them; `keys` is given those of all objects on the way."""
     pending = [payload]
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
-            yield from item
+            if keys is not None:
+                keys.extend(item)
             pending.extend(item.values())
         elif isinstance(item, list):
             pending.extend(item)
         else:
-            yield as_text(item)
+            yield item
