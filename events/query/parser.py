@@ -8,7 +8,8 @@ AND binds closer than OR, and is what stands between two terms when nothing does
 import re
 from typing import NamedTuple, NoReturn
 
-from events.search.query import (
+from events.query.record_view import as_number
+from events.query.tree import (
     COMPARISONS,
     SEVERITY_RANKS,
     And,
@@ -21,8 +22,7 @@ from events.search.query import (
     Query,
     Severity,
 )
-from events.search.record_view import as_number
-from events.search.words import words
+from events.query.words import words
 from gateway.filters import SEVERITY_ALIASES
 
 LENGTH_LIMIT_CHARACTERS = 1_000

@@ -8,9 +8,9 @@ fields. What cannot be said in terms, such as a negation, lets everything throug
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from events.search.query import And, Field, Node, Or, Payload, Phrase, Severity
-from events.search.record_view import RecordView, as_number
-from events.search.words import words
+from events.query.record_view import RecordView, as_number
+from events.query.tree import And, Field, Node, Or, Payload, Phrase, Severity
+from events.query.words import words
 
 # One letter for each field, before its value.
 FIELD_TERMS = {"event_type": "t", "module": "m", "severity": "s", "correlation_id": "c", "event_id": "i"}
@@ -40,7 +40,7 @@ Condition = Term | AllOf | AnyOf | None
 
 def terms_of(record: RecordView) -> Iterable[str]:
     """Each once: the words of all texts, the value of each field, and the payload's numbers."""
-    yield from record.all_words
+    yield from set(record.words.split())
     for name, letter in FIELD_TERMS.items():
         yield field_term(letter, record.field(name))
     yield from {number_term(number) for number in record.numbers}

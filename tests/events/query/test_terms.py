@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from events.search.parser import BadQuery, parse
-from events.search.terms import AllOf, AnyOf, Condition, Term, narrowed, terms_of
-from tests.events.search.samples import view
+from events.query.parser import BadQuery, parse
+from events.query.terms import AllOf, AnyOf, Condition, Term, narrowed, terms_of
+from tests.events.query.samples import view
 
 WORDS = st.sampled_from(["refused", "Über", "a", "ab", "日本", "10", "1e1", "x-y", "👍", "null"])
 NAMES = st.sampled_from(["gateway", "gate", "spawner", "http.access"])

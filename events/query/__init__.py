@@ -1,0 +1,26 @@
+"""WHAT IS ASKED FOR? The language of queries, and the predicate that is its meaning.
+
+    severity>=warn module:(gateway,spawner) -type:http.* payload.http.status>=500 "connection refused" OR timeout
+
+`parse` makes a Query of a text, `Query.matches` says of an event whether it passes, and `narrowed` what an index can
+say of that. Pure: no Django, no I/O. docs/query.md explains the language to those who ask.
+"""
+
+from events.query.parser import LENGTH_LIMIT_CHARACTERS, BadQuery, parse
+from events.query.record_view import RecordView
+from events.query.terms import AllOf, AnyOf, Condition, Term, narrowed, terms_of
+from events.query.tree import Query
+
+__all__ = (
+    "LENGTH_LIMIT_CHARACTERS",
+    "AllOf",
+    "AnyOf",
+    "BadQuery",
+    "Condition",
+    "Query",
+    "RecordView",
+    "Term",
+    "narrowed",
+    "parse",
+    "terms_of",
+)
