@@ -6,7 +6,8 @@ from drf_spectacular.utils import OpenApiParameter
 
 from events import log
 from events.http import polling
-from events.log import COUNT_LIMIT
+from events.query import LENGTH_LIMIT_CHARACTERS
+from events.search import COUNT_LIMIT
 from events.stream import sse
 from events.stream.stream_request import ALLOW, FLAGS
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
@@ -191,12 +192,23 @@ _FILTERS = {
     "event_type": VALUE_LIST,
     "correlation_id": VALUE_LIST,
 }
-FILTER_PARAMETERS = [_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()]
+_QUERY: Json = {"type": "string", "maxLength": 4 * LENGTH_LIMIT_CHARACTERS}
+_QUERY_MEANS = (
+    'A query, such as `severity>=warn module:gateway "connection refused"`; what passes it passes the filters, too.'
+)
+FILTER_PARAMETERS = [
+    *(_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()),
+    _parameter("q", _QUERY, _QUERY_MEANS),
+]
+_TIME: Json = {"anyOf": [MOMENT, {"type": "string", "pattern": "^-[0-9]{1,6}[smhd]$"}, {"const": ""}]}
 POLL_PARAMETERS = [
     *FILTER_PARAMETERS,
     _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it."),
     _parameter("before", _CURSOR_OR_EMPTY, "Cursor: events before it, to page backwards."),
     _parameter("at", {"anyOf": [MOMENT, {"const": ""}]}, "The page around this time."),
+    _parameter("from", _TIME, "Events stored at this time or later; `-15m` is a quarter of an hour ago."),
+    _parameter("to", _TIME, "Events stored before this time."),
+    _parameter("total", text(any_case(tuple(FLAGS))), "true: count what matches, also with `q`, `from` or `to`."),
     _number(
         "limit", minimum=1, maximum=polling.LIMIT_MAX, default=polling.LIMIT_DEFAULT, description="Events in a page."
     ),
@@ -251,7 +263,10 @@ def stream_operations() -> dict[str, Json]:
             "in": "header",
         },
     ]
-    filters = [_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()]
+    filters = [
+        *(_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()),
+        _stream_parameter("q", _QUERY, _QUERY_MEANS),
+    ]
     headers = {name: {"required": True, "schema": {"const": value}} for name, value in sse.HEADERS.items()}
     del headers["Content-Type"]
     content = {"text/event-stream": {"schema": component("Frame")}}

@@ -8,9 +8,9 @@ import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
-from events import log, metrics
+from events import metrics, search
 from events.http import openapi
-from events.http.polling import MaySee, page_for, read_limit, read_number
+from events.http.polling import Asked, MaySee, page_for, read_asked, read_flag, read_number
 from events.http.publishing import admit, charge_refused, publish, read_submission
 from events.log import Appended, Cursor, CursorGone, IdempotencyConflict, Page, timestamp
 from events.stream.stream_request import accepts_event_stream, read_filters
@@ -85,26 +85,28 @@ class EventsView(Endpoint):
         """Events after, before or around a position; without one, the newest. Always oldest first."""
         _refuse_stream_accept(request)
         query = headers.query_of(request.META["QUERY_STRING"].encode())
-        asked = read_filters(query)
+        filters = read_filters(query)
         # Refuses what was asked for by name; what may be seen is asked again each time that something is read.
-        narrowed(self.principal.selection, asked)
-        limit = read_limit(query)
+        narrowed(self.principal.selection, filters)
+        asked = read_asked(query, filters, who=self.principal.public_id, rights=partial(self._may_see, filters))
+        total_wanted = read_flag(query, "total")
         try:
-            page = await page_for(query, partial(self._may_see, asked), limit=limit, who=self.principal.public_id)
+            page = await page_for(query, asked)
         except CursorGone as gone:
             head = gone.head
             extra = {"reset": gone.reset, "oldest": str(head.oldest), "newest": str(head.newest)}
             raise ApiError("cursor_expired", extra=extra) from None
-        return answer(_shown(page, limit=limit, total=await self._count(page, asked)))
+        total = await self._count(page, asked, filters) if total_wanted or not asked.is_search else None
+        return answer(_shown(page, limit=asked.limit, total=total))
 
-    async def _count(self, page: Page, asked: Selection) -> int | None:
+    async def _count(self, page: Page, asked: Asked, filters: Selection) -> int | None:
         """How many match, where that is soon known: a search that was ended has shown that it is not."""
         if not page.complete:
             return None
         # By the rights with which the page was read. Whether those still hold is checked when the answer leaves.
-        selection = self.principal.selection & asked
+        selection = self.principal.selection & filters
         try:
-            return await lane.run_for(self.principal.public_id, log.count, selection)
+            return await asked.run(search.count, selection)
         except LedgerBusy:
             # The page is there; others wait for theirs.
             return None
@@ -140,7 +142,7 @@ class StatsView(Endpoint):
         first = int(clock.now().timestamp() - seconds) // bucket_seconds * bucket_seconds
         since = datetime.fromtimestamp(first, UTC)
         counted = await lane.run_for(
-            self.principal.public_id, log.count_by_time, selection, since=since, bucket_seconds=bucket_seconds
+            self.principal.public_id, search.count_by_time, selection, since=since, bucket_seconds=bucket_seconds
         )
         last = int((clock.now() - since).total_seconds() // bucket_seconds)
         buckets = [

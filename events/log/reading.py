@@ -1,5 +1,7 @@
 """Reading the log: its head, and pages from a cursor on. Synchronous; the event loop reaches it through the ledger."""
 
+import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,10 +18,13 @@ HEAD_TABLE = LogHead._meta.db_table
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
+QUERIED_SPAN_SEQS = 1_000
 # Large events make shorter pages: a page is written to a reader, which may be slow. The first read of a page shows
 # how large they are.
 PAGE_LIMIT_BYTES = 1024 * 1024
 FIRST_READ_ROWS = 8
+# Rows compared with a query between two moments at which others get their turn: about half a millisecond.
+TURN_ROWS = 16
 READ_GROWTH = 8
 
 
@@ -76,17 +81,20 @@ def read_after(
     *,
     limit: int = PAGE_LIMIT_ROWS,
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
+    until: int | None = None,
+    seqs: Sequence[int] | None = None,
 ) -> Page:
-    """The next entries after the cursor that pass, at most `limit`, searching PAGE_SPAN_SEQS seqs at the most.
+    """The next entries after the cursor that pass, at most `limit`, searching span_seqs() at the most.
 
+    With `until`, the search goes as far as this seq, and with `seqs` only these are read, as nothing else passes.
     Raises CursorGone if reading cannot go on from there.
     """
     before = head()
     if reset := before.reset_for(cursor):
         raise CursorGone(reset, before)
-    end_seq = min(cursor.seq + PAGE_SPAN_SEQS, before.last_seq)
+    end_seq = min(cursor.seq + span_seqs(selection) if until is None else until, before.last_seq)
     entries, full = read_rows(
-        selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes
+        selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes, seqs=seqs
     )
     # Pruning moves the head first and then deletes: if rows were deleted during this read, the head has moved.
     after = head()
@@ -103,6 +111,11 @@ def read_after(
     )
 
 
+def span_seqs(selection: Selection) -> int:
+    """How many seqs one read may pass over: what a query is compared with takes Python more than a statement."""
+    return PAGE_SPAN_SEQS if selection.queries is None else QUERIED_SPAN_SEQS
+
+
 def matching(selection: Selection) -> models.QuerySet[Event]:
     named = {
         "severity__in": selection.severities,
@@ -113,6 +126,18 @@ def matching(selection: Selection) -> models.QuerySet[Event]:
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
 
 
+def is_few(selection: Selection, limit: int) -> bool:
+    """Whether the index of correlation ids leads to few rows, so that one statement may search the whole log.
+
+    The ids of a question may be those of most events: then the index is of no use. Counting stops early, because on
+    PostgreSQL the rows of an id are in no order in its index.
+    """
+    if selection.correlation_ids is None:
+        return False
+    rows = Event.objects.filter(correlation_id__in=selection.correlation_ids).order_by().values("seq")
+    return rows[: limit + 1].count() <= limit
+
+
 def read_rows(
     selection: Selection,
     *,
@@ -121,23 +146,47 @@ def read_rows(
     limit: int,
     backwards: bool = False,
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
+    seqs: Sequence[int] | None = None,
 ) -> tuple[list[Entry], bool]:
-    """Entries with `after` < seq <= `until`: at most `limit`, about the size; whether that cut them off."""
+    """Entries with `after` < seq <= `until` that pass: at most `limit`, about the size; whether that cut them off.
+
+    With `seqs`, only these rows are read.
+    """
     rows = matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
+    if seqs is not None:
+        rows = rows.filter(seq__in=seqs)
     entries: list[Entry] = []
     size_bytes, step = 0, FIRST_READ_ROWS
+    here: dict[str, int] = {}
     while len(entries) < limit:
-        step = min(step, limit - len(entries))
-        here = {} if not entries else {"seq__lt" if backwards else "seq__gt": entries[-1].seq}
+        if selection.queries is None:
+            step = min(step, limit - len(entries))
         read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*READ_FIELDS)[:step]]
-        for entry in read:
+        for entry in _passing(read, selection):
             size_bytes += len(entry.body)
-            if entries and size_bytes > size_limit_bytes:
+            if entries and (size_bytes > size_limit_bytes or len(entries) == limit):
                 return entries, True
             entries.append(entry)
         if len(read) < step:
             return entries, False
+        here = {"seq__lt" if backwards else "seq__gt": read[-1].seq}
         # As many as would fit if they are as large as those, but what comes may be larger.
-        fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
+        if selection.queries is None:
+            fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
+        else:
+            fit = min(PAGE_LIMIT_ROWS, PAGE_LIMIT_BYTES * len(read) // sum(len(entry.body) for entry in read))
         step = max(1, min(fit, READ_GROWTH * step))
     return entries, True
+
+
+def _passing(entries: list[Entry], selection: Selection) -> Iterator[Entry]:
+    """Those that pass the queries; all else was compared by the database."""
+    if selection.queries is None:
+        yield from entries
+        return
+    for number, entry in enumerate(entries):
+        if number % TURN_ROWS == 0:
+            # Comparing takes Python all the time that it is given: streams and requests of this process come between.
+            time.sleep(0)
+        if entry.passes(selection):
+            yield entry

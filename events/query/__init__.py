@@ -6,9 +6,10 @@
 say of that. Pure: no Django, no I/O. docs/query.md explains the language to those who ask.
 """
 
+from events.query.compiled import all_match, check, compiled
 from events.query.parser import LENGTH_LIMIT_CHARACTERS, BadQuery, parse
 from events.query.record_view import RecordView
-from events.query.terms import AllOf, AnyOf, Condition, Term, narrowed, terms_of
+from events.query.terms import AllOf, AnyOf, Condition, Term, all_of, any_of, field_term, narrowed, terms_of
 from events.query.tree import Query
 
 __all__ = (
@@ -20,6 +21,12 @@ __all__ = (
     "Query",
     "RecordView",
     "Term",
+    "all_match",
+    "all_of",
+    "any_of",
+    "field_term",
+    "check",
+    "compiled",
     "narrowed",
     "parse",
     "terms_of",

@@ -5,7 +5,7 @@ Each is made when it is first asked for, and once: most queries are decided by a
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from events.query.words import words
 from vx11_client import exact_json
@@ -16,13 +16,27 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
 
 
+class Fields(Protocol):
+    """What is known of an event without reading its JSON."""
+
+    @property
+    def severity(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def correlation_id(self) -> str: ...
+
+
 class RecordView:
-    """`body` is the event's JSON, as in a stream's data line."""
+    """`body` is the event's JSON, as in a stream's data line; `known` holds some of its fields, if they are at hand."""
 
-    __slots__ = ("_body", "_event", "_words")
+    __slots__ = ("_body", "_event", "_known", "_words")
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, known: Fields | None = None) -> None:
         self._body = body
+        self._known = known
         self._event: dict[str, Any] | None = None
         self._words = ""
 
@@ -34,7 +48,7 @@ class RecordView:
 
     def field(self, name: str) -> str:
         """One of severity, event_type, module, correlation_id, event_id."""
-        value: str = self.event[name]
+        value: str = getattr(self._known, name, None) or self.event[name]
         return value
 
     @property

@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log
-from events.log import Page, questions
+from events.log import Page
 from events.log.cursors import Cursor
-from events.log.questions import read_before, read_newest
+from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans
 from gateway.filters import EVERYTHING, Selection
 from tests.events.samples import append_events, seqs
 
@@ -23,8 +23,8 @@ ABSENT = Selection(modules=frozenset({"absent"}))
 @pytest.fixture(autouse=True)
 def small_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     """A question looks at two spans of five."""
-    monkeypatch.setattr(questions, "SPAN_SEQS", 5)
-    monkeypatch.setattr(questions, "SEQS_LIMIT", 10)
+    monkeypatch.setattr(spans, "SPAN_SEQS", 5)
+    monkeypatch.setattr(budget, "ROWS_LIMIT", 10)
 
 
 def log_with_rare(*positions: int, events: int) -> None:
@@ -98,24 +98,24 @@ def test_n04_a_question_about_correlations_with_many_events_goes_through_the_log
 
 def test_n04_counting_that_would_take_long_counts_nothing() -> None:
     append_events(10)
-    assert questions.count(ABSENT) == 0
+    assert count(ABSENT) == 0
     append_events(1, prefix="one-more")
-    assert questions.count(ABSENT) is None
+    assert count(ABSENT) is None
     # What needs no filter is counted by the database up to its limit.
-    assert questions.count(EVERYTHING) == 11
+    assert count(EVERYTHING) == 11
 
 
 def test_n04_counts_over_time_that_are_ended_hold_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "COUNT_SPAN_SEQS", 4)
-    monkeypatch.setattr(questions, "COUNT_SECONDS_LIMIT", 0.0)
+    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 4)
+    monkeypatch.setattr(counting, "COUNT_SECONDS", 0.0)
     append_events(10)
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
-    counted = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
     assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (4, 6, False)
 
 
 def test_a_moment_is_found_by_its_index() -> None:
     append_events(3)
     head = log.head()
-    assert questions.cursor_at(timezone.now() - timedelta(hours=1)) == Cursor(head.epoch, 0)
-    assert questions.cursor_at(timezone.now() + timedelta(hours=1)) == Cursor(head.epoch, 3)
+    assert log.cursor_at(timezone.now() - timedelta(hours=1)) == Cursor(head.epoch, 0)
+    assert log.cursor_at(timezone.now() + timedelta(hours=1)) == Cursor(head.epoch, 3)
