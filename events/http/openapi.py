@@ -4,10 +4,9 @@ from typing import Literal
 
 from drf_spectacular.utils import OpenApiParameter
 
-from events import log
+from events import log, search
 from events.http import polling
 from events.query import LENGTH_LIMIT_CHARACTERS
-from events.search import COUNT_LIMIT
 from events.stream import sse
 from events.stream.stream_request import ALLOW, FLAGS
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
@@ -32,6 +31,7 @@ CURSOR = text(log.CURSOR_FORM)
 _CURSOR_OR_EMPTY = text(f"(?:{log.CURSOR_FORM.pattern})?")
 _NAME = text(log.TYPE_FORM)
 _SEARCHED: Json = exactly(cursor=CURSOR)
+_SEARCHED_AT: Json = exactly(cursor=CURSOR, time={"anyOf": [MOMENT, {"type": "null"}]})
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _SEQ: Json = {"type": "integer", "minimum": 1}
 _RESERVED_WORDS = [text(word) for word in sorted(log.RESERVED_TYPES)]
@@ -106,15 +106,15 @@ SCHEMAS: dict[str, Json] = {
         total={
             "type": ["integer", "null"],
             "minimum": 0,
-            "maximum": COUNT_LIMIT,
+            "maximum": search.COUNT_LIMIT,
             "description": "Matching retained events, counted so far; null where counting would take long.",
         },
         limit={"type": "integer", "minimum": 1, "maximum": polling.LIMIT_MAX},
         cursor={**CURSOR, "description": "What to send as `since` to go on."},
         first_cursor={**CURSOR, "description": "What to send as `before` to page backwards."},
         has_more={"type": "boolean", "description": "There is more to be read, or to be looked at, in this direction."},
-        searched_from={**_SEARCHED, "description": "Everything after this"},
-        searched_to={**_SEARCHED, "description": "and up to this was looked at."},
+        searched_from={**_SEARCHED_AT, "description": "Everything after this"},
+        searched_to={**_SEARCHED_AT, "description": "and up to this was looked at."},
         complete={
             "type": "boolean",
             "description": "False: the search was ended early. It goes on from `cursor`, or `first_cursor` backwards.",
@@ -129,6 +129,19 @@ SCHEMAS: dict[str, Json] = {
             "items": exactly(start=MOMENT, **dict.fromkeys(SEVERITIES, _COUNT)),
         },
         cursor={**CURSOR, "description": "What comes after it is not counted yet."},
+        searched_from={**_SEARCHED, "description": "Everything after this is counted."},
+        complete={"type": "boolean", "description": "False: what is older than `searched_from` is not counted."},
+    ),
+    "Facets": exactly(
+        facets={
+            "type": "object",
+            "description": "By field: its most frequent values.",
+            "additionalProperties": exactly(
+                values={"type": "array", "items": exactly(value={"type": "string"}, count=_COUNT)},
+                distinct={**_COUNT, "description": "How many values were found."},
+                sample={"type": "boolean", "description": "True: counted in the newest events that match, not in all."},
+            ),
+        },
         searched_from={**_SEARCHED, "description": "Everything after this is counted."},
         complete={"type": "boolean", "description": "False: what is older than `searched_from` is not counted."},
     ),
@@ -175,7 +188,7 @@ SCHEMAS["Frame"] = {
 
 
 def _parameter(
-    name: str, schema: Json, description: str, *, location: Literal["query", "header"] = "query"
+    name: str, schema: Json, description: str, *, location: Literal["query", "header", "path"] = "query"
 ) -> OpenApiParameter:
     return OpenApiParameter(name, schema, location, description=description)
 
@@ -201,6 +214,14 @@ FILTER_PARAMETERS = [
     _parameter("q", _QUERY, _QUERY_MEANS),
 ]
 _TIME: Json = {"anyOf": [MOMENT, {"type": "string", "pattern": "^-[0-9]{1,6}[smhd]$"}, {"const": ""}]}
+_WINDOW_PARAMETERS = [
+    _parameter("from", _TIME, "Events stored at this time or later; `-15m` is a quarter of an hour ago."),
+    _parameter("to", _TIME, "Events stored before this time."),
+]
+LIMIT_PARAMETER = _number(
+    "limit", minimum=1, maximum=polling.LIMIT_MAX, default=polling.LIMIT_DEFAULT, description="Events in a page."
+)
+NAME_PARAMETERS = [_parameter("name", ID, "The event's `event_id`, or its cursor.", location="path")]
 POLL_PARAMETERS = [
     *FILTER_PARAMETERS,
     _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it."),
@@ -209,9 +230,7 @@ POLL_PARAMETERS = [
     _parameter("from", _TIME, "Events stored at this time or later; `-15m` is a quarter of an hour ago."),
     _parameter("to", _TIME, "Events stored before this time."),
     _parameter("total", text(any_case(tuple(FLAGS))), "true: count what matches, also with `q`, `from` or `to`."),
-    _number(
-        "limit", minimum=1, maximum=polling.LIMIT_MAX, default=polling.LIMIT_DEFAULT, description="Events in a page."
-    ),
+    LIMIT_PARAMETER,
     _number(
         "wait",
         minimum=0,
@@ -219,6 +238,12 @@ POLL_PARAMETERS = [
         default=0,
         description="With `since`: the seconds to wait for something to happen.",
     ),
+]
+EXPORT_PARAMETERS = [
+    *FILTER_PARAMETERS,
+    *_WINDOW_PARAMETERS,
+    _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it; the last line of an export has one to go on from."),
+    _parameter("format", {"enum": ["ndjson", "csv", ""]}, "ndjson unless given."),
 ]
 KEY_PARAMETER = _parameter(
     "Idempotency-Key",
@@ -238,10 +263,12 @@ LINKS: dict[str, Json] = {
 PUBLISHED = {"oneOf": [component("Published"), component("PublishedBatch")]}
 
 
-def stats_parameters(*, max_seconds: int, most_buckets: int) -> list[OpenApiParameter]:
+def stats_parameters(*, max_seconds: int, most_buckets: int, buckets: tuple[int, int]) -> list[OpenApiParameter]:
+    default, most = buckets
     return [
         *FILTER_PARAMETERS,
-        _number("seconds", minimum=1, maximum=max_seconds, default=900, description="How far back."),
+        *_WINDOW_PARAMETERS,
+        _number("seconds", minimum=1, maximum=max_seconds, default=900, description="How far back, without `from`."),
         _number(
             "bucket",
             minimum=1,
@@ -249,6 +276,26 @@ def stats_parameters(*, max_seconds: int, most_buckets: int) -> list[OpenApiPara
             default=5,
             description=f"Seconds in a bucket. There may be {most_buckets} of them.",
         ),
+        _number(
+            "buckets",
+            minimum=1,
+            maximum=most,
+            default=default,
+            description="With `from` or `to`: about how many buckets there are to be.",
+        ),
+    ]
+
+
+def facets_parameters(*, most_fields: int, values_default: int, most_values: int) -> list[OpenApiParameter]:
+    return [
+        *FILTER_PARAMETERS,
+        *_WINDOW_PARAMETERS,
+        _parameter(
+            "fields",
+            {"type": "string"},
+            f"At most {most_fields}, with commas: {', '.join(search.FIELDS)}, or payload.<path>.",
+        ),
+        _number("limit", minimum=1, maximum=most_values, default=values_default, description="Values for each field."),
     ]
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
@@ -89,7 +89,7 @@ async def page_for(query: Query, asked: Asked) -> Page:
     if until is not None:
         return await asked.run(search.read_before, until, selection, limit=asked.limit)
     if moment is not None:
-        return await _page_around(moment, asked)
+        return await _page_at(moment, asked)
     return await asked.run(search.read_newest, selection, limit=asked.limit)
 
 
@@ -119,6 +119,14 @@ def read_asked(query: Query, filters: Selection, *, who: str, rights: Rights) ->
     limit = read_number(query, "limit", LIMIT_DEFAULT, minimum=1, maximum=LIMIT_MAX)
     window = read_window(query)
     return Asked(who, rights, limit, window, is_search=filters.queries is not None or window != ALL_TIME)
+
+
+def read_choice(query: Query, name: str, allowed: Sequence[str]) -> str:
+    """One of these, the first without one. Raises ApiError, BadFilter."""
+    text = single(query, name) or allowed[0]
+    if text not in allowed:
+        raise BadFilter(name, f"one of {', '.join(allowed)}")
+    return text
 
 
 def read_flag(query: Query, name: str) -> bool:
@@ -157,9 +165,12 @@ def read_moment(name: str, text: str) -> datetime:
         raise BadFilter(name, "an ISO 8601 time") from None
 
 
-async def _page_around(moment: datetime, asked: Asked) -> Page:
-    """Half of the page before the moment, half from it on; the cursor leads on forwards."""
-    cursor = await asked.lane.run_for(asked.who, log.cursor_at, moment)
+async def _page_at(moment: datetime, asked: Asked) -> Page:
+    return await page_around(await asked.lane.run_for(asked.who, log.cursor_at, moment), asked)
+
+
+async def page_around(cursor: Cursor, asked: Asked) -> Page:
+    """Half of the page up to the cursor, half after it; the page's own cursor leads on forwards. Raises CursorGone."""
     after = Cursor(cursor.epoch, cursor.seq + 1)
     selection = (await asked.rights()).selection
     earlier = await asked.run(search.read_before, after, selection, limit=asked.limit // 2)

@@ -11,13 +11,15 @@ from events.log.changes import Change, change
 from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
 from events.log.dedup import Appended, IdempotencyConflict
 from events.log.epochs import ask_before_append, begin_new_epoch, check_against, give_up
-from events.log.moments import count_between, cursor_at
+from events.log.moments import count_between, created_at, cursor_at
 from events.log.pruning import count_prunable, old_keys, prune
 from events.log.reading import (
     HEAD_TABLE,
     PAGE_LIMIT_BYTES,
     PAGE_LIMIT_ROWS,
     Page,
+    find,
+    find_at,
     head,
     is_few,
     kept,
@@ -73,11 +75,14 @@ __all__ = (
     "check_against",
     "count_between",
     "count_prunable",
+    "created_at",
     "Cursor",
     "cursor_at",
     "CursorGone",
     "Defaults",
     "Entry",
+    "find",
+    "find_at",
     "give_up",
     "Head",
     "head",

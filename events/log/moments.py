@@ -21,6 +21,12 @@ def cursor_at(moment: datetime) -> Cursor:
     return Cursor(now.epoch, now.last_seq if found is None else max(found, now.oldest_seq) - 1)
 
 
+def created_at(*seqs: int) -> tuple[datetime | None, ...]:
+    """When these events were created; None for those that are not there."""
+    found = dict(Event.objects.filter(seq__in=seqs).order_by().values_list("seq", "created_at"))
+    return tuple(found.get(seq) for seq in seqs)
+
+
 def count_between(start: datetime, end: datetime) -> int:
     """Events created from `start` on and before `end`, by their numbers: two look-ups, however many there are."""
     first = _first_seq(start)

@@ -42,6 +42,8 @@ class Page(NamedTuple):
     goes_on: Cursor | None = None
     # All rows after the first cursor and up to the second were searched.
     searched: tuple[Cursor, Cursor] | None = None
+    # When the first and the last of those were created, where that was looked up.
+    searched_times: tuple[datetime | None, datetime | None] = (None, None)
 
     @property
     def first_cursor(self) -> Cursor:
@@ -124,6 +126,27 @@ def matching(selection: Selection) -> models.QuerySet[Event]:
         "correlation_id__in": selection.correlation_ids,
     }
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
+
+
+def find(event_id: str, selection: Selection) -> Entry | None:
+    """The newest event that has this id of its publisher and passes. Raises CursorGone if it is no longer served."""
+    rows = matching(selection).filter(event_id=event_id).order_by("-seq").values_list(*READ_FIELDS)
+    found = next((encode(Record(*row)) for row in rows[:1]), None)
+    now = head()
+    if found is not None and found.seq < now.oldest_seq:
+        raise CursorGone("expired", now)
+    return found
+
+
+def find_at(cursor: Cursor, selection: Selection) -> Entry | None:
+    """The event of this cursor, if it passes. Raises CursorGone if it is no longer served, or of another log."""
+    now = head()
+    # The event of the oldest cursor that can be read on from is gone itself.
+    reset = now.reset_for(cursor) or ("expired" if cursor.seq < now.oldest_seq else "")
+    if reset and reset != "unknown":
+        raise CursorGone(reset, now)
+    rows = matching(selection).filter(seq=cursor.seq).values_list(*READ_FIELDS)
+    return next((encode(Record(*row)) for row in rows), None)
 
 
 def is_few(selection: Selection, limit: int) -> bool:

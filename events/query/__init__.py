@@ -7,7 +7,7 @@ say of that. Pure: no Django, no I/O. docs/query.md explains the language to tho
 """
 
 from events.query.compiled import all_match, check, compiled
-from events.query.parser import LENGTH_LIMIT_CHARACTERS, BadQuery, parse
+from events.query.parser import LENGTH_LIMIT_CHARACTERS, BadQuery, parse, read_path
 from events.query.record_view import RecordView
 from events.query.terms import AllOf, AnyOf, Condition, Term, all_of, any_of, field_term, narrowed, terms_of
 from events.query.tree import Query
@@ -29,5 +29,6 @@ __all__ = (
     "compiled",
     "narrowed",
     "parse",
+    "read_path",
     "terms_of",
 )

@@ -7,16 +7,21 @@ error. For threads of the lanes `questions` and `searches`.
 
 from events.search.budget import Budget
 from events.search.counting import COUNT_LIMIT, Counted, count, count_by_time
+from events.search.faceting import FIELDS, Facets, count_fields, count_paths
 from events.search.pages import ALL_TIME, Window, read_after, read_before, read_newest
 
 __all__ = (
     "ALL_TIME",
     "COUNT_LIMIT",
+    "FIELDS",
     "Budget",
     "Counted",
+    "Facets",
     "Window",
     "count",
     "count_by_time",
+    "count_fields",
+    "count_paths",
     "read_after",
     "read_before",
     "read_newest",

@@ -31,7 +31,7 @@ def read_newest(selection: Selection, *, limit: int, window: Window = ALL_TIME, 
     """The newest entries that pass, oldest first; the cursor is the head, from which a stream goes on."""
     now = log.head()
     first, last = window.seqs(now)
-    page = _backwards(now, selection, oldest=first, until=last, limit=limit, budget=budget or Budget())
+    page = _dated(_backwards(now, selection, oldest=first, until=last, limit=limit, budget=budget or Budget()))
     return page if last == now.last_seq else page._replace(cursor=Cursor(now.epoch, max(last, now.oldest.seq)))
 
 
@@ -50,7 +50,8 @@ def read_before(
     page = _backwards(
         now, selection, oldest=first, until=min(cursor.seq - 1, last), limit=limit, budget=budget or Budget()
     )
-    return page._replace(cursor=page.first_cursor if page.has_more or page.entries else Cursor(now.epoch, first))
+    page = page._replace(cursor=page.first_cursor if page.has_more or page.entries else Cursor(now.epoch, first))
+    return _dated(page)
 
 
 def read_after(
@@ -82,9 +83,17 @@ def read_after(
         until=span.last if span else min(last, start.seq + log.span_seqs(selection)),
         seqs=span.seqs if span else None,
     )
-    page = page._replace(searched=(cursor, page.cursor))
+    page = _dated(page._replace(searched=(cursor, page.cursor)))
     # At the end of the window nothing more will come.
     return page if page.cursor.seq < last or window.end is None else page._replace(has_more=False, complete=True)
+
+
+def _dated(page: Page) -> Page:
+    """With the times between which was searched."""
+    assert page.searched is not None  # noqa: S101 - every page of a search says so
+    first, last = page.searched
+    begin, end = log.created_at(first.seq + 1, last.seq)
+    return page._replace(searched_times=(begin, end))
 
 
 def _backwards(now: Head, selection: Selection, *, oldest: int, until: int, limit: int, budget: Budget) -> Page:
