@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 
 from events import query as language
 from events import search
-from events.http import openapi
+from events.http import parameters
 from events.http.asking import Asking
 from events.http.polling import Query, read_number, single
 from events.log import Cursor, timestamp
@@ -32,7 +32,7 @@ VALUES_DEFAULT, VALUES_MAX = 10, 100
 class StatsView(Asking):
     @extend_schema(
         operation_id="event_stats",
-        parameters=openapi.stats_parameters(
+        parameters=parameters.stats_parameters(
             max_seconds=STATS_MAX_SECONDS, most_buckets=STATS_MAX_BUCKETS, buckets=(BUCKETS_DEFAULT, BUCKETS_MAX)
         ),
         responses={200: component("Stats")},
@@ -58,7 +58,7 @@ class StatsView(Asking):
 def _range(query: Query, window: Window) -> tuple[datetime, datetime, int]:
     """When the first bucket begins, when the last one ends, and how long each is. Raises ApiError, BadFilter."""
     seconds = read_number(query, "seconds", 900, minimum=1, maximum=STATS_MAX_SECONDS)
-    bucket_seconds = read_number(query, "bucket", 5, minimum=1, maximum=openapi.BUCKET_MAX_SECONDS)
+    bucket_seconds = read_number(query, "bucket", 5, minimum=1, maximum=parameters.BUCKET_MAX_SECONDS)
     buckets = read_number(query, "buckets", BUCKETS_DEFAULT, minimum=1, maximum=BUCKETS_MAX)
     end = window.end or clock.now()
     start = window.start or end - timedelta(seconds=seconds)
@@ -95,7 +95,7 @@ def _counted(counted: Counted, start: datetime, end: datetime, bucket_seconds: i
 class FacetsView(Asking):
     @extend_schema(
         operation_id="event_facets",
-        parameters=openapi.facets_parameters(
+        parameters=parameters.facets_parameters(
             most_fields=FACETS_MAX_FIELDS, values_default=VALUES_DEFAULT, most_values=VALUES_MAX
         ),
         responses={200: component("Facets")},

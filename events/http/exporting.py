@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from drf_spectacular.utils import extend_schema
 
 from events import log, search
-from events.http import openapi
+from events.http import parameters
 from events.http.asking import Asking, unless_gone
 from events.http.polling import Asked, read_choice, single
 from events.log import Cursor, CursorGone, Entry
@@ -48,7 +48,7 @@ _running: Counter[str] = Counter()
 class ExportView(Asking):
     @extend_schema(
         operation_id="export_events",
-        parameters=openapi.EXPORT_PARAMETERS,
+        parameters=parameters.EXPORT_PARAMETERS,
         responses={(200, "application/x-ndjson"): {"type": "string"}, (200, "text/csv"): {"type": "string"}},
         extensions=refuses("cursor_expired", "at_capacity"),
     )

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
 from events import log
-from events.http import openapi
+from events.http import parameters
 from events.http.asking import Asking, shown, unless_gone
 from events.http.polling import MaySee, page_around
 from events.log import CURSOR_FORM, ID_FORM, Cursor
@@ -21,7 +21,7 @@ NO_EVENT = "There is no such event, or the token does not carry the right to see
 class EventView(Asking):
     @extend_schema(
         operation_id="event",
-        parameters=openapi.NAME_PARAMETERS,
+        parameters=parameters.NAME_PARAMETERS,
         responses={200: component("Event")},
         extensions=refuses("not_found", "cursor_expired"),
     )
@@ -44,7 +44,7 @@ class EventView(Asking):
 class AroundView(EventView):
     @extend_schema(
         operation_id="events_around",
-        parameters=[*openapi.NAME_PARAMETERS, openapi.LIMIT_PARAMETER],
+        parameters=[*parameters.NAME_PARAMETERS, parameters.LIMIT_PARAMETER],
         responses={200: component("EventPage")},
         extensions=refuses("not_found", "cursor_expired"),
     )

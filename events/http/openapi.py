@@ -1,12 +1,8 @@
 """The OpenAPI document's part on events and streams, in JSON Schema. Nothing here runs in a request."""
 
-from typing import Literal
-
-from drf_spectacular.utils import OpenApiParameter
-
 from events import log, search
 from events.http import polling
-from events.query import LENGTH_LIMIT_CHARACTERS
+from events.http.parameters import CURSOR_OR_EMPTY, FILTERS, QUERY, QUERY_MEANS
 from events.stream import sse
 from events.stream.stream_request import ALLOW, FLAGS
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
@@ -14,8 +10,6 @@ from gateway.http.openapi import (
     COMMON_HEADERS,
     ID,
     MOMENT,
-    SEVERITY_LIST,
-    VALUE_LIST,
     Json,
     any_case,
     component,
@@ -25,10 +19,7 @@ from gateway.http.openapi import (
 )
 from vx11_client.wire_names import MODULE_FORM
 
-BUCKET_MAX_SECONDS = 3600
-
 CURSOR = text(log.CURSOR_FORM)
-_CURSOR_OR_EMPTY = text(f"(?:{log.CURSOR_FORM.pattern})?")
 _NAME = text(log.TYPE_FORM)
 _SEARCHED: Json = exactly(cursor=CURSOR)
 _SEARCHED_AT: Json = exactly(cursor=CURSOR, time={"anyOf": [MOMENT, {"type": "null"}]})
@@ -187,70 +178,6 @@ SCHEMAS["Frame"] = {
 }
 
 
-def _parameter(
-    name: str, schema: Json, description: str, *, location: Literal["query", "header", "path"] = "query"
-) -> OpenApiParameter:
-    return OpenApiParameter(name, schema, location, description=description)
-
-
-def _number(name: str, *, minimum: int, maximum: int, default: int, description: str) -> OpenApiParameter:
-    return _parameter(
-        name, {"type": "integer", "minimum": minimum, "maximum": maximum, "default": default}, description
-    )
-
-
-_FILTERS = {
-    "severity": SEVERITY_LIST,
-    "module": VALUE_LIST,
-    "event_type": VALUE_LIST,
-    "correlation_id": VALUE_LIST,
-}
-_QUERY: Json = {"type": "string", "maxLength": 4 * LENGTH_LIMIT_CHARACTERS}
-_QUERY_MEANS = (
-    'A query, such as `severity>=warn module:gateway "connection refused"`; what passes it passes the filters, too.'
-)
-FILTER_PARAMETERS = [
-    *(_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()),
-    _parameter("q", _QUERY, _QUERY_MEANS),
-]
-_TIME: Json = {"anyOf": [MOMENT, {"type": "string", "pattern": "^-[0-9]{1,6}[smhd]$"}, {"const": ""}]}
-_WINDOW_PARAMETERS = [
-    _parameter("from", _TIME, "Events stored at this time or later; `-15m` is a quarter of an hour ago."),
-    _parameter("to", _TIME, "Events stored before this time."),
-]
-LIMIT_PARAMETER = _number(
-    "limit", minimum=1, maximum=polling.LIMIT_MAX, default=polling.LIMIT_DEFAULT, description="Events in a page."
-)
-NAME_PARAMETERS = [_parameter("name", ID, "The event's `event_id`, or its cursor.", location="path")]
-POLL_PARAMETERS = [
-    *FILTER_PARAMETERS,
-    _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it."),
-    _parameter("before", _CURSOR_OR_EMPTY, "Cursor: events before it, to page backwards."),
-    _parameter("at", {"anyOf": [MOMENT, {"const": ""}]}, "The page around this time."),
-    _parameter("from", _TIME, "Events stored at this time or later; `-15m` is a quarter of an hour ago."),
-    _parameter("to", _TIME, "Events stored before this time."),
-    _parameter("total", text(any_case(tuple(FLAGS))), "true: count what matches, also with `q`, `from` or `to`."),
-    LIMIT_PARAMETER,
-    _number(
-        "wait",
-        minimum=0,
-        maximum=polling.WAIT_MAX_SECONDS,
-        default=0,
-        description="With `since`: the seconds to wait for something to happen.",
-    ),
-]
-EXPORT_PARAMETERS = [
-    *FILTER_PARAMETERS,
-    *_WINDOW_PARAMETERS,
-    _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it; the last line of an export has one to go on from."),
-    _parameter("format", {"enum": ["ndjson", "csv", ""]}, "ndjson unless given."),
-]
-KEY_PARAMETER = _parameter(
-    "Idempotency-Key",
-    text(f"(?:{log.KEY_FORM.pattern})?"),
-    "Makes the retry of a single event safe.",
-    location="header",
-)
 # Which answers lead on to which requests, by the operation that gives them.
 LINKS: dict[str, Json] = {
     "issue_ticket": {"open": {"operationId": "stream", "parameters": {"token": "$response.body#/sse_token"}}},
@@ -263,56 +190,20 @@ LINKS: dict[str, Json] = {
 PUBLISHED = {"oneOf": [component("Published"), component("PublishedBatch")]}
 
 
-def stats_parameters(*, max_seconds: int, most_buckets: int, buckets: tuple[int, int]) -> list[OpenApiParameter]:
-    default, most = buckets
-    return [
-        *FILTER_PARAMETERS,
-        *_WINDOW_PARAMETERS,
-        _number("seconds", minimum=1, maximum=max_seconds, default=900, description="How far back, without `from`."),
-        _number(
-            "bucket",
-            minimum=1,
-            maximum=BUCKET_MAX_SECONDS,
-            default=5,
-            description=f"Seconds in a bucket. There may be {most_buckets} of them.",
-        ),
-        _number(
-            "buckets",
-            minimum=1,
-            maximum=most,
-            default=default,
-            description="With `from` or `to`: about how many buckets there are to be.",
-        ),
-    ]
-
-
-def facets_parameters(*, most_fields: int, values_default: int, most_values: int) -> list[OpenApiParameter]:
-    return [
-        *FILTER_PARAMETERS,
-        *_WINDOW_PARAMETERS,
-        _parameter(
-            "fields",
-            {"type": "string"},
-            f"At most {most_fields}, with commas: {', '.join(search.FIELDS)}, or payload.<path>.",
-        ),
-        _number("limit", minimum=1, maximum=most_values, default=values_default, description="Values for each field."),
-    ]
-
-
 def stream_operations() -> dict[str, Json]:
     """The stream's methods. Written by hand, because a consumer answers it and no view."""
     own = [
         _stream_parameter("token", {"type": "string", "format": "uuid"}, "A ticket; it goes before tokens in headers."),
-        _stream_parameter("last_event_id", _CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
+        _stream_parameter("last_event_id", CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
         _stream_parameter("follow", text(any_case(tuple(FLAGS))), "false: replay what is there, then end."),
         {
-            **_stream_parameter("Last-Event-ID", _CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),
+            **_stream_parameter("Last-Event-ID", CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),
             "in": "header",
         },
     ]
     filters = [
-        *(_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()),
-        _stream_parameter("q", _QUERY, _QUERY_MEANS),
+        *(_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in FILTERS.items()),
+        _stream_parameter("q", QUERY, QUERY_MEANS),
     ]
     headers = {name: {"required": True, "schema": {"const": value}} for name, value in sse.HEADERS.items()}
     del headers["Content-Type"]

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
 from events import metrics, search
-from events.http import openapi
+from events.http import openapi, parameters
 from events.http.asking import Asking, shown, unless_gone
 from events.http.polling import Asked, page_for, read_flag
 from events.http.publishing import admit, charge_refused, publish, read_submission
@@ -28,7 +28,7 @@ class EventsView(Asking):
 
     @extend_schema(
         operation_id="publish",
-        parameters=[openapi.KEY_PARAMETER],
+        parameters=[parameters.KEY_PARAMETER],
         request=body_of("Publication"),
         responses={201: openapi.PUBLISHED, 200: openapi.PUBLISHED},
         extensions=refuses("idempotency_conflict"),
@@ -68,7 +68,7 @@ class EventsView(Asking):
 
     @extend_schema(
         operation_id="poll",
-        parameters=openapi.POLL_PARAMETERS,
+        parameters=parameters.POLL_PARAMETERS,
         responses={200: component("EventPage")},
         extensions=refuses("not_acceptable", "cursor_expired", "at_capacity"),
     )

@@ -66,7 +66,7 @@ def test_pages_stream_counts_and_exports_agree_on_what_passes(
     ticket = principal.ticket(q=asked["q"])
     with stack.client(None).stream(token=ticket, last_event_id=before, follow="false") as stream:
         assert [frame.data["event_id"] for frame in stream.rest() if frame.is_event] == wanted
-    with principal.stream(**asked, last_event_id=before, follow="false") as stream:
+    with principal.stream(q=asked["q"], last_event_id=before, follow="false") as stream:
         assert [frame.data["event_id"] for frame in stream.rest() if frame.is_event] == wanted
 
     counts = principal.get(f"{EVENTS}/stats", params={**asked, "from": "-1h", "buckets": 10}).json()
