@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from events import log, search
+from events import log, metrics, search
 from events.log import Cursor, Page
 from events.search import ALL_TIME, Budget, Window
 from events.stream.connections import the_connections
@@ -70,7 +70,14 @@ class Asked(NamedTuple):
 
     async def run(self, read: Callable[..., Result], *args: Any, **options: Any) -> Result:
         """In the lane of its kind, within its budget."""
-        return await self.lane.run_for(self.who, read, *args, window=self.window, budget=self.budget(), **options)
+        began, budget = time.monotonic(), self.budget()
+        result = await self.lane.run_for(self.who, read, *args, window=self.window, budget=budget, **options)
+        if self.is_search:
+            metrics.SEARCH_SECONDS.observe(time.monotonic() - began)
+            metrics.SEARCH_ROWS.inc(budget.rows_spent)
+            if not getattr(result, "complete", True):
+                metrics.SEARCHES_PARTIAL.inc()
+        return result
 
     def budget(self) -> Budget:
         return Budget.of_search(searches.waiting, searches.threads) if self.is_search else Budget()

@@ -1,5 +1,6 @@
 """Reading the log: its head, and pages from a cursor on. Synchronous; the event loop reaches it through the ledger."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -19,6 +20,8 @@ HEAD_TABLE = LogHead._meta.db_table
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
 QUERIED_SPAN_SEQS = 1_000
+# What is compared with a query at a time, before it is asked how much time is left: about 20 ms.
+QUERIED_STEP_BYTES = 256 * 1024
 # Large events make shorter pages: a page is written to a reader, which may be slow. The first read of a page shows
 # how large they are.
 PAGE_LIMIT_BYTES = 1024 * 1024
@@ -85,30 +88,38 @@ def read_after(
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
     until: int | None = None,
     seqs: Sequence[int] | None = None,
+    ends_at: float = math.inf,
 ) -> Page:
     """The next entries after the cursor that pass, at most `limit`, searching span_seqs() at the most.
 
-    With `until`, the search goes as far as this seq, and with `seqs` only these are read, as nothing else passes.
+    With `until`, the search goes as far as this seq, and with `seqs` only these are read, as nothing else passes. Once
+    time.monotonic() is past `ends_at`, it goes no further.
     Raises CursorGone if reading cannot go on from there.
     """
     before = head()
     if reset := before.reset_for(cursor):
         raise CursorGone(reset, before)
     end_seq = min(cursor.seq + span_seqs(selection) if until is None else until, before.last_seq)
-    entries, full = read_rows(
-        selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes, seqs=seqs
+    rows = read_rows(
+        selection,
+        after=cursor.seq,
+        until=end_seq,
+        limit=limit,
+        size_limit_bytes=size_limit_bytes,
+        seqs=seqs,
+        ends_at=ends_at,
     )
     # Pruning moves the head first and then deletes: if rows were deleted during this read, the head has moved.
     after = head()
     if reset := after.reset_for(cursor):
         raise CursorGone(reset, after)
-    reached = Cursor(after.epoch, entries[-1].seq if full else end_seq)
+    reached = Cursor(after.epoch, rows.reached)
     return Page(
-        entries,
+        rows.entries,
         reached,
         after,
         has_more=reached.seq < after.last_seq,
-        complete=full or end_seq >= before.last_seq,
+        complete=rows.full or rows.reached >= before.last_seq,
         searched=(cursor, reached),
     )
 
@@ -161,6 +172,14 @@ def is_few(selection: Selection, limit: int) -> bool:
     return rows[: limit + 1].count() <= limit
 
 
+class Rows(NamedTuple):
+    """Entries that pass, and the seq of the last row that was looked at. `full`: a limit ended it, not the time."""
+
+    entries: list[Entry]
+    reached: int
+    full: bool
+
+
 def read_rows(
     selection: Selection,
     *,
@@ -170,10 +189,11 @@ def read_rows(
     backwards: bool = False,
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
     seqs: Sequence[int] | None = None,
-) -> tuple[list[Entry], bool]:
-    """Entries with `after` < seq <= `until` that pass: at most `limit`, about the size; whether that cut them off.
+    ends_at: float = math.inf,
+) -> Rows:
+    """Entries with `after` < seq <= `until` that pass: at most `limit`, of about the size.
 
-    With `seqs`, only these rows are read.
+    With `seqs`, only these rows are read. Once time.monotonic() is past `ends_at`, no further rows are.
     """
     rows = matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
     if seqs is not None:
@@ -188,18 +208,20 @@ def read_rows(
         for entry in _passing(read, selection):
             size_bytes += len(entry.body)
             if entries and (size_bytes > size_limit_bytes or len(entries) == limit):
-                return entries, True
+                return Rows(entries, entries[-1].seq, full=True)
             entries.append(entry)
         if len(read) < step:
-            return entries, False
+            return Rows(entries, after + 1 if backwards else until, full=False)
+        if time.monotonic() >= ends_at and len(entries) < limit:
+            return Rows(entries, read[-1].seq, full=False)
         here = {"seq__lt" if backwards else "seq__gt": read[-1].seq}
         # As many as would fit if they are as large as those, but what comes may be larger.
         if selection.queries is None:
             fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
         else:
-            fit = min(PAGE_LIMIT_ROWS, PAGE_LIMIT_BYTES * len(read) // sum(len(entry.body) for entry in read))
+            fit = min(PAGE_LIMIT_ROWS, QUERIED_STEP_BYTES * len(read) // sum(len(entry.body) for entry in read))
         step = max(1, min(fit, READ_GROWTH * step))
-    return entries, True
+    return Rows(entries, entries[-1].seq, full=True)
 
 
 def _passing(entries: list[Entry], selection: Selection) -> Iterator[Entry]:

@@ -11,11 +11,15 @@ SEARCH_SECONDS = 1.0
 
 
 class Budget:
-    """What is left of one question's time and rows. The first span is always searched."""
+    """What is left of one question's time and rows. A little is always searched, so that a search gets further.
+
+    `ends_at` is by time.monotonic().
+    """
 
     def __init__(self, *, rows: int | None = None, seconds: float | None = None) -> None:
-        self._rows_left = ROWS_LIMIT if rows is None else rows
-        self._ends_at = time.monotonic() + (QUESTION_SECONDS if seconds is None else seconds)
+        self.rows_spent = 0
+        self._rows_limit = ROWS_LIMIT if rows is None else rows
+        self.ends_at = time.monotonic() + (QUESTION_SECONDS if seconds is None else seconds)
 
     @classmethod
     def of_search(cls, others_waiting: int, threads: int) -> "Budget":
@@ -23,12 +27,12 @@ class Budget:
         return cls(seconds=max(QUESTION_SECONDS, SEARCH_SECONDS / (1 + others_waiting / threads)))
 
     def spend(self, rows: int) -> None:
-        self._rows_left -= rows
+        self.rows_spent += rows
 
     @property
     def seconds_left(self) -> float:
-        return max(0.0, self._ends_at - time.monotonic())
+        return max(0.0, self.ends_at - time.monotonic())
 
     @property
     def is_used_up(self) -> bool:
-        return self._rows_left <= 0 or time.monotonic() >= self._ends_at
+        return self.rows_spent >= self._rows_limit or time.monotonic() >= self.ends_at

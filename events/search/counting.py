@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import models
 
 from events import log
-from events.log import Cursor, Entry
+from events.log import Cursor, Rows
 from events.search import spans
 from events.search.budget import Budget
 from events.search.narrowing import for_database
@@ -44,10 +44,10 @@ def count(selection: Selection, *, window: Window = ALL_TIME, budget: Budget | N
     """How many retained entries pass, counted to COUNT_LIMIT; None if that would take too long."""
     now = log.head()
     oldest, until = window.seqs(now)
-    found, reached = 0, until + 1
-    for span in spans.back(selection, oldest, until, budget or Budget()):
-        found += _count_in(selection, span, limit=COUNT_LIMIT - found)
-        reached = span.first
+    found, reached, budget = 0, until + 1, budget or Budget()
+    for span in spans.back(selection, oldest, until, budget):
+        more, reached = _count_in(selection, span, COUNT_LIMIT - found, budget)
+        found += more
         if found >= COUNT_LIMIT:
             return COUNT_LIMIT
     return found if reached <= oldest else None
@@ -96,29 +96,38 @@ def _by_reading(
     selection: Selection, oldest: int, newest: int, start: int, bucket_seconds: int, budget: Budget
 ) -> Iterator[Step]:
     for span in spans.back(selection, oldest, newest, budget):
-        for entry in entries_in(selection, span):
-            bucket = max(0, int(entry.created_at - start) // bucket_seconds)
-            yield Step(bucket, entry.severity, 1, span.last + 1)
-        yield Step(0, "", 0, span.first)
+        for rows in rows_in(selection, span, budget):
+            for entry in rows.entries:
+                bucket = max(0, int(entry.created_at - start) // bucket_seconds)
+                yield Step(bucket, entry.severity, 1, span.last + 1)
+            yield Step(0, "", 0, rows.reached)
 
 
-def entries_in(selection: Selection, span: spans.Span) -> Iterator[Entry]:
-    """Those of a span that pass, the newest first."""
-    wanted, last = for_database(selection), span.last
-    while True:
-        entries, full = log.read_rows(
-            wanted, after=span.first - 1, until=last, limit=log.PAGE_LIMIT_ROWS, backwards=True, seqs=span.seqs
+def rows_in(selection: Selection, span: spans.Span, budget: Budget) -> Iterator[Rows]:
+    """Those of a span that pass, the newest first, in parts, while the budget lasts."""
+    wanted, reached = for_database(selection), span.last + 1
+    while reached > span.first and not (budget.is_used_up and reached <= span.last):
+        rows = log.read_rows(
+            wanted,
+            after=span.first - 1,
+            until=reached - 1,
+            limit=log.PAGE_LIMIT_ROWS,
+            backwards=True,
+            seqs=span.seqs,
+            ends_at=budget.ends_at,
         )
-        yield from entries
-        if not full:
-            return
-        last = entries[-1].seq - 1
+        yield rows
+        reached = rows.reached
 
 
-def _count_in(selection: Selection, span: spans.Span, *, limit: int) -> int:
+def _count_in(selection: Selection, span: spans.Span, limit: int, budget: Budget) -> tuple[int, int]:
+    """How many of a span pass, and down to which seq they are counted."""
     if selection.queries is not None:
-        return sum(1 for _ in entries_in(selection, span))
-    rows = log.matching(selection).filter(seq__gte=span.first, seq__lte=span.last)
+        found, reached = 0, span.last + 1
+        for rows in rows_in(selection, span, budget):
+            found, reached = found + len(rows.entries), rows.reached
+        return found, reached
+    rows_of_span = log.matching(selection).filter(seq__gte=span.first, seq__lte=span.last)
     if span.seqs is not None:
-        rows = rows.filter(seq__in=span.seqs)
-    return rows.order_by().values("seq")[:limit].count()
+        rows_of_span = rows_of_span.filter(seq__in=span.seqs)
+    return rows_of_span.order_by().values("seq")[:limit].count(), span.first

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from django.db import models
 
 from events import log
-from events.log import Cursor
+from events.log import Cursor, Rows
 from events.query.record_view import as_text, is_scalar
 from events.search import spans
 from events.search.budget import Budget
-from events.search.counting import COUNT_SPAN_SEQS, entries_in
+from events.search.counting import COUNT_SPAN_SEQS, rows_in
 from events.search.pages import Window
 from gateway.filters import Selection
 
@@ -47,8 +47,8 @@ def count_paths(selection: Selection, paths: Mapping[str, Sequence[str]], *, win
     oldest, newest = window.seqs(now)
     counts = {name: Counter[str]() for name in paths}
     reached, left = newest + 1, SAMPLE_EVENTS
-    for span in spans.back(selection, oldest, newest, budget):
-        for entry in entries_in(selection, span):
+    for rows in _rows_back(selection, oldest, newest, budget):
+        for entry in rows.entries:
             if not left:
                 return Facets(counts, Cursor(now.epoch, entry.seq), complete=False)
             left -= 1
@@ -57,7 +57,7 @@ def count_paths(selection: Selection, paths: Mapping[str, Sequence[str]], *, win
                 # Each value once for an event, however often it stands in a list.
                 values = {as_text(value) for value in view.at(path) if is_scalar(value)}
                 counts[name].update(value for value in values if len(value) <= VALUE_LIMIT_CHARACTERS)
-        reached = span.first
+        reached = rows.reached
     return Facets(counts, Cursor(now.epoch, reached - 1), reached <= oldest)
 
 
@@ -77,8 +77,13 @@ def _by_the_database(selection: Selection, counts: Counts, oldest: int, newest: 
 
 
 def _by_reading(selection: Selection, counts: Counts, oldest: int, newest: int, budget: Budget) -> Iterator[int]:
-    for span in spans.back(selection, oldest, newest, budget):
-        for entry in entries_in(selection, span):
+    for rows in _rows_back(selection, oldest, newest, budget):
+        for entry in rows.entries:
             for name, values in counts.items():
                 values[getattr(entry, name)] += 1
-        yield span.first
+        yield rows.reached
+
+
+def _rows_back(selection: Selection, oldest: int, newest: int, budget: Budget) -> Iterator[Rows]:
+    for span in spans.back(selection, oldest, newest, budget):
+        yield from rows_in(selection, span, budget)

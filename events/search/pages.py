@@ -74,7 +74,8 @@ def read_after(
         raise CursorGone(reset, now)
     first, last = window.seqs(now)
     start = cursor._replace(seq=max(cursor.seq, first - 1))
-    span = spans.forward(selection, start.seq, last, budget or Budget())
+    budget = budget or Budget()
+    span = spans.forward(selection, start.seq, last, budget)
     page = log.read_after(
         start,
         for_database(selection),
@@ -82,6 +83,7 @@ def read_after(
         size_limit_bytes=size_limit_bytes,
         until=span.last if span else min(last, start.seq + log.span_seqs(selection)),
         seqs=span.seqs if span else None,
+        ends_at=budget.ends_at,
     )
     page = _dated(page._replace(searched=(cursor, page.cursor)))
     # At the end of the window nothing more will come.
@@ -102,7 +104,7 @@ def _backwards(now: Head, selection: Selection, *, oldest: int, until: int, limi
     size_left_bytes, reached, full = log.PAGE_LIMIT_BYTES, until + 1, False
     wanted = for_database(selection)
     for span in spans.back(selection, oldest, until, budget):
-        read, full = log.read_rows(
+        rows = log.read_rows(
             wanted,
             after=span.first - 1,
             until=span.last,
@@ -110,12 +112,15 @@ def _backwards(now: Head, selection: Selection, *, oldest: int, until: int, limi
             backwards=True,
             size_limit_bytes=size_left_bytes,
             seqs=span.seqs,
+            ends_at=budget.ends_at,
         )
-        entries += read
-        size_left_bytes -= sum(len(entry.body) for entry in read)
-        reached = span.first
-        if full or len(entries) > limit or size_left_bytes <= 0:
-            full = full or len(entries) > limit or span.first > oldest
+        entries += rows.entries
+        size_left_bytes -= sum(len(entry.body) for entry in rows.entries)
+        reached = rows.reached
+        if rows.full or len(entries) > limit or size_left_bytes <= 0:
+            full = rows.full or len(entries) > limit or reached > oldest
+            break
+        if reached > span.first:
             break
     entries = entries[:limit]
     if full:

@@ -84,7 +84,7 @@ def test_a_page_of_which_rows_were_deleted_while_it_was_read_is_a_reset_and_not_
     cursor = log.head().oldest
     read_rows = reading.read_rows
 
-    def read_what_pruning_left(*arguments: Any, **options: Any) -> tuple[list[log.Entry], bool]:
+    def read_what_pruning_left(*arguments: Any, **options: Any) -> log.Rows:
         log.prune(keep_days=1, keep_rows=4)
         return read_rows(*arguments, **options)
 
