@@ -46,7 +46,7 @@ def build(lines: Path, folder: Path) -> "tantivy.Index":
 
 def translated(text: str) -> str:
     """The kinds that both languages have differ in this alone."""
-    return text.replace("severity>=error", "(severity:error OR severity:critical)").replace(" -", " AND NOT ")
+    return text.replace("severity>=error", "(severity:error OR severity:critical)")
 
 
 def main() -> None:
