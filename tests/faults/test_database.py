@@ -30,7 +30,7 @@ REFUSAL_SECONDS = 3
 # Enough for two servers at rest.
 MAX_CONNECTIONS = 30
 # docs/scaling.md
-ONE_SERVERS_CONNECTIONS = 10
+ONE_SERVERS_CONNECTIONS = 11
 ASKED_AT_ONCE = 20
 
 
