@@ -52,5 +52,5 @@ INDEX_BYTES = Gauge("vx11_search_index_bytes", "Size of the search index, where 
 INDEX_FAILING = Gauge("vx11_search_index_failing", "1 while this process cannot write or read the search index.")
 INDEX_BEGUN = Counter("vx11_search_index_begun_total", "Times the search index was begun anew, by reason.", ["reason"])
 
-for _reason in ("new", "epoch", "expired", "damaged", "command"):
+for _reason in ("new", "epoch", "expired", "damaged"):
     INDEX_BEGUN.labels(_reason)

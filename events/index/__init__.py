@@ -7,13 +7,15 @@ Callers of searches use `the_index()`, from threads of a lane. The server starts
 doctor use `Indexer`, `the_store` and `measure`. See "Search index" in docs/architecture.md.
 """
 
-from events.index.indexer import Indexer, Progress
+from events.index.indexer import BY_COMMAND, Indexer, Progress
 from events.index.indexing import Indexing
 from events.index.searching import Index, the_index
-from events.index.store import IndexUnavailable, LeaseLost, State, Store, TooSlow
+from events.index.store import Damaged, IndexUnavailable, LeaseLost, State, Store, TooSlow
 from events.index.stores import the_store
 
 __all__ = (
+    "BY_COMMAND",
+    "Damaged",
     "Index",
     "Indexer",
     "Indexing",

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from events import log, metrics
 from events.index.store import LEASE_SECONDS, Row, State, Store
@@ -29,6 +29,8 @@ PIECE_ROWS = 32
 RENEW_SECONDS = LEASE_SECONDS / 3
 # Whole segments are forgotten, so there is no hurry; and the size is asked for as often.
 TIDY_SECONDS = 60.0
+# A reason to begin anew that the person who chose it need not be told.
+BY_COMMAND = "command"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +71,15 @@ class Indexer:
         self._claimed_at: float | None = None
         self._tidied_at: float | None = None
 
-    def step(self, *, force: bool = False) -> Progress:
-        """Index one batch, if there is something to index and no other process does it. `force` takes it from that.
+    def step(self) -> Progress:
+        """Index one batch, if there is something to index and no other process does it.
 
         Raises Damaged, IndexUnavailable, LeaseLost, and DATABASE_FAULTS of the log.
         """
         head = log.peek()
         if head is None:
             return Progress(None, None)
-        if not self._claim(force=force):
+        if not self._claim():
             return Progress(head, self._store.state(), is_holder=False)
         state = self._store.state()
         if state is None or state.epoch != head.epoch or state.high > head.last_seq:
@@ -92,10 +94,15 @@ class Indexer:
         self._tidy(head)
         return Progress(head, state, more=state.high < head.last_seq or state.low > head.oldest_seq)
 
+    def take_over(self) -> None:
+        """Take the lease, also from a process that lives: that gets LeaseLost, and waits."""
+        self._claim(force=True)
+
     def begin(self, head: Head, reason: str) -> State:
         """Anew, at the end of the log."""
-        metrics.INDEX_BEGUN.labels(reason).inc()
-        logger.info("the search index begins anew reason=%s", reason)
+        if reason != BY_COMMAND:
+            metrics.INDEX_BEGUN.labels(reason).inc()
+            logger.info("the search index begins anew reason=%s", reason)
         return self._store.begin(self.holder, head.epoch, after=head.last_seq)
 
     def end(self) -> None:
@@ -108,7 +115,7 @@ class Indexer:
         """The store may be another one by now: claim it again."""
         self._claimed_at = None
 
-    def _claim(self, *, force: bool) -> bool:
+    def _claim(self, *, force: bool = False) -> bool:
         now = time.monotonic()
         if self._claimed_at is not None and now - self._claimed_at < RENEW_SECONDS and not force:
             return True
@@ -158,7 +165,3 @@ class Indexer:
         self._tidied_at = now
         self._store.forget_below(self.holder, head.oldest_seq)
         metrics.INDEX_BYTES.set(self._store.size_bytes())
-
-
-# Called after each step of a long work.
-AfterStep = Callable[[Progress], None]

@@ -236,14 +236,12 @@ class SqliteStore:
                 if tables.file_of(self.path) == self._writing_file:
                     return self._writing
             self.close()
-        # The file of a server belongs to the owner of its folder, also when root makes it by a command.
         is_new = not self.path.exists()
         if is_new:
             # Of a file that was deleted while others have it open: SQLite would take them for those of the new one.
             self._unlink(tables.FILES[1:])
-        database = self._writing = tables.connect(self.path, mode="rwc", wait_seconds=LOCK_WAIT_SECONDS)
-        if is_new:
-            tables.own_as_folder(self.path)
+            tables.make_file(self.path)
+        database = self._writing = tables.connect(self.path, mode="rw", wait_seconds=LOCK_WAIT_SECONDS)
         # No sync at each commit: after a power cut the file is whole, and the last seconds are indexed again.
         database.execute("PRAGMA synchronous=NORMAL")
         database.executescript(tables.CREATE.format(format=FORMAT))

@@ -37,8 +37,9 @@ def connect(path: Path, *, mode: str, wait_seconds: float) -> sqlite3.Connection
     return sqlite3.connect(uri, uri=True, timeout=wait_seconds, isolation_level=None, check_same_thread=False)
 
 
-def own_as_folder(path: Path) -> None:
-    path.chmod(0o600)
+def make_file(path: Path) -> None:
+    """Readable to its owner only; that is the owner of the folder, also when root makes it by a command."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid)

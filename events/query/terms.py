@@ -47,7 +47,8 @@ def terms_of(record: RecordView) -> Iterable[str]:
 
 
 def number_term(number: float) -> str:
-    return field_term("n", repr(float(number)))
+    # Zero has no sign here: a query for 0 passes -0.0 too.
+    return field_term("n", repr(float(number) + 0.0))
 
 
 def field_term(letter: str, value: str) -> str:

@@ -92,7 +92,11 @@ def test_a_lease_can_be_taken_from_a_process_that_lives(store: Store) -> None:
     append_events(3)
     first, second = index_all(store), Indexer(store, rest_share=0)
     assert not second.step().is_holder
-    assert second.step(force=True).is_holder
+    second.take_over()
+    assert second.step().is_holder
+    append_events(1, prefix="n")
+    with pytest.raises(LeaseLost):
+        first.step()
     first.forget_claim()
     assert not first.step().is_holder
 
