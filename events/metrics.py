@@ -51,3 +51,14 @@ for _reason in ("expired", "epoch", "unknown"):
 for _by in ("message", "look"):
     GAPS_FOUND.labels(_by)
 STREAMS_ENDED.labels("slow_consumer")
+
+INDEX_LAG_EVENTS = Gauge("vx11_search_index_lag_events", "Events of the log that the search index does not hold yet.")
+INDEX_LAG_SECONDS = Gauge(
+    "vx11_search_index_lag_seconds", "For how long the search index has not held the newest event, as of the last look."
+)
+INDEX_BYTES = Gauge("vx11_search_index_bytes", "Size of the search index, where this process writes it.")
+INDEX_FAILING = Gauge("vx11_search_index_failing", "1 while this process cannot write or read the search index.")
+INDEX_BEGUN = Counter("vx11_search_index_begun_total", "Times the search index was begun anew, by reason.", ["reason"])
+
+for _reason in ("new", "epoch", "expired", "damaged"):
+    INDEX_BEGUN.labels(_reason)

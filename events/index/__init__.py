@@ -1,47 +1,30 @@
-"""WHERE IS WHICH WORD? The index: terms of each event, held by a reader of the log. Derived, and dispensable."""
+"""WHERE IS WHICH WORD? The terms of each event, kept apart from the log by a reader of it.
 
-from typing import Protocol
+The index is derived and dispensable: it can be lost, damaged or off, and a search then reads more of the log. It is a
+second or so behind, lets too much through and never too little: the predicate of events.query looks at each candidate.
 
-from events.query import Condition
+Callers of searches use `the_index()`, from threads of a lane. The server starts `Indexing`, and the commands and the
+doctor use `Indexer`, `the_store` and `measure`. See "Search index" in docs/architecture.md.
+"""
 
+from events.index.indexer import BY_COMMAND, Indexer, Progress
+from events.index.indexing import Indexing
+from events.index.searching import Index, the_index
+from events.index.store import Damaged, IndexUnavailable, LeaseLost, State, Store, TooSlow
+from events.index.stores import the_store
 
-class TooSlow(Exception):
-    """The statement was ended: the part of the log that was asked about is too large for this condition."""
-
-
-class IndexUnavailable(Exception):
-    """The index cannot be asked; the log can be searched without it."""
-
-
-class Index(Protocol):
-    """Which events may pass a condition. It may name too many, never too few. For threads of a lane."""
-
-    def extent(self) -> tuple[int, int]:
-        """The first and last seq of what is indexed without a hole; (1, 0) if nothing is."""
-        ...
-
-    def seqs(
-        self, condition: Condition, *, low: int, high: int, limit: int, seconds: float, forwards: bool = False
-    ) -> list[int]:
-        """At most `limit` seqs from low to high, the newest first unless `forwards`.
-
-        Raises TooSlow after that many seconds, IndexUnavailable.
-        """
-        ...
-
-
-class _NoIndex:
-    def extent(self) -> tuple[int, int]:
-        return 1, 0
-
-    def seqs(
-        self, condition: Condition, *, low: int, high: int, limit: int, seconds: float, forwards: bool = False
-    ) -> list[int]:
-        raise IndexUnavailable
-
-
-_none = _NoIndex()
-
-
-def the_index() -> Index:
-    return _none
+__all__ = (
+    "BY_COMMAND",
+    "Damaged",
+    "Index",
+    "Indexer",
+    "Indexing",
+    "IndexUnavailable",
+    "LeaseLost",
+    "Progress",
+    "State",
+    "Store",
+    "the_index",
+    "the_store",
+    "TooSlow",
+)

@@ -47,7 +47,8 @@ def terms_of(record: RecordView) -> Iterable[str]:
 
 
 def number_term(number: float) -> Term:
-    return Term(_written("n", repr(float(number))))
+    # Zero has no sign here: a query for 0 passes -0.0 too.
+    return Term(_written("n", repr(float(number) + 0.0)))
 
 
 def field_term(name: str, value: str, *, prefix: bool = False) -> Term:

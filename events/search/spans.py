@@ -40,12 +40,13 @@ def back(selection: Selection, oldest: int, until: int, budget: Budget) -> Itera
         # The limit of the page ends the statement.
         yield Span(oldest, until)
         return
-    condition, length, last = condition_of(selection), SPAN_SEQS, until
+    part = _Part.of(selection)
+    length, last = SPAN_SEQS, until
     while last >= oldest:
-        span = _indexed_back(condition, oldest, last, length, budget)
+        span = part.back(oldest, last, length, budget)
         if span is None:
             scanned = min(SPAN_SEQS, log.span_seqs(selection))
-            span = Span(max(oldest, last - scanned + 1, _end_of_index(condition, last)), last)
+            span = Span(max(oldest, last - scanned + 1, part.end_before(last)), last)
             budget.spend(last - span.first + 1)
         else:
             length = min(GROWTH * (last - span.first + 1), LONGEST_SPAN_SEQS)
@@ -58,51 +59,55 @@ def back(selection: Selection, oldest: int, until: int, budget: Budget) -> Itera
 
 def forward(selection: Selection, after: int, until: int, budget: Budget) -> Span | None:
     """What the index says of the events that come next after this seq; None if they must be read."""
-    condition = condition_of(selection)
-    low, high = the_index().extent() if condition is not None else (1, 0)
-    if not low <= after + 1 <= high:
+    part = _Part.of(selection)
+    if not part.low <= after + 1 <= part.high:
         return None
-    first, last, length = after + 1, min(until, high), SPAN_SEQS
+    last, length = min(until, part.high), SPAN_SEQS
     seqs: list[int] = []
     reached = after
     while reached < last and len(seqs) < CANDIDATES_LIMIT and not (budget.is_used_up and reached > after):
         end = min(last, reached + length)
-        found = _asked(
-            condition, low=reached + 1, high=end, limit=CANDIDATES_LIMIT - len(seqs), budget=budget, forwards=True
-        )
+        found = part.asked(reached + 1, end, CANDIDATES_LIMIT - len(seqs), budget, forwards=True)
         if found is None:
             break
         seqs += found
         reached = seqs[-1] if len(seqs) == CANDIDATES_LIMIT else end
         length = min(GROWTH * length, LONGEST_SPAN_SEQS)
-    return Span(first, reached, seqs) if reached > after else None
+    return Span(after + 1, reached, seqs) if reached > after else None
 
 
-def _indexed_back(condition: Condition, oldest: int, last: int, length: int, budget: Budget) -> Span | None:
-    """What the index says of the events up to `last`; None if they must be read."""
-    low, high = the_index().extent() if condition is not None else (1, 0)
-    if not low <= last <= high:
+class _Part(NamedTuple):
+    """The part of the log that the index answers for, as one question found it. None of it without a condition."""
+
+    condition: Condition
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, selection: Selection) -> "_Part":
+        condition = condition_of(selection)
+        return cls(condition, *(the_index().extent() if condition is not None else (1, 0)))
+
+    def back(self, oldest: int, last: int, length: int, budget: Budget) -> Span | None:
+        """What the index says of the events up to `last`; None if they must be read."""
+        if not self.low <= last <= self.high:
+            return None
+        # A statement that is too slow for a long span is made for a shorter one; the shortest can be read as well.
+        while length >= SPAN_SEQS:
+            first = max(oldest, self.low, last - length + 1)
+            seqs = self.asked(first, last, CANDIDATES_LIMIT, budget)
+            if seqs is not None:
+                return Span(seqs[-1] if len(seqs) == CANDIDATES_LIMIT else first, last, seqs)
+            length //= GROWTH
         return None
-    # A statement that is too slow for a long span is made for a shorter one; the shortest can be read as well.
-    while length >= SPAN_SEQS:
-        first = max(oldest, low, last - length + 1)
-        seqs = _asked(condition, low=first, high=last, limit=CANDIDATES_LIMIT, budget=budget)
-        if seqs is not None:
-            return Span(seqs[-1] if len(seqs) == CANDIDATES_LIMIT else first, last, seqs)
-        length //= GROWTH
-    return None
 
+    def asked(self, low: int, high: int, limit: int, budget: Budget, *, forwards: bool = False) -> list[int] | None:
+        """None if that took too long, or could not be asked."""
+        with contextlib.suppress(TooSlow, IndexUnavailable):
+            seconds = max(SHORTEST_STATEMENT_SECONDS, budget.seconds_left)
+            return the_index().seqs(self.condition, low=low, high=high, limit=limit, seconds=seconds, forwards=forwards)
+        return None
 
-def _asked(
-    condition: Condition, *, low: int, high: int, limit: int, budget: Budget, forwards: bool = False
-) -> list[int] | None:
-    with contextlib.suppress(TooSlow, IndexUnavailable):
-        seconds = max(SHORTEST_STATEMENT_SECONDS, budget.seconds_left)
-        return the_index().seqs(condition, low=low, high=high, limit=limit, seconds=seconds, forwards=forwards)
-    return None
-
-
-def _end_of_index(condition: Condition, last: int) -> int:
-    """The first seq after what is indexed: what lies before it need not be read. 0 if the index is of no use here."""
-    low, high = the_index().extent() if condition is not None else (1, 0)
-    return high + 1 if low <= high < last else 0
+    def end_before(self, last: int) -> int:
+        """The first seq after what is indexed: what lies before it need not be read. 0 if nothing is."""
+        return self.high + 1 if self.low <= self.high < last else 0

@@ -34,6 +34,14 @@ def test_what_passes_fulfils_the_condition(text: str, payload: dict[str, Any], f
         assert fulfilled(narrowed(query.root), set(terms_of(record)))
 
 
+def test_zero_is_found_whatever_its_sign() -> None:
+    record = view('{"a": -0.0}')
+    for text in ("payload.a:0e5", "payload.a:-0e1", "payload.a:0.0"):
+        query = parse(text)
+        assert query.matches(record)
+        assert fulfilled(narrowed(query.root), set(terms_of(record)))
+
+
 def test_a_condition_is_as_narrow_as_the_query_allows() -> None:
     def condition(text: str) -> Condition:
         return narrowed(parse(text).root)

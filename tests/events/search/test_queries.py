@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from events import index, log, search
+from events import log, search
 from events.index import IndexUnavailable, TooSlow
 from events.log import Cursor, Entry, Page
 from events.query import BadQuery, Condition, compiled, parse, terms_of
@@ -130,7 +130,8 @@ def test_pages_forwards_and_backwards_hold_what_the_predicate_lets_pass(
     head = log.head()
     selection = Selection(modules=modules, queries=frozenset({asked}))
     low, high = (head.oldest_seq + int(part * (head.last_seq - head.oldest_seq)) for part in sorted(extent))
-    monkeypatch.setattr(index, "_none", ExactIndex(low, high, faults))
+    exact = ExactIndex(low, high, faults)
+    monkeypatch.setattr(spans, "the_index", lambda: exact)
 
     wanted = [
         entry.seq
@@ -182,7 +183,8 @@ def test_the_index_says_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "CANDIDATES_LIMIT", 10)
     log_of([({"module": "rare" if n in (7, 30) else "gateway"}, {}) for n in range(40)])
     first = log.head().oldest_seq
-    monkeypatch.setattr(index, "_none", ExactIndex(first, first + 37, []))
+    exact = ExactIndex(first, first + 37, [])
+    monkeypatch.setattr(spans, "the_index", lambda: exact)
     read: list[int] = []
     passes = Entry.passes
 
