@@ -25,6 +25,8 @@ COLUMNS = (
     "seq", "event_id", "event_type", "summary", "module", "severity", "correlation_id", "payload", "created_at",
     "publisher", "fingerprint",
 )  # fmt: skip
+# Published, so that the log begins; the others follow it.
+FIRST = {"event_type": "bench.search", "summary": "the first event"}
 Row = tuple[int, str, str, str, str, str, str, str, datetime, str, str]
 
 
@@ -59,7 +61,7 @@ def rows(count: int) -> Iterator[Row]:
         size = min(BATCH_ROWS, count - first)
         text = chance.choices(known, cum_weights=weights, k=size * 14)
         for number in range(size):
-            seq = first + number + 1
+            seq = first + number + 2
             said = text[number * 14 : number * 14 + 14]
             if seq % every == every // 2:
                 said[3] = RARE_WORD
@@ -89,7 +91,7 @@ def fill_sqlite(path: Path, count: int) -> None:
             f"INSERT INTO events_event ({', '.join(COLUMNS)}) VALUES ({marks})",  # noqa: S608 - names of ours
             ((*row[:8], row[8].strftime("%Y-%m-%d %H:%M:%S.%f"), *row[9:]) for row in rows(count)),
         )
-        database.execute("UPDATE events_loghead SET last_seq = ?", (count,))
+        database.execute("UPDATE events_loghead SET last_seq = ?", (count + 1,))
         database.execute("ANALYZE")
     database.close()
 
@@ -99,7 +101,7 @@ def fill_postgres(url: str, count: int) -> None:
         with cursor.copy(f"COPY events_event ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for row in rows(count):
                 copy.write_row(row)
-        cursor.execute("UPDATE events_loghead SET last_seq = %s", (count,))
+        cursor.execute("UPDATE events_loghead SET last_seq = %s", (count + 1,))
         database.commit()
         database.autocommit = True
         cursor.execute("ANALYZE events_event")
