@@ -174,7 +174,7 @@ class _Parser:
         operator_at = scanner.at
         operator = scanner.operator()
         if operator != ":":
-            scanner.fail(operator_at, len(operator), f"{name} has no order: write {name}:value.")
+            scanner.fail(operator_at, len(operator), f"The field {name} has no order: write {name}:value.")
         values = self._values()
         exact = frozenset(value.text for value in values if not value.prefix)
         return Field(FIELDS[name], exact, tuple(sorted({value.text for value in values if value.prefix})))

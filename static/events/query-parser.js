@@ -179,7 +179,7 @@ export class Parser {
     }
     const operatorAt = scanner.at;
     if (scanner.operator() !== ":") {
-      scanner.fail(operatorAt, scanner.at, `${name} has no order: write ${name}:value.`);
+      scanner.fail(operatorAt, scanner.at, `The field ${name} has no order: write ${name}:value.`);
     }
     return predicates.field(field, this.#values());
   }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.query.parser import LENGTH_LIMIT_CHARACTERS, LIMIT_LEVELS, LIMIT_TERMS, parse
+from events.query.parser import LENGTH_LIMIT_CHARACTERS, LIMIT_LEVELS, LIMIT_TERMS, parse, read_path
 from events.query.scanner import BadQuery
 from tests.events.query.mistakes import HARD, MISTAKES
 
@@ -21,6 +21,7 @@ def test_a_mistake_is_told_with_its_place(query: str, wrong: str, sentence: str)
     mistake = raised.value
     assert query[mistake.position : mistake.position + mistake.length] == wrong
     assert sentence in mistake.sentence
+    assert re.fullmatch(r"[A-Z][ -~]*[.*]", mistake.sentence)
     assert 0 <= mistake.position <= mistake.position + mistake.length <= len(query)
 
 
@@ -29,6 +30,25 @@ def test_what_is_missing_has_the_place_where_it_should_stand() -> None:
         with pytest.raises(BadQuery) as raised:
             parse(query)
         assert (raised.value.position, raised.value.length) == (position, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [("payload.http.status", ("http", "status")), ('payload."a b".größe', ("a b", "größe")), ('payload.""', ("",))],
+)
+def test_a_path_by_itself_has_these_keys(text: str, keys: tuple[str, ...]) -> None:
+    assert read_path(text) == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [("module", "module"), ("payload", "payload"), ("payload.", ""), ("payload.a:1", ":1"), ("payload.a b", " b")]
+    + [("payload.a/b", "/"), ("", ""), ("payload.a..b", ".")],
+)
+def test_what_is_no_path_has_its_place(text: str, wrong: str) -> None:
+    with pytest.raises(BadQuery) as raised:
+        read_path(text)
+    assert text[raised.value.position : raised.value.position + raised.value.length] == wrong
 
 
 def test_a_query_is_bounded() -> None:

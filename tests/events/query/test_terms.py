@@ -52,6 +52,7 @@ def test_a_condition_is_as_narrow_as_the_query_allows() -> None:
     assert condition("module:(b,a*)") == AnyOf((Term("m:b"), Term("m:a", prefix=True)))
     assert condition("severity>=error") == AnyOf((Term("s:critical"), Term("s:error")))
     assert condition("a -b") == Term("a")
+    assert condition("a OR b") == AnyOf((Term("a"), Term("b")))
     assert condition("a OR -b") is None
     assert condition("payload.http.status:500") == AllOf(
         (Term("http"), Term("status"), AnyOf((Term("500"), Term("n:500.0"))))
