@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.query import decimals
@@ -25,6 +25,7 @@ def read(text: str) -> decimals.Decimal:
     return number
 
 
+@settings(deadline=None)
 @given(NUMBERS, NUMBERS)
 def test_the_order_is_that_of_fractions(one: str, other: str) -> None:
     exact = Fraction(one) - Fraction(other)

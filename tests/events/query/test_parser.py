@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.query.parser import LENGTH_LIMIT_CHARACTERS, LIMIT_LEVELS, LIMIT_TERMS, parse, read_path
@@ -83,6 +83,7 @@ def mistake_in(text: str) -> BadQuery | None:
     return None
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES | st.just(" "), max_size=40).map("".join))
 def test_any_text_is_read_or_its_mistake_lies_within_it(text: str) -> None:
     bad = mistake_in(text)
@@ -91,6 +92,7 @@ def test_any_text_is_read_or_its_mistake_lies_within_it(text: str) -> None:
         assert re.fullmatch(r"[A-Z][ -~]*[.*]", bad.sentence)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=LENGTH_LIMIT_CHARACTERS + 1, alphabet=st.characters(exclude_categories=())))
 def test_no_text_raises_anything_else(text: str) -> None:
     mistake_in(text)

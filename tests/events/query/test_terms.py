@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 
 from events.query import BadQuery, parse
 from events.query.terms import AllOf, AnyOf, Condition, Term, narrowed, terms_of
@@ -23,6 +23,7 @@ def fulfilled(condition: Condition, terms: set[str]) -> bool:
             return any(fulfilled(each, terms) for each in conditions)
 
 
+@settings(deadline=None)
 @given(QUERIES, PAYLOADS, FIELDS)
 def test_what_passes_fulfils_the_condition(text: str, payload: dict[str, Any], fields: dict[str, str]) -> None:
     try:

@@ -1,7 +1,7 @@
 """What is a word, in whatever script."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.query.words import WORD_LIMIT_CHARACTERS, fold, words
@@ -38,17 +38,20 @@ def test_a_long_word_is_cut() -> None:
     assert words("a" * 1000) == ["a" * WORD_LIMIT_CHARACTERS]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_folded_stays_so_and_has_the_same_words(text: str) -> None:
     assert fold(fold(text)) == fold(text)
     assert words(fold(text)) == words(text)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_words_of_two_texts_are_the_words_of_both(one: str, other: str) -> None:
     assert words(f"{one} {other}") == words(one) + words(other)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="ascii")))
 def test_the_quick_way_for_ascii_finds_the_same(text: str) -> None:
     assert words(text) == words(text + " é")[:-1]
