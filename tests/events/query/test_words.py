@@ -1,7 +1,7 @@
 """What is a word, in whatever script."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.query.words import WORD_LIMIT_CHARACTERS, fold, words
@@ -21,6 +21,10 @@ from events.query.words import WORD_LIMIT_CHARACTERS, fold, words
         ("हिन्दी", ["हिनदी"]),
         ("👍🏽ok🔥", ["👍", "ok", "🔥"]),
         ("zero\u200dwidth \u202eturned", ["zerowidth", "turned"]),
+        ("日本・語、テ。", ["日", "本", "語", "テ"]),
+        ("ราคา ๕๐฿ ๚", ["ร", "า", "ค", "า", "๕", "๐"]),
+        ("👩🏽\u200d💻🇩🇪 1\ufe0f\u20e3 ❤\ufe0f", ["👩", "💻", "🇩", "🇪", "1", "❤"]),
+        ("a\U0001faff\U000323afb", ["a", "\U0001faff", "\U000323af", "b"]),
         ("½ x² №5", ["1", "2", "x2", "no5"]),
         (" \t.,;-_ ", []),
         ("", []),
@@ -34,17 +38,20 @@ def test_a_long_word_is_cut() -> None:
     assert words("a" * 1000) == ["a" * WORD_LIMIT_CHARACTERS]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_folded_stays_so_and_has_the_same_words(text: str) -> None:
     assert fold(fold(text)) == fold(text)
     assert words(fold(text)) == words(text)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_words_of_two_texts_are_the_words_of_both(one: str, other: str) -> None:
     assert words(f"{one} {other}") == words(one) + words(other)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="ascii")))
 def test_the_quick_way_for_ascii_finds_the_same(text: str) -> None:
     assert words(text) == words(text + " é")[:-1]
