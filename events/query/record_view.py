@@ -29,13 +29,32 @@ class Fields(Protocol):
 class RecordView:
     """`body` is the event's JSON, as in a stream's data line; `known` holds some of its fields, if they are at hand."""
 
-    __slots__ = ("_body", "_event", "_known", "_words")
+    __slots__ = ("_body", "_event", "_known", "_lower", "_plain", "_words")
 
     def __init__(self, body: bytes, known: Fields | None = None) -> None:
         self._body = body
         self._known = known
         self._event: dict[str, Any] | None = None
         self._words = ""
+        self._plain: str | None = None
+        self._lower = ""
+
+    @property
+    def plain(self) -> str:
+        """The JSON itself, where texts stand in it as they are: ASCII without escapes. Else empty.
+
+        What is not in it is not in the event, which takes a hundredth of the time that reading it takes.
+        """
+        if self._plain is None:
+            is_plain = self._body.isascii() and b"\\" not in self._body
+            self._plain = self._body.decode() if is_plain else ""
+        return self._plain
+
+    def may_hold(self, words: Sequence[str]) -> bool:
+        """Whether all of these words may be in it. Too many are, and never too few."""
+        if not self._lower and self.plain:
+            self._lower = self.plain.lower()
+        return not self._lower or all(word in self._lower for word in words)
 
     @property
     def event(self) -> dict[str, Any]:
@@ -67,6 +86,8 @@ class RecordView:
 
     def at(self, path: Sequence[str]) -> Iterator[Any]:
         """What stands at this path into the payload: of a list, its elements. Objects too, which are no scalars."""
+        if self.plain and not all(f'"{key}"' in self.plain for key in path):
+            return
         found = [self.event["payload"]]
         for key in path:
             found = [item[key] for item in _flat(found) if isinstance(item, dict) and key in item]

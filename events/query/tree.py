@@ -37,7 +37,8 @@ class Phrase:
 
     def compiled(self) -> Matches:
         wanted = f" {' '.join(self.words)}" + ("" if self.prefix else " ")
-        return lambda record: wanted in record.words
+        words = self.words
+        return lambda record: record.may_hold(words) and wanted in record.words
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
