@@ -12,6 +12,7 @@ from events import log, metrics, search
 from events.log import Cursor, Page
 from events.search import ALL_TIME, Budget, Window
 from events.stream.connections import the_connections
+from events.stream.live_queries import live_queries
 from events.stream.relay import the_relay
 from events.stream.stream_request import FLAGS, read_cursor
 from gateway.filters import BadFilter, Selection
@@ -212,23 +213,25 @@ async def _read_since(cursor: Cursor, asked: Asked, wait_seconds: int) -> Page:
             return page
         cursor = page.cursor
         if page.caught_up:
-            with _place(asked.who):
+            with _place(asked.who, may_see.selection):
                 await _wait_for_more(cursor, may_see, asked.rights, _seconds_left(deadline, may_see))
             # Events that came meanwhile begin another search, with its own limits.
             began, start = time.monotonic(), cursor
 
 
 @contextlib.contextmanager
-def _place(who: str) -> Iterator[None]:
+def _place(who: str, selection: Selection) -> Iterator[None]:
     """Room to wait. Raises ApiError when too many wait, LimitExceeded when too many of them are the same."""
     if _waiting.total() >= LONG_POLLS_LIMIT:
         raise ApiError("at_capacity")
     if _waiting[who] >= LONG_POLLS_LIMIT_EACH:
         raise LimitExceeded("long_polls", RETRY_AFTER_SECONDS)
+    live_queries.hold(selection)
     _waiting[who] += 1
     try:
         yield
     finally:
+        live_queries.release(selection)
         _waiting[who] -= 1
         if not _waiting[who]:
             del _waiting[who]

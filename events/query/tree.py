@@ -23,9 +23,12 @@ COMPARISONS: dict[str, Callable[[int], bool]] = {
 
 
 class Node(Protocol):
-    """One part of a query."""
+    """One part of a query; `terms` are what it looks for, by which its cost is counted."""
 
     def compiled(self) -> Matches: ...
+
+    @property
+    def terms(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +37,10 @@ class Phrase:
 
     words: tuple[str, ...]
     prefix: bool = False
+
+    @property
+    def terms(self) -> int:
+        return 1
 
     def compiled(self) -> Matches:
         wanted = f" {' '.join(self.words)}" + ("" if self.prefix else " ")
@@ -49,6 +56,10 @@ class Field:
     values: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
 
+    @property
+    def terms(self) -> int:
+        return len(self.values) + len(self.prefixes)
+
     def compiled(self) -> Matches:
         name, values, prefixes = self.name, self.values, self.prefixes
         if not prefixes:
@@ -61,6 +72,10 @@ class Severity:
     """A severity of these. Comparisons are by rank: info < warn < error < critical."""
 
     allowed: frozenset[str]
+
+    @property
+    def terms(self) -> int:
+        return 1
 
     def compiled(self) -> Matches:
         allowed = self.allowed
@@ -80,6 +95,10 @@ class Payload:
     path: tuple[str, ...]
     comparison: str
     values: tuple[str, ...] = ()
+
+    @property
+    def terms(self) -> int:
+        return max(1, len(self.values))
 
     def compiled(self) -> Matches:
         path, is_wanted = self.path, self._test()
@@ -106,6 +125,10 @@ def _number(found: Any) -> decimals.Decimal | None:
 class Not:
     part: Node
 
+    @property
+    def terms(self) -> int:
+        return self.part.terms
+
     def compiled(self) -> Matches:
         matches = self.part.compiled()
         return lambda record: not matches(record)
@@ -115,6 +138,10 @@ class Not:
 class And:
     parts: tuple[Node, ...]
 
+    @property
+    def terms(self) -> int:
+        return sum(part.terms for part in self.parts)
+
     def compiled(self) -> Matches:
         each = [part.compiled() for part in self.parts]
         return lambda record: all(matches(record) for matches in each)
@@ -123,6 +150,10 @@ class And:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Or:
     parts: tuple[Node, ...]
+
+    @property
+    def terms(self) -> int:
+        return sum(part.terms for part in self.parts)
 
     def compiled(self) -> Matches:
         each = [part.compiled() for part in self.parts]
@@ -136,6 +167,10 @@ class Query:
     root: Node
     text: str = dataclasses.field(compare=False)
     matches: Matches = dataclasses.field(compare=False, repr=False)
+
+    @property
+    def terms(self) -> int:
+        return self.root.terms
 
     @classmethod
     def of(cls, root: Node, text: str) -> "Query":

@@ -10,6 +10,7 @@ from events import metrics
 from events.stream import sse
 from events.stream.admission import Admitted, authorise, use_up
 from events.stream.connections import the_connections
+from events.stream.live_queries import live_queries
 from events.stream.relay import the_relay
 from events.stream.stream import Stream, StreamOpening
 from events.stream.stream_request import ALLOW, StreamRequest, read_request
@@ -88,7 +89,12 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
                     return None
                 stream = self._stream_of(request, admitted)
                 await stream.prepare(request.cursor)
-                stream.stream_id = await use_up(request, admitted, self.caller)
+                live_queries.hold(admitted.selection)
+                try:
+                    stream.stream_id = await use_up(request, admitted, self.caller)
+                except BaseException:
+                    live_queries.release(admitted.selection)
+                    raise
                 (metrics.STREAMS_BY_TICKET if admitted.ticket else metrics.STREAMS_BY_TOKEN).inc()
                 connections.open(stream)
                 return stream
@@ -115,6 +121,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             return True
         finally:
             the_connections().close(stream)
+            live_queries.release(stream.opening.selection)
 
     async def _start(self, status: int, fields: dict[str, str]) -> None:
         fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}

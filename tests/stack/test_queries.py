@@ -4,13 +4,17 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from events.query.parser import LIMIT_TERMS
+from events.stream.live_queries import TERMS_LIMIT
 from tests.answers import EVENT_FIELDS, assert_problem
 from tests.client import API, Client, Json
 from tests.stacks import Stack
+from tests.waiting import wait_until
 
 EVENTS = f"{API}/events"
 REFUSED = {"summary": "Connection refused by upstream", "severity": "error", "payload": {"http": {"status": 502}}}
@@ -89,6 +93,26 @@ def test_live_events_pass_the_queries_of_the_ticket_and_of_the_stream(
         service.published([new_event(**ACCESS), new_event(**REFUSED, module="first"), new_event(severity="error")])
         service.published([new_event(**REFUSED, module="second")])
         assert [event["module"] for event in stream.events(2)] == ["first", "second"]
+
+
+def test_more_queries_than_a_process_compares_are_refused_and_use_no_ticket_up(stack: Stack, principal: Client) -> None:
+    def longest(number: int) -> str:
+        return " OR ".join(f"w{number}x{term}" for term in range(LIMIT_TERMS))
+
+    streams = TERMS_LIMIT // LIMIT_TERMS
+    client = stack.client(None)
+    with ExitStack() as opened:
+        for number in range(streams):
+            ticket = principal.ticket(q=longest(number))
+            assert opened.enter_context(client.stream(token=ticket)).response.status_code == 200
+        ticket = principal.ticket(q=longest(streams))
+        assert client.stream_status(token=ticket) == 503
+        poll = principal.poll(since=principal.cursor(), q=longest(streams), wait=20)
+        assert_problem(poll, 503, "at_capacity")
+        # Of those that are there, another stream costs nothing; and without a query it never did.
+        assert client.stream_status(token=principal.ticket(q=longest(0))) == 200
+        assert client.stream_status(token=principal.ticket()) == 200
+    wait_until(lambda: client.stream_status(token=ticket) == 200, "there is room again")
 
 
 def test_a_long_poll_waits_for_what_passes_its_query(
