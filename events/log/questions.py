@@ -123,7 +123,8 @@ def _spans_back(selection: Selection, oldest: int, until: int, budget: _Budget) 
     while end >= oldest:
         start = oldest if reaches_all else max(oldest, end - SPAN_SEQS + 1)
         yield start, end
-        budget.spend(min(end - start + 1, SPAN_SEQS))
+        # Only the last span may be shorter or longer, and none comes after it.
+        budget.spend(SPAN_SEQS)
         if budget.is_used_up:
             return
         end = start - 1
@@ -170,7 +171,7 @@ def count(selection: Selection) -> int | None:
     """How many retained entries pass, counted to COUNT_LIMIT; None if that would take too long."""
     now = head()
     budget = _Budget(seqs=SEQS_LIMIT, seconds=SECONDS_LIMIT)
-    found, reached = 0, now.last_seq + 1
+    found, reached = 0, now.oldest_seq
     for start, end in _spans_back(selection, now.oldest_seq, now.last_seq, budget):
         rows = matching(selection).filter(seq__gte=start, seq__lte=end)
         found += rows.order_by().values("seq")[: COUNT_LIMIT - found].count()
