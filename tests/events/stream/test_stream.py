@@ -78,6 +78,7 @@ Run = Callable[[Stream], "asyncio.Task[bool]"]
 
 async def live(relay: Relay, client: ListeningClient, run: Run, **fields: Any) -> Stream:
     stream = Stream(opening(**fields), relay, client)
+    stream.stream_id = "s-1"
     run(stream)
     await client.until(lambda: "caught-up" in client.names)
     return stream
@@ -171,9 +172,10 @@ async def ended(client: ListeningClient) -> str:
 async def test_a_stream_ends_at_its_age_give_or_take_a_fifth(relay: Relay, client: ListeningClient, run: Run) -> None:
     stream = await live(relay, client, run)
     now = time.monotonic()
-    stream.tick(now + 3600 * 0.79, None)
+    assert 3600 * 0.79 < stream._ends_at - now < 3600 * 1.21
+    stream.tick(stream._ends_at - 0.001, None)
     assert not stream.end_reason
-    stream.tick(now + 3600 * 1.21, None)
+    stream.tick(stream._ends_at, None)
     assert await ended(client) == "max_age"
 
 
@@ -195,6 +197,10 @@ LOSSES = {
     "scope lost": (snapshot(Standing(SHRUNK)), "revoked"),
     "modules narrowed": (snapshot(Standing(NARROWED)), "rights_changed"),
     "expired": (snapshot(Standing(dataclasses.replace(READER, expires_at=PAST))), "expired"),
+    "ended by an admin": (
+        dataclasses.replace(snapshot(Standing(READER)), ended_streams=frozenset({"s-1"})),
+        "disconnected_by_admin",
+    ),
 }
 
 
