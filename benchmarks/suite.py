@@ -8,10 +8,11 @@ from typing import Protocol
 from benchmarks import browser, drain, layers, never_readers, publishing, resume, storm, tickets
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
 from benchmarks.figures import Figure
-from benchmarks.filters import FilterCost
+from benchmarks.filters import ASKED, QUERIES_AT_MOST, FilterCost
 from benchmarks.memory import IdleMemory
 from benchmarks.peers.catalogue import ALL, EVENTSTREAM_DAPHNE, NCHAN, OURS, TEXTBOOK
 from benchmarks.scaling import Scaling
+from benchmarks.searching import Search
 from benchmarks.server import Target, postgres_database, serving
 from benchmarks.size import Size
 from benchmarks.wire import UnexpectedAnswer
@@ -109,6 +110,8 @@ SUITE: dict[str, Entry] = {
         ratios=[Ratio(CPU, NCHAN), Ratio(P99, NCHAN)],
     ),
     "filters": FilterCost("filters"),
+    "queries": FilterCost("queries", ASKED, QUERIES_AT_MOST),
+    "search": Search("search"),
     "memory": IdleMemory("memory"),
     "never-readers": Measurement("clients that never read", never_readers.measure),
     "resume": Measurement("resume", resume.measure),
@@ -116,7 +119,7 @@ SUITE: dict[str, Entry] = {
     "drain": WithOwnServer("drain", drain.measure),
     "browser": WithOwnServer("console, 200/s", browser.measure),
 }
-SEVERAL_PROCESSES = ("tickets-scaled", "scaling")
+SEVERAL_PROCESSES = ("tickets-scaled", "scaling", "search")
 
 
 def needs_postgres(names: Sequence[str]) -> bool:

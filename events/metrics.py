@@ -28,6 +28,14 @@ PUBLISH_TO_WRITE_SECONDS = Histogram(
     buckets=DELIVERY_BUCKETS_SECONDS,
 )
 
+SEARCH_SECONDS = Histogram(
+    "vx11_search_seconds",
+    "From the question to its answer, of searches by queries and in windows of time.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+SEARCH_ROWS = Counter("vx11_search_rows_read_total", "Rows that searches read or passed over.")
+SEARCHES_PARTIAL = Counter("vx11_searches_partial_total", "Searches that ended before they were complete.")
+
 RELAY_LAG_EVENTS = Gauge("vx11_relay_lag_events", "How far the relay was behind the log at its last comparison.")
 COMPARED_AT = Gauge("vx11_relay_looked_timestamp_seconds", "When the relay last compared itself with the log's head.")
 GAPS_FOUND = Counter("vx11_relay_gaps_found_total", "Times the relay found that it had not received events.", ["by"])
@@ -43,3 +51,14 @@ for _reason in ("expired", "epoch", "unknown"):
 for _by in ("message", "look"):
     GAPS_FOUND.labels(_by)
 STREAMS_ENDED.labels("slow_consumer")
+
+INDEX_LAG_EVENTS = Gauge("vx11_search_index_lag_events", "Events of the log that the search index does not hold yet.")
+INDEX_LAG_SECONDS = Gauge(
+    "vx11_search_index_lag_seconds", "For how long the search index has not held the newest event, as of the last look."
+)
+INDEX_BYTES = Gauge("vx11_search_index_bytes", "Size of the search index, where this process writes it.")
+INDEX_FAILING = Gauge("vx11_search_index_failing", "1 while this process cannot write or read the search index.")
+INDEX_BEGUN = Counter("vx11_search_index_begun_total", "Times the search index was begun anew, by reason.", ["reason"])
+
+for _reason in ("new", "epoch", "expired", "damaged"):
+    INDEX_BEGUN.labels(_reason)

@@ -5,7 +5,7 @@ narrowed by intersection only, so a ticket can never see more than its principal
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vx11_client.wire_names import ID_FORM, MODULE_FORM
@@ -30,6 +30,9 @@ class Selection:
     modules: Allowed = None
     event_types: Allowed = None
     correlation_ids: Allowed = None
+    # Texts in the language of queries, all of which must pass, and not one of them. What they mean is said by the app
+    # that knows events: `admits` does not look at them.
+    queries: Allowed = None
 
     def __and__(self, other: "Selection") -> "Selection":
         return Selection(
@@ -37,6 +40,7 @@ class Selection:
             _both(self.modules, other.modules),
             _both(self.event_types, other.event_types),
             _both(self.correlation_ids, other.correlation_ids),
+            _all_of(self.queries, other.queries),
         )
 
     def admits(self, *, severity: str, module: str, event_type: str, correlation_id: str) -> bool:
@@ -74,11 +78,41 @@ def is_module_name(text: str) -> bool:
 
 
 class BadFilter(Exception):
-    """A filter value that can match nothing. `errors` maps the field to what is wrong with it."""
+    """A filter value that can match nothing. `errors` maps the field to what is wrong with it.
 
-    def __init__(self, field: str, problem: str) -> None:
+    Of a query, `place` is where the mistake stands: position and length, in characters.
+    """
+
+    def __init__(self, field: str, problem: str, place: tuple[int, int] | None = None) -> None:
         super().__init__(f"{field}: {problem}")
-        self.errors = {field: [problem]}
+        self.errors: dict[str, list[Any]] = {field: [problem]}
+        if place is not None:
+            self.errors = {field: [{"position": place[0], "length": place[1], "message": problem}]}
+
+
+class _Queries:
+    """Reads the texts of queries. Their language belongs to the app of events, which is above this one."""
+
+    def __init__(self) -> None:
+        self._check: Callable[[str], None] | None = None
+
+    def understood_by(self, check: Callable[[str], None]) -> None:
+        """`check` raises BadFilter for a text that has a mistake."""
+        self._check = check
+
+    def read(self, raw: Iterable[str]) -> Allowed:
+        """Without spaces around them; None when nothing was asked. Raises BadFilter."""
+        texts = {query for text in raw if (query := text.strip())}
+        if len(texts) > 1:
+            raise BadFilter("q", "one query; put several together with spaces or OR")
+        for text in texts:
+            if self._check is None:
+                raise RuntimeError("no app has said what queries mean")
+            self._check(text)
+        return frozenset(texts) or None
+
+
+queries = _Queries()
 
 
 def read_values(field: str, raw: Iterable[str]) -> Allowed:
@@ -106,3 +140,9 @@ def _both(one: Allowed, other: Allowed) -> Allowed:
     if one is None:
         return other
     return one if other is None else one & other
+
+
+def _all_of(one: Allowed, other: Allowed) -> Allowed:
+    if one is None:
+        return other
+    return one if other is None else one | other

@@ -114,7 +114,7 @@ class Client:
             self._credentials.add(response.json()["sse_token"])
         return response
 
-    def ticket(self, **narrowing: list[str]) -> str:
+    def ticket(self, **narrowing: list[str] | str) -> str:
         response = self.issue_ticket(narrowing)
         assert response.status_code == 200, response.text
         return str(response.json()["sse_token"])

@@ -1,5 +1,7 @@
 """What the HTTP clients share: the way to the server, and the text of a refusal for a person. No Django."""
 
+from typing import NamedTuple
+
 import httpx
 
 from vx11_client.errors import ClientError
@@ -22,14 +24,37 @@ class ServerRefused(ClientError):
     """The refusal is final for this program: asking again would get the same answer.
 
     `status` is that of HTTP. `credential` is true for a missing right (401, 403) and false
-    for a wrong request or address.
+    for a wrong request or address. `mistake` is that in a query, if there is one.
     """
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status = answer.status_code
+        self.mistake = _mistake_in(answer)
         self.credential = answer.status_code in (401, 403)
         super().__init__(problem_text(answer))
         self.add_note(_ADVICE_CREDENTIAL if self.credential else _ADVICE_ADDRESS)
+
+
+class QueryMistake(NamedTuple):
+    """Where a query has a mistake, in characters from its beginning, and what would be right."""
+
+    position: int
+    length: int
+    message: str
+
+    def underlined(self, query: str) -> str:
+        """Two lines, safe to print: the query, and a mark under the mistake with the message."""
+        before, part = query[: self.position], query[self.position : self.position + self.length]
+        mark = "^" * max(1, len(shown(part)))
+        return f"{shown(query)}\n{' ' * len(shown(before))}{mark} {shown(self.message)}"
+
+
+def _mistake_in(answer: httpx.Response) -> QueryMistake | None:
+    try:
+        (found,) = answer.json()["errors"]["q"]
+        return QueryMistake(int(found["position"]), int(found["length"]), str(found["message"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def problem_text(answer: httpx.Response) -> str:
@@ -51,6 +76,11 @@ def _field_problems(errors: object) -> str:
     if not isinstance(errors, dict) or not errors:
         return ""
     problems = (
-        f"{name} {'; '.join(map(str, found)) if isinstance(found, list) else found}" for name, found in errors.items()
+        f"{name} {'; '.join(map(_as_text, found)) if isinstance(found, list) else found}"
+        for name, found in errors.items()
     )
     return f" ({', '.join(problems)})"
+
+
+def _as_text(problem: object) -> str:
+    return str(problem.get("message", problem)) if isinstance(problem, dict) else str(problem)

@@ -1,12 +1,8 @@
 """The OpenAPI document's part on events and streams, in JSON Schema. Nothing here runs in a request."""
 
-from typing import Literal
-
-from drf_spectacular.utils import OpenApiParameter
-
-from events import log
+from events import log, search
 from events.http import polling
-from events.log import COUNT_LIMIT
+from events.http.parameters import CURSOR_OR_EMPTY, FILTERS, QUERY, QUERY_MEANS
 from events.stream import sse
 from events.stream.stream_request import ALLOW, FLAGS
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
@@ -14,8 +10,6 @@ from gateway.http.openapi import (
     COMMON_HEADERS,
     ID,
     MOMENT,
-    SEVERITY_LIST,
-    VALUE_LIST,
     Json,
     any_case,
     component,
@@ -25,12 +19,10 @@ from gateway.http.openapi import (
 )
 from vx11_client.wire_names import MODULE_FORM
 
-BUCKET_MAX_SECONDS = 3600
-
 CURSOR = text(log.CURSOR_FORM)
-_CURSOR_OR_EMPTY = text(f"(?:{log.CURSOR_FORM.pattern})?")
 _NAME = text(log.TYPE_FORM)
 _SEARCHED: Json = exactly(cursor=CURSOR)
+_SEARCHED_AT: Json = exactly(cursor=CURSOR, time={"anyOf": [MOMENT, {"type": "null"}]})
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _SEQ: Json = {"type": "integer", "minimum": 1}
 _RESERVED_WORDS = [text(word) for word in sorted(log.RESERVED_TYPES)]
@@ -105,15 +97,15 @@ SCHEMAS: dict[str, Json] = {
         total={
             "type": ["integer", "null"],
             "minimum": 0,
-            "maximum": COUNT_LIMIT,
+            "maximum": search.COUNT_LIMIT,
             "description": "Matching retained events, counted so far; null where counting would take long.",
         },
         limit={"type": "integer", "minimum": 1, "maximum": polling.LIMIT_MAX},
         cursor={**CURSOR, "description": "What to send as `since` to go on."},
         first_cursor={**CURSOR, "description": "What to send as `before` to page backwards."},
         has_more={"type": "boolean", "description": "There is more to be read, or to be looked at, in this direction."},
-        searched_from={**_SEARCHED, "description": "Everything after this"},
-        searched_to={**_SEARCHED, "description": "and up to this was looked at."},
+        searched_from={**_SEARCHED_AT, "description": "Everything after this"},
+        searched_to={**_SEARCHED_AT, "description": "and up to this was looked at."},
         complete={
             "type": "boolean",
             "description": "False: the search was ended early. It goes on from `cursor`, or `first_cursor` backwards.",
@@ -128,6 +120,19 @@ SCHEMAS: dict[str, Json] = {
             "items": exactly(start=MOMENT, **dict.fromkeys(SEVERITIES, _COUNT)),
         },
         cursor={**CURSOR, "description": "What comes after it is not counted yet."},
+        searched_from={**_SEARCHED, "description": "Everything after this is counted."},
+        complete={"type": "boolean", "description": "False: what is older than `searched_from` is not counted."},
+    ),
+    "Facets": exactly(
+        facets={
+            "type": "object",
+            "description": "By field: its most frequent values.",
+            "additionalProperties": exactly(
+                values={"type": "array", "items": exactly(value={"type": "string"}, count=_COUNT)},
+                distinct={**_COUNT, "description": "How many values were found."},
+                sample={"type": "boolean", "description": "True: counted in the newest events that match, not in all."},
+            ),
+        },
         searched_from={**_SEARCHED, "description": "Everything after this is counted."},
         complete={"type": "boolean", "description": "False: what is older than `searched_from` is not counted."},
     ),
@@ -173,47 +178,6 @@ SCHEMAS["Frame"] = {
 }
 
 
-def _parameter(
-    name: str, schema: Json, description: str, *, location: Literal["query", "header"] = "query"
-) -> OpenApiParameter:
-    return OpenApiParameter(name, schema, location, description=description)
-
-
-def _number(name: str, *, minimum: int, maximum: int, default: int, description: str) -> OpenApiParameter:
-    return _parameter(
-        name, {"type": "integer", "minimum": minimum, "maximum": maximum, "default": default}, description
-    )
-
-
-_FILTERS = {
-    "severity": SEVERITY_LIST,
-    "module": VALUE_LIST,
-    "event_type": VALUE_LIST,
-    "correlation_id": VALUE_LIST,
-}
-FILTER_PARAMETERS = [_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()]
-POLL_PARAMETERS = [
-    *FILTER_PARAMETERS,
-    _parameter("since", _CURSOR_OR_EMPTY, "Cursor: events after it."),
-    _parameter("before", _CURSOR_OR_EMPTY, "Cursor: events before it, to page backwards."),
-    _parameter("at", {"anyOf": [MOMENT, {"const": ""}]}, "The page around this time."),
-    _number(
-        "limit", minimum=1, maximum=polling.LIMIT_MAX, default=polling.LIMIT_DEFAULT, description="Events in a page."
-    ),
-    _number(
-        "wait",
-        minimum=0,
-        maximum=polling.WAIT_MAX_SECONDS,
-        default=0,
-        description="With `since`: the seconds to wait for something to happen.",
-    ),
-]
-KEY_PARAMETER = _parameter(
-    "Idempotency-Key",
-    text(f"(?:{log.KEY_FORM.pattern})?"),
-    "Makes the retry of a single event safe.",
-    location="header",
-)
 # Which answers lead on to which requests, by the operation that gives them.
 LINKS: dict[str, Json] = {
     "issue_ticket": {"open": {"operationId": "stream", "parameters": {"token": "$response.body#/sse_token"}}},
@@ -226,32 +190,21 @@ LINKS: dict[str, Json] = {
 PUBLISHED = {"oneOf": [component("Published"), component("PublishedBatch")]}
 
 
-def stats_parameters(*, max_seconds: int, most_buckets: int) -> list[OpenApiParameter]:
-    return [
-        *FILTER_PARAMETERS,
-        _number("seconds", minimum=1, maximum=max_seconds, default=900, description="How far back."),
-        _number(
-            "bucket",
-            minimum=1,
-            maximum=BUCKET_MAX_SECONDS,
-            default=5,
-            description=f"Seconds in a bucket. There may be {most_buckets} of them.",
-        ),
-    ]
-
-
 def stream_operations() -> dict[str, Json]:
     """The stream's methods. Written by hand, because a consumer answers it and no view."""
     own = [
         _stream_parameter("token", {"type": "string", "format": "uuid"}, "A ticket; it goes before tokens in headers."),
-        _stream_parameter("last_event_id", _CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
+        _stream_parameter("last_event_id", CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
         _stream_parameter("follow", text(any_case(tuple(FLAGS))), "false: replay what is there, then end."),
         {
-            **_stream_parameter("Last-Event-ID", _CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),
+            **_stream_parameter("Last-Event-ID", CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),
             "in": "header",
         },
     ]
-    filters = [_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in _FILTERS.items()]
+    filters = [
+        *(_stream_parameter(name, schema, "May repeat or hold a comma list.") for name, schema in FILTERS.items()),
+        _stream_parameter("q", QUERY, QUERY_MEANS),
+    ]
     headers = {name: {"required": True, "schema": {"const": value}} for name, value in sse.HEADERS.items()}
     del headers["Content-Type"]
     content = {"text/event-stream": {"schema": component("Frame")}}

@@ -4,22 +4,27 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 
-from events import log
+from events import log, metrics, search
 from events.log import Cursor, Page
+from events.search import ALL_TIME, Budget, Window
 from events.stream.connections import the_connections
 from events.stream.relay import the_relay
-from events.stream.stream_request import read_cursor
+from events.stream.stream_request import FLAGS, read_cursor
 from gateway.filters import BadFilter, Selection
 from gateway.http.errors import ApiError
 from gateway.shared_store.limits import LimitExceeded
 from ledger import clock
-from ledger.reader import questions
+from ledger.lanes import Lane
+from ledger.reader import questions, searches
 
 Query = dict[str, list[str]]
+Result = TypeVar("Result")
+# Of times before now.
+UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class MaySee(NamedTuple):
@@ -49,27 +54,94 @@ EXPIRY_SLACK_SECONDS = 0.01
 _waiting: Counter[str] = Counter()
 
 
-async def page_for(query: Query, rights: Rights, *, limit: int, who: str) -> Page:
-    """The page after, before or around the position that the query names, else the newest. Raises CursorGone.
+class Asked(NamedTuple):
+    """What a client asks for, beside its position: how it is to be searched."""
 
-    `who` is the public id by which waiting is counted.
-    """
+    who: str
+    rights: Rights
+    limit: int
+    window: Window
+    # Whether only a part of the events can pass by a query or a time, so that it may take long.
+    is_search: bool
+
+    @property
+    def lane(self) -> Lane:
+        return searches if self.is_search else questions
+
+    async def run(self, read: Callable[..., Result], *args: Any, **options: Any) -> Result:
+        """In the lane of its kind, within its budget."""
+        began, budget = time.monotonic(), self.budget()
+        result = await self.lane.run_for(self.who, read, *args, window=self.window, budget=budget, **options)
+        if self.is_search:
+            metrics.SEARCH_SECONDS.observe(time.monotonic() - began)
+            metrics.SEARCH_ROWS.inc(budget.rows_spent)
+            if not getattr(result, "complete", True):
+                metrics.SEARCHES_PARTIAL.inc()
+        return result
+
+    def budget(self) -> Budget:
+        return Budget.of_search(searches.waiting, searches.threads) if self.is_search else Budget()
+
+
+async def page_for(query: Query, asked: Asked) -> Page:
+    """The page after, before or around the position that the query names, else the newest. Raises CursorGone."""
     wait_seconds = read_number(query, "wait", 0, minimum=0, maximum=WAIT_MAX_SECONDS)
     # All are read, also those that do not count beside another: a bad value is never taken.
     since, before, at = (single(query, name) for name in ("since", "before", "at"))
     after, until = (read_cursor(text) if text else None for text in (since, before))
     moment = read_moment("at", at) if at else None
     if after is not None:
-        return await _read_since(after, rights, limit, wait_seconds, who)
+        return await _read_since(after, asked, wait_seconds)
+    selection = (await asked.rights()).selection
     if until is not None:
-        return await questions.run_for(who, log.read_before, until, (await rights()).selection, limit=limit)
+        return await asked.run(search.read_before, until, selection, limit=asked.limit)
     if moment is not None:
-        return await _page_around(moment, rights, limit, who)
-    return await questions.run_for(who, log.read_newest, (await rights()).selection, limit=limit)
+        return await _page_at(moment, asked)
+    return await asked.run(search.read_newest, selection, limit=asked.limit)
 
 
-def read_limit(query: Query) -> int:
-    return read_number(query, "limit", LIMIT_DEFAULT, minimum=1, maximum=LIMIT_MAX)
+def read_window(query: Query) -> Window:
+    """The times between which events are asked for: `from` and `to`, ISO or -15m. Raises BadFilter, ApiError."""
+    start, end = (read_time(name, text) if (text := single(query, name)) else None for name in ("from", "to"))
+    if start is not None and end is not None and start > end:
+        raise BadFilter("to", "a time after `from`")
+    return Window(start, end)
+
+
+def read_time(name: str, text: str) -> datetime:
+    """An ISO time, or one before now: -30s, -15m, -24h, -7d. Raises BadFilter."""
+    if not text.startswith("-"):
+        return read_moment(name, text)
+    number, unit = text[1:-1], UNITS.get(text[-1])
+    if unit is None or not (number.isascii() and number.isdigit() and len(number) <= 6):
+        raise BadFilter(name, "an ISO 8601 time, or one before now such as -30s, -15m, -24h or -7d")
+    try:
+        return clock.now() - int(number) * unit
+    except OverflowError:
+        raise BadFilter(name, "an ISO 8601 time, or one before now such as -30s, -15m, -24h or -7d") from None
+
+
+def read_asked(query: Query, filters: Selection, *, who: str, rights: Rights) -> Asked:
+    """Raises ApiError, BadFilter. `who` is the public id by which waiting is counted."""
+    limit = read_number(query, "limit", LIMIT_DEFAULT, minimum=1, maximum=LIMIT_MAX)
+    window = read_window(query)
+    return Asked(who, rights, limit, window, is_search=filters.queries is not None or window != ALL_TIME)
+
+
+def read_choice(query: Query, name: str, allowed: Sequence[str]) -> str:
+    """One of these, the first without one. Raises ApiError, BadFilter."""
+    text = single(query, name) or allowed[0]
+    if text not in allowed:
+        raise BadFilter(name, f"one of {', '.join(allowed)}")
+    return text
+
+
+def read_flag(query: Query, name: str) -> bool:
+    """Raises ApiError, BadFilter."""
+    text = single(query, name).lower()
+    if text not in FLAGS:
+        raise BadFilter(name, "true or false")
+    return bool(text) and FLAGS[text]
 
 
 def single(query: Query, name: str) -> str:
@@ -100,13 +172,16 @@ def read_moment(name: str, text: str) -> datetime:
         raise BadFilter(name, "an ISO 8601 time") from None
 
 
-async def _page_around(moment: datetime, rights: Rights, limit: int, who: str) -> Page:
-    """Half of the page before the moment, half from it on; the cursor leads on forwards."""
-    cursor = await questions.run_for(who, log.cursor_at, moment)
+async def _page_at(moment: datetime, asked: Asked) -> Page:
+    return await page_around(await asked.lane.run_for(asked.who, log.cursor_at, moment), asked)
+
+
+async def page_around(cursor: Cursor, asked: Asked) -> Page:
+    """Half of the page up to the cursor, half after it; the page's own cursor leads on forwards. Raises CursorGone."""
     after = Cursor(cursor.epoch, cursor.seq + 1)
-    selection = (await rights()).selection
-    earlier = await questions.run_for(who, log.read_before, after, selection, limit=limit // 2)
-    later = await _read_since(cursor, rights, limit - len(earlier.entries), 0, who)
+    selection = (await asked.rights()).selection
+    earlier = await asked.run(search.read_before, after, selection, limit=asked.limit // 2)
+    later = await _read_since(cursor, asked._replace(limit=asked.limit - len(earlier.entries)), 0)
     return later._replace(
         entries=earlier.entries + later.entries,
         complete=earlier.complete and later.complete,
@@ -119,23 +194,26 @@ def _joined(earlier: Page, later: Page) -> tuple[Cursor, Cursor] | None:
     return (earlier.searched[0], later.searched[1]) if earlier.searched and later.searched else None
 
 
-async def _read_since(cursor: Cursor, rights: Rights, limit: int, wait_seconds: int, who: str) -> Page:
+async def _read_since(cursor: Cursor, asked: Asked, wait_seconds: int) -> Page:
     """Read on until there is something, the log ends or enough of it was searched; at its end wait for more, if that
     was asked for."""
     began, deadline, start = time.monotonic(), time.monotonic() + wait_seconds, cursor
+    if asked.window.end is not None:
+        deadline = began
     while True:
-        may_see = await rights()
-        page = await questions.run_for(who, log.read_after, cursor, may_see.selection, limit=limit)
+        may_see = await asked.rights()
+        page = await asked.run(search.read_after, cursor, may_see.selection, limit=asked.limit)
         page = page._replace(searched=(start, page.cursor))
-        if page.entries or (page.caught_up and (time.monotonic() >= deadline or the_connections().draining)):
+        at_the_end = page.caught_up or (page.complete and not page.has_more)
+        if page.entries or (at_the_end and (time.monotonic() >= deadline or the_connections().draining)):
             return page
         passed = page.cursor.seq - start.seq
-        if not page.caught_up and (passed >= SEARCH_LIMIT_SEQS or time.monotonic() - began >= SEARCH_SECONDS):
+        if not at_the_end and (passed >= SEARCH_LIMIT_SEQS or time.monotonic() - began >= SEARCH_SECONDS):
             return page
         cursor = page.cursor
         if page.caught_up:
-            with _place(who):
-                await _wait_for_more(cursor, may_see, rights, _seconds_left(deadline, may_see))
+            with _place(asked.who):
+                await _wait_for_more(cursor, may_see, asked.rights, _seconds_left(deadline, may_see))
             # Events that came meanwhile begin another search, with its own limits.
             began, start = time.monotonic(), cursor
 

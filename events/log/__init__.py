@@ -11,9 +11,25 @@ from events.log.changes import Change, change
 from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
 from events.log.dedup import Appended, IdempotencyConflict
 from events.log.epochs import ask_before_append, begin_new_epoch, check_against, give_up
+from events.log.moments import count_between, created_at, cursor_at
 from events.log.pruning import count_prunable, old_keys, prune
-from events.log.questions import COUNT_LIMIT, count, count_between, count_by_time, cursor_at, read_before, read_newest
-from events.log.reading import HEAD_TABLE, Page, head, kept, peek, read_after
+from events.log.reading import (
+    HEAD_TABLE,
+    PAGE_LIMIT_BYTES,
+    PAGE_LIMIT_ROWS,
+    Page,
+    Rows,
+    find,
+    find_at,
+    head,
+    is_few,
+    kept,
+    matching,
+    peek,
+    read_after,
+    read_rows,
+    span_seqs,
+)
 from events.log.records import Entry, timestamp
 from events.log.submissions import (
     BATCH_LIMIT_EVENTS,
@@ -37,12 +53,13 @@ from vx11_client.wire_names import ID_FORM, TYPE_FORM
 
 __all__ = (
     "BATCH_LIMIT_EVENTS",
-    "COUNT_LIMIT",
     "CURSOR_FORM",
     "EVENT_LIMIT_BYTES",
     "HEAD_TABLE",
     "ID_FORM",
     "KEY_FORM",
+    "PAGE_LIMIT_BYTES",
+    "PAGE_LIMIT_ROWS",
     "RESERVED_PREFIXES",
     "RESERVED_TYPES",
     "SMOKE_EVENT_TYPE",
@@ -57,21 +74,24 @@ __all__ = (
     "Change",
     "change",
     "check_against",
-    "count",
     "count_between",
-    "count_by_time",
     "count_prunable",
+    "created_at",
     "Cursor",
     "cursor_at",
     "CursorGone",
     "Defaults",
     "Entry",
+    "find",
+    "find_at",
     "give_up",
     "Head",
     "head",
     "IdempotencyConflict",
     "Invalid",
+    "is_few",
     "kept",
+    "matching",
     "NewEvent",
     "old_keys",
     "on_append",
@@ -79,11 +99,12 @@ __all__ = (
     "peek",
     "prune",
     "read_after",
-    "read_before",
     "read_event",
     "read_key",
-    "read_newest",
+    "read_rows",
     "read_watermark",
+    "Rows",
+    "span_seqs",
     "Submission",
     "timestamp",
     "unknown_fields",

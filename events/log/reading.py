@@ -1,5 +1,8 @@
 """Reading the log: its head, and pages from a cursor on. Synchronous; the event loop reaches it through the ledger."""
 
+import math
+import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,10 +19,15 @@ HEAD_TABLE = LogHead._meta.db_table
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
+QUERIED_SPAN_SEQS = 1_000
+# What is compared with a query at a time, before it is asked how much time is left: about 20 ms.
+QUERIED_STEP_BYTES = 256 * 1024
 # Large events make shorter pages: a page is written to a reader, which may be slow. The first read of a page shows
 # how large they are.
 PAGE_LIMIT_BYTES = 1024 * 1024
 FIRST_READ_ROWS = 8
+# Rows compared with a query between two moments at which others get their turn: about half a millisecond.
+TURN_ROWS = 16
 READ_GROWTH = 8
 
 
@@ -37,6 +45,8 @@ class Page(NamedTuple):
     goes_on: Cursor | None = None
     # All rows after the first cursor and up to the second were searched.
     searched: tuple[Cursor, Cursor] | None = None
+    # When the first and the last of those were created, where that was looked up.
+    searched_times: tuple[datetime | None, datetime | None] = (None, None)
 
     @property
     def first_cursor(self) -> Cursor:
@@ -76,31 +86,47 @@ def read_after(
     *,
     limit: int = PAGE_LIMIT_ROWS,
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
+    until: int | None = None,
+    seqs: Sequence[int] | None = None,
+    ends_at: float = math.inf,
 ) -> Page:
-    """The next entries after the cursor that pass, at most `limit`, searching PAGE_SPAN_SEQS seqs at the most.
+    """The next entries after the cursor that pass, at most `limit`, searching span_seqs() at the most.
 
+    With `until`, the search goes as far as this seq, and with `seqs` only these are read, as nothing else passes. Once
+    time.monotonic() is past `ends_at`, it goes no further.
     Raises CursorGone if reading cannot go on from there.
     """
     before = head()
     if reset := before.reset_for(cursor):
         raise CursorGone(reset, before)
-    end_seq = min(cursor.seq + PAGE_SPAN_SEQS, before.last_seq)
-    entries, full = read_rows(
-        selection, after=cursor.seq, until=end_seq, limit=limit, size_limit_bytes=size_limit_bytes
+    end_seq = min(cursor.seq + span_seqs(selection) if until is None else until, before.last_seq)
+    rows = read_rows(
+        selection,
+        after=cursor.seq,
+        until=end_seq,
+        limit=limit,
+        size_limit_bytes=size_limit_bytes,
+        seqs=seqs,
+        ends_at=ends_at,
     )
     # Pruning moves the head first and then deletes: if rows were deleted during this read, the head has moved.
     after = head()
     if reset := after.reset_for(cursor):
         raise CursorGone(reset, after)
-    reached = Cursor(after.epoch, entries[-1].seq if full else end_seq)
+    reached = Cursor(after.epoch, rows.reached)
     return Page(
-        entries,
+        rows.entries,
         reached,
         after,
         has_more=reached.seq < after.last_seq,
-        complete=full or end_seq >= before.last_seq,
+        complete=rows.full or rows.reached >= before.last_seq,
         searched=(cursor, reached),
     )
+
+
+def span_seqs(selection: Selection) -> int:
+    """How many seqs one read may pass over: what a query is compared with takes Python more than a statement."""
+    return PAGE_SPAN_SEQS if selection.queries is None else QUERIED_SPAN_SEQS
 
 
 def matching(selection: Selection) -> models.QuerySet[Event]:
@@ -113,6 +139,47 @@ def matching(selection: Selection) -> models.QuerySet[Event]:
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
 
 
+def find(event_id: str, selection: Selection) -> Entry | None:
+    """The newest event that has this id of its publisher and passes. Raises CursorGone if it is no longer served."""
+    rows = matching(selection).filter(event_id=event_id).order_by("-seq").values_list(*READ_FIELDS)
+    found = next((encode(Record(*row)) for row in rows[:1]), None)
+    now = head()
+    if found is not None and found.seq < now.oldest_seq:
+        raise CursorGone("expired", now)
+    return found
+
+
+def find_at(cursor: Cursor, selection: Selection) -> Entry | None:
+    """The event of this cursor, if it passes. Raises CursorGone if it is no longer served, or of another log."""
+    now = head()
+    # The event of the oldest cursor that can be read on from is gone itself.
+    reset = now.reset_for(cursor) or ("expired" if cursor.seq < now.oldest_seq else "")
+    if reset and reset != "unknown":
+        raise CursorGone(reset, now)
+    rows = matching(selection).filter(seq=cursor.seq).values_list(*READ_FIELDS)
+    return next((encode(Record(*row)) for row in rows), None)
+
+
+def is_few(selection: Selection, limit: int) -> bool:
+    """Whether the index of correlation ids leads to few rows, so that one statement may search the whole log.
+
+    The ids of a question may be those of most events: then the index is of no use. Counting stops early, because on
+    PostgreSQL the rows of an id are in no order in its index.
+    """
+    if selection.correlation_ids is None:
+        return False
+    rows = Event.objects.filter(correlation_id__in=selection.correlation_ids).order_by().values("seq")
+    return rows[: limit + 1].count() <= limit
+
+
+class Rows(NamedTuple):
+    """Entries that pass, and the seq of the last row that was looked at. `full`: a limit ended it, not the time."""
+
+    entries: list[Entry]
+    reached: int
+    full: bool
+
+
 def read_rows(
     selection: Selection,
     *,
@@ -121,23 +188,50 @@ def read_rows(
     limit: int,
     backwards: bool = False,
     size_limit_bytes: int = PAGE_LIMIT_BYTES,
-) -> tuple[list[Entry], bool]:
-    """Entries with `after` < seq <= `until`: at most `limit`, about the size; whether that cut them off."""
+    seqs: Sequence[int] | None = None,
+    ends_at: float = math.inf,
+) -> Rows:
+    """Entries with `after` < seq <= `until` that pass: at most `limit`, of about the size.
+
+    With `seqs`, only these rows are read. Once time.monotonic() is past `ends_at`, no further rows are.
+    """
     rows = matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
+    if seqs is not None:
+        rows = rows.filter(seq__in=seqs)
     entries: list[Entry] = []
     size_bytes, step = 0, FIRST_READ_ROWS
+    here: dict[str, int] = {}
     while len(entries) < limit:
-        step = min(step, limit - len(entries))
-        here = {} if not entries else {"seq__lt" if backwards else "seq__gt": entries[-1].seq}
+        if selection.queries is None:
+            step = min(step, limit - len(entries))
         read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*READ_FIELDS)[:step]]
-        for entry in read:
+        for entry in _passing(read, selection):
             size_bytes += len(entry.body)
-            if entries and size_bytes > size_limit_bytes:
-                return entries, True
+            if entries and (size_bytes > size_limit_bytes or len(entries) == limit):
+                return Rows(entries, entries[-1].seq, full=True)
             entries.append(entry)
         if len(read) < step:
-            return entries, False
+            return Rows(entries, after + 1 if backwards else until, full=False)
+        if time.monotonic() >= ends_at and len(entries) < limit:
+            return Rows(entries, read[-1].seq, full=False)
+        here = {"seq__lt" if backwards else "seq__gt": read[-1].seq}
         # As many as would fit if they are as large as those, but what comes may be larger.
-        fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
+        if selection.queries is None:
+            fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
+        else:
+            fit = min(PAGE_LIMIT_ROWS, QUERIED_STEP_BYTES * len(read) // sum(len(entry.body) for entry in read))
         step = max(1, min(fit, READ_GROWTH * step))
-    return entries, True
+    return Rows(entries, entries[-1].seq, full=True)
+
+
+def _passing(entries: list[Entry], selection: Selection) -> Iterator[Entry]:
+    """Those that pass the queries; all else was compared by the database."""
+    if selection.queries is None:
+        yield from entries
+        return
+    for number, entry in enumerate(entries):
+        if number % TURN_ROWS == 0:
+            # Comparing takes Python all the time that it is given: streams and requests of this process come between.
+            time.sleep(0)
+        if entry.passes(selection):
+            yield entry

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import orjson
 
+from events import query
+from events.query import RecordView
 from gateway.filters import Selection
 
 
@@ -44,13 +46,18 @@ class Entry(NamedTuple):
     # Seconds since 1970, by the database's clock when it was appended.
     created_at: float = 0.0
 
-    def passes(self, selection: Selection) -> bool:
+    def passes(self, selection: Selection, view: RecordView | None = None) -> bool:
+        """`view` is that of this event: queries share what they read of it."""
         return selection.admits(
             severity=self.severity,
             module=self.module,
             event_type=self.event_type,
             correlation_id=self.correlation_id,
-        )
+        ) and (selection.queries is None or query.all_match(selection.queries, view or self.view()))
+
+    def view(self) -> RecordView:
+        """For queries. It may take many times the memory of the event, so it is not kept."""
+        return RecordView(self.body, self)
 
 
 def timestamp(moment: datetime) -> str:

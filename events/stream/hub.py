@@ -24,6 +24,8 @@ from ledger.uptime import uptime_seconds
 CATCH_UP_LIMIT_BYTES = 256 * 1024
 # Recent events kept so that readers who come back need not read the log: the last few seconds of a busy one.
 RECENT_LIMIT_BYTES = 4 * 1024 * 1024
+# More of them are not held against a query here, because all others would wait: the log is read in a thread.
+QUERIED_LIMIT_BYTES = 128 * 1024
 # When it is quiet, an event goes out at once. Under load, events of this time are joined into one write: longer when
 # there are so many readers that writing to all of them would take more than its share of the process.
 TICK_SECONDS = 0.02
@@ -117,8 +119,9 @@ class Hub:
         self.cursor = Cursor(epoch, fresh[-1].seq)
         self._remember(fresh)
         _resolve(self._advanced)
+        views = [entry.view() for entry in fresh] if self._wanted else []
         for selection, waiting in self._wanted.items():
-            if any(entry.passes(selection) for entry in fresh):
+            if any(entry.passes(selection, view) for entry, view in zip(fresh, views, strict=True)):
                 _resolve(waiting)
         if self._groups:
             self._schedule(fresh)
@@ -156,9 +159,12 @@ class Hub:
         """
         if not self.remembers(cursor):
             return [], None
+        after = self._remembered_after(cursor)
+        if selection.queries and sum(len(entry.body) for entry in after) > QUERIED_LIMIT_BYTES:
+            return [], None
         matching: list[Entry] = []
         size_bytes = 0
-        for entry in self._remembered_after(cursor):
+        for entry in after:
             if entry.passes(selection):
                 size_bytes += len(entry.body)
                 if size_bytes > CATCH_UP_LIMIT_BYTES and matching:
@@ -226,6 +232,8 @@ class Hub:
         cursor = Cursor(self.epoch, due[-1].seq)
         streams = size_bytes = unchecked = 0
         may_write = self.may_write
+        # What queries read of an event is shared by all groups, and forgotten with this turn.
+        views = [entry.view() for entry in due]
         for group in list(self._groups.values()):
             unchecked += len(group.members)
             if unchecked > TURN_STREAMS:
@@ -234,7 +242,7 @@ class Hub:
                     # The process stood still in the middle of it: the other streams read these events by themselves.
                     self._step_all_back()
                     break
-            matching = [entry for entry in due if entry.passes(group.selection)]
+            matching = [entry for entry, view in zip(due, views, strict=True) if entry.passes(group.selection, view)]
             chunk = sse.events(self.epoch, matching) if matching else b""
             written = group.write(chunk, len(matching), cursor, may_write)
             streams += written

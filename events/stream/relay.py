@@ -13,7 +13,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from events import log, metrics
+from events import log, metrics, search
 from events.log import Cursor, CursorGone, Entry, Head
 from events.stream.hub import Hub
 from events.stream.peers import Peers
@@ -71,7 +71,7 @@ class Relay:
             # To begin a new epoch if the log went back. Where the log ends is read again below, with its last entries.
             await self._head(await self._mark())
             # Readers that were cut off when the process before this one ended come back now, and need not read the log.
-            page = await reader.run(log.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
+            page = await reader.run(search.read_newest, EVERYTHING, limit=WARM_LIMIT_ENTRIES)
             self.hub.reset(page.head, page.entries)
             self._incarnation = page.head.incarnation
             self._loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from events import log, metrics
+from events import log, metrics, search
 from events.log import Cursor, CursorGone, Page, timestamp
 from events.stream import sse
 from events.stream.hub import CATCH_UP_LIMIT_BYTES
@@ -22,7 +22,7 @@ from gateway.http.authentication import Caller
 from gateway.identity.principals import InvalidCredential, Principal, Snapshot
 from ledger import clock
 from ledger.faults import LedgerUnavailable
-from ledger.reader import reader, replays
+from ledger.reader import reader, replays, searches
 
 # Streams that open together must not end together: their clients would come back together.
 MAX_AGE_JITTER = 0.2
@@ -293,8 +293,10 @@ class Stream:
         return sse.heartbeat(self._keep_alives - 1, self.cursor, time=timestamp(clock.now()))
 
     async def _read(self) -> Page:
+        """From the lane of searches if there is a query: others, who only catch up, do not wait for it."""
         who, selection = self.opening.principal.public_id, self.opening.selection
-        return await replays.run_for(who, log.read_after, self.cursor, selection, size_limit_bytes=CATCH_UP_LIMIT_BYTES)
+        lane = replays if selection.queries is None else searches
+        return await lane.run_for(who, search.read_after, self.cursor, selection, size_limit_bytes=CATCH_UP_LIMIT_BYTES)
 
     async def _caught_up(self) -> None:
         """At the end of the log: the stream ends there, or waits for the hub to come as far."""

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from events.log import BadCursor, Cursor
-from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.filters import BadFilter, Selection, queries, read_severities, read_values
 from gateway.http import headers
 from gateway.http.errors import ApiError
 
 ALLOW = "GET, HEAD, OPTIONS"
-SINGLE_PARAMETERS = ("token", "last_event_id", "follow")
+SINGLE_PARAMETERS = ("token", "last_event_id", "follow", "q")
 # How EventSource and fetch() ask; an element that loads the address does so with the mode of fetch(), too.
 SCRIPT_MODES = frozenset({"cors", "same-origin", "no-cors"})
 FLAGS = {"true": True, "1": True, "": True, "false": False, "0": False}
@@ -53,12 +53,13 @@ def read_request(scope: Mapping[str, Any]) -> StreamRequest:
 
 
 def read_filters(query: Mapping[str, list[str]]) -> Selection:
-    """The filters of a query; each may repeat or hold a comma list. Raises BadFilter."""
+    """The filters of a query; each may repeat or hold a comma list, but for `q`. Raises BadFilter, ApiError."""
     return Selection(
         severities=read_severities("severity", query.get("severity", ())),
         modules=read_values("module", query.get("module", ())),
         event_types=read_values("event_type", query.get("event_type", ())),
         correlation_ids=read_values("correlation_id", query.get("correlation_id", ())),
+        queries=queries.read(query.get("q", ())),
     )
 
 

@@ -1,13 +1,6 @@
-"""Lists of the admin as CSV: the rows that pass the filter, with cells that no spreadsheet takes for a formula."""
+"""Lists of the admin as CSV: the rows that pass the filter."""
 
-import csv
-import io
-import json
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -16,47 +9,14 @@ from django.views.decorators.http import require_POST
 
 from gateway.admin.audited import AuditedAdmin, acting_in
 from gateway.admin.searching import is_public_id
+from gateway.csv_cells import as_csv
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.redaction import redact
 from ledger import clock
-from vx11_client.terminal_text import shown
 
 # Rows of one file, the newest ones: about 10 MB, which is made in memory. If more match, its last line says so.
 EXPORT_LIMIT_ROWS = 50_000
 CUT_NOTE = "Only the newest {limit} rows are here. Narrow the filter for others."
-# Control characters act on a terminal in which the file is shown. Cells may hold line ends and tabs.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Spreadsheets skip quotes, spaces and invisible characters; the first character after them may begin a formula. Some
-# spreadsheets also take ＝ and ﹢ for such a character.
-_SKIPPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
-_BEGINS_FORMULA = frozenset("=+-@")
-
-
-def defused(value: Any) -> str:
-    """The value as text that a spreadsheet shows unchanged: a quote in front keeps it from being a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    text = _CONTROL.sub(lambda found: shown(found[0]), text)
-    return f"'{text}" if _may_be_formula(text) else text
-
-
-def _may_be_formula(text: str) -> bool:
-    if text[:1] in ("\t", "\n"):
-        return True
-    first = next((sign for sign in text if sign not in "\"'" and unicodedata.category(sign) not in _SKIPPED), "")
-    return unicodedata.normalize("NFKC", first)[:1] in _BEGINS_FORMULA
-
-
-def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """UTF-8 with a byte order mark, by which spreadsheets recognise it; every cell quoted."""
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(header)
-    writer.writerows([defused(value) for value in row] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
 
 
 class ExportAdmin(AuditedAdmin):

@@ -95,7 +95,12 @@ SCHEMAS: dict[str, Json] = {
     "TicketRequest": {
         "type": "object",
         "description": "What narrows the ticket; everything may be left out.",
-        "properties": {"modules": VALUE_LIST, "severities": SEVERITY_LIST, "event_types": VALUE_LIST},
+        "properties": {
+            "modules": VALUE_LIST,
+            "severities": SEVERITY_LIST,
+            "event_types": VALUE_LIST,
+            "q": {"type": "string", "description": "A query, which what is streamed must pass, too."},
+        },
     },
     "Ticket": exactly(
         sse_token={"type": "string", "format": "uuid", "description": "Opens one stream."},

@@ -197,7 +197,9 @@ class LeanHandler(ASGIHandler):
         # A long poll ends when its client disconnects, because it holds one of a limited number of places.
         response = await (while_there(answering, receive) if _may_wait(scope) else answering)
         if response is not None:
-            await self.send_response(response, send)
+            sending = self.send_response(response, send)
+            # What is made while it is sent is made no longer than its client reads.
+            await (while_there(sending, receive) if response.streaming else sending)
 
 
 async def never() -> NoReturn:

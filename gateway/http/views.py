@@ -9,7 +9,7 @@ from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
 
 from gateway import metrics, tokens, tracing
-from gateway.filters import BadFilter, Selection, read_severities, read_values
+from gateway.filters import BadFilter, Selection, queries, read_severities, read_values
 from gateway.http import openapi
 from gateway.http.authentication import narrowed
 from gateway.http.errors import REASONS, ApiError
@@ -107,12 +107,15 @@ def read_selection(body: dict[str, Any]) -> Selection:
         for name in ("modules", "severities", "event_types")
         if not _is_text_list(body.get(name, []))
     }
+    if not isinstance(body.get("q", ""), str):
+        errors["q"] = ["must be a text"]
     if errors:
         raise ApiError("validation_error", errors=errors)
     return Selection(
         severities=read_severities("severities", body.get("severities", ())),
         modules=read_values("modules", body.get("modules", ())),
         event_types=read_values("event_types", body.get("event_types", ())),
+        queries=queries.read([body.get("q", "")]),
     )
 
 

@@ -106,7 +106,7 @@ class CleaningCommand(BaseCommand, abc.ABC):
 
     def _clean(self, options: dict[str, Any], progress: Progress) -> None:
         try:
-            with _sigterm_as_ctrl_c():
+            with sigterm_as_ctrl_c():
                 closing_words = self.clean(options, progress.add)
         except KeyboardInterrupt:
             progress.end()
@@ -118,7 +118,7 @@ class CleaningCommand(BaseCommand, abc.ABC):
 
 
 @contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
+def sigterm_as_ctrl_c() -> Iterator[None]:
     """A supervisor's wish to end, taken like a person's."""
     try:
         earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)

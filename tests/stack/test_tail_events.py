@@ -68,6 +68,20 @@ def test_the_newest_come_first_and_then_what_happens(
     assert [event["summary"] for event in events] == ["2", "3", "4", "5"]
 
 
+def test_a_query_narrows_what_comes_and_a_mistake_in_it_is_underlined(
+    stack: Stack, service: Client, new_event: NewEvent, marker: str, start: Start
+) -> None:
+    service.published([new_event(summary="refused", module="a"), new_event(summary="else")])
+    query = f"correlation:{marker} refused -module:b"
+    command = start(stack, "--json", "--last", "5", "--query", query)
+    service.published([new_event(summary="refused", module="b"), new_event(summary="Refused!", module="c")])
+    assert [event["module"] for event in seen_by(command, 2)] == ["a", "c"]
+
+    wrong = run(stack, "--query", "refused severity>=loud")
+    assert wrong.returncode == 2
+    assert "refused severity>=loud\n                  ^^^^ There is no such severity" in wrong.stderr
+
+
 def test_without_a_start_only_what_happens_now_comes(
     stack: Stack, service: Client, new_event: NewEvent, marker: str, start: Start
 ) -> None:

@@ -76,10 +76,14 @@ def test_each_event_comes_with_the_cursor_after_it(reading: Follow) -> None:
 
 def test_a_program_that_starts_again_goes_on_after_the_cursor_that_it_saved(reading: Follow) -> None:
     with ScriptedServer(Operator()) as server:
-        list(reading(server.url, since="k-7", filters={"severity": ["error", "critical"], "module": "shop"}))
+        list(
+            reading(server.url, since="k-7", filters={"severity": ["error", "critical"], "module": "shop"}, query="a b")
+        )
     (request,) = server.asked("/stream")
     assert request.headers["last-event-id"] == "k-7"
-    assert request.query == {"token": ["ticket-1"], "severity": ["error", "critical"], "module": ["shop"]}
+    assert request.query == {
+        "token": ["ticket-1"], "severity": ["error", "critical"], "module": ["shop"], "q": ["a b"],
+    }  # fmt: skip
 
 
 def test_to_the_end_of_the_log_is_asked_of_the_server(reading: Follow) -> None:

@@ -32,6 +32,7 @@ RUNS: dict[str, list[list[str]]] = {
     "revoke_tickets": [["--all", "--reason", HOSTILE], ["--principal", HOSTILE]],
     "purge_tokens": [["--dry-run"], ["--older-than", HOSTILE]],
     "prune_events": [["--dry-run"], ["--keep-rows", HOSTILE]],
+    "reindex": [[], ["--drop"]],
     "doctor": [[], ["--json"]],
     "tail_events": [["--url", f"http://{HOSTILE}/"], ["--token-file", f"/{HOSTILE}"]],
     "publish_events": [["--file", f"/{HOSTILE}", "--url", "http://localhost"], ["--module", HOSTILE]],

@@ -30,6 +30,7 @@ def follow(
     since: str = "",
     last: int = 0,
     filters: Mapping[str, str | Sequence[str]] | None = None,
+    query: str = "",
     to_the_end: bool = False,
     backoff: Backoff | None = None,
 ) -> Generator[Item, None, None]:
@@ -38,7 +39,8 @@ def follow(
     `url` is the address of the server, with the path in front of `/operator/` if it has one. `token` is a principal
     token with `events:read` and `tickets:issue`. `since` is a cursor to go on after; without it, reading begins now.
     `last` (at most 500) gives so many of the newest events first, in place of `since`. `filters` holds one value or a
-    list for `severity`, `module`, `event_type`, `correlation_id`. With `to_the_end` it returns at the end of the log.
+    list for `severity`, `module`, `event_type`, `correlation_id`; `query` is a text such as `severity>=warn refused`
+    (docs/query.md), and events pass both. With `to_the_end` it returns at the end of the log.
 
     Gives Received, Connected, CaughtUp, Heartbeat (every 10 s by default), StreamReset and Reconnecting. To go on after
     a restart of your program, save the `cursor` of the last item you have handled.
@@ -52,7 +54,9 @@ def follow(
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         raise InvalidSettings("follow() would block the event loop of this thread; use afollow() there")
-    reader = _Following(url, token, since=since, last=last, filters=filters, to_the_end=to_the_end, backoff=backoff)
+    reader = _Following(
+        url, token, since=since, last=last, filters=filters, query=query, to_the_end=to_the_end, backoff=backoff
+    )
     return _in_a_loop_of_its_own(reader)
 
 
@@ -63,6 +67,7 @@ def afollow(
     since: str = "",
     last: int = 0,
     filters: Mapping[str, str | Sequence[str]] | None = None,
+    query: str = "",
     to_the_end: bool = False,
     backoff: Backoff | None = None,
 ) -> AsyncGenerator[Item, None]:
@@ -71,7 +76,7 @@ def afollow(
     Without aclosing, a loop that is left early keeps its connection until the garbage collector comes.
     """
     return _Following(
-        url, token, since=since, last=last, filters=filters, to_the_end=to_the_end, backoff=backoff
+        url, token, since=since, last=last, filters=filters, query=query, to_the_end=to_the_end, backoff=backoff
     ).one_by_one()
 
 
@@ -86,6 +91,7 @@ class _Following:
         since: str,
         last: int,
         filters: Mapping[str, str | Sequence[str]] | None,
+        query: str,
         to_the_end: bool,
         backoff: Backoff | None,
     ) -> None:
@@ -100,6 +106,8 @@ class _Following:
         self._filters = {
             name: [values] if isinstance(values, str) else list(values) for name, values in (filters or {}).items()
         }
+        if query:
+            self._filters["q"] = [query]
 
     async def one_by_one(self) -> AsyncGenerator[Item, None]:
         async with contextlib.aclosing(self.in_groups()) as groups:

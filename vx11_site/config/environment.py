@@ -61,6 +61,7 @@ VARIABLES = (
     Variable("VX11_EVENT_RETENTION_DAYS", "30"),
     Variable("VX11_EVENT_RETENTION_ROWS", "1000000"),
     Variable("VX11_AUDIT_RETENTION_DAYS", "90"),
+    Variable("VX11_SEARCH_INDEX", "on"),
     Variable("VX11_CHAT_UPSTREAM_URL", ""),
     Variable("VX11_CHAT_UPSTREAM_TOKEN", "", secret=True),
     Variable("VX11_CHAT_UPSTREAM_WAIT_MS", "2500"),

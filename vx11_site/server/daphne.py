@@ -23,6 +23,7 @@ from django.conf import settings
 from prometheus_client import Counter, Gauge
 from twisted.internet import defer, reactor
 
+from events.index import Indexing
 from events.stream import capacity
 from events.stream.connections import the_connections
 from events.stream.transport import EXTENSION
@@ -158,11 +159,13 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             reactor.callWhenRunning(reactor.callLater, 0, self._handle_signals)
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_connections().start())
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_background_tasks().start())
-        scheduler = Scheduler()
+        scheduler, indexing = Scheduler(), Indexing()
         scheduler.start()
+        indexing.start()
         try:
             super().run()
         finally:
+            indexing.stop()
             scheduler.stop()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ EPILOG = f"""\
 examples:
   manage.py tail_events --last 20
   manage.py tail_events --severity error,critical --module nginx
+  manage.py tail_events --query 'module:nginx payload.status>=500 -"health check"'
   manage.py tail_events --json | jq -r .summary
   manage.py tail_events --json --last 500 --no-follow > newest.ndjson
   manage.py tail_events --json --since k7f3-1042
@@ -63,6 +64,7 @@ class Command(TerminalCommand):
         wanted = parser.add_argument_group("which events (each may be repeated, or hold a comma list)")
         for name in ("severity", "module", "event-type", "correlation-id"):
             wanted.add_argument(f"--{name}", action="append", default=[], metavar="VALUE")
+        wanted.add_argument("--query", metavar="TEXT", default="", help="as in docs/query.md: 'severity>=warn refused'")
         start = parser.add_argument_group("from where; without these, from now").add_mutually_exclusive_group()
         start.add_argument(
             "--since", metavar="CURSOR", default="", help="after this cursor, as events and messages have it"
@@ -87,16 +89,16 @@ class Command(TerminalCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except ServerRefused as refused:
             code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
+            if refused.mistake is not None:
+                text = f"--query has a mistake:\n{refused.mistake.underlined(options['query'].strip())}"
+                raise CommandError(text, returncode=EXIT_USAGE) from None
             raise CommandError(f"{url} refused: {refused}", returncode=code) from None
         except StreamEnded as ended:
             raise CommandError(shown(str(ended)), returncode=EXIT_ENDED) from None
 
 
 async def _tail(url: str, secret: str, printer: EventPrinter, options: dict[str, Any]) -> None:
-    names = ("severity", "module", "event_type", "correlation_id")
-    reader = StreamReader(
-        url=url, token=secret, filters={name: options[name] for name in names}, cursor=options["since"]
-    )
+    reader = StreamReader(url=url, token=secret, filters=_filters(options), cursor=options["since"])
     reading = asyncio.ensure_future(_read(reader, printer, last=options["last"], follow=not options["no_follow"]))
     loop = asyncio.get_running_loop()
 
@@ -109,6 +111,11 @@ async def _tail(url: str, secret: str, printer: EventPrinter, options: dict[str,
     with contextlib.suppress(asyncio.CancelledError):
         await reading
     await reader.close()
+
+
+def _filters(options: dict[str, Any]) -> dict[str, list[str]]:
+    names = ("severity", "module", "event_type", "correlation_id")
+    return {name: options[name] for name in names} | ({"q": [options["query"]]} if options["query"] else {})
 
 
 async def _read(reader: StreamReader, printer: EventPrinter, *, last: int, follow: bool) -> None:

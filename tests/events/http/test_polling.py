@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events import log
+from events import log, search
 from events.http import polling
 from events.http.polling import MaySee, page_for
+from events.search import ALL_TIME
 from events.stream.relay import Relay, the_relay
 from gateway.filters import EVERYTHING, Selection
 from gateway.http import rest
@@ -44,19 +45,23 @@ async def relay() -> AsyncIterator[Relay]:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every read of a page after a cursor."""
     reads: list[Any] = []
-    read_after = log.read_after
+    read_after = search.read_after
 
     def counted(*arguments: Any, **options: Any) -> Any:
         reads.append(arguments)
         return read_after(*arguments, **options)
 
-    monkeypatch.setattr(log, "read_after", counted)
+    monkeypatch.setattr(search, "read_after", counted)
     return reads
+
+
+def asked(rights: polling.Rights) -> polling.Asked:
+    return polling.Asked("p-1", rights, 10, ALL_TIME, is_search=False)
 
 
 def poll(relay: Relay, rights: Rights, *, wait: int = 20) -> "asyncio.Task[log.Page]":
     query = {"since": [str(relay.hub.cursor)], "wait": [str(wait)]}
-    return asyncio.create_task(page_for(query, rights, limit=10, who="p-1"))
+    return asyncio.create_task(page_for(query, asked(rights)))
 
 
 async def publish(*severities: str) -> None:
@@ -105,7 +110,7 @@ async def test_n11_a_long_poll_looks_again_when_its_rights_expire(relay: Relay) 
 
     query = {"since": [str(relay.hub.cursor)], "wait": [str(polling.WAIT_MAX_SECONDS)]}
     with pytest.raises(PermissionError):
-        await asyncio.wait_for(page_for(query, expired, limit=10, who="p-1"), 10)
+        await asyncio.wait_for(page_for(query, asked(expired)), 10)
 
 
 @pytest.mark.parametrize("query", [b"wait=20", b"since=k7f3-1&wai%74=20", b"%77%61%69%74=20", b"a=%&wait=1"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from events import log
+from events import search
 from gateway.filters import Selection
 from gateway.http.rest import Endpoint, LeanHandler
 from gateway.identity.principals import Directory
@@ -44,15 +44,15 @@ async def asked(text: str) -> tuple[int, dict[str, Any]]:
 def during_the_answer(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     """What happens once, after the page was read and before it leaves."""
     happens: list[Callable[[], None]] = []
-    count = log.count
+    count = search.count
 
-    def count_and_happen(selection: Selection) -> int | None:
-        counted = count(selection)
+    def count_and_happen(selection: Selection, **options: Any) -> int | None:
+        counted = count(selection, **options)
         while happens:
             happens.pop()()
         return counted
 
-    monkeypatch.setattr(log, "count", count_and_happen)
+    monkeypatch.setattr(search, "count", count_and_happen)
     return happens
 
 

@@ -8,10 +8,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import log
-from events.log import appending, questions, reading
+from events import log, search
+from events.log import appending, reading
 from events.log.cursors import Cursor
 from events.log.records import Entry
+from events.search import counting
 from gateway.filters import EVERYTHING, SEVERITIES, Selection
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
@@ -130,12 +131,12 @@ def test_paging_backwards_from_the_newest_page_gives_everything_once() -> None:
     append_events(10, prefix="j")
     append_events(3, prefix="x", severity="warn")
 
-    page = questions.read_newest(WARNINGS, limit=2)
+    page = search.read_newest(WARNINGS, limit=2)
     assert page.cursor == log.head().newest
     found = [seqs(page.entries)]
     cursor = Cursor(page.head.epoch, page.entries[0].seq)
     while page.entries:
-        page = questions.read_before(cursor, WARNINGS, limit=2)
+        page = search.read_before(cursor, WARNINGS, limit=2)
         found.append(seqs(page.entries))
         cursor = page.cursor
     assert found == [[25, 26], [13, 24], [11, 12], []]
@@ -144,7 +145,7 @@ def test_paging_backwards_from_the_newest_page_gives_everything_once() -> None:
 def test_reading_before_the_end_of_the_log_gives_its_last_events() -> None:
     append_events(3)
     epoch = log.head().epoch
-    assert seqs(questions.read_before(Cursor(epoch, 4), EVERYTHING, limit=2).entries) == [2, 3]
+    assert seqs(search.read_before(Cursor(epoch, 4), EVERYTHING, limit=2).entries) == [2, 3]
 
 
 def test_the_cursor_at_a_time_is_before_the_first_event_since() -> None:
@@ -152,19 +153,19 @@ def test_the_cursor_at_a_time_is_before_the_first_event_since() -> None:
     now = timezone.now()
     grow_older(2, timedelta(hours=2))
     epoch = log.head().epoch
-    assert questions.cursor_at(now - timedelta(hours=1)) == Cursor(epoch, 2)
-    assert questions.cursor_at(now - timedelta(days=1)) == Cursor(epoch, 0)
-    assert questions.cursor_at(now + timedelta(hours=1)) == Cursor(epoch, 4)
+    assert log.cursor_at(now - timedelta(hours=1)) == Cursor(epoch, 2)
+    assert log.cursor_at(now - timedelta(days=1)) == Cursor(epoch, 0)
+    assert log.cursor_at(now + timedelta(hours=1)) == Cursor(epoch, 4)
 
 
 def test_counting_ends_at_its_limit_and_leaves_out_what_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
     append_events(5)
     append_events(3, prefix="w", severity="warn")
-    assert (questions.count(EVERYTHING), questions.count(WARNINGS)) == (8, 3)
+    assert (search.count(EVERYTHING), search.count(WARNINGS)) == (8, 3)
     log.prune(keep_days=1, keep_rows=2)
-    assert (questions.count(EVERYTHING), questions.count(WARNINGS)) == (2, 2)
-    monkeypatch.setattr(questions, "COUNT_LIMIT", 1)
-    assert questions.count(EVERYTHING) == 1
+    assert (search.count(EVERYTHING), search.count(WARNINGS)) == (2, 2)
+    monkeypatch.setattr(counting, "COUNT_LIMIT", 1)
+    assert search.count(EVERYTHING) == 1
 
 
 def test_counts_by_time_are_by_bucket_and_severity() -> None:
@@ -172,5 +173,5 @@ def test_counts_by_time_are_by_bucket_and_severity() -> None:
     append_events(3, prefix="w", severity="warn")
     since = timezone.now() - timedelta(seconds=59)
     grow_older(1, timedelta(seconds=45))
-    counts, *_ = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=30)
+    counts, *_ = search.count_by_time(EVERYTHING, since=since, bucket_seconds=30)
     assert counts == {(0, "info"): 1, (1, "info"): 1, (1, "warn"): 3}

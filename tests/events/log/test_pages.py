@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events import log
-from events.log import Page, questions, reading
+from events import log, search
+from events.log import Page, reading
 from events.log.cursors import Cursor, CursorGone
 from events.models import Event
 from gateway.filters import EVERYTHING, Selection
@@ -39,7 +39,7 @@ def test_a_page_that_begins_with_small_events_is_cut_all_the_same(*, backwards: 
     append(submission(*(new_event(f"e{number}", payload=payload) for number, payload in enumerate(sizes))))
     epoch = log.head().epoch
     if backwards:
-        page = questions.read_before(Cursor(epoch, len(sizes) + 1), EVERYTHING, limit=500)
+        page = search.read_before(Cursor(epoch, len(sizes) + 1), EVERYTHING, limit=500)
     else:
         page = log.read_after(Cursor(epoch, 0), EVERYTHING, size_limit_bytes=reading.PAGE_LIMIT_BYTES)
     assert sum(len(entry.body) for entry in page.entries) <= reading.PAGE_LIMIT_BYTES
@@ -49,10 +49,10 @@ def test_a_page_that_begins_with_small_events_is_cut_all_the_same(*, backwards: 
 
 def test_a_page_backwards_of_large_events_says_that_there_is_more() -> None:
     append(submission(*(new_event(f"e{number}", payload=LARGE) for number in range(120))))
-    page = questions.read_before(Cursor(log.head().epoch, 121), EVERYTHING, limit=500)
+    page = search.read_before(Cursor(log.head().epoch, 121), EVERYTHING, limit=500)
     assert page.has_more
     assert seqs(page.entries) == list(range(page.entries[0].seq, 121))
-    assert questions.read_before(page.first_cursor, EVERYTHING, limit=500).entries[-1].seq == page.entries[0].seq - 1
+    assert search.read_before(page.first_cursor, EVERYTHING, limit=500).entries[-1].seq == page.entries[0].seq - 1
 
 
 @pytest.mark.parametrize(("limit", "has_more"), [(4, True), (5, False), (6, False)])
@@ -65,8 +65,8 @@ def test_a_page_says_whether_there_is_more_in_its_direction(
     append_events(5, prefix="found", severity="warn")
     epoch = log.head().epoch
     pages = [
-        questions.read_newest(selection, limit=limit),
-        questions.read_before(Cursor(epoch, log.head().last_seq + 1), selection, limit=limit),
+        search.read_newest(selection, limit=limit),
+        search.read_before(Cursor(epoch, log.head().last_seq + 1), selection, limit=limit),
         log.read_after(Cursor(epoch, log.head().last_seq - 5), selection, limit=limit),
     ]
     assert [(len(page.entries), page.has_more) for page in pages] == [(min(limit, 5), has_more)] * 3
@@ -84,11 +84,11 @@ def test_events_are_counted_by_bucket_and_severity() -> None:
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
     Event.objects.filter(seq__lte=2).update(created_at=since + timedelta(seconds=9, microseconds=999_999))
     Event.objects.filter(seq__gt=2).update(created_at=since + timedelta(seconds=10))
-    counts, cursor, _, complete = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=10)
+    counts, cursor, _, complete = search.count_by_time(EVERYTHING, since=since, bucket_seconds=10)
     assert counts == {(0, "warn"): 2, (1, "warn"): 3, (1, "error"): 3}
     only = Selection(severities=frozenset({"error"}))
     assert (cursor, complete) == (log.head().newest, True)
-    assert questions.count_by_time(only, since=since, bucket_seconds=1)[0] == {(10, "error"): 3}
+    assert search.count_by_time(only, since=since, bucket_seconds=1)[0] == {(10, "error"): 3}
 
 
 def limits_of(statements: CaptureQueriesContext) -> list[int]:
@@ -117,10 +117,10 @@ def test_small_events_are_read_by_few_statements_and_large_ones_only_as_far_as_t
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_page_may_be_as_large_as_its_limit_and_no_larger(more_bytes: int, events: int, *, backwards: bool) -> None:
     append_events(4)
-    everything, _ = reading.read_rows(EVERYTHING, after=0, until=4, limit=4, backwards=backwards)
+    everything = reading.read_rows(EVERYTHING, after=0, until=4, limit=4, backwards=backwards).entries
     size_bytes = sum(len(entry.body) for entry in everything[:3]) + more_bytes
     found = reading.read_rows(EVERYTHING, after=0, until=4, limit=4, backwards=backwards, size_limit_bytes=size_bytes)
-    assert found == (everything[:events], True)
+    assert (found.entries, found.full) == (everything[:events], True)
 
 
 def test_an_event_that_is_larger_than_a_page_is_a_page_by_itself() -> None:

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events import log
-from events.log import epochs, questions, reading
+from events import log, search
+from events.log import epochs, reading
 from events.log.cursors import Cursor, CursorGone
 from events.log.dedup import Appended
 from events.models import Event, LogHead
@@ -85,7 +85,7 @@ def test_a_page_of_which_rows_were_deleted_while_it_was_read_is_a_reset_and_not_
     cursor = log.head().oldest
     read_rows = reading.read_rows
 
-    def read_what_pruning_left(*arguments: Any, **options: Any) -> tuple[list[log.Entry], bool]:
+    def read_what_pruning_left(*arguments: Any, **options: Any) -> log.Rows:
         log.prune(keep_days=1, keep_rows=4)
         return read_rows(*arguments, **options)
 
@@ -125,9 +125,9 @@ def test_a_pruned_event_that_is_kept_for_retries_is_not_served() -> None:
     log.prune(keep_days=1, keep_rows=2)
     epoch = log.head().epoch
     assert Event.objects.filter(seq=1).exists()
-    assert seqs(questions.read_newest(EVERYTHING, limit=10).entries) == [3, 4]
-    assert seqs(questions.read_before(Cursor(epoch, 4), EVERYTHING, limit=10).entries) == [3]
-    assert questions.count(EVERYTHING) == 2
+    assert seqs(search.read_newest(EVERYTHING, limit=10).entries) == [3, 4]
+    assert seqs(search.read_before(Cursor(epoch, 4), EVERYTHING, limit=10).entries) == [3]
+    assert search.count(EVERYTHING) == 2
 
 
 def test_a_moment_before_the_log_leads_to_its_begin_though_older_rows_are_kept_for_retries() -> None:
@@ -135,7 +135,7 @@ def test_a_moment_before_the_log_leads_to_its_begin_though_older_rows_are_kept_f
     append_events(3)
     log.prune(keep_days=1, keep_rows=2)
     assert Event.objects.filter(seq=1).exists()
-    assert questions.cursor_at(timezone.now() - timedelta(hours=1)) == log.head().oldest
+    assert log.cursor_at(timezone.now() - timedelta(hours=1)) == log.head().oldest
     assert log.head().oldest.seq == 2
 
 

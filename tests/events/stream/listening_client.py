@@ -83,6 +83,9 @@ class ListeningClient:
         """The data of every named event of this name."""
         return [frame.json() for frame in self.frames if frame.event == name]
 
+    async def until_received(self, events: int) -> None:
+        await self.until(lambda: len(self.seqs) >= events)
+
     async def until(self, condition: Callable[[], object]) -> None:
         """Until what was received makes the condition true."""
         async with asyncio.timeout(WAIT_SECONDS):

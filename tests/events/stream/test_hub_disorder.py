@@ -44,8 +44,11 @@ class Reader:
         return [entry.seq for entry in self.log[self.started_at :] if entry.passes(self.subscriber.selection)]
 
 
+QUERIES = ("severity>=warn", "-severity:(info,error)", "module:madre OR refused")
 selections = st.builds(
-    Selection, severities=st.one_of(st.none(), st.frozensets(st.sampled_from(SEVERITIES), min_size=1))
+    Selection,
+    severities=st.one_of(st.none(), st.frozensets(st.sampled_from(SEVERITIES), min_size=1)),
+    queries=st.one_of(st.none(), st.frozensets(st.sampled_from(QUERIES), min_size=1)),
 )
 steps = st.one_of(
     st.tuples(st.just("publish"), st.lists(st.sampled_from(SEVERITIES), min_size=1, max_size=6), st.booleans()),

@@ -261,7 +261,9 @@ async def _publish(chance: random.Random, publisher: int) -> None:
 def _any_selection(chance: random.Random) -> Selection:
     if chance.random() < 0.4:
         return EVERYTHING
-    return Selection(severities=frozenset(chance.sample(SEVERITIES, chance.randint(1, 3))))
+    severities = frozenset(chance.sample(SEVERITIES, chance.randint(1, 3)))
+    asked = frozenset({f"severity:({','.join(severities)}) -nothing"})
+    return Selection(severities) if chance.random() < 0.7 else Selection(queries=asked)
 
 
 async def _read_restlessly(readers: Readers, chance: random.Random) -> tuple[ListeningClient, Selection, int]:
@@ -281,7 +283,8 @@ async def _read_restlessly(readers: Readers, chance: random.Random) -> tuple[Lis
 
 def _expected(selection: Selection, start: int) -> list[int]:
     rows = Event.objects.filter(seq__gt=start).order_by("seq").values_list("seq", "severity")
-    return [seq for seq, severity in rows if selection.severities is None or severity in selection.severities]
+    named = selection.severities or "".join(selection.queries or SEVERITIES)
+    return [seq for seq, severity in rows if severity in named]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -291,7 +294,9 @@ async def test_f05_readers_that_come_at_any_moment_get_the_filtered_log_though_w
     chance = random.Random(seed)
     monkeypatch.setattr(hub_module, "CATCH_UP_LIMIT_BYTES", 1_500)
     monkeypatch.setattr(hub_module, "RECENT_LIMIT_BYTES", 4_000)
+    monkeypatch.setattr(hub_module, "QUERIED_LIMIT_BYTES", 2_000)
     monkeypatch.setattr(reading, "PAGE_SPAN_SEQS", 9)
+    monkeypatch.setattr(reading, "QUERIED_SPAN_SEQS", 4)
     wake_ups = UnreliableWakeUps(relay, chance)
     try:
         publishing = [asyncio.create_task(_publish(random.Random(seed * 10 + n), n)) for n in range(4)]
@@ -300,16 +305,12 @@ async def test_f05_readers_that_come_at_any_moment_get_the_filtered_log_though_w
         await asyncio.gather(*publishing)
         for client, selection, start in opened:
             expected = await sync_to_async(_expected)(selection, start)
-            await _until_received(client, len(expected))
+            await client.until_received(len(expected))
             assert client.seqs == expected
             assert client.said("stream-reset") == []
             _assert_ids_never_go_back(client)
     finally:
         wake_ups.end()
-
-
-async def _until_received(client: ListeningClient, count: int) -> None:
-    await client.until(lambda: len(client.seqs) >= count)
 
 
 def _assert_ids_never_go_back(client: ListeningClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.utils.html import escape
 
 from gateway.admin import csv_export
-from gateway.admin.csv_export import defused
+from gateway.csv_cells import defused
 from gateway.models import TokenAudit
 from tests.gateway.admin.people import browser_of, rows, staff
 

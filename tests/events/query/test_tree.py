@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from events.search.parser import parse
-from tests.events.search.samples import passes
+from events.query.parser import parse
+from tests.events.query.samples import passes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.search.words import WORD_LIMIT_CHARACTERS, fold, words
+from events.query.words import WORD_LIMIT_CHARACTERS, fold, words
 
 
 @pytest.mark.parametrize(

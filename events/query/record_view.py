@@ -5,9 +5,9 @@ Each is made when it is first asked for, and once: most queries are decided by a
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from events.search.words import words
+from events.query.words import words
 from vx11_client import exact_json
 
 # What JSON calls a number; Python's float() takes "nan", "1_0" and " 1" too.
@@ -16,16 +16,29 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
 
 
+class Fields(Protocol):
+    """What is known of an event without reading its JSON."""
+
+    @property
+    def severity(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def correlation_id(self) -> str: ...
+
+
 class RecordView:
-    """`body` is the event's JSON, as in a stream's data line."""
+    """`body` is the event's JSON, as in a stream's data line; `known` holds some of its fields, if they are at hand."""
 
-    __slots__ = ("_all_words", "_body", "_event", "_texts")
+    __slots__ = ("_body", "_event", "_known", "_words")
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, known: Fields | None = None) -> None:
         self._body = body
+        self._known = known
         self._event: dict[str, Any] | None = None
-        self._texts: list[list[str]] | None = None
-        self._all_words: frozenset[str] | None = None
+        self._words = ""
 
     @property
     def event(self) -> dict[str, Any]:
@@ -35,22 +48,20 @@ class RecordView:
 
     def field(self, name: str) -> str:
         """One of severity, event_type, module, correlation_id, event_id."""
-        value: str = self.event[name]
+        value: str = getattr(self._known, name, None) or self.event[name]
         return value
 
     @property
-    def texts(self) -> Sequence[list[str]]:
-        """The words of each text: of the fields, and of the payload's keys and scalars."""
-        if self._texts is None:
-            self._texts = [words(self.field(name)) for name in _WORD_FIELDS]
-            self._texts += [words(text) for text in _texts_in(self.event["payload"])]
-        return self._texts
+    def words(self) -> str:
+        """The words of fields and of the payload's keys and scalars: a space before and behind each, a line a text.
 
-    @property
-    def all_words(self) -> frozenset[str]:
-        if self._all_words is None:
-            self._all_words = frozenset(word for text in self.texts for word in text)
-        return self._all_words
+        So a word, words in their order, and the beginning of a word are found as parts of it, which takes linear time.
+        """
+        if not self._words:
+            texts = [self.field(name) for name in _WORD_FIELDS]
+            texts.extend(_texts_in(self.event["payload"]))
+            self._words = "\n".join(f" {' '.join(words(text))} " for text in texts)
+        return self._words
 
     @property
     def numbers(self) -> Iterator[float]:

@@ -5,10 +5,10 @@ index may let too much through, never too little.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from events.search.record_view import RecordView, as_number, as_text, is_number, is_scalar
+from events.query.record_view import RecordView, as_number, as_text, is_number, is_scalar
 
 Matches = Callable[[RecordView], bool]
 SEVERITY_RANKS = {"info": 0, "warn": 1, "error": 2, "critical": 3}
@@ -34,28 +34,8 @@ class Phrase:
     prefix: bool = False
 
     def compiled(self) -> Matches:
-        words, last, before = self.words, self.words[-1], self.words[:-1]
-        if len(words) == 1:
-            if self.prefix:
-                return lambda record: any(word.startswith(last) for word in record.all_words)
-            return lambda record: last in record.all_words
-
-        def matches(record: RecordView) -> bool:
-            # Most records lack one of the words, which is seen without looking at their order.
-            return record.all_words.issuperset(before) and any(self._is_in(text) for text in record.texts)
-
-        return matches
-
-    def _is_in(self, text: Sequence[str]) -> bool:
-        length = len(self.words)
-        for start in range(len(text) - length + 1):
-            found = text[start : start + length]
-            if tuple(found[:-1]) == self.words[:-1] and self._ends_with(found[-1]):
-                return True
-        return False
-
-    def _ends_with(self, word: str) -> bool:
-        return word.startswith(self.words[-1]) if self.prefix else word == self.words[-1]
+        wanted = f" {' '.join(self.words)}" + ("" if self.prefix else " ")
+        return lambda record: wanted in record.words
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ AND binds closer than OR, and is what stands between two terms when nothing does
 import re
 from typing import NamedTuple, NoReturn
 
-from events.search.query import (
+from events.query.record_view import as_number
+from events.query.tree import (
     COMPARISONS,
     SEVERITY_RANKS,
     And,
@@ -21,8 +22,7 @@ from events.search.query import (
     Query,
     Severity,
 )
-from events.search.record_view import as_number
-from events.search.words import words
+from events.query.words import words
 from gateway.filters import SEVERITY_ALIASES
 
 LENGTH_LIMIT_CHARACTERS = 1_000
@@ -70,6 +70,11 @@ def parse(text: str) -> Query:
     return Query.of(_Parser(text).whole(), text)
 
 
+def read_path(text: str) -> tuple[str, ...]:
+    """The keys of a path such as payload.http.status. Raises BadQuery."""
+    return _Parser(text).whole_path()
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -84,6 +89,14 @@ class _Parser:
         if self._at < len(self._text):
             self._fail(self._at, 1, "This parenthesis closes nothing: take it away, or open one before.")
         return node
+
+    def whole_path(self) -> tuple[str, ...]:
+        if not self._text.startswith("payload."):
+            self._fail(0, len(self._text), "A path begins with payload, as in payload.http.status.")
+        path = self._path()
+        if self._at < len(self._text):
+            self._fail(self._at, len(self._text) - self._at, "Behind a path stands nothing here.")
+        return path
 
     def _either(self, level: int) -> Node:
         parts = [self._both(level)]

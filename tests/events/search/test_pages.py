@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log
-from events.log import Page, questions
+from events.log import Page
 from events.log.cursors import Cursor, CursorGone
-from events.log.questions import read_before, read_newest
+from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans
 from gateway.filters import EVERYTHING, Selection
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
@@ -24,8 +24,8 @@ ABSENT = Selection(modules=frozenset({"absent"}))
 @pytest.fixture(autouse=True)
 def small_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     """A question looks at two spans of five."""
-    monkeypatch.setattr(questions, "SPAN_SEQS", 5)
-    monkeypatch.setattr(questions, "SEQS_LIMIT", 10)
+    monkeypatch.setattr(spans, "SPAN_SEQS", 5)
+    monkeypatch.setattr(budget, "ROWS_LIMIT", 10)
 
 
 def log_with_rare(*positions: int, events: int) -> None:
@@ -99,31 +99,31 @@ def test_n04_a_question_about_correlations_with_many_events_goes_through_the_log
 
 def test_n04_counting_that_would_take_long_counts_nothing() -> None:
     append_events(10)
-    assert questions.count(ABSENT) == 0
+    assert count(ABSENT) == 0
     append_events(1, prefix="one-more")
-    assert questions.count(ABSENT) is None
+    assert count(ABSENT) is None
     # What needs no filter is counted by the database up to its limit.
-    assert questions.count(EVERYTHING) == 11
+    assert count(EVERYTHING) == 11
 
 
 def test_n04_counts_over_time_that_are_ended_hold_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "COUNT_SPAN_SEQS", 4)
-    monkeypatch.setattr(questions, "COUNT_SECONDS_LIMIT", 0.0)
+    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 4)
+    monkeypatch.setattr(counting, "COUNT_SECONDS", 0.0)
     append_events(10)
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
-    counted = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
     assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (4, 6, False)
     # Also when only the oldest is left.
-    monkeypatch.setattr(questions, "COUNT_SPAN_SEQS", 9)
-    counted = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
+    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 9)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
     assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (9, 1, False)
 
 
 def test_a_moment_is_found_by_its_index() -> None:
     append_events(3)
     head = log.head()
-    assert questions.cursor_at(timezone.now() - timedelta(hours=1)) == Cursor(head.epoch, 0)
-    assert questions.cursor_at(timezone.now() + timedelta(hours=1)) == Cursor(head.epoch, 3)
+    assert log.cursor_at(timezone.now() - timedelta(hours=1)) == Cursor(head.epoch, 0)
+    assert log.cursor_at(timezone.now() + timedelta(hours=1)) == Cursor(head.epoch, 3)
 
 
 @pytest.mark.parametrize("positions", [(), (3,), (42,), (3, 4, 5, 6, 7, 8), (3, 10, 11, 20, 21, 42)])
@@ -158,13 +158,13 @@ def test_before_the_first_event_there_is_nothing_and_nothing_was_searched() -> N
 
 def test_a_question_may_use_up_its_last_row_and_begins_no_span_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     append_events(42)
-    for rows, spans in ((10, 2), (11, 3), (15, 3), (16, 4)):
-        monkeypatch.setattr(questions, "SEQS_LIMIT", rows)
+    for rows, searched_spans in ((10, 2), (11, 3), (15, 3), (16, 4)):
+        monkeypatch.setattr(budget, "ROWS_LIMIT", rows)
         searched = read_newest(ABSENT, limit=10).searched
         assert searched
-        assert searched[0].seq == 42 - spans * questions.SPAN_SEQS
+        assert searched[0].seq == 42 - searched_spans * spans.SPAN_SEQS
     # The first span is always searched.
-    monkeypatch.setattr(questions, "SECONDS_LIMIT", 0.0)
+    monkeypatch.setattr(budget, "QUESTION_SECONDS", 0.0)
     searched = read_newest(ABSENT, limit=10).searched
     assert searched
     assert searched[0].seq == 37
@@ -184,10 +184,10 @@ def test_n04_a_correlation_with_no_more_events_than_a_span_is_searched_by_one_st
 def test_a_page_of_large_events_ends_with_its_size_however_many_spans_that_takes(
     monkeypatch: pytest.MonkeyPatch, more_bytes: int, found: list[int]
 ) -> None:
-    monkeypatch.setattr(questions, "SEQS_LIMIT", 1_000)
+    monkeypatch.setattr(budget, "ROWS_LIMIT", 1_000)
     log_with_rare(2, 7, 12, 17, events=20)
     sizes = {entry.seq: len(entry.body) for entry in read_newest(RARE, limit=10).entries}
-    monkeypatch.setattr(questions, "PAGE_LIMIT_BYTES", sizes[12] + sizes[17] + more_bytes)
+    monkeypatch.setattr(log, "PAGE_LIMIT_BYTES", sizes[12] + sizes[17] + more_bytes)
     page = read_newest(RARE, limit=10)
     # One event may go beyond it: its size is known when it has been read.
     assert (seqs(page.entries), page.has_more, page.complete) == (found, True, True)
@@ -196,26 +196,26 @@ def test_a_page_of_large_events_ends_with_its_size_however_many_spans_that_takes
 def test_a_page_that_its_last_event_fills_to_the_byte_has_nothing_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     log_with_rare(2, 7, events=10)
     size_bytes = sum(len(entry.body) for entry in read_newest(RARE, limit=10).entries)
-    monkeypatch.setattr(questions, "PAGE_LIMIT_BYTES", size_bytes)
+    monkeypatch.setattr(log, "PAGE_LIMIT_BYTES", size_bytes)
     page = read_newest(RARE, limit=10)
     assert (seqs(page.entries), page.has_more, page.complete) == ([2, 7], False, True)
 
 
 def test_counting_reads_no_further_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "COUNT_LIMIT", 7)
+    monkeypatch.setattr(counting, "COUNT_LIMIT", 7)
     append_events(20)
     with CaptureQueriesContext(connection) as statements:
-        assert questions.count(Selection(modules=frozenset({"hormiguero"}))) == 7
+        assert count(Selection(modules=frozenset({"hormiguero"}))) == 7
     counted = [statement["sql"] for statement in statements if "COUNT" in statement["sql"]]
     assert [int(sql.partition("LIMIT ")[2].split(")")[0]) for sql in counted] == [7, 2]
 
 
 def test_counts_over_time_go_back_to_their_begin_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "COUNT_SPAN_SEQS", 2)
+    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 2)
     append_events(9)
     grow_older(4, timedelta(hours=2))
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 3600, UTC)
-    counted = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=7200)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=7200)
     assert (counted.counts, counted.searched_from.seq, counted.complete) == ({(0, "info"): 5}, 4, True)
 
 
@@ -224,7 +224,7 @@ def test_counts_over_time_leave_out_what_is_pruned_and_kept_for_retries_only() -
     append_events(3)
     log.prune(keep_days=1, keep_rows=2)
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 3600, UTC)
-    counted = questions.count_by_time(EVERYTHING, since=since, bucket_seconds=7200)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=7200)
     assert (counted.counts, counted.searched_from.seq) == ({(0, "info"): 2}, 2)
 
 
@@ -235,7 +235,7 @@ def test_events_between_two_moments_are_counted_by_their_numbers() -> None:
     grow_older(2, timedelta(hours=3))
 
     def between(start_hours: int, end_hours: int) -> int:
-        return questions.count_between(now + timedelta(hours=start_hours), now + timedelta(hours=end_hours))
+        return log.count_between(now + timedelta(hours=start_hours), now + timedelta(hours=end_hours))
 
     assert [between(-2, 1), between(-2, -1), between(-4, -2), between(-9, 9)] == [7, 0, 2, 9]
     assert (between(1, 2), between(1, -4)) == (0, 0)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.log.records import Record, encode
-from events.search.parser import parse
-from events.search.record_view import RecordView
+from events.query.parser import parse
+from events.query.record_view import RecordView
 
 DEFAULTS = {
     "event_id": "e-1",

@@ -8,9 +8,9 @@ fields. What cannot be said in terms, such as a negation, lets everything throug
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from events.search.query import And, Field, Node, Or, Payload, Phrase, Severity
-from events.search.record_view import RecordView, as_number
-from events.search.words import words
+from events.query.record_view import RecordView, as_number
+from events.query.tree import And, Field, Node, Or, Payload, Phrase, Severity
+from events.query.words import words
 
 # One letter for each field, before its value.
 FIELD_TERMS = {"event_type": "t", "module": "m", "severity": "s", "correlation_id": "c", "event_id": "i"}
@@ -40,17 +40,23 @@ Condition = Term | AllOf | AnyOf | None
 
 def terms_of(record: RecordView) -> Iterable[str]:
     """Each once: the words of all texts, the value of each field, and the payload's numbers."""
-    yield from record.all_words
-    for name, letter in FIELD_TERMS.items():
-        yield field_term(letter, record.field(name))
-    yield from {number_term(number) for number in record.numbers}
+    yield from set(record.words.split())
+    for name in FIELD_TERMS:
+        yield field_term(name, record.field(name)).text
+    yield from {number_term(number).text for number in record.numbers}
 
 
-def number_term(number: float) -> str:
-    return field_term("n", repr(float(number)))
+def number_term(number: float) -> Term:
+    # Zero has no sign here: a query for 0 passes -0.0 too.
+    return Term(_written("n", repr(float(number) + 0.0)))
 
 
-def field_term(letter: str, value: str) -> str:
+def field_term(name: str, value: str, *, prefix: bool = False) -> Term:
+    """That a field of the event has this value, or begins so."""
+    return Term(_written(FIELD_TERMS[name], value), prefix)
+
+
+def _written(letter: str, value: str) -> str:
     """Words hold no colon, so none is mistaken for a field's value."""
     return f"{letter}:{value}"
 
@@ -59,19 +65,18 @@ def narrowed(node: Node) -> Condition:
     match node:
         case Phrase(found, prefix):
             *before, last = found
-            return _all([*(Term(word) for word in before), Term(last, prefix)])
+            return all_of([*(Term(word) for word in before), Term(last, prefix)])
         case Field(name, values, prefixes):
-            letter = FIELD_TERMS[name]
-            exact = [Term(field_term(letter, value)) for value in sorted(values)]
-            return _any([*exact, *(Term(field_term(letter, value), prefix=True) for value in prefixes)])
+            exact = [field_term(name, value) for value in sorted(values)]
+            return any_of([*exact, *(field_term(name, value, prefix=True) for value in prefixes)])
         case Severity(allowed):
-            return _any([Term(field_term("s", name)) for name in sorted(allowed)])
+            return any_of([field_term("severity", severity) for severity in sorted(allowed)])
         case Payload():
             return _payload(node)
         case And(parts):
-            return _all([narrowed(part) for part in parts])
+            return all_of([narrowed(part) for part in parts])
         case Or(parts):
-            return _any([narrowed(part) for part in parts])
+            return any_of([narrowed(part) for part in parts])
     return None
 
 
@@ -79,25 +84,25 @@ def _payload(node: Payload) -> Condition:
     """By the words of its keys, and of the value where that must stand there as it is."""
     keys = [Term(word) for key in node.path for word in words(key)]
     if node.comparison != ":":
-        return _all(keys)
-    return _all([*keys, _any([_value(value) for value in node.values])])
+        return all_of(keys)
+    return all_of([*keys, any_of([_value(value) for value in node.values])])
 
 
 def _value(text: str) -> Condition:
     """A number is held as the double it is, too: 5e2 is 500."""
     number = as_number(text)
-    as_words = _all([Term(word) for word in words(text)])
-    return as_words if number is None else _any([as_words, Term(number_term(number))])
+    as_words = all_of([Term(word) for word in words(text)])
+    return as_words if number is None else any_of([as_words, number_term(number)])
 
 
-def _all(conditions: Sequence[Condition]) -> Condition:
+def all_of(conditions: Sequence[Condition]) -> Condition:
     needed = tuple(condition for condition in conditions if condition is not None)
     if not needed:
         return None
     return needed[0] if len(needed) == 1 else AllOf(needed)
 
 
-def _any(conditions: Sequence[Condition]) -> Condition:
+def any_of(conditions: Sequence[Condition]) -> Condition:
     """One that lets everything through makes all of them do so."""
     chosen = tuple(condition for condition in conditions if condition is not None)
     if len(chosen) < len(conditions) or not chosen:

@@ -1,0 +1,113 @@
+"""A long log to search in: made quickly, the same each time, of words as often as words are."""
+
+import itertools
+import json
+import random
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+
+VOCABULARY_WORDS = 20_000
+MODULES = tuple(f"{name}{number}" for name in ("gateway", "spawner", "nginx", "billing") for number in range(5))
+TYPES = ("http.access", "http.error", "job.started", "job.done", "disk.usage", "login.failed", "cache.miss")
+SEVERITIES = ("info",) * 90 + ("warn",) * 7 + ("error",) * 2 + ("critical",)
+STATUSES = (200,) * 90 + (301, 304, 400, 403, 404, 404, 429, 500, 502, 503)
+# In so many events of the whole log.
+RARE_WORD, RARE_EVENTS = "quetzalcoatl", 20
+# As long as retention keeps events.
+SPREAD = timedelta(days=30)
+BATCH_ROWS = 50_000
+COLUMNS = (
+    "seq", "event_id", "event_type", "summary", "module", "severity", "correlation_id", "payload", "created_at",
+    "publisher", "fingerprint",
+)  # fmt: skip
+Row = tuple[int, str, str, str, str, str, str, str, datetime, str, str]
+
+
+class Words(NamedTuple):
+    """The most frequent word of summaries, one of the middle, and two that stand beside each other."""
+
+    common: str
+    middle: str
+    phrase: str
+
+
+def vocabulary() -> list[str]:
+    """Made of syllables, the most frequent first."""
+    chance = random.Random(1)
+    syllables = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
+    found = {"".join(chance.choices(syllables, k=chance.randint(2, 4))): None for _ in range(2 * VOCABULARY_WORDS)}
+    return list(found)[:VOCABULARY_WORDS]
+
+
+def words() -> Words:
+    known = vocabulary()
+    return Words(known[0], known[300], f"{known[0]} {known[1]}")
+
+
+def rows(count: int) -> Iterator[Row]:
+    """Events of about 400 bytes, oldest first, the last of now."""
+    chance, known = random.Random(2), vocabulary()
+    weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(len(known))))
+    begin, step = datetime.now(UTC) - SPREAD, SPREAD / count
+    every = max(1, count // RARE_EVENTS)
+    for first in range(0, count, BATCH_ROWS):
+        size = min(BATCH_ROWS, count - first)
+        text = chance.choices(known, cum_weights=weights, k=size * 14)
+        for number in range(size):
+            seq = first + number + 1
+            said = text[number * 14 : number * 14 + 14]
+            if seq % every == every // 2:
+                said[3] = RARE_WORD
+            draw = chance.getrandbits(60)
+            payload = {
+                "http": {
+                    "status": STATUSES[draw % 100],
+                    "path": f"/{said[8]}/{said[9]}/{draw % 5_000}",
+                    "ms": draw % 977,
+                },
+                "user": f"u{draw % 20_011}",
+                "host": f"node-{draw % 41}",
+                "message": " ".join(said[8:]),
+            }
+            yield (
+                seq, f"e-{seq}", TYPES[draw % 7], " ".join(said[:8]), MODULES[draw % 20],
+                SEVERITIES[(draw >> 8) % 100], f"req-{draw % 1_000_003}", json.dumps(payload, separators=(",", ":")),
+                begin + step * seq, "s-bench", "",
+            )  # fmt: skip
+
+
+def fill_sqlite(path: Path, count: int) -> None:
+    marks = ", ".join("?" * len(COLUMNS))
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA synchronous = OFF")
+        database.executemany(
+            f"INSERT INTO events_event ({', '.join(COLUMNS)}) VALUES ({marks})",  # noqa: S608 - names of ours
+            ((*row[:8], row[8].strftime("%Y-%m-%d %H:%M:%S.%f"), *row[9:]) for row in rows(count)),
+        )
+        database.execute("UPDATE events_loghead SET last_seq = ?", (count,))
+        database.execute("ANALYZE")
+    database.close()
+
+
+def fill_postgres(url: str, count: int) -> None:
+    with psycopg.connect(url) as database, database.cursor() as cursor:
+        with cursor.copy(f"COPY events_event ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+            for row in rows(count):
+                copy.write_row(row)
+        cursor.execute("UPDATE events_loghead SET last_seq = %s", (count,))
+        database.commit()
+        database.autocommit = True
+        cursor.execute("ANALYZE events_event")
+
+
+def write_lines(path: Path, count: int) -> None:
+    """The same events as text, one in each line, for programs that read files."""
+    with path.open("w") as out:
+        for row in rows(count):
+            event = dict(zip(COLUMNS[:7], row, strict=False))
+            out.write(f'{json.dumps(event)[:-1]}, "payload": {row[7]}, "at": {row[8].timestamp():.0f}}}\n')

@@ -1,0 +1,30 @@
+"""WHERE IS WHICH WORD? The terms of each event, kept apart from the log by a reader of it.
+
+The index is derived and dispensable: it can be lost, damaged or off, and a search then reads more of the log. It is a
+second or so behind, lets too much through and never too little: the predicate of events.query looks at each candidate.
+
+Callers of searches use `the_index()`, from threads of a lane. The server starts `Indexing`, and the commands and the
+doctor use `Indexer`, `the_store` and `measure`. See "Search index" in docs/architecture.md.
+"""
+
+from events.index.indexer import BY_COMMAND, Indexer, Progress
+from events.index.indexing import Indexing
+from events.index.searching import Index, the_index
+from events.index.store import Damaged, IndexUnavailable, LeaseLost, State, Store, TooSlow
+from events.index.stores import the_store
+
+__all__ = (
+    "BY_COMMAND",
+    "Damaged",
+    "Index",
+    "Indexer",
+    "Indexing",
+    "IndexUnavailable",
+    "LeaseLost",
+    "Progress",
+    "State",
+    "Store",
+    "the_index",
+    "the_store",
+    "TooSlow",
+)

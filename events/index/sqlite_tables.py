@@ -1,0 +1,84 @@
+"""The tables of the index in SQLite, the file they are in, and the statements that make, search and drop them."""
+
+import os
+import sqlite3
+from collections.abc import Container
+from pathlib import Path
+
+from events.index.store import FORMAT, Damaged, IndexUnavailable, State
+
+# Suffixes of the files of one database.
+FILES = ("", "-wal", "-shm")
+CREATE = """
+PRAGMA journal_mode=WAL;
+PRAGMA journal_size_limit=67108864;
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS state (
+    id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER, epoch TEXT, low INTEGER, high INTEGER, generation TEXT,
+    holder TEXT, held_until REAL
+);
+CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY);
+INSERT OR IGNORE INTO state VALUES (1, {format}, '', 1, 0, '', '', 0);
+COMMIT;
+"""
+SEGMENT = """
+CREATE VIRTUAL TABLE terms_{number} USING fts5(
+    terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '{characters}'"
+)
+"""
+NO_FAULT_OF_THE_FILE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN})
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# For the one that indexes, whose statements are right: other tables than it expects, or a file that takes no writes.
+DAMAGE_FOR_WRITER = DAMAGE | {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY}
+
+
+def connect(path: Path, *, mode: str, wait_seconds: float) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=wait_seconds, isolation_level=None, check_same_thread=False)
+
+
+def make_file(path: Path) -> None:
+    """Readable to its owner only; that is the owner of the folder, also when root makes it by a command."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def file_of(path: Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def read_state(database: sqlite3.Connection) -> State | None:
+    row = database.execute("SELECT format, epoch, low, high, generation FROM state").fetchone()
+    if row is None or row[0] != FORMAT:
+        raise Damaged("of another format")
+    return State(*row[1:]) if row[1] else None
+
+
+def search(
+    database: sqlite3.Connection, number: int, query: str, bounds: tuple[int, int, int], *, forwards: bool
+) -> list[int]:
+    """`bounds` are the lowest and the highest seq, and how many at most."""
+    statement = (
+        f"SELECT rowid FROM terms_{number} WHERE terms_{number} MATCH ? AND rowid BETWEEN ? AND ? "  # noqa: S608 - a number of ours
+        f"ORDER BY rowid {'ASC' if forwards else 'DESC'} LIMIT ?"
+    )
+    return [seq for (seq,) in database.execute(statement, (query, *bounds))]
+
+
+def drop(database: sqlite3.Connection, number: int) -> None:
+    database.execute(f"DROP TABLE IF EXISTS terms_{number}")
+    database.execute("DELETE FROM segments WHERE number = ?", (number,))
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """Without what SQLite adds in higher bits."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def as_fault(error: Exception, damage: Container[int]) -> IndexUnavailable:
+    if isinstance(error, sqlite3.Error) and code_of(error) in damage:
+        return Damaged(str(error))
+    return IndexUnavailable(str(error))

@@ -1,0 +1,94 @@
+"""What a store of the index can do, and why it could not. The state says which part of which log it holds."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from events.query import Condition
+
+# Raised when what is stored, or in which form, changes: an index of another format is built anew.
+FORMAT = 1
+# One table for each range of so many seqs. Pruning drops whole tables; the beginnings of words (`word*`) cost about
+# 25 ms for each table that is searched, other terms less than one.
+SEGMENT_SEQS = 250_000
+
+# How long an indexing process keeps the right to write without renewing it: so late another takes over from a dead one.
+LEASE_SECONDS = 6.0
+
+
+class IndexUnavailable(Exception):
+    """The index cannot be asked: it is off, away, being built anew, or does not hold the range. Read the log itself."""
+
+
+class Damaged(IndexUnavailable):
+    """It cannot be read any more, or is of another format: delete it and begin anew."""
+
+
+class TooSlow(Exception):
+    """The search was ended because its time was over."""
+
+
+class LeaseLost(Exception):
+    """Another process writes the index now; nothing of this write was kept."""
+
+
+class State(NamedTuple):
+    """Every seq from `low` to `high` that this log has is indexed; none if low > high.
+
+    What pruning took is not in the log any more, so `low` need not rise with it. `generation` is another one each time
+    the index begins anew.
+    """
+
+    epoch: str
+    low: int
+    high: int
+    generation: str = ""
+
+
+# A seq and its terms.
+Row = tuple[int, Sequence[str]]
+
+
+class Store(Protocol):
+    """Where the terms are. Readers of any thread use `state` and `seqs`; the rest is for the one that indexes."""
+
+    def state(self) -> State | None:
+        """None before the first beginning. Raises IndexUnavailable; Damaged also if a search found damage."""
+
+    def seqs(
+        self, condition: Condition, *, low: int, high: int, limit: int, seconds: float, forwards: bool = False
+    ) -> list[int]:
+        """As `Index.seqs`."""
+
+    def claim(self, holder: str, *, force: bool = False) -> bool:
+        """Whether this holder may write, for LEASE_SECONDS from now; makes an empty store if there is none.
+
+        `force` takes it from another one. Raises Damaged, IndexUnavailable, as all below do.
+        """
+
+    def begin(self, holder: str, epoch: str, *, after: int) -> State:
+        """Forget everything, and be the index of that log, with nothing up to `after` and nothing behind it.
+
+        Raises LeaseLost, as all below do.
+        """
+
+    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int) -> None:
+        """Add terms, and set what is indexed then, in one transaction."""
+
+    def forget_below(self, holder: str, seq: int) -> int:
+        """Drop the tables of which all seqs are smaller; how many."""
+
+    def release(self, holder: str) -> None:
+        """Let another process take over at once. Does nothing without the lease."""
+
+    def size_bytes(self) -> int: ...
+
+    def remove(self) -> None:
+        """Delete all of it, whatever state it is in."""
+
+    def close(self) -> None:
+        """End this thread's connection for writing."""
+
+
+def segments_between(low: int, high: int, segment_seqs: int) -> range:
+    """The numbers of the segments that hold this range."""
+    return range(low // segment_seqs, high // segment_seqs + 1)
