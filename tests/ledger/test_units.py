@@ -85,11 +85,12 @@ def test_a_thread_whose_place_was_taken_is_stopped_and_others_are_not() -> None:
 
 async def test_outcomes_reach_the_callers_that_still_wait_and_errors_are_raised_there() -> None:
     loop = asyncio.get_running_loop()
-    good, bad, gone = (loop.create_future() for _ in range(3))
+    good, bad, gone, last = (loop.create_future() for _ in range(4))
     gone.cancel()
-    units = [unit(1, good), unit(2, bad), unit(3, gone), unit(4)]
-    assert [one.abandoned for one in units] == [False, False, True, False]
-    settle(list(zip(units, ["one", KeyError("two"), "three", "four"], strict=True)))
+    units = [unit(1, good), unit(2, bad), unit(3, gone), unit(4), unit(5, last)]
+    assert [one.abandoned for one in units] == [False, False, True, False, False]
+    settle(list(zip(units, ["one", KeyError("two"), "three", "four", "five"], strict=True)))
+    assert await asyncio.wait_for(last, 10) == "five"
     assert await good == "one"
     with pytest.raises(KeyError):
         await bad

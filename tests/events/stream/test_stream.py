@@ -120,11 +120,14 @@ async def test_live_events_come_as_they_are_accepted(relay: Relay, client: Liste
 async def test_a_stream_that_is_cancelled_leaves_the_hub(relay: Relay, client: ListeningClient, run: Run) -> None:
     await live(relay, client, run)
     assert len(relay.hub.subscribers) == 1
-    task = run(Stream(opening(), relay, client))
-    await asyncio.sleep(0)
+    other = ListeningClient()
+    task = run(Stream(opening(), relay, other))
+    await other.until(lambda: "caught-up" in other.names)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len(relay.hub.subscribers) == 1
+    # Its client is gone: nothing more is sent there.
+    assert (other.abandoned, client.abandoned) == (True, False)
 
 
 async def test_a_heartbeat_comes_when_it_is_due_and_moves_the_cursor_of_a_reader_that_sees_nothing(
