@@ -104,6 +104,17 @@ async def test_what_is_remembered_has_a_limit_and_the_oldest_goes_first(
     assert [known.is_unknown(row_key(key)) for key in ("a", "b", "c")] == [False, True, True]
 
 
+async def test_what_is_asked_for_again_takes_no_room_of_another(
+    database: Database, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED_LIMIT", 2)
+    known = KnownSessions()
+    await has_all(known, ["there", "a"])
+    now[0] += UNKNOWN_SECONDS
+    assert [await known.has("a"), await known.has("there")] == [False, True]
+    assert database.asked[1:] == [[row_key("a")]]
+
+
 async def test_what_was_asked_for_again_is_not_the_oldest(
     database: Database, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,8 @@ async def test_a_user_and_a_password_of_a_moment_ago_are_found_though_rights_wer
     found = await directory.user_in_session(user, "key")
     assert found.generation == console_sessions.generation(user)
     assert await directory.named(f"u-{user.pk}") == replace(found, session_id="", session_row="", expires_at=None)
+    other = await sync_to_async(create_user)("carol")
+    assert (await directory.named(f"u-{other.pk}")).name == "carol"
     user.password = "!another"
     await sync_to_async(user.save)()
     changed = await directory.user_in_session(user, "key")
