@@ -22,6 +22,8 @@ from vx11_client.wire_names import ID_FORM, MODULE_FORM, TYPE_FORM
 
 BATCH_LIMIT_EVENTS = 500
 EVENT_LIMIT_BYTES = 64 * 1024
+# All fields but the payload have less than this together, so only a large payload can make a large event.
+OTHER_FIELDS_BYTES = 4096
 SUMMARY_LIMIT = 500
 RESERVED_TYPES = frozenset({"error", "open", "message", "heartbeat", "connected", "caught-up"})
 RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.")
@@ -110,8 +112,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
     payload = _payload(data, errors)
     if errors:
         raise Invalid(errors)
-    # Only a large payload can make a large event: all other fields together have less than 4 KiB.
-    if len(payload) > EVENT_LIMIT_BYTES - 4096 and len(exact_json.dumps(data)) > EVENT_LIMIT_BYTES:
+    if len(payload) > EVENT_LIMIT_BYTES - OTHER_FIELDS_BYTES and len(exact_json.dumps(data)) > EVENT_LIMIT_BYTES:
         raise Invalid({"payload": [f"an event has at most {EVENT_LIMIT_BYTES} bytes"]}, too_large=True)
     repeatable = bool(event_id or defaults.idempotency_key)
     return NewEvent(

@@ -30,6 +30,9 @@ WAITING_LIMIT_KEYS = 5_000
 # The form of Django's keys. Other keys were never given out, and are not looked up.
 _KEY = re.compile(r"[0-9a-z]{32}", re.ASCII)
 
+# A result that is out of date.
+_NEVER_ASKED = (False, 0.0)
+
 
 def session_key_of(raw: Iterable[tuple[bytes, bytes]]) -> str:
     """The session key in a request's cookie, "" if it cannot be one."""
@@ -50,7 +53,7 @@ class KnownSessions:
     async def has(self, session_key: str) -> bool:
         """Whether there is such a session. Raises LedgerUnavailable."""
         key = row_key(session_key)
-        found, until = self._found.get(key, (False, 0.0))
+        found, until = self._found.get(key, _NEVER_ASKED)
         if time.monotonic() < until:
             return found
         if len(self._pending) >= WAITING_LIMIT_KEYS:
@@ -66,7 +69,7 @@ class KnownSessions:
 
     def is_unknown(self, key: str) -> bool:
         """Whether a query has found, within UNKNOWN_SECONDS, that no row has this key."""
-        found, until = self._found.get(key, (True, 0.0))
+        found, until = self._found.get(key, _NEVER_ASKED)
         return not found and time.monotonic() < until
 
     async def _query_pending(self) -> None:

@@ -2,6 +2,9 @@
 
 A copy does not contain revocations that were made after it. Sessions and tickets are ended, since people can sign in
 again and clients get new tickets; tokens, roles and passwords must be checked by people.
+
+Only the commands do this. A server that finds its log in an older state cannot tell a copy of last week from a failover
+that lost the commits of a second, and must not sign all people out at each failover. docs/operations.md says so.
 """
 
 from argparse import ArgumentParser

@@ -70,6 +70,10 @@ class RedisWindows(RedisStorage):
         return time.monotonic() + max(0, left_ms) / 1000
 
 
+# Of a key without one: nothing is counted, and it is over.
+_NO_WINDOW = (0, float("-inf"))
+
+
 class MemoryWindows(Storage):
     """Counts in this process's memory. The library's own starts a thread for each, and knows no bound."""
 
@@ -86,7 +90,7 @@ class MemoryWindows(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = time.monotonic()
-        count, ends_at = self._windows.get(key, (0, float("-inf")))
+        count, ends_at = self._windows.get(key, _NO_WINDOW)
         if ends_at <= now:
             self._windows.pop(key, None)
             self._make_room()
@@ -95,7 +99,7 @@ class MemoryWindows(Storage):
         return count + amount
 
     def get(self, key: str) -> int:
-        count, ends_at = self._windows.get(key, (0, float("-inf")))
+        count, ends_at = self._windows.get(key, _NO_WINDOW)
         return count if ends_at > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:

@@ -1,5 +1,6 @@
 """When a writer is taken for stuck: after its time, then after twice as long each time, and what waits is counted."""
 
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +58,16 @@ def test_a_writer_is_stuck_after_its_time_and_then_after_twice_as_long(
         writing._free_if_stuck()
         assert len(cuts) == before + 1
         now[0] += 0.1
+
+
+def test_whatever_is_handed_over_frees_a_writer_that_is_stuck(
+    writing: Writer, cuts: list[Any], now: list[float]
+) -> None:
+    writing._thread = threading.current_thread()
+    for later_seconds, cut in ((STUCK_SECONDS - 0.1, 0), (0.1, 1)):
+        now[0] += later_seconds
+        assert writing.write_behind(list, "a unit")
+        assert len(cuts) == cut
 
 
 def test_a_writer_with_nothing_to_write_is_not_stuck(cuts: list[Any], now: list[float]) -> None:

@@ -16,6 +16,7 @@ def test_a_loop_gets_the_same_each_time_and_another_loop_another() -> None:
     (first, again), (other, _) = asyncio.run(ask_twice()), asyncio.run(ask_twice())
     assert first is again
     assert other is not first
+    assert type(first) is type(other) is object
 
 
 def test_it_is_made_only_when_it_is_asked_for_in_a_loop() -> None:

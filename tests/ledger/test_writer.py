@@ -183,7 +183,7 @@ def test_a_row_written_behind_arrives_without_a_caller_that_waits(own_writer: Wr
 
 def test_waiting_for_a_commit_inside_a_transaction_is_refused(own_writer: Writer) -> None:
     coroutine = own_writer.commit(insert_groups, "deadlock")
-    with transaction.atomic(), pytest.raises(RuntimeError):
+    with transaction.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
         # As the admin would: in the thread that holds the transaction.
         coroutine.send(None)
     assert names_written() == []

@@ -1,7 +1,9 @@
 """One change to one line of a Python file, as a mutation run makes it. Text in, text out.
 
 Only bodies of functions are changed. Left out: text, log lines, annotations, default values, decorators, and constants
-of modules, which tests use by their names.
+of modules, which tests use by their names. Left out too is what no test can notice, each with its reason below:
+branches that a run on SQLite never takes, None where a caller gets something as false or as empty, and the moment at
+which a clock shows exactly a limit.
 """
 
 import ast
@@ -18,6 +20,10 @@ _ARITHMETIC: dict[type[ast.operator], str] = {
 }  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EITHER_WAY = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
+# Two moments that were read with nanoseconds are never the same one, so `<` for `<=` changes nothing: such a comparison
+# is turned round instead.
+_TURNED_ROUND: dict[type[ast.cmpop], str] = {ast.Lt: ">=", ast.LtE: ">", ast.Gt: "<=", ast.GtE: "<"}
+_CLOCKS = frozenset({"time.monotonic", "time.time", "time.perf_counter", "loop.time", "uptime_seconds"})
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Node = ast.expr | ast.stmt
 
@@ -46,7 +52,7 @@ def mutants_of(path: str, source: str) -> list[Mutant]:
     """All mutants of a file, in the order of its lines."""
     found = []
     for outer, inner, node in _nodes(ast.parse(source)):
-        for kind, part, text in _changes(node):
+        for kind, part, text in _changes(node, inner):
             after = _replaced(source, part, text)
             places = (_first_line(inner), _first_line(outer))
             found.append(Mutant(path, part.lineno, kind, inner.name, *places, source, after))
@@ -64,8 +70,9 @@ def _nodes(tree: ast.AST) -> Iterator[tuple[Function, Function, Node]]:
 
 def _inside(outer: Function, inner: Function, parent: ast.AST) -> Iterator[tuple[Function, Function, Node]]:
     children = parent.body if isinstance(parent, _FUNCTIONS) else ast.iter_child_nodes(parent)
+    never_run = set(map(id, _not_on_sqlite(parent)))
     for node in children:
-        if _is_left_out(node):
+        if _is_left_out(node) or id(node) in never_run:
             continue
         if isinstance(node, _FUNCTIONS):
             yield from _inside(outer, node, node)
@@ -90,26 +97,81 @@ def _is_left_out(node: ast.AST) -> bool:
     return is_log_line or isinstance(node.value, ast.Constant)
 
 
-def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, ast.expr | ast.stmt, str]]:
+def _not_on_sqlite(parent: ast.AST) -> Iterator[ast.AST]:
+    """Children of the node that a run on SQLite never reaches: `make test-scaled` runs them on PostgreSQL."""
+    if isinstance(parent, ast.If | ast.IfExp) and (taken := _taken_on_sqlite(parent.test)) is not None:
+        never = parent.orelse if taken else parent.body
+        yield from never if isinstance(never, list) else [never]
+    if isinstance(parent, _FUNCTIONS):
+        for place, node in enumerate(parent.body):
+            if isinstance(node, ast.If) and _taken_on_sqlite(node.test) and isinstance(node.body[-1], ast.Return):
+                yield from parent.body[place + 1 :]
+
+
+def _taken_on_sqlite(test: ast.expr) -> bool | None:
+    """What `connection.vendor == "..."` comes to on SQLite; None for any other condition."""
+    match test:
+        case ast.Compare(left=ast.Attribute(attr="vendor"), ops=[op], comparators=[ast.Constant(value=vendor)]):
+            return (vendor == "sqlite") is isinstance(op, ast.Eq)
+    return None
+
+
+def _changes(node: ast.expr | ast.stmt, function: Function) -> Iterator[tuple[str, ast.expr | ast.stmt, str]]:
     """The names of changes, what each replaces (the node or its condition), and by which text."""
     if isinstance(node, ast.expr):
         yield from ((kind, node, text) for kind, text in _changes_of_expression(node))
     elif isinstance(node, ast.If | ast.While):
         if not _is_negated_elsewhere(node.test):
             yield "negated condition", node.test, f"(not ({ast.unparse(node.test)}))"
+    elif isinstance(node, ast.Return):
+        if text := _instead_of_return(node.value, function):
+            yield "return", node, text
     elif text := _instead_of_statement(node):
-        yield "return" if isinstance(node, ast.Return) else "removed statement", node, text
+        yield "removed statement", node, text
+
+
+def _instead_of_return(value: ast.expr | None, function: Function) -> str:
+    """ "" if it stays."""
+    if value is None or _is_empty(value):
+        # None instead of "" or of no rows: as empty for each caller, and mypy refuses it where None may not come.
+        return ""
+    if not isinstance(function.returns, ast.Name) or function.returns.id != "bool":
+        return "return None"
+    # None would be as false as False.
+    return (
+        ""
+        if isinstance(value, ast.Constant) or _is_negated_elsewhere(value)
+        else f"return (not ({ast.unparse(value)}))"
+    )
+
+
+def _is_empty(value: ast.expr) -> bool:
+    match value:
+        case ast.Constant(value=found):
+            return found in (None, "", b"")
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Dict(keys=parts):
+            return not parts
+    return False
 
 
 def _is_negated_elsewhere(test: ast.expr) -> bool:
     """Whether another change of it comes to the same."""
     if isinstance(test, ast.Compare):
-        return len(test.ops) == 1 and isinstance(test.ops[0], _EITHER_WAY)
+        return len(test.ops) == 1 and (isinstance(test.ops[0], _EITHER_WAY) or _reads_a_clock(test))
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+
+
+def _reads_a_clock(compared: ast.Compare) -> bool:
+    parts = (part for side in (compared.left, *compared.comparators) for part in ast.walk(side))
+    return any(isinstance(part, ast.Call) and ast.unparse(part.func) in _CLOCKS for part in parts)
 
 
 def _changes_of_expression(node: ast.expr) -> Iterator[tuple[str, str]]:
     match node:
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _TURNED_ROUND and _reads_a_clock(
+            node
+        ):
+            yield "comparison", f"({ast.unparse(left)} {_TURNED_ROUND[type(op)]} {ast.unparse(right)})"
         case ast.Compare(ops=[first, *others]) if sign := _COMPARISONS.get(type(first)):
             signs = [sign, *map(_sign, others)]
             compared = " ".join(f"{sign} {ast.unparse(one)}" for sign, one in zip(signs, node.comparators, strict=True))
@@ -134,8 +196,6 @@ def _changes_of_expression(node: ast.expr) -> Iterator[tuple[str, str]]:
 def _instead_of_statement(node: ast.stmt) -> str:
     """ "" if it stays."""
     match node:
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
-            return "return None"
         case ast.Expr() | ast.Assign(targets=[ast.Attribute() | ast.Subscript(), *_]) | ast.AugAssign():
             return "" if _yields(node) else "pass"
         case ast.Raise() | ast.Delete() | ast.Break() | ast.Continue():
@@ -145,10 +205,6 @@ def _instead_of_statement(node: ast.stmt) -> str:
 
 def _sign(op: ast.cmpop) -> str:
     return ast.unparse(ast.Compare(ast.Name("a"), [op], [ast.Name("b")])).removeprefix("a ").removesuffix(" b")
-
-
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
 
 
 def _yields(node: ast.AST) -> bool:

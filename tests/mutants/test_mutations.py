@@ -31,6 +31,9 @@ def changes(body: str, arguments: str = "a, b") -> list[str]:
         ("x = a * b", ["x = ((a) / (b))"]),
         ("return a", ["return None"]),
         ("return None", []),
+        ('return ""', []),
+        ("return []", []),
+        ("return 0", ["return None", "return (1)", "return (-1)"]),
         ("await a()", ["pass"]),
         ("a.b = c", ["pass"]),
         ("raise a", ["pass"]),
@@ -38,6 +41,8 @@ def changes(body: str, arguments: str = "a, b") -> list[str]:
         ("if a: pass", ["if (not (a)): pass"]),
         ("if not a: pass", ["if (a): pass"]),
         ("while a: break", ["while (not (a)): break", "while a: pass"]),
+        ("x = time.monotonic() >= a", ["x = (time.monotonic() < a)"]),
+        ("if a < uptime_seconds(): pass", ["if (a >= uptime_seconds()): pass"]),
         ('logger.info("x", 1)', []),
         ('"text"', []),
         ('x = f"{1}"', []),
@@ -45,6 +50,56 @@ def changes(body: str, arguments: str = "a, b") -> list[str]:
 )
 def test_each_kind_of_line_has_its_changes(body: str, changed: list[str]) -> None:
     assert changes(body) == changed
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        ("return a()", ["return (not (a()))"]),
+        # Other changes come to the same.
+        ("return True", ["return False"]),
+        ("return not a", ["return (a)"]),
+        ("return a is b", ["return (a is not b)"]),
+        ("return a < b", ["return (not (a < b))", "return (a <= b)"]),
+    ],
+)
+def test_a_function_of_true_and_false_returns_the_opposite_and_not_none(body: str, changed: list[str]) -> None:
+    found = mutants_of("x.py", f"def f(a, b) -> bool:\n    {body}\n")
+    assert [mutant.after.splitlines()[1].strip() for mutant in found] == changed
+
+
+NOT_ON_SQLITE = """\
+def both(c):
+    if c.vendor == "sqlite":
+        here(1)
+    else:
+        there()
+    if c.vendor == "postgresql":
+        there()
+    return here_too() if c.vendor != "postgresql" else there()
+
+def early(c):
+    if c.vendor != "postgresql":
+        return here()
+    there()
+    return there()
+"""
+
+
+def test_branches_that_a_run_on_sqlite_does_not_take_stay_and_their_conditions_do_not() -> None:
+    changed = [mutant.after.splitlines()[mutant.line - 1].strip() for mutant in mutants_of("x.py", NOT_ON_SQLITE)]
+    assert changed == [
+        "if (c.vendor != 'sqlite'):",
+        "pass",
+        "here((2))",
+        "here((0))",
+        "if (c.vendor != 'postgresql'):",
+        "return None",
+        "return (here_too() if not (c.vendor != 'postgresql') else there())",
+        "return here_too() if (c.vendor == 'postgresql') else there()",
+        "if (c.vendor == 'postgresql'):",
+        "return None",
+    ]
 
 
 def test_modules_decorators_and_default_values_stay() -> None:

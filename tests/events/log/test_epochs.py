@@ -146,3 +146,37 @@ async def test_n08_what_a_process_has_seen_of_commits_whose_wait_was_broken_off_
 def _lose_two() -> None:
     LogHead.objects.update(last_seq=3)
     Event.objects.filter(seq__gt=3).delete()
+
+
+def test_the_first_epoch_of_an_installation_is_the_first_generation() -> None:
+    LogHead.objects.all().delete()
+    assert generation(log.head().epoch) == 1
+
+
+def test_a_log_that_holds_other_events_than_were_seen_is_given_up_once() -> None:
+    append_events(3)
+    seen = log.head().newest
+    first = log.give_up(seen)
+    assert generation(first.epoch) == generation(seen.epoch) + 1
+    assert first.last_seq == seen.seq
+    # Another process finds the same out a moment later.
+    assert log.give_up(seen) == first == log.head()
+
+
+def test_a_log_that_is_given_up_goes_on_after_all_that_was_seen_of_it() -> None:
+    append_events(3)
+    assert log.give_up(Cursor(log.head().epoch, 9)).last_seq == 9
+    assert append_events(1, prefix="n").ids == [("n0", 10)]
+
+
+def test_a_witness_is_asked_once_however_often_it_offers_itself() -> None:
+    asked: list[int] = []
+
+    def witness() -> Cursor:
+        asked.append(1)
+        return Cursor("", 0)
+
+    for _ in range(3):
+        log.ask_before_append(witness)
+    append_events(1)
+    assert asked == [1]

@@ -30,7 +30,7 @@ def append_and_roll_back() -> None:
 def test_an_empty_log_has_a_head_to_begin_from() -> None:
     head = log.head()
     assert (head.last_seq, head.oldest_seq) == (0, 1)
-    assert log.head() == head
+    assert log.head() == log.peek() == head
     assert log.read_after(head.newest, EVERYTHING).caught_up
 
 
@@ -62,6 +62,21 @@ def test_listeners_are_called_after_the_commit_and_not_of_what_was_rolled_back()
     finally:
         appending._listeners.remove(listen)
     assert noted == [(log.head().epoch, [1, 2])]
+
+
+def test_a_listener_that_is_added_twice_is_called_once() -> None:
+    called: list[str] = []
+
+    def listen(epoch: str, entries: list[Entry]) -> None:
+        called.append(epoch)
+
+    for _ in range(2):
+        log.on_append(listen)
+    try:
+        append_events(2)
+    finally:
+        appending._listeners.remove(listen)
+    assert called == [log.head().epoch]
 
 
 def test_a_listener_that_fails_does_not_make_the_commit_look_failed() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log, search
@@ -191,7 +192,7 @@ def test_n09_rows_before_the_log_are_not_counted_as_rows_of_the_log() -> None:
     append(*(submission(new_event(f"mine{number}", fingerprint="same")) for number in range(10)))
     append_events(10)
     assert log.prune(keep_days=1, keep_rows=10) == 0
-    LogHead.objects.update(last_seq=1000)
+    LogHead.objects.update(last_seq=22)
     append_events(5, prefix="n")
     assert log.prune(keep_days=1, keep_rows=12) == 3
     assert log.head().oldest_seq == 14
@@ -241,3 +242,29 @@ def test_there_is_one_head_row() -> None:
     append_events(1)
     log.head()
     assert LogHead.objects.count() == 1
+
+
+def test_a_log_that_is_one_row_too_long_loses_one() -> None:
+    append_events(10)
+    assert log.prune(keep_days=1, keep_rows=10) == 0
+    assert log.prune(keep_days=1, keep_rows=9) == 1
+    assert log.head().oldest_seq == 2
+
+
+def test_a_log_without_holes_is_pruned_by_its_numbers_and_a_short_one_is_not_even_counted() -> None:
+    append_events(10)
+    log.prune(keep_days=1, keep_rows=8)
+    for keep_rows, counts in ((8, 1), (7, 3)):
+        with CaptureQueriesContext(connection) as statements:
+            log.count_prunable(keep_days=1, keep_rows=keep_rows)
+        # One is the answer; the others find out that the log has no hole.
+        assert sum("COUNT(" in statement["sql"] for statement in statements) == counts
+        assert not any("DESC" in statement["sql"] for statement in statements)
+
+
+def test_what_is_kept_is_counted_by_rows_with_the_time_of_the_oldest() -> None:
+    assert log.kept(log.head()) == (0, None)
+    append_events(10)
+    grow_older(7, timedelta(hours=1))
+    log.prune(keep_days=1, keep_rows=4)
+    assert log.kept(log.head()) == (4, Event.objects.get(seq=7).created_at)

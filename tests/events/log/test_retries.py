@@ -1,12 +1,15 @@
 """Publishers that repeat themselves: a retry is recognised and never doubled; nothing else is taken for a retry."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from events import log
-from events.log.dedup import Appended, IdempotencyConflict
+from events.log.dedup import Appended, IdempotencyConflict, Known
+from events.log.submissions import Submission
 from events.models import Event, UsedKey
 from gateway.jobs import retention
 from tests.events.samples import append, append_events, new_event, submission
@@ -154,3 +157,40 @@ def test_used_keys_go_after_a_day() -> None:
     UsedKey.objects.exclude(key="key0").update(at=timezone.now() - timedelta(hours=25))
     retention.purge(timezone.now() - timedelta(days=90), actor="a test", after_batch=lambda _name, _rows: None)
     assert [used.key for used in UsedKey.objects.all()] == ["key0"]
+
+
+def test_retries_are_recognised_by_as_many_statements_as_the_database_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def submissions() -> list[Submission]:
+        return [submission(new_event(f"e{number}", fingerprint="same"), key=f"key{number}") for number in range(25)]
+
+    def use_other_keys() -> list[Submission]:
+        return [submission(new_event(f"e{number}", fingerprint="same"), key=f"other{number}") for number in range(25)]
+
+    append(*submissions())
+    append(*use_other_keys())
+    monkeypatch.setattr(connection.features, "max_query_params", 10)
+    parameters: list[int] = []
+
+    def note(execute: Any, sql: str, values: Any, *rest: Any) -> Any:
+        parameters.append(len(values or ()))
+        return execute(sql, values, *rest)
+
+    with connection.execute_wrapper(note):
+        known = Known(submissions() + use_other_keys())
+    assert max(parameters) <= 10
+    # Ids and keys by nines, used keys by tens.
+    assert len(parameters) == 6 + 6 + 5
+    assert len(known.by_id) == 25
+    assert len(known.by_key) == 50
+
+
+def test_a_new_event_without_a_key_of_its_own_is_not_searched_in_the_log() -> None:
+    statements: list[str] = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(note):
+        Known([submission(new_event("made-here"))])
+    assert statements == []

@@ -9,7 +9,7 @@ from django.db import connection
 
 from events.log import rows
 from events.log.records import READ_FIELDS, Record
-from events.models import Event
+from events.models import Event, LogHead, UsedKey
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -58,3 +58,15 @@ def test_a_field_that_a_record_gains_does_not_move_the_others() -> None:
     adapted = dict(zip(longer._fields, values, strict=True))
     adapt = connection.ops.adapt_datetimefield_value
     assert adapted == {**longer._asdict(), "created_at": adapt(MOMENT), "occurred_at": adapt(EARLIER)}
+
+
+def test_a_seq_is_the_row_id_where_the_database_has_one() -> None:
+    types = {"sqlite": "integer", "postgresql": "bigint"}
+    assert Event._meta.get_field("seq").db_type(connection) == types[connection.vendor]
+
+
+def test_rows_show_where_they_stand_and_whose_they_are() -> None:
+    rows.insert([RECORD])
+    event, head = Event.objects.get(), LogHead(epoch="k7f3", last_seq=3)
+    assert (str(event), str(head)) == ("3 a type a module", "k7f3-3")
+    assert str(UsedKey(publisher="a publisher", seq=3)) == "a publisher 3"

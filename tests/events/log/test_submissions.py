@@ -22,6 +22,7 @@ from events.log.submissions import (
     read_event,
     read_key,
 )
+from events.models import Event
 
 DEFAULTS = Defaults("operator_backend", "request-1")
 PLAIN = {"event_type": "drift", "summary": "it drifts"}
@@ -164,7 +165,8 @@ def test_an_event_is_measured_as_it_is_sent(size_bytes: int, summary: str) -> No
 
 def test_only_an_event_that_can_be_repeated_has_a_fingerprint() -> None:
     assert read().fingerprint == ""
-    assert read(event_id="mine").fingerprint
+    fingerprint = read(event_id="mine").fingerprint
+    assert len(fingerprint) == Event._meta.get_field("fingerprint").max_length
     assert read(Defaults("m", "c", "key")).fingerprint
 
 

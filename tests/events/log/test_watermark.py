@@ -1,6 +1,8 @@
 """The mark outside the database: what a restore of the database cannot take back."""
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -79,6 +81,54 @@ def test_a_key_that_holds_something_else_is_no_mark_and_becomes_one(in_redis: re
     assert watermark.read() is None
     watermark.advance(Cursor("a", 7))
     assert watermark.read() == Cursor("a", 7)
+
+
+@pytest.mark.usefixtures("store")
+def test_a_process_that_is_alone_moves_the_mark_at_its_first_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watermark, "ATTEMPTS", 1)
+    for seq in (7, 8):
+        assert watermark.advance(Cursor("a", seq)) == Cursor("a", seq)
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("others", "attempts"), [(2, 3), (3, 3)])
+def test_a_mark_that_others_moved_meanwhile_is_read_again_a_limited_number_of_times(
+    monkeypatch: pytest.MonkeyPatch, others: int, attempts: int
+) -> None:
+    monkeypatch.setattr(watermark, "ATTEMPTS", attempts)
+    parsed, moved = watermark._parsed, list[int]()
+
+    def parse_while_another_moves_it(held: bytes) -> Cursor:
+        if len(moved) < others:
+            moved.append(len(moved) + 1)
+            assert watermark._replace(held, f"a-{moved[-1]}")
+        return parsed(held)
+
+    with monkeypatch.context() as disturbed:
+        disturbed.setattr(watermark, "_parsed", parse_while_another_moves_it)
+        with contextlib.nullcontext() if others < attempts else pytest.raises(watermark.Contended):
+            assert watermark.advance(Cursor("a", 7)) == Cursor("a", 7)
+    assert watermark.read() == Cursor("a", 7 if others < attempts else others)
+
+
+def test_no_other_process_can_move_the_mark_while_its_file_is_written(
+    in_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = os.open(in_file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    refused: list[bool] = []
+
+    def write_while_another_tries(path: Path, target: Path) -> Path:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        refused.append(True)
+        return path.rename(target)
+
+    monkeypatch.setattr(Path, "replace", write_while_another_tries)
+    watermark.advance(Cursor("a", 7))
+    assert refused == [True]
+    # And it is free again.
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(folder)
 
 
 # The relay and its mark

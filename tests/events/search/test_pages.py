@@ -1,5 +1,6 @@
 """Questions look at a bounded part of the log, say how far they came, and together look at all of it once."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,10 +10,10 @@ from django.utils import timezone
 
 from events import log
 from events.log import Page
-from events.log.cursors import Cursor
+from events.log.cursors import Cursor, CursorGone
 from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans
 from gateway.filters import EVERYTHING, Selection
-from tests.events.samples import append_events, seqs
+from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -112,6 +113,10 @@ def test_n04_counts_over_time_that_are_ended_hold_the_newest(monkeypatch: pytest
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
     counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
     assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (4, 6, False)
+    # Also when only the oldest is left.
+    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 9)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
+    assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (9, 1, False)
 
 
 def test_a_moment_is_found_by_its_index() -> None:
@@ -119,3 +124,128 @@ def test_a_moment_is_found_by_its_index() -> None:
     head = log.head()
     assert log.cursor_at(timezone.now() - timedelta(hours=1)) == Cursor(head.epoch, 0)
     assert log.cursor_at(timezone.now() + timedelta(hours=1)) == Cursor(head.epoch, 3)
+
+
+@pytest.mark.parametrize("positions", [(), (3,), (42,), (3, 4, 5, 6, 7, 8), (3, 10, 11, 20, 21, 42)])
+def test_n04_who_goes_on_from_the_cursor_of_each_page_before_gets_all_that_passes(positions: tuple[int, ...]) -> None:
+    log_with_rare(*positions, events=42)
+    pages = [read_before(Cursor(log.head().epoch, 43), RARE, limit=2)]
+    while pages[-1].has_more:
+        pages.append(read_before(pages[-1].cursor, RARE, limit=2))
+    assert [seq for page in reversed(pages) for seq in seqs(page.entries)] == list(positions)
+    # The last one ends at the oldest that passes, or at the begin of the log.
+    assert pages[-1].cursor.seq == (pages[-1].entries[0].seq if pages[-1].entries else 1)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "seq", "reset"), [("", 5, "expired"), ("", 12, "unknown"), ("zzzz", 8, "epoch"), ("zzzz", 11, "epoch")]
+)
+def test_a_question_before_a_cursor_that_is_gone_is_refused(epoch: str, seq: int, reset: str) -> None:
+    append_events(10)
+    log.prune(keep_days=1, keep_rows=4)
+    with pytest.raises(CursorGone) as raised:
+        read_before(Cursor(epoch or log.head().epoch, seq), EVERYTHING, limit=1)
+    assert (raised.value.reset, raised.value.head) == (reset, log.head())
+
+
+def test_before_the_first_event_there_is_nothing_and_nothing_was_searched() -> None:
+    append_events(3)
+    start = Cursor(log.head().epoch, 0)
+    page = read_before(start._replace(seq=1), EVERYTHING, limit=1)
+    assert (page.entries, page.has_more, page.complete) == ([], False, True)
+    assert page.searched == (start, start)
+
+
+def test_a_question_may_use_up_its_last_row_and_begins_no_span_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    append_events(42)
+    for rows, searched_spans in ((10, 2), (11, 3), (15, 3), (16, 4)):
+        monkeypatch.setattr(budget, "ROWS_LIMIT", rows)
+        searched = read_newest(ABSENT, limit=10).searched
+        assert searched
+        assert searched[0].seq == 42 - searched_spans * spans.SPAN_SEQS
+    # The first span is always searched.
+    monkeypatch.setattr(budget, "QUESTION_SECONDS", 0.0)
+    searched = read_newest(ABSENT, limit=10).searched
+    assert searched
+    assert searched[0].seq == 37
+
+
+@pytest.mark.parametrize(("events", "complete"), [(5, True), (6, False)])
+def test_n04_a_correlation_with_no_more_events_than_a_span_is_searched_by_one_statement(
+    events: int, *, complete: bool
+) -> None:
+    append_events(events, prefix="c", correlation_id="c-1")
+    append_events(30, prefix="n")
+    page = read_newest(Selection(correlation_ids=frozenset({"c-1"}), modules=frozenset({"absent"})), limit=1)
+    assert (page.entries, page.complete, page.has_more) == ([], complete, not complete)
+
+
+@pytest.mark.parametrize(("more_bytes", "found"), [(-1, [12, 17]), (0, [12, 17]), (1, [7, 12, 17])])
+def test_a_page_of_large_events_ends_with_its_size_however_many_spans_that_takes(
+    monkeypatch: pytest.MonkeyPatch, more_bytes: int, found: list[int]
+) -> None:
+    monkeypatch.setattr(budget, "ROWS_LIMIT", 1_000)
+    log_with_rare(2, 7, 12, 17, events=20)
+    sizes = {entry.seq: len(entry.body) for entry in read_newest(RARE, limit=10).entries}
+    monkeypatch.setattr(log, "PAGE_LIMIT_BYTES", sizes[12] + sizes[17] + more_bytes)
+    page = read_newest(RARE, limit=10)
+    # One event may go beyond it: its size is known when it has been read.
+    assert (seqs(page.entries), page.has_more, page.complete) == (found, True, True)
+
+
+def test_a_page_that_its_last_event_fills_to_the_byte_has_nothing_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_with_rare(2, 7, events=10)
+    size_bytes = sum(len(entry.body) for entry in read_newest(RARE, limit=10).entries)
+    monkeypatch.setattr(log, "PAGE_LIMIT_BYTES", size_bytes)
+    page = read_newest(RARE, limit=10)
+    assert (seqs(page.entries), page.has_more, page.complete) == ([2, 7], False, True)
+
+
+def test_counting_reads_no_further_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "COUNT_LIMIT", 7)
+    append_events(20)
+    with CaptureQueriesContext(connection) as statements:
+        assert count(Selection(modules=frozenset({"hormiguero"}))) == 7
+    counted = [statement["sql"] for statement in statements if "COUNT" in statement["sql"]]
+    assert [int(sql.partition("LIMIT ")[2].split(")")[0]) for sql in counted] == [7, 2]
+
+
+def test_counts_over_time_go_back_to_their_begin_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 2)
+    append_events(9)
+    grow_older(4, timedelta(hours=2))
+    since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 3600, UTC)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=7200)
+    assert (counted.counts, counted.searched_from.seq, counted.complete) == ({(0, "info"): 5}, 4, True)
+
+
+def test_counts_over_time_leave_out_what_is_pruned_and_kept_for_retries_only() -> None:
+    append(submission(new_event("mine", fingerprint="same"), key="key"))
+    append_events(3)
+    log.prune(keep_days=1, keep_rows=2)
+    since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 3600, UTC)
+    counted = count_by_time(EVERYTHING, since=since, bucket_seconds=7200)
+    assert (counted.counts, counted.searched_from.seq) == ({(0, "info"): 2}, 2)
+
+
+def test_events_between_two_moments_are_counted_by_their_numbers() -> None:
+    append_events(9)
+    now = timezone.now()
+    grow_older(6, timedelta(hours=1))
+    grow_older(2, timedelta(hours=3))
+
+    def between(start_hours: int, end_hours: int) -> int:
+        return log.count_between(now + timedelta(hours=start_hours), now + timedelta(hours=end_hours))
+
+    assert [between(-2, 1), between(-2, -1), between(-4, -2), between(-9, 9)] == [7, 0, 2, 9]
+    assert (between(1, 2), between(1, -4)) == (0, 0)
+
+
+def test_a_span_is_read_only_as_far_as_the_page_has_room() -> None:
+    log_with_rare(2, 4, 7, 9, events=10)
+    with CaptureQueriesContext(connection) as statements:
+        page = read_newest(RARE, limit=3)
+    assert (seqs(page.entries), page.has_more) == ([4, 7, 9], True)
+    found = [re.search(r"payload.* LIMIT (\d+)", statement["sql"]) for statement in statements]
+    # One more than the page takes shows whether there is more.
+    assert [int(one[1]) for one in found if one] == [4, 2]

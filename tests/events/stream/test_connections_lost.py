@@ -147,3 +147,85 @@ def test_a_process_that_was_taken_for_dead_comes_back() -> None:
     Node.objects.all().delete()
     touch_node([presence_of(node)])
     assert Node.objects.filter(pk=node.pk).exists()
+
+
+# In steps
+
+
+def test_rows_that_are_written_again_after_a_lost_answer_change_nothing() -> None:
+    row = open_row(Node.objects.create(name="here"))
+    again = StreamSession(id=row.pk, node=row.node, principal_id="p-2", cursor="k7f3-1", opened_at=row.opened_at)
+    other = StreamSession(id=uuid.uuid4(), node=row.node, principal_id="p-3", cursor="k7f3-1", opened_at=row.opened_at)
+    end = {"id": other.pk, "closed_at": row.opened_at, "end_reason": "max_age"}
+    assert connection_rows.write_many([again, end, other]) == [None] * 3
+    assert set(StreamSession.objects.values_list("principal_id", "end_reason")) == {("p-1", ""), ("p-3", "max_age")}
+
+
+def test_a_process_reports_all_that_it_says_of_itself() -> None:
+    node = Node(name="here", streams=3, slow_readers=2, held_bytes=100, draining=False)
+    touch_node([presence_of(node)])
+    node.streams, node.slow_readers, node.held_bytes, node.draining = 1, 0, 5, True
+    assert touch_node([presence_of(node), presence_of(node)]) == [None, None]
+    found = Node.objects.get()
+    assert (found.streams, found.slow_readers, found.held_bytes, found.draining) == (1, 0, 5, True)
+    assert (found.name, found.started_at) == ("here", node.started_at)
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 2, 5, 6])
+def test_all_streams_of_a_process_that_comes_back_are_open_again_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch, rows_at_a_time: int
+) -> None:
+    monkeypatch.setattr(connection_rows, "REOPENED_ROWS", rows_at_a_time)
+    stopped = Node(name="stopped")
+    rows = [open_row(stopped) for _ in range(5)]
+    touch_node([presence_of(stopped, *rows)])
+    silence(60, stopped)
+    touch_node([presence_of(Node(name="other"))])
+    assert not any(map(is_open, rows))
+    touch_node([presence_of(stopped, *rows)])
+    assert all(map(is_open, rows))
+
+
+def test_streams_that_ended_in_another_way_are_not_opened_again() -> None:
+    stopped = Node(name="stopped")
+    row = open_row(stopped)
+    touch_node([presence_of(stopped, row)])
+    StreamSession.objects.update(closed_at=timezone.now(), end_reason="max_age")
+    silence(60, stopped)
+    touch_node([presence_of(stopped, row)])
+    assert not is_open(row)
+
+
+@pytest.mark.parametrize("lost_at", ["another process", "this process"])
+def test_lost_streams_are_closed_a_limited_number_at_a_time(monkeypatch: pytest.MonkeyPatch, lost_at: str) -> None:
+    monkeypatch.setattr(connection_rows, "LOST_LIMIT_ROWS", 2)
+    here = Node(name="here")
+    node = Node(name="dead") if lost_at == "another process" else here
+    for _ in range(5):
+        open_row(node)
+    left = []
+    for _ in range(4):
+        touch_node([presence_of(here)])
+        left.append(StreamSession.objects.filter(closed_at=None).count())
+    assert left == [3, 1, 0, 0]
+
+
+def test_a_process_that_begins_while_another_was_silent_closes_its_streams_at_once() -> None:
+    dead = Node(name="dead")
+    row = open_row(dead)
+    touch_node([presence_of(dead, row)])
+    silence(60, dead)
+    touch_node([presence_of(Node(name="new"))])
+    row.refresh_from_db()
+    assert row.end_reason == "node_lost"
+
+
+def test_a_process_that_was_not_silent_long_enough_is_alive() -> None:
+    quiet, other = Node(name="quiet"), Node(name="other")
+    row = open_row(quiet)
+    touch_node([presence_of(quiet, row)])
+    silence(connection_rows.NODE_LOST_SECONDS - 5, quiet)
+    touch_node([presence_of(other)])
+    assert is_open(row)
+    touch_node([presence_of(quiet, row)])
+    assert connection_rows._back_at[quiet.pk] == float("-inf")

@@ -151,13 +151,19 @@ def test_the_longer_writing_takes_the_more_events_are_joined(writing_seconds: fl
 def test_what_is_written_is_counted_for_each_reader_from_when_it_came(hub: Hub) -> None:
     early, inbox = joined(hub)
     hub.accept(entries(1, 2))
-    late, _ = joined(hub)
+    late, late_inbox = joined(hub)
     hub.accept(entries(3, 5))
     assert (early.events_sent, late.events_sent) == (5, 3)
     assert early.bytes_sent == sum(map(len, inbox.chunks))
+    assert late.bytes_sent == sum(map(len, late_inbox.chunks))
     late.step_back()
     hub.accept(entries(6, 6))
     assert (early.events_sent, late.events_sent) == (6, 3)
+    # Also when it comes again to a group that has gone on.
+    assert hub.join(late)
+    hub.accept(entries(7, 7))
+    assert (early.events_sent, late.events_sent) == (7, 5)
+    assert late.bytes_sent == sum(map(len, late_inbox.chunks))
 
 
 # A reader that cannot take more

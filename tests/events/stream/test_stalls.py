@@ -110,6 +110,12 @@ def test_n03_a_stall_in_the_middle_of_writing_stops_it(
     # Those that got it stand after it, the others before it.
     for subscriber, inbox in zip(members, inboxes, strict=True):
         assert subscriber.cursor.seq == len(inbox.seqs)
+    # When rights are known again each gets what it has not got, and the next event after that.
+    hub.trust(uptime.now + 1_000)
+    for subscriber in members:
+        assert subscriber.live or hub.join(subscriber)
+    hub.accept([entry(2, "warn")])
+    assert [inbox.seqs for inbox in inboxes] == [[1, 2]] * 3
 
 
 def test_n03_what_is_held_for_long_is_read_again_and_not_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ Run = Callable[[Stream], "asyncio.Task[bool]"]
 
 async def live(relay: Relay, client: ListeningClient, run: Run, **fields: Any) -> Stream:
     stream = Stream(opening(**fields), relay, client)
+    stream.stream_id = "s-1"
     run(stream)
     await client.until(lambda: "caught-up" in client.names)
     return stream
@@ -119,11 +120,14 @@ async def test_live_events_come_as_they_are_accepted(relay: Relay, client: Liste
 async def test_a_stream_that_is_cancelled_leaves_the_hub(relay: Relay, client: ListeningClient, run: Run) -> None:
     await live(relay, client, run)
     assert len(relay.hub.subscribers) == 1
-    task = run(Stream(opening(), relay, client))
-    await asyncio.sleep(0)
+    other = ListeningClient()
+    task = run(Stream(opening(), relay, other))
+    await other.until(lambda: "caught-up" in other.names)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len(relay.hub.subscribers) == 1
+    # Its client is gone: nothing more is sent there.
+    assert (other.abandoned, client.abandoned) == (True, False)
 
 
 async def test_a_heartbeat_comes_when_it_is_due_and_moves_the_cursor_of_a_reader_that_sees_nothing(
@@ -171,9 +175,10 @@ async def ended(client: ListeningClient) -> str:
 async def test_a_stream_ends_at_its_age_give_or_take_a_fifth(relay: Relay, client: ListeningClient, run: Run) -> None:
     stream = await live(relay, client, run)
     now = time.monotonic()
-    stream.tick(now + 3600 * 0.79, None)
+    assert 3600 * 0.79 < stream._ends_at - now < 3600 * 1.21
+    stream.tick(stream._ends_at - 0.001, None)
     assert not stream.end_reason
-    stream.tick(now + 3600 * 1.21, None)
+    stream.tick(stream._ends_at, None)
     assert await ended(client) == "max_age"
 
 
@@ -195,6 +200,10 @@ LOSSES = {
     "scope lost": (snapshot(Standing(SHRUNK)), "revoked"),
     "modules narrowed": (snapshot(Standing(NARROWED)), "rights_changed"),
     "expired": (snapshot(Standing(dataclasses.replace(READER, expires_at=PAST))), "expired"),
+    "ended by an admin": (
+        dataclasses.replace(snapshot(Standing(READER)), ended_streams=frozenset({"s-1"})),
+        "disconnected_by_admin",
+    ),
 }
 
 

@@ -154,3 +154,39 @@ async def test_at_the_end_of_the_process_what_was_counted_is_written(refusals: R
         refusals.record(reason="x", address="192.0.2.1")
     refusals.close_all()
     assert sum(count for _, _, count in await rows()) == 500
+
+
+async def test_every_row_is_one_line_of_the_log_however_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="vx11.audit")
+    fields = {"ticket_id": "t-1", "principal_id": "p-1", "actor": "alice", "stream_id": "s-1", "address": "192.0.2.1"}
+    row = TokenAudit(action=TokenAudit.Action.REFUSED, reason="a\nb", correlation_id="c-1", **fields)
+    audit.record_behind(row)
+    audit.log(TokenAudit(action=TokenAudit.Action.REFUSED))
+    await sync_to_async(writer.close)()
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused ticket=t-1 principal=p-1 actor=alice stream=s-1 reason=a\\nb address=192.0.2.1 correlation_id=c-1",
+        "refused ticket=- principal=- actor=- stream=- reason=- address=- correlation_id=-",
+    ]
+    assert await TokenAudit.objects.acount() == 1
+
+
+async def test_a_refusal_has_all_that_is_known_of_it(refusals: Refusals) -> None:
+    fields = {"address": "192.0.2.1", "principal_id": "p-1", "ticket_id": "t-1", "correlation_id": "c-1"}
+    for _ in range(3):
+        refusals.record(reason="x", **fields)
+    refusals.close_all()
+    await sync_to_async(writer.close)()
+    rows = [row async for row in TokenAudit.objects.order_by("count").values("action", "reason", "count", *fields)]
+    assert rows == [{"action": "refused", "reason": "x", "count": count, **fields} for count in (1, 2)]
+
+
+async def test_after_all_counts_are_written_no_timer_runs_until_the_next_refusal(
+    refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(audit, "CLOSE_EVERY_SECONDS", 0.01)
+    for _ in range(2):
+        refusals.record(reason="x", address="192.0.2.1")
+        assert refusals._timer is not None
+        await until(lambda: refusals._timer is None)
+        assert not refusals._repeats

@@ -220,3 +220,15 @@ async def test_rights_that_cannot_be_read_for_another_reason_are_in_the_log(
     caplog.clear()
     assert await directory.current(fresh_seconds=0) == database.rights
     assert caplog.records == []
+
+
+async def test_an_answer_in_time_is_not_taken_for_silence_later(
+    directory: Directory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(principals, "ANSWER_SECONDS", 0.01)
+    await directory.current(fresh_seconds=0)
+    # Set later and for later: when this has come, that would have come too.
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.02, over.set)
+    await over.wait()
+    assert directory.good_until == database.now + RIGHTS_LIMIT_SECONDS

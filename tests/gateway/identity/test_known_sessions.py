@@ -85,8 +85,10 @@ async def test_a_session_is_remembered_longer_than_that_there_is_none(database: 
     now[0] += UNKNOWN_SECONDS
     # From now on it may have been made.
     assert not known.is_unknown(row_key("made up"))
-    await has_all(known, ["there", "made up"])
+    assert await has_all(known, ["there", "made up"]) == [True, False]
     assert database.asked[1:] == [[row_key("made up")]]
+    assert await has_all(known, ["there", "made up"]) == [True, False]
+    assert len(database.asked) == 2
     now[0] += KNOWN_SECONDS - UNKNOWN_SECONDS
     await known.has("there")
     assert database.asked[2:] == [[row_key("there")]]
@@ -100,6 +102,31 @@ async def test_what_is_remembered_has_a_limit_and_the_oldest_goes_first(
     for key in ("a", "b", "c"):
         await known.has(key)
     assert [known.is_unknown(row_key(key)) for key in ("a", "b", "c")] == [False, True, True]
+
+
+async def test_what_is_asked_for_again_takes_no_room_of_another(
+    database: Database, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED_LIMIT", 2)
+    known = KnownSessions()
+    await has_all(known, ["there", "a"])
+    now[0] += UNKNOWN_SECONDS
+    assert [await known.has("a"), await known.has("there")] == [False, True]
+    assert database.asked[1:] == [[row_key("a")]]
+
+
+async def test_what_was_asked_for_again_is_not_the_oldest(
+    database: Database, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED_LIMIT", 2)
+    known = KnownSessions()
+    for key in ("a", "b"):
+        await known.has(key)
+    now[0] += UNKNOWN_SECONDS
+    for key in ("a", "c"):
+        await known.has(key)
+    assert [known.is_unknown(row_key(key)) for key in ("a", "b", "c")] == [True, False, True]
+    assert len(known._found) == 2
 
 
 async def test_while_the_database_is_away_nothing_is_known_and_nothing_remembered(database: Database) -> None:

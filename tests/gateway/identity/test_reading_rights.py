@@ -1,5 +1,6 @@
 """What is read of the database into a snapshot of rights, and who is found by it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -82,3 +83,27 @@ def test_signing_out_is_known_to_every_process() -> None:
     # Once more changes nothing but the time.
     console_sessions.end("key")
     assert principals._read(found).ended_sessions == found.ended_sessions
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights in memory are not checked for their age, only when something is missing in them."""
+    monkeypatch.setattr(principals, "FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr(principals, "MISS_FRESH_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("fresh")
+async def test_a_user_and_a_password_of_a_moment_ago_are_found_though_rights_were_just_read() -> None:
+    await directory.current()
+    expires = clock.now() + timedelta(hours=1)
+    await Session.objects.acreate(session_key=console_sessions.row_key("key"), expire_date=expires)
+    user = await sync_to_async(create_user)("bob")
+    found = await directory.user_in_session(user, "key")
+    assert found.generation == console_sessions.generation(user)
+    assert await directory.named(f"u-{user.pk}") == replace(found, session_id="", session_row="", expires_at=None)
+    other = await sync_to_async(create_user)("carol")
+    assert (await directory.named(f"u-{other.pk}")).name == "carol"
+    user.password = "!another"
+    await sync_to_async(user.save)()
+    changed = await directory.user_in_session(user, "key")
+    assert changed.generation == console_sessions.generation(user) != found.generation

@@ -72,3 +72,11 @@ def test_a_revoked_ticket_is_on_record_and_not_found_again(monkeypatch: pytest.M
     assert {(row.actor, row.reason, row.principal_id, row.principal_name) for row in rows} == {
         ("manage.py revoke_tickets", "a leak", "p-1", "reader")
     }
+
+
+def test_two_who_revoke_the_same_tickets_at_once_revoke_them_both() -> None:
+    issued("t-1")
+    found = live_tickets()
+    for _ in range(2):
+        assert list(revocation.revoke(found, because="a leak")) == [1]
+    assert EndedTicket.objects.count() == 1

@@ -2,8 +2,11 @@
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from gateway.identity import console_sessions
+from gateway.identity.known_sessions import known_sessions
 from gateway.identity.session_store import SessionStore
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -84,3 +87,13 @@ async def test_it_is_the_same_for_asynchronous_code() -> None:
     await SessionStore(key).adelete()
     assert not await SessionStore().aexists(key)
     assert await SessionStore(key).aload() == {}
+
+
+def test_a_key_that_a_query_did_not_find_a_moment_ago_costs_none_and_is_not_taken_over() -> None:
+    key = "a" * 32
+    known_sessions._remember(console_sessions.row_key(key), found=False)
+    store = SessionStore(key)
+    with CaptureQueriesContext(connection) as statements:
+        assert store.load() == {}
+    assert len(statements) == 0
+    assert store.session_key is None

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from gateway import tokens
 from gateway.filters import EVERYTHING
 from gateway.identity import console_sessions, tickets
 from gateway.identity.principals import InvalidCredential, Principal, directory
@@ -72,3 +73,30 @@ async def test_a_ticket_of_a_session_that_was_signed_out_of_has_no_holder(ticket
 async def test_a_ticket_of_a_session_that_was_deleted_has_no_holder(ticket: Ticket) -> None:
     await Session.objects.all().adelete()
     assert await why(ticket) == "session over"
+
+
+# By its text
+
+
+async def refused(text: str) -> tuple[str, str, str]:
+    directory.expire()
+    with pytest.raises(tickets.InvalidTicket) as raised:
+        await tickets.find_valid(text)
+    return raised.value.why, raised.value.ticket_id, raised.value.public_id
+
+
+async def test_a_ticket_is_found_with_its_holder_and_not_used_up(ticket: Ticket) -> None:
+    text = tokens.mint_ticket()
+    await tickets.store(text, ticket, address="192.0.2.1")
+    for _ in range(2):
+        assert await tickets.find_valid(text) == (ticket, await ticket.holder())
+
+
+async def test_a_text_that_opens_nothing_is_refused_with_all_that_is_known_of_it(ticket: Ticket) -> None:
+    assert await refused(tokens.mint_ticket()) == ("unknown or expired", "", "")
+    text = tokens.mint_ticket()
+    await tickets.store(text, ticket, address="192.0.2.1")
+    await sync_to_async(console_sessions.end)(KEY)
+    assert await refused(text) == ("signed out", ticket.public_id, ticket.principal_id)
+    assert await tickets.use(text, ticket)
+    assert await refused(text) == (tickets.USED_BEFORE, ticket.public_id, "")

@@ -134,3 +134,41 @@ async def test_without_a_limit_or_without_redis_nothing_is_told(settings: Settin
     assert store.the_redis() is None
     await open_stream(process)
     assert (process._announcing, process._changed) == (None, set())
+
+
+async def test_after_an_announcement_that_failed_the_process_goes_on_announcing(
+    process: Leases, shared: PrivateRedis, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
+    asked.failing = {"_set": 1}
+    await open_stream(process)
+    await until(lambda: asked.names.count("_set") >= 3)
+    assert process._announcing is not None
+    assert not process._announcing.done()
+
+
+async def test_a_redis_that_does_not_answer_is_left_alone_for_a_moment(
+    process: Leases, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "ANNOUNCE_SECONDS", 0.0)
+    monkeypatch.setattr(leases, "RETRY_SECONDS", 3600.0)
+    asked.failing = {"_set": 100}
+    await open_stream(process)
+    await until(lambda: "_set" in asked.names)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert asked.names.count("_set") == 1
+
+
+async def test_a_redis_that_lost_everything_gets_all_numbers_with_the_next_change(
+    process: Leases, shared: PrivateRedis
+) -> None:
+    await open_stream(process)
+    for _ in range(2):
+        async with process.lease("p-2"):
+            process.hold("p-2")
+    await until(lambda: is_held(shared, b"1")() and not process._changed)
+    shared.ask("FLUSHALL")
+    process.give_back("p-2")
+    await until(lambda: shared.ask("HGET", f"{HELD_PREFIX}p-2", "process-a") == b"1")
+    await until(is_held(shared, b"1"))

@@ -205,8 +205,9 @@ async def test_what_is_held_does_not_outlive_its_streams_in_redis(
     processes: tuple[Leases, Leases], shared: PrivateRedis, settings: Settings
 ) -> None:
     await open_streams(processes[0], 1)
-    life = int(shared.ask("TTL", "vx11:streams:p-1"))
-    assert settings.STREAM_MAX_AGE_SECONDS < life <= 2 * settings.STREAM_MAX_AGE_SECONDS + leases.HOLDER_LOST_SECONDS
+    life_seconds = 2 * settings.STREAM_MAX_AGE_SECONDS + leases.HOLDER_LOST_SECONDS
+    # Give or take what the test takes.
+    assert life_seconds - 60 < int(shared.ask("TTL", "vx11:streams:p-1")) <= life_seconds
 
 
 async def test_a_stream_that_is_given_up_while_it_opens_holds_no_slot(
@@ -269,6 +270,7 @@ async def test_n13_a_slot_of_a_client_that_went_away_while_redis_was_asked_is_gi
     await until(asked.is_set)
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
+    assert opening.cancelled()
     # What is told now comes before the command that has no caller any more.
     await until(lambda: not process._changed)
     go_on.set()
