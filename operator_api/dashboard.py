@@ -128,7 +128,7 @@ def read(minutes: MinuteCounts, now: datetime) -> dict[str, Any]:
         "minutes": [utc(start) for start, _ in history],
         "charts": charts,
         "counted": all(minute is not None for _, minute in history),
-        "least": any(minute is not None and minute.is_lower_bound for _, minute in history),
+        "lower_bound": any(minute is not None and minute.is_lower_bound for _, minute in history),
     }
 
 

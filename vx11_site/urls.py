@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
-from events.admin.history_pages import principal_life, ticket_life
+from events.admin.history_pages import principal_page, ticket_page
 from gateway.admin.login import ThrottledAdminForm
 from gateway.http.views import errors_page
 from operator_api import dashboard
@@ -36,8 +36,8 @@ urlpatterns = [
     path("operator/logout", console.logout, name="logout"),
     path("operator/language", set_language, name="set_language"),
     path("admin/figures", admin.site.admin_view(dashboard.figures), name="figures"),
-    path("admin/tickets/<str:ticket_id>", admin.site.admin_view(ticket_life), name="ticket_life"),
-    path("admin/principals/<str:public_id>", admin.site.admin_view(principal_life), name="principal_life"),
+    path("admin/tickets/<str:ticket_id>", admin.site.admin_view(ticket_page), name="ticket_history"),
+    path("admin/principals/<str:public_id>", admin.site.admin_view(principal_page), name="principal_history"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="console")),
     path("favicon.ico", RedirectView.as_view(url="/static/operator_api/favicon.svg")),

@@ -15,22 +15,22 @@ from gateway.models import AccessToken
 
 @require_safe
 @permission_required(LIFE_PERMISSIONS, raise_exception=True)
-def ticket_life(request: HttpRequest, ticket_id: str) -> HttpResponse:
+def ticket_page(request: HttpRequest, ticket_id: str) -> HttpResponse:
     try:
         life = ticket_history.in_time(lambda: ticket_history.of_ticket(ticket_id))
     except ticket_history.Unreadable:
         return _page(request, "admin/events/unreadable_ticket.html", f"Ticket {ticket_id}", ticket_id=ticket_id)
     if life is None:
         raise Http404
-    return _page(request, "admin/events/ticket_life.html", f"Ticket {ticket_id}", life=life)
+    return _page(request, "admin/events/ticket_history.html", f"Ticket {ticket_id}", life=life)
 
 
 @require_safe
 @permission_required(LIFE_PERMISSIONS, raise_exception=True)
-def principal_life(request: HttpRequest, public_id: str) -> HttpResponse:
+def principal_page(request: HttpRequest, public_id: str) -> HttpResponse:
     token = AccessToken.objects.select_related("user").filter(public_id=public_id).first()
     context = {"token": token, "show_life": True, "life": ticket_history.of_principal_in_time(public_id)}
-    return _page(request, "admin/events/principal_life.html", f"Principal {public_id}", **context)
+    return _page(request, "admin/events/principal_history.html", f"Principal {public_id}", **context)
 
 
 def _page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:

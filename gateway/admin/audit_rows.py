@@ -29,14 +29,14 @@ def ticket_link(ticket_id: str, *, linked: bool) -> str:
     """A link to the ticket's history; plain text unless `linked`."""
     if not linked:
         return ticket_id
-    return ticket_id and format_html('<a href="{}">{}</a>', reverse("ticket_life", args=[ticket_id]), ticket_id)
+    return ticket_id and format_html('<a href="{}">{}</a>', reverse("ticket_history", args=[ticket_id]), ticket_id)
 
 
 def principal_link(public_id: str, name: str, *, linked: bool) -> str:
     """A link to what the principal did lately; plain text unless `linked`."""
     if not public_id or not linked:
         return f"{public_id} {name}".strip()
-    return format_html('<a href="{}">{}</a> {}', reverse("principal_life", args=[public_id]), public_id, name)
+    return format_html('<a href="{}">{}</a> {}', reverse("principal_history", args=[public_id]), public_id, name)
 
 
 @admin.register(TokenAudit)

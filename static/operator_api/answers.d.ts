@@ -100,5 +100,5 @@ export interface DashboardFigures {
   minutes: string[];
   charts: Record<string, Series>;
   counted: boolean;
-  least: boolean;
+  lower_bound: boolean;
 }

@@ -73,7 +73,7 @@ function show(data) {
   slot("nodes", root).replaceChildren(...data.nodes.map(nodeRow));
   const notes = ["Times are UTC. The newest minute is not over yet."];
   if (!data.counted) notes.push("Older minutes are still being counted.");
-  if (data.least) notes.push("So much happens that some minutes are counted in part: the true figures may be higher.");
+  if (data.lower_bound) notes.push("So much happens that some minutes are counted in part: the true figures may be higher.");
   slot("note", root).textContent = notes.join(" ");
   showState("Live, every 5 seconds", false);
 }
