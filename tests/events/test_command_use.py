@@ -20,7 +20,7 @@ def _tokens(monkeypatch: pytest.MonkeyPatch) -> None:
         ("publish_events --follow", "need --file"),
         ("publish_events --from-start", "need --file"),
         ("publish_events --file /nowhere/at-all.log", "cannot be read: No such file"),
-        ("publish_events --file /", "is a folder"),
+        ("publish_events --file /nowhere/*.log", "names no file"),
         ("publish_events --file x --from-end", "needs --follow"),
         ("publish_events --file x --follow --from-end --from-start", "not allowed with"),
         ("publish_events --batch-size 501", "from 1 to 500"),
