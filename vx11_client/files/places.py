@@ -133,6 +133,8 @@ class Places:
 
     def close(self) -> None:
         """Save, and let other processes have the file. Raises OSError."""
+        # The names of contents have changed too.
+        self._is_changed = self._is_changed or bool(self.generations.times_seen)
         try:
             self.save(at_once=True)
         finally:

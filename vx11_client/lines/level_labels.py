@@ -17,10 +17,15 @@ PRIORITY_LIMIT = 191
 
 _PRIORITY = re.compile(r"<(\d{1,3})>(?:1 (?=\d{4}-|- ))?", re.ASCII)
 # The word alone: `ERROR-handler`, `error.log` and `/error` are names.
-_WORD = re.compile(r"([A-Za-z]{3,13})\d?(?![\w./=@%&?\\-])(\[\d{1,9}\]|!)?([:|\]])?", re.ASCII)
+_WORD = re.compile(r"([A-Za-z]{3,13})\d?(?![\w./=@%&?\\-])(\[\w{1,12}\]|!)?([:|\]])?", re.ASCII)
 _LETTER = re.compile(r"([A-Z])(?= [|\w\[]|\t| *$)", re.ASCII)
+# Names and a level in one piece: `name:WARNING`, `10.0.0.7(9):user@db:[1]:ERROR:`.
+_JOINED = re.compile(r"\S{1,100}:([A-Z]{4,9}):?(?=\s|$)", re.ASCII)
+_RUST_PANIC = re.compile(r"thread '[^']{1,80}' (?:\(\d{1,9}\) )?panicked at ")
+_FACILITY = re.compile(r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|cron|authpriv|ftp|local\d) *:([a-z]{3,6}) *: ")
 _CHANNEL = re.compile(r"[\w-]{1,60}\.([A-Z]{4,9}):(?= |$)", re.ASCII)
 _MODULE = re.compile(r"[\w.-]{1,60}:([A-Za-z]{3,9})\d?", re.ASCII)
+_LAST_PART = re.compile(r"[^/]{1,60}/([A-Z]{4,9})")
 _BRACKET_WORD = re.compile(r"([A-Za-z]{3,13})\d?(?![\w.-])([:/|]?)", re.ASCII)
 _TWO_WORDS = re.compile(
     r"(?:PHP )?(?:(?i:(fatal|parse|catchable fatal|recoverable fatal|compile|core) error)"
@@ -50,7 +55,12 @@ def level_of_letter(letter: str) -> str | None:
 
 
 def level_of_two_words(text: str, at: int) -> Found | None:
-    """`PHP Fatal error: `, `fatal error: `, `PHP Warning: `."""
+    """`PHP Fatal error: `, `fatal error: `, `PHP Warning: `, `kern  :err  : `, and the panic of Rust."""
+    if panic := _RUST_PANIC.match(text, at):
+        return Found("critical", panic.end())
+    facility = _FACILITY.match(text, at)
+    if facility and (severity := severity_of_word(facility[1])):
+        return Found(severity, facility.end())
     found = _TWO_WORDS.match(text, at)
     if found is None:
         return None
@@ -69,8 +79,10 @@ def level_of_token(text: str, at: int, *, is_behind_time: bool, is_first: bool) 
     found = _WORD.match(text, at)
     word = found[1].lower() if found else ""
     if found is None or word not in SEVERITY_OF_WORD:
-        return None
-    is_marked = found[3] is not None or found[2] is not None
+        joined = _JOINED.match(text, at)
+        severity = SEVERITY_OF_WORD.get(joined[1].lower()) if joined else None
+        return Found(severity, joined.end()) if joined and severity else None
+    is_marked = found[3] is not None or (found[2] or "").strip("[]").isdigit() or found[2] == "!"
     is_capital = found[1].isupper()
     if word in WEAK_WORDS and not (is_capital and (is_marked or is_behind_time or is_first)):
         return Found("info", found.end()) if word == "note" and is_marked else None
@@ -85,6 +97,8 @@ def level_of_bracket(inner: str, *, is_behind_time: bool) -> str | None:
         return severity
     if len(inner) == 1:
         return SEVERITY_OF_LETTER.get(inner)
+    if thread := _LAST_PART.fullmatch(inner):
+        return severity_of_word(thread[1])
     if module := _MODULE.fullmatch(inner):
         return severity_of_word(module[1])
     found = _BRACKET_WORD.match(inner)

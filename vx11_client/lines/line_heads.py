@@ -18,7 +18,7 @@ from vx11_client.lines.level_labels import (
     syslog_priority,
 )
 from vx11_client.lines.moments import Clock
-from vx11_client.lines.pair_lines import pairs_at
+from vx11_client.lines.pair_lines import LEVEL_KEYS, pairs_at
 from vx11_client.lines.time_forms import klog_at, time_at
 
 # A level further on is a part of the message.
@@ -31,18 +31,22 @@ BRACKET_CHARACTERS = 160
 NAMES_LIMIT = 6
 
 _CLOSING = {"[": "]", "(": ")", "<": ">"}
-_SEPARATORS = re.compile(r"[\s|,;:>*=.-]*")
+_SEPARATORS = re.compile(r"[\s|,;:>*=.!-]*")
 _TOKEN = re.compile(r"[^\s|]{1,120}")
 _KLOG = re.compile(r"[IWEF](?:\d{4})?\d{4} {1,2}\d\d:", re.ASCII)
 _LOGCAT = re.compile(r"([VDIWEFA])/[\w.$-]{1,60} *\( *\d{1,7}\):", re.ASCII)
 _REDIS = re.compile(r"\d{1,9}:[XCSM] (?=\d)", re.ASCII)
 _REDIS_SIGNS = {"#": "warn", "*": "info", "-": "info", ".": "info"}
+_LETTER_FIRST = re.compile(r"([DIWEFVT]) (?=\d)", re.ASCII)
+# Programs that write their name and then a level in small letters.
+_TOOLS = frozenset({"npm", "pnpm", "yarn"})
 _RUBY = re.compile(r"[DIWEFAU], (?=\[)", re.ASCII)
 _AUDIT = re.compile(r"(?:node=\S{1,80} )?type=\w{1,40} msg=audit\((?=\d{10})", re.ASCII)
 # An access log has no level; what stands in quotes is what the client asked for.
 _ACCESS = re.compile(r"[^\s\"\[]{1,255} [^\s\"\[]{1,64} [^\"\[]{1,64} (?=\[\d\d/[A-Z])", re.ASCII)
 _IDENTIFIER = re.compile(r"[\d._/@#$\[(\\-]|[a-z][A-Z]|:$")
 _NAME = re.compile(r"[a-z]{1,40}", re.ASCII)
+_PROGRAM_NEXT = re.compile(r"\s{1,8}[\w./()-]{1,60}(?:\[\d{1,9}\])?:(?=\s|$)", re.ASCII)
 _CAPITAL_NEXT = re.compile(r"\s{1,8}(?:- |\| )?[\[]?[A-Z]{3,9}[\]!:]?(?=\s|:|$)")
 
 
@@ -71,7 +75,8 @@ class _Walk:
         self._head = Head()
         self._at = 0
         self._names = 0
-        self._has_name = False
+        # Names that are not in brackets.
+        self._words = 0
         self._after_time = False
         self._expects_host = False
 
@@ -107,6 +112,8 @@ class _Walk:
             self._at = form.end()
             self._bracket("]")
             return True
+        elif (form := _LETTER_FIRST.match(text, self._at)) and time_at(text, form.end(), self._clock):
+            head.severity, self._at = level_of_letter(form[1]), form.end()
         elif form := _RUBY.match(text, self._at):
             self._at = form.end()
         return False
@@ -117,8 +124,8 @@ class _Walk:
         return self._head.severity is not None
 
     def _take_time(self, at: int) -> bool:
-        # Behind a name, a time is the message's; some loggers write it behind the level, or a thread in brackets.
-        if self._head.has_time or self._has_name:
+        # Some write the time behind the level, a thread in brackets or the name of a file. Further on it is the message's.
+        if self._head.has_time or self._words > 1:
             return False
         stamp = time_at(self._text, at, self._clock)
         if stamp is None:
@@ -153,6 +160,8 @@ class _Walk:
             else:
                 rest = inner[stamp.end :] if stamp else inner
                 self._head.severity = level_of_bracket(rest.strip(" :,|"), is_behind_time=stamp is not None)
+            # What follows a thread or a request is the message, but for a level in capitals.
+            self._after_time = self._after_time and (stamp is not None or inner.isdigit())
         self._at = end + 1
         return self._names <= NAMES_LIMIT
 
@@ -173,9 +182,11 @@ class _Walk:
         if not self._is_name(token[0], token.end()):
             return False
         self._names += 1
-        self._has_name = True
+        self._words += 1
         # A number behind the time (a process, a thread) does not separate the level from it.
-        self._after_time = self._after_time and token[0].isdigit()
+        is_number = token[0].isdigit()
+        is_label = token[0] in _TOOLS or token[0].rstrip(":").lower() in LEVEL_KEYS
+        self._after_time = (self._after_time and is_number) or is_label
         self._expects_host = False
         self._at = token.end()
         return self._names <= NAMES_LIMIT
@@ -187,9 +198,12 @@ class _Walk:
 
     def _is_name(self, token: str, end: int) -> bool:
         """Whether a token names something (a host, a process, a logger) and is not a word of the message."""
-        if self._expects_host or _IDENTIFIER.search(token):
+        if self._expects_host or token in _TOOLS:
             return True
-        if _NAME.fullmatch(token) is None:
+        if _IDENTIFIER.search(token):
+            # Without a time before it, a number or a path may as well begin the message: `HTTP/1.1 500 ERROR`.
+            return self._head.has_time or self._names > self._words or not ("/" in token or token.isdigit())
+        if _NAME.fullmatch(token) is None or not self._after_time:
             return False
-        # A plain word is a name only directly in front of a level in capitals, behind a time or as npm writes it.
-        return bool((self._after_time or token in ("npm", "pnpm", "yarn")) and _CAPITAL_NEXT.match(self._text, end))
+        # Behind a time, a plain word is a name only in front of a level in capitals, or of a program and its colon.
+        return bool(_CAPITAL_NEXT.match(self._text, end) or _PROGRAM_NEXT.match(self._text, end))

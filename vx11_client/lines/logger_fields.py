@@ -32,7 +32,8 @@ NUMBER_KEYS = ("level", "severity", "lvl", "@level")
 TIME_KEYS = (
     *("time", "timestamp", "ts", "@timestamp", "@t", "t", "datetime", "date", "asctime", "eventtime", "event_time"),
     *("timeunixnano", "time_unix_nano", "observedtimeunixnano", "instant", "record.time", "log_time", "time_local"),
-    *("time_iso8601", "timegenerated", "created"),
+    *("time_iso8601", "timegenerated", "created", "logtime"),
+    *("log_timestamp", "logtimestamp", "timestampseconds", "timestamp_ms", "eventtimestamp", "@time"),
 )
 # Nested objects that are a time: MongoDB's, loguru's.
 _INNER_TIME_KEYS = ("$date", "timestamp", "repr")

@@ -12,6 +12,8 @@ FIRST_YEAR, LAST_YEAR = 1990, 2100
 _UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3), (0, 1))
 # Yearless times: a 29th of February may be four years ago.
 YEARS_BACK = 4
+# Clocks differ, and a zone may not be known: so far a time may lie ahead. What lies further ahead was a year ago.
+AHEAD = datetime.timedelta(days=2)
 _DIGITS = re.compile(r"-?[0-9]{1,20}(?:[.,][0-9]{1,18})?")
 
 
@@ -36,8 +38,8 @@ class Clock:
             return None
         return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else None
 
-    def nearest_year(self, month: int, day: int, time: datetime.time) -> datetime.datetime | None:
-        """The moment without zone on that day, in the year that is nearest to now."""
+    def newest_year(self, month: int, day: int, time: datetime.time) -> datetime.datetime | None:
+        """The moment without zone on that day, in the newest year in which it is not ahead of now."""
         now = self.now()
         found = []
         for year in range(now.year - YEARS_BACK, now.year + 2):
@@ -45,8 +47,8 @@ class Clock:
                 found.append(datetime.datetime.combine(datetime.date(year, month, day), time))
             except ValueError:
                 continue
-        here = now.replace(tzinfo=None)
-        return min(found, key=lambda moment: abs(moment - here), default=None)
+        latest = now.replace(tzinfo=None) + AHEAD
+        return max((moment for moment in found if moment <= latest), default=None)
 
 
 def moment_of_number(number: float) -> datetime.datetime | None:
@@ -77,8 +79,9 @@ def moment_of_digits(text: str) -> datetime.datetime | None:
 
 
 def moment_of_parts(value: dict[str, object]) -> datetime.datetime | None:
-    """Of log4j's `{"epochSecond", "nanoOfSecond"}`; None for other objects."""
-    seconds, nanoseconds = value.get("epochSecond"), value.get("nanoOfSecond", 0)
+    """Of log4j's `{"epochSecond", "nanoOfSecond"}` and of `{"seconds", "nanos"}`; None for other objects."""
+    seconds = value.get("epochSecond", value.get("seconds"))
+    nanoseconds = value.get("nanoOfSecond", value.get("nanos", 0))
     if isinstance(seconds, int) and isinstance(nanoseconds, int) and 0 <= nanoseconds < 10**9:
         moment = moment_of_number(seconds)
         return moment and moment + datetime.timedelta(microseconds=nanoseconds // 1000)

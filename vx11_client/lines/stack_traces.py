@@ -7,6 +7,8 @@ _PYTHON_LINK = re.compile(
     r"(?:During handling of the above exception|The above exception was the direct cause)\b.{0,100}"
 )
 _GO_START = re.compile(r"(?:panic|fatal error): |goroutine \d{1,9} \[|SIG[A-Z]{2,6}: ")
+_RUST_START = re.compile(r"thread '[^']{1,80}' (?:\(\d{1,9}\) )?panicked at .{1,300}:$")
+_RUST_LINE = re.compile(r"note: run with `RUST_BACKTRACE|stack backtrace:|\s{1,8}\d{1,5}: |\s{1,40}at ")
 _GO_LINE = re.compile(
     r"goroutine \d{1,9} \[|\t|created by |\[signal |exit status \d|runtime[.: ]|panic: |\[recovered\]"
 )
@@ -64,6 +66,9 @@ class Trace:
             self._state, self.has_frames = "python", True
         elif _GO_START.match(text):
             self._state = "go"
+        elif _RUST_START.match(text):
+            # The message is in the next line.
+            self._state = "rust-start"
         elif _JUL_START.fullmatch(text):
             self._state = "jul"
 
@@ -71,6 +76,9 @@ class Trace:
         if self._state == "jul":
             self._state = ""
             return _JUL_LEVEL.match(text) is not None
+        if self._state.startswith("rust"):
+            is_message, self._state = self._state == "rust-start", "rust"
+            return is_message or _RUST_LINE.match(text) is not None
         if self._state.startswith("python"):
             return self._python(text)
         if self._state == "go":

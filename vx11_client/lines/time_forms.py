@@ -6,7 +6,7 @@ import re
 import zoneinfo
 from collections.abc import Callable
 
-from vx11_client.lines.moments import Clock, moment_of_digits
+from vx11_client.lines.moments import Clock, moment_of_digits, moment_of_number
 
 _MONTHS = {
     name: number
@@ -30,17 +30,19 @@ _CLOCK = (
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)[:.](?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9}))?(?!\d)"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\b)?"
 )
+# The same without seconds.
+_SHORT_CLOCK = _CLOCK.replace("[:.](?P<second>", "(?:[:.](?P<second>").replace("{1,9}))?(?!", "{1,9}))?)?(?!")
 # ISO and its relatives: `T`, a space, a dash or an underscore before the clock; 2026/01/04, 2026.01.04.
 _YEAR_FIRST = re.compile(
-    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?:[Tt_-]| {{1,2}}){_CLOCK}", re.ASCII
+    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?:[Tt_;,-]| {{1,2}}){_SHORT_CLOCK}", re.ASCII
 )
 _COMPACT = re.compile(
     r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)[T _-]?(?P<hour>\d\d):?(?P<minute>\d\d):?(?P<second>\d\d)"
     r"(?:[.,:](?P<fraction>\d{1,9}))?(?!\d)",
     re.ASCII,
 )
-# 10/Oct/2000:13:55:36, 04-Jan-2026 01:34:28, 04 Jan 2026 01:34:28.
-_DAY_FIRST = re.compile(rf"(?P<day>\d\d?)[-/ ]{_MONTH}[-/ ](?P<year>\d{{4}})[:, ] ?{_CLOCK}", re.ASCII)
+# 10/Oct/2000:13:55:36, 04-Jan-2026 01:34:28, 04 Jan 2026 01:34:28, 04 Jan 01:34:28.
+_DAY_FIRST = re.compile(rf"(?P<day>\d\d?)[-/ ]{_MONTH}(?:[-/ ](?P<year>\d{{4}}))?[:, ] ?{_CLOCK}", re.ASCII)
 # 26/01/04 01:34:28 (the year first), 260104 01:34:28, 260104 013428.
 _SHORT_YEAR = re.compile(
     r"(?P<year>\d\d)/?(?P<month>\d\d)/?(?P<day>\d\d) {1,2}(?P<hour>\d\d?):?(?P<minute>\d\d):?(?P<second>\d\d)"
@@ -60,6 +62,7 @@ _MAIL = re.compile(rf"[A-Za-z]{{3}},? (?P<day>\d\d?) {_MONTH} (?P<year>\d{{4}}),
 _YEAR_LAST = re.compile(r" (?:[A-Z]{1,5} )?(\d{4})(?![\d:.])", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?(?!\d)|(?: )([+-])(\d\d):?(\d\d)(?!\d)", re.ASCII)
 _NAMED_ZONE = re.compile(r" ?([A-Z]{1,4}|z)(?![\w/])| ([A-Z][A-Za-z]{2,14}/[A-Z][A-Za-z_]{2,20})(?!\w)", re.ASCII)
+_TAI = re.compile(r"@(4[0-9a-f]{15})([0-9a-f]{8})(?!\w)", re.ASCII)
 _KLOG = re.compile(rf"[A-Z](?P<year>\d{{4}})?(?P<month>\d\d)(?P<day>\d\d) {{1,2}}{_CLOCK} ", re.ASCII)
 
 
@@ -77,6 +80,8 @@ def time_at(text: str, at: int, clock: Clock) -> Stamp | None:
     first = text[at : at + 1]
     if first.isdigit():
         return next((stamp for form in _DIGIT_FORMS if (stamp := form(text, at, clock))), None)
+    if first == "@":
+        return _tai(text, at)
     name = text[at : at + 3].lower()
     if name in _MONTHS or name in _DAYS:
         return _mail(text, at, clock) or _named(text, at, clock)
@@ -121,7 +126,7 @@ def _zone_at(text: str, at: int) -> tuple[int, datetime.tzinfo | None]:
 
 def _time_of(found: re.Match[str]) -> datetime.time | None:
     groups = found.groupdict()
-    hour, minute, second = (int(groups[name]) for name in ("hour", "minute", "second"))
+    hour, minute, second = (int(groups[name] or 0) for name in ("hour", "minute", "second"))
     if half := groups.get("half"):
         hour = hour % _HOURS_OF_HALF_A_DAY + (_HOURS_OF_HALF_A_DAY if half in "pP" else 0)
     try:
@@ -136,7 +141,7 @@ def _month_of(groups: dict[str, str | None]) -> int:
 
 
 def _dated(pattern: re.Pattern[str], text: str, at: int, clock: Clock, *, century: int = 0) -> Stamp | None:
-    """The time of a pattern with named groups for a date and a clock; without a year, that which is nearest to now."""
+    """The time of a pattern with named groups for a date and a clock; without a year, the newest that is not ahead."""
     found = pattern.match(text, at)
     time = _time_of(found) if found else None
     if found is None or time is None:
@@ -149,7 +154,7 @@ def _dated(pattern: re.Pattern[str], text: str, at: int, clock: Clock, *, centur
     month, day = _month_of(groups), int(groups["day"])
     try:
         date = None if year is None else datetime.date(year, month, day)
-        moment = datetime.datetime.combine(date, time) if date else clock.nearest_year(month, day, time)
+        moment = datetime.datetime.combine(date, time) if date else clock.newest_year(month, day, time)
     except ValueError:
         return None
     if moment is None:
@@ -184,6 +189,15 @@ def _epoch(text: str, at: int, _clock: Clock) -> Stamp | None:
     found = _EPOCH.match(text, at)
     moment = moment_of_digits(found[0]) if found else None
     return Stamp(found.end(), moment) if found and moment and moment.year >= _FIRST_EPOCH_YEAR else None
+
+
+def _tai(text: str, at: int) -> Stamp | None:
+    """TAI64N of daemontools and svlogd: seconds that count leap seconds too, of which there were 10 in 1970."""
+    found = _TAI.match(text, at)
+    moment = moment_of_number(int(found[1], 16) - 2**62 - 10) if found else None
+    if found is None or moment is None:
+        return None
+    return Stamp(found.end(), moment + datetime.timedelta(microseconds=int(found[2], 16) // 1000))
 
 
 def _clock_only(text: str, at: int, _clock: Clock) -> Stamp | None:
