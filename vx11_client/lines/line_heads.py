@@ -124,7 +124,7 @@ class _Walk:
         return self._head.severity is not None
 
     def _take_time(self, at: int) -> bool:
-        # Some write the time behind the level, a thread in brackets or the name of a file. Further on it is the message's.
+        # Some write the time behind the level, a thread in brackets or a file's name. Further on it is the message's.
         if self._head.has_time or self._words > 1:
             return False
         stamp = time_at(self._text, at, self._clock)

@@ -19,7 +19,7 @@ _JUL_LEVEL = re.compile(r"(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 _FRAME = re.compile(
     # Java, .NET, JavaScript.
     r"\s{1,40}at (?:async |new |async Promise\.)?[^\s(]{1,300}(?: \[as [\w$]{1,80}\])? ?\("
-    r"|\s{1,40}at \S{1,300}:\d{1,7}"
+    r"|\s{1,40}at (?:async )?\S{1,300}:\d{1,7}"
     r"|\s{0,40}\.\.\. \d{1,6} (?:more|common frames)"
     r"|\s{0,40}(?:Caused by|Suppressed): \S"
     r"|\s{1,40}--- End of (?:inner exception )?stack trace"
