@@ -146,10 +146,9 @@ def _places(options: dict[str, Any], url: str, remark: Callable[[str], None]) ->
         return Places()
     path = named or _default_path(options, url)
     try:
-        places = Places(path)
+        # A file that is read once is read whole each time.
+        places = Places(path, names_only=named is None and not options["follow"])
     except PlacesInUse:
-        if named is None and not options["follow"]:
-            return Places()
         raise CommandError(
             f"another publish_events reads the same and keeps its places in {shown(str(path))}; "
             "wait for its end, or use --no-places",

@@ -168,6 +168,27 @@ def test_paths_patterns_and_compressed_files_go_together(
     assert summaries(principal, module) == ["a", "ERROR größer", "c", "d"]
 
 
+def test_a_broken_file_is_an_error_after_what_could_be_read(
+    stack: Stack, principal: Client, module: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.log").write_text("a\n")
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"b\n" * 700)[:-9])
+    words = ("--url", stack.a.url, "--module", module, "--file", str(tmp_path / "a.log"), str(tmp_path / "b.gz"))
+    done = stack.a.run_manage("publish_events", *words)
+    assert done.returncode == 2
+    assert "b.gz cannot be read: it is a compressed file that is broken" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert summaries(principal, module) == ["a", *["b"] * 700]
+
+
+def test_a_file_that_is_read_once_leaves_nothing_behind(run: Run, stack: Stack, log: Path) -> None:
+    folder = Path(stack.a.environment["VX11_DATA_DIR"]) / "places"
+    before = set(folder.glob("*")) if folder.exists() else set()
+    log.write_text("1\n")
+    run("--file", str(log))
+    assert (set(folder.glob("*")) if folder.exists() else set()) == before
+
+
 def test_no_line_of_another_program_is_left_out_for_its_field_names(run: Run, principal: Client, module: str) -> None:
     lines = [
         {"event_type": "User Created!", "summary": "s1", "severity": "ERROR"},

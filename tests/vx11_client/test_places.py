@@ -188,7 +188,7 @@ def test_a_line_that_was_sent_without_its_end_has_the_same_name_when_it_has_one(
     log: Path, kept: Path, interruption: Interruption
 ) -> None:
     def read_once() -> list[Line]:
-        places = Places(kept)
+        places = Places(kept, names_only=True)
         source = FileSource(log, interruption, follow=False, places=places)
         lines: list[Line] = []
         while not source.ended:
@@ -204,6 +204,13 @@ def test_a_line_that_was_sent_without_its_end_has_the_same_name_when_it_has_one(
         whole, following = read_once()[-2:]
         assert (half.content, whole.content) == (b"hal", b"half")
         assert half.place == whole.place != following.place
+
+
+def test_utf16_goes_on_in_the_middle(log: Path, run: Run) -> None:
+    log.write_bytes("größe 1\n".encode("utf-16"))
+    assert texts(run(1)) == ["\ufeffgröße 1".encode()]
+    append(log, "größe \u0a0a 2\n".encode("utf-16-le"))
+    assert texts(run(1)) == ["größe \u0a0a 2".encode()]
 
 
 def test_equal_names_need_equal_content(log: Path, interruption: Interruption) -> None:

@@ -50,11 +50,12 @@ class Feed:
         self._line_number = 0
         # How far each source will be delivered once the pending events are.
         self._reached: dict[str, tuple[Line, int]] = {}
+        self._settled: dict[str, tuple[Line, int]] = {}
 
     def run(self) -> None:
-        """Raises ServerRefused when the server will take nothing from us, OSError when a place cannot be kept."""
+        """Raises ServerRefused when the server will take nothing from us, OSError when a file cannot be read."""
         while not self._source.ended and not self._interruption.requested:
-            self._take(self._source.read(wait_seconds=self._patience_seconds()))
+            self._take(self._read())
             self._add(self._joiner.expired(now=time.monotonic()))
             self._report()
             if self._pending and self._batch_patience_seconds() <= 0:
@@ -66,6 +67,15 @@ class Feed:
         self._add(self._joiner.flush())
         self._report()
         self._send_pending()
+
+    def _read(self) -> list[Line]:
+        try:
+            return self._source.read(wait_seconds=self._patience_seconds())
+        except OSError:
+            # What was read before is sent all the same.
+            self._add(self._joiner.flush())
+            self._send_pending()
+            raise
 
     def _report(self) -> None:
         self._progress.trouble(self._source.trouble)
@@ -116,9 +126,15 @@ class Feed:
         self._sender.send(self._pending)
         self._pending = []
         self._pending_bytes = 0
-        for line, position in self._reached.values():
-            self._source.settled(line, position)
-        self._places.save()
+        for origin, reached in self._reached.items():
+            if self._settled.get(origin) != reached:
+                self._source.settled(*reached)
+        self._settled = self._reached
+        try:
+            self._places.save()
+        except OSError as error:
+            # The next run would send more than it has to, and the server would recognise it.
+            self._progress.trouble(f"how far was read cannot be kept: {error}")
 
 
 def _event_id(record: Line) -> str:

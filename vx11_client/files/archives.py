@@ -2,10 +2,10 @@
 
 import gzip
 import importlib
+import io
 import os
-import zlib
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from vx11_client.files.open_file import CHUNK_BYTES, FIRST_LINE_BYTES, Identity, placed
 from vx11_client.files.places import HEAD_BYTES, TAIL_BYTES, Generations, Place, digest_of
@@ -48,7 +48,8 @@ class ArchiveFile:
         self._origin = origin
         self._generations = generations
         self._splitter = LineSplitter()
-        self._head = self._read_piece(CHUNK_BYTES)
+        self._error: UnreadableArchive | None = None
+        self._head = self._first_bytes()
         self._next = self._head
         self._tail = b""
         self._read_bytes = 0
@@ -65,7 +66,7 @@ class ArchiveFile:
                 return False
             before = (before + piece)[-TAIL_BYTES:]
             self._read_bytes += len(piece)
-            self._next = self._next[len(piece) :] or self._read_piece(CHUNK_BYTES)
+            self._next = self._next[len(piece) :] or self._read_piece()
         if digest_of(before[-place.tail_bytes :] if place.tail_bytes else b"") != place.tail_digest:
             return False
         self.generation = place.generation
@@ -74,7 +75,7 @@ class ArchiveFile:
 
     def read(self) -> tuple[list[Line], bool]:
         piece, self._next = self._next, b""
-        piece = piece or self._read_piece(CHUNK_BYTES)
+        piece = piece or self._read_piece()
         self._read_bytes += len(piece)
         return self._placed(self._splitter.feed(piece)), bool(piece)
 
@@ -101,13 +102,24 @@ class ArchiveFile:
     def close(self) -> None:
         self._file.close()
 
-    def _read_piece(self, size: int) -> bytes:
+    def _first_bytes(self) -> bytes:
+        """As much as a first line may have, or all. What is broken behind them is an error when it is read."""
+        found = b""
+        while len(found) < FIRST_LINE_BYTES and (piece := self._read_piece(is_first=not found)):
+            found += piece
+        return found
+
+    def _read_piece(self, *, is_first: bool = True) -> bytes:
+        if self._error is not None:
+            raise self._error
         try:
-            return self._file.read(size)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UnreadableArchive(f"it is a compressed file that is broken: {error}", self._path) from None
-        except Exception as error:  # noqa: BLE001 - each library of Zstandard has an exception of its own
-            raise UnreadableArchive(f"it is a compressed file that is broken: {error}", self._path) from None
+            # In pieces as they are decompressed: of a file that is cut off, all comes out that is there.
+            return self._file.read1(CHUNK_BYTES)
+        except Exception as error:  # noqa: BLE001 - each library has exceptions of its own
+            self._error = UnreadableArchive(f"it is a compressed file that is broken: {error}", self._path)
+        if is_first:
+            raise self._error
+        return b""
 
     def _placed(self, found: list[tuple[int, Line]]) -> list[Line]:
         if found and not self.generation:
@@ -116,19 +128,19 @@ class ArchiveFile:
         return [placed(line, offset, self.generation, self._origin, self._generations) for offset, line in found]
 
 
-def _decompressed(path: Path) -> IO[bytes]:
+def _decompressed(path: Path) -> io.BufferedReader:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == ZSTD_MAGIC:
         return _zstd(path)
-    return cast(IO[bytes], gzip.open(path, "rb"))
+    return cast(io.BufferedReader, gzip.open(path, "rb"))
 
 
-def _zstd(path: Path) -> IO[bytes]:
+def _zstd(path: Path) -> io.BufferedReader:
     for module_name in ("compression.zstd", "zstandard"):
         try:
             module: Any = importlib.import_module(module_name)
         except ImportError:
             continue
-        return cast(IO[bytes], module.open(path, "rb"))
+        return cast(io.BufferedReader, module.open(path, "rb"))
     raise UnreadableArchive(MISSING_ZSTD, path)

@@ -89,11 +89,13 @@ class Generations:
 class Places:
     """The places of one command. Without a path they live as long as the process.
 
+    `names_only`: no place is kept, and the file is written only when a line was sent without its end.
     Raises PlacesInUse when another process has them, OSError when they cannot be read or written.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, names_only: bool = False) -> None:
         self._path = path
+        self._names_only = names_only
         self._lock_fd: int | None = None
         self._files: dict[str, Place] = {}
         self._saved_at = 0.0
@@ -104,15 +106,18 @@ class Places:
         self.trouble = ""
         """Why the kept places could not be used; empty when they could."""
         if path is not None:
-            self._lock(path)
+            if not names_only:
+                self._lock(path)
             self._load(path)
+        self._unended_before = dict(self.generations.unended)
 
     def of(self, origin: str) -> Place | None:
         return self._files.get(origin)
 
     def put(self, origin: str, place: Place) -> None:
-        self._files[origin] = place
-        self._is_changed = True
+        if not self._names_only:
+            self._files[origin] = place
+            self._is_changed = True
 
     def put_cursor(self, cursor: str) -> None:
         self.cursor = cursor
@@ -133,8 +138,12 @@ class Places:
 
     def close(self) -> None:
         """Save, and let other processes have the file. Raises OSError."""
-        # The names of contents have changed too.
-        self._is_changed = self._is_changed or bool(self.generations.times_seen)
+        if self.generations.unended != self._unended_before:
+            self._is_changed = True
+            if self._path is not None and self._lock_fd is None:
+                with contextlib.suppress(PlacesInUse):
+                    self._lock(self._path)
+        self._is_changed = self._is_changed and (self._lock_fd is not None)
         try:
             self.save(at_once=True)
         finally:

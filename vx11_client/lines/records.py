@@ -91,7 +91,11 @@ class _Record:
 
 
 class RecordJoiner:
-    """Lines in, records out, in the order of their first lines. A line that was not joined comes out as it is."""
+    """Lines in, records out. A line that was not joined comes out as it is.
+
+    Records come out in the order of their first lines, except that one which is held (a trace, a part of a line) may
+    come behind lines of other streams.
+    """
 
     def __init__(self, *, rule: Rule = "auto") -> None:
         self._rule: Rule = rule
@@ -138,7 +142,7 @@ class RecordJoiner:
             record.add(line, wrapped, now=now)
             return []
         # In the order in which they came: only what is held waits for more while other streams go on.
-        ready = [at for at, other in self._open.items() if at[0] == line.origin and (at == key or not other.is_held)]
+        ready = [at for at, other in self._open.items() if at == key or not other.is_held]
         done = self._close(ready)
         if len(self._open) >= STREAMS_LIMIT:
             done += self._close([next(iter(self._open))])

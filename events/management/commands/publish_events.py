@@ -28,6 +28,7 @@ from vx11_client.feeding.feed_sender import FeedSender
 from vx11_client.http_answers import ServerRefused
 from vx11_client.lines.records import RecordJoiner
 from vx11_client.stop_signal import Interruption
+from vx11_client.terminal_text import shown
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS
 from vx11_client.wire_names import MODULE_FORM, TYPE_FORM
 
@@ -113,6 +114,11 @@ class Command(TerminalCommand):
             except ServerRefused as refused:
                 code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
                 raise CommandError(f"{url} refused the events: {refused}", returncode=code) from None
+            except OSError as error:
+                raise CommandError(
+                    f"{shown(str(error.filename or 'the input'))} cannot be read: {error.strerror}",
+                    returncode=EXIT_USAGE,
+                ) from None
             except KeyboardInterrupt:
                 raise CommandError(
                     "ended at once; some events may not have been sent", returncode=EXIT_AT_ONCE
