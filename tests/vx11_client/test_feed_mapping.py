@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 
 import orjson
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from events.log.submissions import SUMMARY_LIMIT
 from vx11_client import exact_json
+from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
 from vx11_client.lines.line import LINE_LIMIT_BYTES, Line
 
@@ -24,6 +26,22 @@ def event_of(content: bytes | str, *, dropped_bytes: int = 0, **options: object)
 @pytest.mark.parametrize("blank", [b"", b"   ", b"\t\r", b"\0\0\0", b"\x1b[0m"])
 def test_a_blank_line_is_no_event(blank: bytes) -> None:
     assert FeedMapping().event(Line(blank, len(blank))) is None
+
+
+def test_a_scale_that_is_unknown_is_refused_at_once() -> None:
+    with pytest.raises(InvalidSettings, match="0-4"):
+        FeedMapping(levels="loud")
+
+
+def test_times_without_a_zone_are_of_this_machine_s_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        event = FeedMapping().event_of_text("2026-01-04 01:34:28 hello") or {}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert event["occurred_at"] == "2026-01-03T16:34:28+00:00"
 
 
 class TestText:

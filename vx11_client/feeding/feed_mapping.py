@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from vx11_client import exact_json
+from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.foreign_events import is_event, repaired
 from vx11_client.lines.json_objects import json_object, loose_object
 from vx11_client.lines.line import Line
@@ -13,6 +14,7 @@ from vx11_client.lines.line_heads import Head, read_head
 from vx11_client.lines.logger_fields import LoggerFields
 from vx11_client.lines.moments import Clock, moment_of_digits
 from vx11_client.lines.plain_text import one_line, storable_text, summary_of, without_sequences
+from vx11_client.lines.severity_words import SCALES
 from vx11_client.lines.stack_traces import PYTHON_START, Trace, last_exception
 from vx11_client.lines.time_forms import moment_of_text
 from vx11_client.lines.wrappers import Wrapped, unwrap
@@ -48,6 +50,11 @@ class FeedMapping:
     timezone: datetime.tzinfo | None = None
     levels: str | None = None
     clock: Callable[[], datetime.datetime] = _now
+
+    def __post_init__(self) -> None:
+        """Raises InvalidSettings."""
+        if self.levels is not None and self.levels not in SCALES:
+            raise InvalidSettings(f"levels is one of {', '.join(SCALES)}, and not {self.levels!r}")
 
     def event_of_text(self, text: str) -> Fields | None:
         """As event(), for a program that has its lines as text: without the end of the line."""
@@ -121,7 +128,7 @@ class _Reading:
         severity = read_head(without_sequences(others[0]), self._clock).severity
         trace = Trace(first)
         for line in others:
-            trace.goes_on(line, "error")
+            trace.goes_on(line, lambda: "error")
         return severity or ("error" if trace.has_frames else None)
 
     def _from_fields(self, found: Fields, added: Fields | None) -> Fields:
@@ -139,7 +146,7 @@ class _Reading:
             severity = inside.severity(self._mapping.levels) or severity
             moment = inside.moment(self._clock) or moment
             payload = {**found, name: inner} if name in found else found
-        elif name:
+        elif name and (name == "log" or severity is None or moment is None):
             head = read_head(without_sequences(message.partition("\n")[0]), self._clock)
             if severity is None and self._mapping.guess_severity:
                 severity = head.severity

@@ -5,7 +5,7 @@ and then as nested objects.
 """
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from vx11_client.lines.moments import Clock, moment_of_digits, moment_of_number, moment_of_parts
 from vx11_client.lines.plain_text import without_sequences
@@ -43,6 +43,15 @@ _SHORT_SUMMARY, _SHORT_LEVEL, _SHORT_TIME = "M", "L", "T"
 Fields = dict[str, object]
 
 
+def _with_roots(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Each name, and the one of its outermost object."""
+    return tuple((name, name.partition(".")[0]) for name in names)
+
+
+_SUMMARY_ROOTS, _WORD_ROOTS, _TIME_ROOTS = map(_with_roots, (SUMMARY_KEYS, WORD_KEYS, TIME_KEYS))
+_SCALED_ROOTS = _with_roots(SCALED_KEYS)
+
+
 class LoggerFields:
     """The fields of one line, by the names that loggers use."""
 
@@ -54,8 +63,8 @@ class LoggerFields:
 
     def messages(self) -> Iterator[tuple[str, str]]:
         """Texts that may be the message, the best one first, each with its name."""
-        for name in SUMMARY_KEYS:
-            if text := text_of(self._value(name)):
+        for name, value in self._present(_SUMMARY_ROOTS):
+            if text := text_of(value):
                 yield name, text
         if text := text_of(self._fields.get(_SHORT_SUMMARY)):
             yield _SHORT_SUMMARY, text
@@ -65,15 +74,20 @@ class LoggerFields:
 
         A number is believed when its scale is known: by its name, by `levels`, or by fields that one logger alone has.
         """
-        for name in WORD_KEYS:
-            text = text_of(self._value(name))
+        for _, value in self._present(_WORD_ROOTS):
+            text = text_of(value)
             if text and (severity := severity_of_word(without_sequences(text))):
                 return severity
         if severity := self._short_severity():
             return severity
-        for name, scale in (*SCALED_KEYS.items(), *self._scales(levels)):
-            number = _whole(self._value(name))
-            if number is not None and (severity := severity_of_number(number, scale)):
+        for name, value in self._present(_SCALED_ROOTS):
+            number = _whole(value)
+            if number is not None and (severity := severity_of_number(number, SCALED_KEYS[name])):
+                return severity
+        scale = levels or self._scale_of_siblings()
+        numbers = (_whole(self._by_name.get(name)) for name in NUMBER_KEYS if scale)
+        for number in numbers:
+            if scale and number is not None and (severity := severity_of_number(number, scale)):
                 return severity
         number = _whole(self._fields.get("PRIORITY"))
         return None if number is None else severity_of_number(number, "syslog")
@@ -83,13 +97,19 @@ class LoggerFields:
         journal = text_of(self._fields.get("__REALTIME_TIMESTAMP"))
         if journal and (moment := moment_of_digits(journal)):
             return moment
-        values = (self._value(name) for name in TIME_KEYS)
+        values = (value for _, value in self._present(_TIME_ROOTS))
         moments = (_moment_of(value, clock) for value in (*values, self._fields.get(_SHORT_TIME)))
         return next((moment for moment in moments if moment), None)
 
     def say_something(self, clock: Clock) -> bool:
         """Whether there is a message, a level or a time among them."""
         return next(self.messages(), None) is not None or bool(self.severity(None) or self.moment(clock))
+
+    def _present(self, names: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, object]]:
+        """Those of the names that may be there, in their order, with their values: most objects have few of them."""
+        for name, root in names:
+            if root in self._by_name or name in self._by_name:
+                yield name, self._value(name)
 
     def _value(self, name: str) -> object:
         if name in self._by_name:
@@ -112,10 +132,6 @@ class LoggerFields:
         if isinstance(letter, str) and letter and {"c", "ctx", "msg"} <= self._fields.keys():
             return {"F": "critical", "E": "error", "W": "warn", "I": "info", "D": "info"}.get(letter[0])
         return None
-
-    def _scales(self, levels: str | None) -> list[tuple[str, str]]:
-        scale = levels or self._scale_of_siblings()
-        return [(name, scale) for name in NUMBER_KEYS] if scale else []
 
     def _scale_of_siblings(self) -> str | None:
         names = self._by_name.keys()

@@ -66,7 +66,7 @@ class _Record:
         if rule == "timed" and not read_head(without_sequences(text), Clock()).has_time:
             return True
         # JSON is whole in its line.
-        return not first.text.lstrip().startswith("{") and self._trace.goes_on(text, self._severity())
+        return not first.text.lstrip().startswith("{") and self._trace.goes_on(text, self._severity)
 
     def add(self, line: Line, wrapped: Wrapped, *, now: float) -> None:
         self.lines.append(line)

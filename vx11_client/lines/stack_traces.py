@@ -1,6 +1,7 @@
 """Which lines belong to a stack trace: of Python, Java, .NET, JavaScript, Ruby, PHP and Go; both lines of JUL. Pure."""
 
 import re
+from collections.abc import Callable
 
 PYTHON_START = re.compile(r"\s{0,8}(?:\+ )?(?:Exception Group )?Traceback \(most recent call last\):\s{0,8}")
 _PYTHON_LINK = re.compile(
@@ -45,8 +46,8 @@ class Trace:
         """Whether the record holds the frames of a stack, of any language."""
         self._enter(first)
 
-    def goes_on(self, text: str, severity: str | None) -> bool:
-        """Whether this line belongs to the record, which has this severity so far; if so, it is taken."""
+    def goes_on(self, text: str, severity: Callable[[], str | None]) -> bool:
+        """Whether this line belongs to the record, with its `severity` so far; if so, it is taken."""
         if not self._belongs(text, severity):
             return False
         self.has_frames = self.has_frames or bool(_FRAME.match(text)) or self._state in ("python", "go")
@@ -72,7 +73,7 @@ class Trace:
         elif _JUL_START.fullmatch(text):
             self._state = "jul"
 
-    def _belongs(self, text: str, severity: str | None) -> bool:
+    def _belongs(self, text: str, severity: Callable[[], str | None]) -> bool:
         if self._state == "jul":
             self._state = ""
             return _JUL_LEVEL.match(text) is not None
@@ -85,12 +86,11 @@ class Trace:
             return _GO_LINE.match(text) is not None or _is_call(text)
         if _FRAME.match(text):
             return True
-        if severity not in TROUBLE:
+        is_python = PYTHON_START.match(text) is not None
+        if not (is_python or is_exception(text)) or severity() not in TROUBLE:
             return False
-        if PYTHON_START.match(text):
-            self._state = "python"
-            return True
-        return is_exception(text)
+        self._state = "python" if is_python else self._state
+        return True
 
     def _python(self, text: str) -> bool:
         """Frames are indented; the exception ends them; another trace may follow that names this one."""
