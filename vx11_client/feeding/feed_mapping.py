@@ -10,12 +10,11 @@ from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.foreign_events import is_event, repaired
 from vx11_client.lines.json_objects import json_object, loose_object
 from vx11_client.lines.line import Line
-from vx11_client.lines.line_heads import Head, read_head
 from vx11_client.lines.logger_fields import LoggerFields
+from vx11_client.lines.messages import Message, read_message
 from vx11_client.lines.moments import Clock, moment_of_digits
 from vx11_client.lines.plain_text import one_line, storable_text, summary_of, without_sequences
 from vx11_client.lines.severity_words import SCALES
-from vx11_client.lines.stack_traces import PYTHON_START, Trace, last_exception
 from vx11_client.lines.time_forms import moment_of_text
 from vx11_client.lines.wrappers import Wrapped, unwrap
 from vx11_client.wire_limits import EVENT_LIMIT_BYTES, SUMMARY_LIMIT_CHARACTERS
@@ -69,7 +68,8 @@ class FeedMapping:
         # A line of nothing but colour codes shows nothing either.
         if not one_line(text):
             return None
-        return _fitted(_Reading(self, line, text).event(), text, line.total_bytes)
+        event = _Reading(self, line, text).event()
+        return None if event is None else _fitted(event, text, line.total_bytes)
 
     def moments(self) -> Clock:
         return Clock(self.timezone, self.clock)
@@ -84,52 +84,45 @@ class _Reading:
         self._text = text
         self._clock = mapping.moments()
         self._wrapped: Wrapped = unwrap(without_sequences(text))
-        inner = self._wrapped.text
+        self._is_blank = not one_line(self._wrapped.text)
         if self._wrapped.fields is not None:
             # Docker's JSON is read as JSON.
-            self._wrapped, inner = Wrapped("", text), text
-        self._head = Head() if inner.lstrip().startswith("{") else read_head(inner.partition("\n")[0], self._clock)
-        if wrapped_time := self._wrapped.time:
-            self._head.moment = self._head.moment or moment_of_text(wrapped_time, self._clock)
-
-    def event(self) -> Fields:
+            self._wrapped = Wrapped("", without_sequences(text))
         inner = self._wrapped.text
-        json_text = inner[self._head.end :].lstrip()
+        is_json = inner.lstrip().startswith("{")
+        self._message = Message("", None, None, 0) if is_json else read_message(inner, self._clock)
+        self._moment = self._message.moment
+        if self._moment is None and self._wrapped.time:
+            self._moment = moment_of_text(self._wrapped.time, self._clock)
+
+    def event(self) -> Fields | None:
+        """None for an empty line that a container has wrapped."""
+        if self._is_blank:
+            return None
+        json_text = self._wrapped.text[self._message.end :].lstrip()
         if not json_text.startswith("{"):
-            return self._from_text(inner)
+            return self._from_text()
         found = None if self._line.is_cut else json_object(json_text)
         if found is not None and is_event(found):
             return self._defaults() | repaired(found, self._clock, self._mapping.levels)
         if found is not None:
-            prefix = self._text[: len(self._text) - len(json_text)].strip()
-            return self._from_fields(found, {PREFIX_KEY: storable_text(prefix)} if prefix else {})
+            return self._from_fields(found, self._prefix(self._text[: len(self._text) - len(json_text)]))
         fields = loose_object(json_text, self._line.tail.decode("utf-8", errors="replace"))
         if LoggerFields(fields).say_something(self._clock):
             return self._from_fields(fields, None)
-        return self._from_text(inner)
+        return self._from_text()
 
-    def _from_text(self, inner: str) -> Fields:
-        first, *others = inner.split("\n")
-        shown = one_line(first)
-        if others and PYTHON_START.match(first):
-            shown = one_line(last_exception(others))
-        severity = self._head.severity
-        if others and severity is None:
-            severity = self._severity_of_others(first, others)
-        event = self._new(summary_of(shown or one_line(inner)), severity if self._mapping.guess_severity else None)
-        self._add_moment(event, self._head.moment)
+    def _from_text(self) -> Fields:
+        message = self._message if self._message.summary else read_message(self._wrapped.text, self._clock)
+        event = self._new(summary_of(message.summary), message.severity if self._mapping.guess_severity else None)
+        self._add_moment(event, self._moment)
+        is_long = len(message.summary) > SUMMARY_LIMIT_CHARACTERS
         # The indentation says what belongs together, so it is kept somewhere.
-        if len(shown) > SUMMARY_LIMIT_CHARACTERS or others or self._text[:1].isspace():
+        if is_long or "\n" in self._text or self._text[:1].isspace():
             event["payload"] = self._whole_line()
+        elif prefix := self._prefix(self._wrapped.prefix):
+            event["payload"] = prefix
         return event
-
-    def _severity_of_others(self, first: str, others: list[str]) -> str | None:
-        """The level of JUL's second line; a trace without a level is one of an error."""
-        severity = read_head(without_sequences(others[0]), self._clock).severity
-        trace = Trace(first)
-        for line in others:
-            trace.goes_on(line, lambda: "error")
-        return severity or ("error" if trace.has_frames else None)
 
     def _from_fields(self, found: Fields, added: Fields | None) -> Fields:
         """`added` goes beside the fields into the payload; None: they are not whole, and the line is kept as text."""
@@ -147,14 +140,17 @@ class _Reading:
             moment = inside.moment(self._clock) or moment
             payload = {**found, name: inner} if name in found else found
         elif name and (name == "log" or severity is None or moment is None):
-            head = read_head(without_sequences(message.partition("\n")[0]), self._clock)
+            text = read_message(message, self._clock)
             if severity is None and self._mapping.guess_severity:
-                severity = head.severity
-            moment = (head.moment or moment) if name == "log" else (moment or head.moment)
+                severity = text.severity
+            # What a container wraps is a line of text, with a time of its own.
+            moment, message = (
+                (text.moment or moment, text.summary) if name == "log" else (moment or text.moment, message)
+            )
         if severity is None and self._mapping.guess_severity:
-            severity = self._head.severity
+            severity = self._message.severity
         event = self._new(summary_of(message), severity)
-        self._add_moment(event, moment or self._head.moment)
+        self._add_moment(event, moment or self._moment)
         if event_id := _journal_id(found):
             event["event_id"] = event_id
         return event | {"payload": self._whole_line() if added is None else {**added, **payload}}
@@ -170,6 +166,9 @@ class _Reading:
     def _add_moment(self, event: Fields, moment: datetime.datetime | None) -> None:
         if moment is not None:
             event["occurred_at"] = moment.astimezone(datetime.UTC).isoformat()
+
+    def _prefix(self, text: str) -> Fields:
+        return {PREFIX_KEY: storable_text(text.strip())} if text.strip() else {}
 
     def _whole_line(self) -> Fields:
         return {"line": storable_text(self._text), "line_bytes": self._line.total_bytes}

@@ -40,6 +40,11 @@ def repaired(found: Fields, clock: Clock, levels: str | None) -> Fields:
             event[name] = value
         if not is_whole:
             others[name] = found[name]
+    fields = LoggerFields(others)
+    if "severity" not in event and (severity := fields.severity(levels)):
+        event["severity"] = severity
+    if "occurred_at" not in event and (moment := fields.moment(clock)):
+        event["occurred_at"] = moment.isoformat()
     payload = event.get("payload", {})
     if others and isinstance(payload, dict):
         event["payload"] = {**others, **payload}

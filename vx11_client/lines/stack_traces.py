@@ -64,7 +64,8 @@ class Trace:
 
     def _enter(self, text: str) -> None:
         if PYTHON_START.match(text):
-            self._state, self.has_frames = "python", True
+            # In a group of exceptions, every line is indented.
+            self._state, self.has_frames = "python-group" if "Exception Group" in text else "python", True
         elif _GO_START.match(text):
             self._state = "go"
         elif _RUST_START.match(text):
@@ -94,6 +95,8 @@ class Trace:
 
     def _python(self, text: str) -> bool:
         """Frames are indented; the exception ends them; another trace may follow that names this one."""
+        if self._state == "python-group":
+            return text[:1].isspace()
         if self._state == "python":
             if not text[:1].isspace():
                 self._state = "python-end"
@@ -114,8 +117,13 @@ def is_exception(text: str) -> bool:
 
 
 def last_exception(lines: list[str]) -> str:
-    """The line that says what went wrong: the last one of a trace that is not indented."""
-    return next((line for line in reversed(lines) if line.strip() and not line[0].isspace()), lines[0])
+    """The line that says what went wrong: the last one of a trace that is not indented; empty when all are."""
+    return next((line for line in reversed(lines) if line.strip() and not line[0].isspace()), "")
+
+
+def is_jul_start(text: str) -> bool:
+    """The first line of java.util.logging: a time and a method; the level is in the second."""
+    return _JUL_START.fullmatch(text) is not None
 
 
 def _is_call(text: str) -> bool:
