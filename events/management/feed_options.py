@@ -64,7 +64,9 @@ def add_reading_arguments(event: argparse._ArgumentGroup) -> None:
         help="take the severity from the level of a text line: ERROR, [warn], fatal:, level=error, <11>, E0104",
     )
     event.add_argument(
-        "--levels", choices=SCALES, help="what levels mean that are numbers, where no other field says it"
+        "--levels",
+        choices=SCALES,
+        help="what levels mean that are numbers; without it, only those of known loggers count",
     )
     event.add_argument(
         "--timezone",
