@@ -14,8 +14,8 @@ from vx11_client.lines.line import Line, LineSplitter
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 SUFFIXES = (".gz", ".zst")
 MISSING_ZSTD = (
-    "it is compressed by Zstandard, and this Python cannot read that: pip install 'vx11-client[zst]' "
-    "(the package zstandard), or decompress the file: zstd -d"
+    "it is compressed by Zstandard, and this Python cannot read that: pip install zstandard (the extra zst of "
+    "vx11-client), or decompress the file with zstd -d"
 )
 
 

@@ -29,6 +29,8 @@ TOKENS_LIMIT = 12
 BRACKET_CHARACTERS = 160
 # Names, numbers and brackets between the time and the level.
 NAMES_LIMIT = 6
+# So many names stand in front of the time of an access log.
+ACCESS_NAMES = (3, 6)
 
 _CLOSING = {"[": "]", "(": ")", "<": ">"}
 _SEPARATORS = re.compile(r"[\s|,;:>*=.!-]*")
@@ -42,8 +44,7 @@ _LETTER_FIRST = re.compile(r"([DIWEFVT]) (?=\d)", re.ASCII)
 _TOOLS = frozenset({"npm", "pnpm", "yarn"})
 _RUBY = re.compile(r"[DIWEFAU], (?=\[)", re.ASCII)
 _AUDIT = re.compile(r"(?:node=\S{1,80} )?type=\w{1,40} msg=audit\((?=\d{10})", re.ASCII)
-# An access log has no level; what stands in quotes is what the client asked for.
-_ACCESS = re.compile(r"[^\s\"\[]{1,255} [^\s\"\[]{1,64} [^\"\[]{1,64} (?=\[\d\d/[A-Z])", re.ASCII)
+_ACCESS_TIME = re.compile(r"\[\d\d/[A-Z][a-z]{2}/", re.ASCII)
 _IDENTIFIER = re.compile(r"[\d._/@#$\[(\\-]|[a-z][A-Z]|:$")
 _NAME = re.compile(r"[a-z]{1,40}", re.ASCII)
 _PROGRAM_NEXT = re.compile(r"\s{1,8}[\w./()-]{1,60}(?:\[\d{1,9}\])?:(?=\s|$)", re.ASCII)
@@ -108,8 +109,8 @@ class _Walk:
         elif form := _AUDIT.match(text, self._at):
             self._take_time(form.end())
             return True
-        elif form := _ACCESS.match(text, self._at):
-            self._at = form.end()
+        elif (bracket := _access_time(text, self._at)) is not None:
+            self._at = bracket
             self._bracket("]")
             return True
         elif (form := _LETTER_FIRST.match(text, self._at)) and time_at(text, form.end(), self._clock):
@@ -207,3 +208,15 @@ class _Walk:
             return False
         # Behind a time, a plain word is a name only in front of a level in capitals, or of a program and its colon.
         return bool(_CAPITAL_NEXT.match(self._text, end) or _PROGRAM_NEXT.match(self._text, end))
+
+
+def _access_time(text: str, at: int) -> int | None:
+    """Where the time of an access log begins: behind the client and two names or more, in brackets.
+
+    Such a line has no level; what stands in quotes is what the client asked for.
+    """
+    bracket = text.find("[", at)
+    if bracket < 0 or not _ACCESS_TIME.match(text, bracket):
+        return None
+    before = text[at:bracket]
+    return bracket if '"' not in before and ACCESS_NAMES[0] <= len(before.split()) <= ACCESS_NAMES[1] else None
