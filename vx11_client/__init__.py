@@ -33,9 +33,9 @@ if TYPE_CHECKING:
         Refused,
     )
     from vx11_client.feeding.feed_mapping import FeedMapping
-    from vx11_client.feeding.feed_source import Line
     from vx11_client.feeding.log_handler import VX11Handler
     from vx11_client.http_answers import ServerRefused
+    from vx11_client.lines.line import Line
     from vx11_client.publishing.async_publisher import AsyncPublisher
     from vx11_client.publishing.publisher import Publisher
     from vx11_client.reading.following import afollow, follow
@@ -66,7 +66,7 @@ _MODULES = {
         "PublisherClosed", "QueueFull", "Refused",
     ),
     "feeding.feed_mapping": ("FeedMapping",),
-    "feeding.feed_source": ("Line",),
+    "lines.line": ("Line",),
     "reading.following": ("afollow", "follow"),
     "http_answers": ("ServerRefused",),
     "feeding.log_handler": ("VX11Handler",),

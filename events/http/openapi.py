@@ -78,7 +78,11 @@ SCHEMAS: dict[str, Json] = {
     "Publication": {"anyOf": [component("Submission"), component("SubmissionBatch")]},
     "Place": exactly(**_PLACE),
     "Published": exactly(**_PLACE, cursor=CURSOR),
-    "PublishedBatch": exactly(events={"type": "array", "items": component("Place"), "minItems": 1}, cursor=CURSOR),
+    "PublishedBatch": exactly(
+        events={"type": "array", "items": component("Place"), "minItems": 1},
+        cursor=CURSOR,
+        new={"type": "integer", "minimum": 0, "description": "How many of them were not in the log before."},
+    ),
     "Event": exactly(
         type={"const": "event"},
         event_id=ID,

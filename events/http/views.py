@@ -96,7 +96,7 @@ class EventsView(Asking):
 def _published(appended: Appended, *, batch: bool) -> dict[str, Any]:
     events = [{"event_id": event_id, "seq": seq} for event_id, seq in appended.ids]
     cursor = str(Cursor(appended.epoch, max(seq for _, seq in appended.ids)))
-    return {"events": events, "cursor": cursor} if batch else {**events[0], "cursor": cursor}
+    return {"events": events, "cursor": cursor, "new": appended.fresh} if batch else {**events[0], "cursor": cursor}
 
 
 def _refuse_stream_accept(request: HttpRequest) -> None:

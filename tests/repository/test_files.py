@@ -17,6 +17,7 @@ LONG_FILES = {
     Path("pyproject.toml"): "one contract of imports for each room",
     Path("benchmarks/results/latest.md"): "one line for each figure of a run",
     Path("deploy/monitoring/grafana/dashboards/vx11-operator.json"): "one entry for each panel",
+    Path("tests/data/lines.toml"): "one entry for each kind of line",
     Path("locale/es/LC_MESSAGES/django.po"): "one entry for each text of the pages",
 }
 # Places of one machine, and keys that somebody pasted. Put together here, so that this file does not hold them.

@@ -15,7 +15,7 @@ from events.log.records import Record, encode
 from events.log.submissions import Defaults, Invalid, NewEvent, read_event
 from vx11_client import exact_json
 from vx11_client.feeding.feed_mapping import FeedMapping
-from vx11_client.feeding.feed_source import Line
+from vx11_client.lines.line import Line
 from vx11_client.publishing.delivery import encoded
 from vx11_client.reading.event_printer import EventPrinter
 from vx11_client.reading.stream_reader import Received

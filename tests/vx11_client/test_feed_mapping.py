@@ -1,6 +1,8 @@
 """What a line becomes."""
 
+import datetime
 import json
+import time
 
 import orjson
 import pytest
@@ -9,13 +11,14 @@ from hypothesis import strategies as st
 
 from events.log.submissions import SUMMARY_LIMIT
 from vx11_client import exact_json
+from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
-from vx11_client.feeding.feed_source import LINE_LIMIT_BYTES, Line
+from vx11_client.lines.line import LINE_LIMIT_BYTES, Line
 
 
 def event_of(content: bytes | str, *, dropped_bytes: int = 0, **options: object) -> Fields:
     data = content.encode() if isinstance(content, str) else content
-    event = FeedMapping(**options).event(Line(data, len(data) + dropped_bytes))  # type: ignore[arg-type]
+    event = FeedMapping(**{"timezone": datetime.UTC, **options}).event(Line(data, len(data) + dropped_bytes))  # type: ignore[arg-type]
     assert event is not None
     return event
 
@@ -23,6 +26,22 @@ def event_of(content: bytes | str, *, dropped_bytes: int = 0, **options: object)
 @pytest.mark.parametrize("blank", [b"", b"   ", b"\t\r", b"\0\0\0", b"\x1b[0m"])
 def test_a_blank_line_is_no_event(blank: bytes) -> None:
     assert FeedMapping().event(Line(blank, len(blank))) is None
+
+
+def test_a_scale_that_is_unknown_is_refused_at_once() -> None:
+    with pytest.raises(InvalidSettings, match="0-4"):
+        FeedMapping(levels="loud")
+
+
+def test_times_without_a_zone_are_of_this_machine_s_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        event = FeedMapping().event_of_text("2026-01-04 01:34:28 hello") or {}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert event["occurred_at"] == "2026-01-03T16:34:28+00:00"
 
 
 class TestText:
@@ -42,7 +61,7 @@ class TestText:
 
     def test_what_would_drive_a_terminal_is_gone_and_the_rest_stays(self) -> None:
         event = event_of("\x1b[1;31mERROR\x1b[0m disk\tfull\x07 \x1b]0;title\x07now \x9b2J")
-        assert event["summary"] == "ERROR disk full\ufffd now \ufffd2J"
+        assert event["summary"] == "ERROR disk full\ufffd now"
 
     def test_bytes_that_are_not_utf8_are_marked(self) -> None:
         assert event_of(b"caf\xe9 closed")["summary"] == "caf\ufffd closed"
@@ -125,11 +144,14 @@ class TestJson:
             ({"PRIORITY": "3"}, "error"),
             ({"PRIORITY": "2"}, "critical"),
             ({"PRIORITY": "6"}, "info"),
-            ({"level": 30}, "info"),
-            ({"level": 40}, "warn"),
-            ({"level": 50}, "error"),
-            ({"level": 60}, "critical"),
+            ({"level": 30, "pid": 7, "hostname": "h"}, "info"),
+            ({"level": 40, "pid": 7, "hostname": "h"}, "warn"),
+            ({"level": 50, "pid": 7, "hostname": "h"}, "error"),
+            ({"level": 60, "pid": 7, "hostname": "h"}, "critical"),
             ({"level": "loud", "PRIORITY": "4"}, "warn"),
+            # A number alone is on any of five scales.
+            ({"level": 1}, None),
+            ({"level": 40}, None),
             ({"level": True}, None),
             ({"level": -1}, None),
             ({"level": "loud"}, None),
@@ -151,8 +173,8 @@ class TestJson:
             ({"ts": 1767490468.5}, "2026-01-04T01:34:28.500000+00:00"),
             ({"@timestamp": "2026-01-04T02:34:28+01:00"}, "2026-01-04T01:34:28+00:00"),
             ({"timestamp": "2026-01-04T01:34:28Z"}, "2026-01-04T01:34:28+00:00"),
-            # Without a zone it may be any of 26 hours.
-            ({"time": "2026-01-04 01:34:28"}, None),
+            # Without a zone it is that of the option, here UTC.
+            ({"time": "2026-01-04 01:34:28"}, "2026-01-04T01:34:28+00:00"),
             # Seconds since boot, a sentinel, and what is no time.
             ({"ts": 1234.5}, None),
             ({"ts": 1e300}, None),

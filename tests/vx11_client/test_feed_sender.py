@@ -19,6 +19,8 @@ class Report(SenderReport):
 
     def __init__(self, on_retry: Callable[[], None] = lambda: None) -> None:
         self.delivered_count = 0
+        self.recognised_count = 0
+        self.known_otherwise_lines: list[int] = []
         self.refused: list[tuple[int, str]] = []
         self.retries: list[str] = []
         self.waits: list[float] = []
@@ -26,6 +28,12 @@ class Report(SenderReport):
 
     def delivered(self, count: int) -> None:
         self.delivered_count += count
+
+    def recognised(self, count: int) -> None:
+        self.recognised_count += count
+
+    def known_otherwise(self, event: PendingEvent) -> None:
+        self.known_otherwise_lines.append(event.line_number)
 
     def left_out(self, event: PendingEvent, reason: str) -> None:
         self.refused.append((event.line_number, reason))
@@ -238,3 +246,26 @@ def test_a_page_in_place_of_our_error_body_is_shown_without_what_drives_a_termin
     with pytest.raises(ServerRefused) as caught:
         send(one_after_the_other([Answer(404, body=[b"<h1>\x1b[2JNot found"])]), events(1))
     assert str(caught.value) == "404 <h1>\\x1b[2JNot found"
+
+
+@pytest.mark.parametrize(
+    ("status", "new", "recognised"),
+    # A server that does not count says only whether any event was new.
+    [(201, 2, 1), (200, 0, 3), (201, None, 0), (200, None, 3), (201, 99, 0), (201, "2", 0)],
+)
+def test_what_the_log_had_before_is_counted(status: int, new: object, recognised: int) -> None:
+    receipts = {"events": [{"event_id": f"id-{n}", "seq": n + 1} for n in range(3)], "cursor": "k-3"}
+    answer = Answer(status, json=receipts if new is None else {**receipts, "new": new})
+    _, report = send(one_after_the_other([answer]), events(3))
+    assert (report.delivered_count, report.recognised_count) == (3, recognised)
+
+
+def test_a_line_that_is_known_with_other_content_is_not_left_out() -> None:
+    pending = [
+        encoded({"summary": f"number {n}"}, event_id=f"id-{n}", line_number=n, is_repeatable=n != 2) for n in range(4)
+    ]
+    log = Log(lambda batch: problem(409, "idempotency_conflict") if {"id-1", "id-2"} & set(batch) else None)
+    _, report = send(log, pending)
+    assert log.stored == ["id-0", "id-3"]
+    assert report.known_otherwise_lines == [1]
+    assert [line for line, _ in report.refused] == [2]

@@ -26,6 +26,8 @@ class FeedProgress(SenderReport):
         self._away_reason = ""
         self._finishing = False
         self.sent = 0
+        self.known = 0
+        self.known_otherwise_count = 0
         self.retries = 0
         self.left_out_count = 0
 
@@ -35,6 +37,14 @@ class FeedProgress(SenderReport):
             self._away_reason = ""
             self._note("the server is back, going on")
         self._draw("")
+
+    def recognised(self, count: int) -> None:
+        self.known += count
+
+    def known_otherwise(self, event: PendingEvent) -> None:
+        self.sent += 1
+        self.known += 1
+        self.known_otherwise_count += 1
 
     def left_out(self, event: PendingEvent, reason: str) -> None:
         self.left_out_count += 1
@@ -57,6 +67,10 @@ class FeedProgress(SenderReport):
             self._known_trouble = text
             self._note(shown(text) if text else "reading again")
 
+    def remark(self, text: str) -> None:
+        """What has happened to lines; quiet or not."""
+        self._write(shown(text))
+
     def finishing(self) -> None:
         """The user asked for the end; written once."""
         if not self._finishing:
@@ -68,9 +82,10 @@ class FeedProgress(SenderReport):
 
     def summary(self) -> None:
         seconds = max(time.monotonic() - self._started, 0.001)
+        otherwise = f" ({self.known_otherwise_count} in another form)" if self.known_otherwise_count else ""
         self._write(
-            f"{self.sent} events sent in {seconds:.1f} s ({self.sent / seconds:.0f}/s), "
-            f"{self.retries} retries, {self.left_out_count} left out"
+            f"{self.sent} events sent, {self.sent - self.known} new, {self.known} known{otherwise}, in {seconds:.1f} s "
+            f"({self.sent / seconds:.0f}/s), {self.retries} retries, {self.left_out_count} left out"
         )
 
     def _note(self, text: str) -> None:

@@ -4,40 +4,28 @@ A source is polled, not iterated: the caller has batches to send in time while n
 """
 
 import contextlib
-import dataclasses
 import os
 from typing import Protocol
 
+from vx11_client.lines.line import Line, LineSplitter
 from vx11_client.stop_signal import Interruption
 
-# Four times what an event may hold. More of one line is counted and dropped, so that a file without line ends
-# cannot fill the memory.
-LINE_LIMIT_BYTES = 256 * 1024
 CHUNK_BYTES = 64 * 1024
 # So much is still read from a pipe after the first signal: the most that a pipe can hold without special rights. The
 # program that wrote these lines takes them for delivered, and no other program will read them.
 DRAIN_LIMIT_BYTES = 1024 * 1024
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Line:
-    """One line without its end. `content` holds at most LINE_LIMIT_BYTES of it, `total_bytes` says how long it was.
-
-    `place` names where it stood, the same each time the same file is read; empty when the source has no places.
-    """
-
-    content: bytes
-    total_bytes: int
-    place: str = ""
-
-
 class LineSource(Protocol):
     """Where lines come from."""
 
-    ended: bool
-    """No line will come any more."""
-    trouble: str
-    """Why the source cannot read, as a text for a person; empty when it can."""
+    @property
+    def ended(self) -> bool:
+        """No line will come any more."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the source cannot read, as a text for a person; empty when it can."""
 
     def read(self, *, wait_seconds: float) -> list[Line]:
         """Lines that are there, else the first that come within the time; empty when none came."""
@@ -48,47 +36,13 @@ class LineSource(Protocol):
     def notice(self) -> None:
         """Check the source for changes (a rotated file) without reading; called while the server is away."""
 
+    def settled(self, line: Line, position: int) -> None:
+        """Everything up to this position in the source of the line was delivered or left out."""
+
+    def remarks(self) -> list[str]:
+        """What a person has to know about lines that cannot be read any more, each once."""
+
     def close(self) -> None: ...
-
-
-class LineSplitter:
-    """Bytes in, whole lines out. Lines end with LF; a CR before it belongs to the end."""
-
-    def __init__(self) -> None:
-        self._begun = bytearray()
-        self._dropped_bytes = 0
-        self.consumed_bytes = 0
-        """Bytes of all lines given out, their ends included: where the line after them begins."""
-
-    def feed(self, data: bytes) -> list[tuple[int, Line]]:
-        """The lines that `data` completes, each with the offset of its first byte."""
-        lines = []
-        *ends, rest = data.split(b"\n")
-        for end in ends:
-            self._keep(end)
-            lines.append(self._take(line_end_bytes=1))
-        self._keep(rest)
-        return lines
-
-    def flush(self) -> list[tuple[int, Line]]:
-        """The last line, when its end is missing."""
-        return [self._take(line_end_bytes=0)] if self._begun or self._dropped_bytes else []
-
-    def _keep(self, data: bytes) -> None:
-        room = LINE_LIMIT_BYTES - len(self._begun)
-        self._begun += data[:room]
-        self._dropped_bytes += max(0, len(data) - room)
-
-    def _take(self, *, line_end_bytes: int) -> tuple[int, Line]:
-        offset = self.consumed_bytes
-        self.consumed_bytes += len(self._begun) + self._dropped_bytes + line_end_bytes
-        content = bytes(self._begun)
-        if not self._dropped_bytes:
-            content = content.removesuffix(b"\r")
-        line = Line(content=content, total_bytes=len(content) + self._dropped_bytes)
-        self._begun.clear()
-        self._dropped_bytes = 0
-        return offset, line
 
 
 class PipeSource:
@@ -123,6 +77,12 @@ class PipeSource:
 
     def notice(self) -> None:
         """A pipe waits by itself."""
+
+    def settled(self, line: Line, position: int) -> None:
+        """A pipe has no places."""
+
+    def remarks(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         """The caller that opened the descriptor closes it."""

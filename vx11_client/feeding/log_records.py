@@ -11,7 +11,7 @@ import math
 import re
 
 from vx11_client import exact_json
-from vx11_client.feeding.feed_mapping import MAX_WHOLE, MIN_WHOLE, REPLACEMENT, one_line
+from vx11_client.lines.plain_text import MAX_WHOLE, MIN_WHOLE, REPLACEMENT, one_line
 from vx11_client.wire_limits import EVENT_LIMIT_BYTES, SUMMARY_LIMIT_CHARACTERS
 from vx11_client.wire_names import ID_FORM, TYPE_FORM
 

@@ -36,26 +36,35 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 # A server that has the request may be committing it; giving up early only means asking again.
 ANSWER_TIMEOUT_SECONDS = 30.0
 
+CONFLICT = 409
+
 _PREFIX, _SUFFIX = b'{"events":[', b"]}"
 _INDEX = re.compile(r"events\[([0-9]{1,6})\]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """One event as it goes over the wire, with its event_id in it, and the number of its input line, if it has one."""
+    """One event as it goes over the wire, with its event_id in it, and the number of its input line, if it has one.
+
+    `is_repeatable`: the id names what the event was made of, and not its content; another content under it is no error.
+    """
 
     body: bytes
     line_number: int = 0
     event_id: str = ""
+    is_repeatable: bool = False
 
     def fields(self) -> dict[str, Any]:
         found: dict[str, Any] = exact_json.loads(self.body.decode())
         return found
 
 
-def encoded(event: Mapping[str, object], *, event_id: str, line_number: int = 0) -> PendingEvent:
+def encoded(
+    event: Mapping[str, object], *, event_id: str, line_number: int = 0, is_repeatable: bool = False
+) -> PendingEvent:
     """The event ready to be sent; one that brought an event_id keeps it."""
-    return PendingEvent(exact_json.dumps({"event_id": event_id, **event}), line_number)
+    body = exact_json.dumps({"event_id": event_id, **event})
+    return PendingEvent(body, line_number, is_repeatable=is_repeatable)
 
 
 def checked(event: Mapping[str, object]) -> PendingEvent:
@@ -94,6 +103,12 @@ class DeliveryReport:
 
     def delivered(self, count: int) -> None:
         """So many events are durable in the log."""
+
+    def recognised(self, count: int) -> None:
+        """So many of the events that are reported as delivered next were in the log before."""
+
+    def known_otherwise(self, event: PendingEvent) -> None:
+        """An event of the same id, which is_repeatable, and of other content is in the log."""
 
     def left_out(self, event: PendingEvent, reason: str) -> None:
         """The server will never take this event."""
@@ -148,6 +163,8 @@ class Delivery:
             # Something in the batch is refused, and the answer does not say what.
             middle = len(batch) // 2
             self._batches.extendleft((batch[middle:], batch[:middle]))
+        elif status == CONFLICT and batch[0].is_repeatable:
+            self._report.known_otherwise(batch[0])
         else:
             self._leave_out(batch, {0: problem_text(answer)})
         return 0.0
@@ -168,6 +185,7 @@ class Delivery:
         self._backoff.reset()
         self.trouble = ""
         self.published += receipts
+        self._report.recognised(len(receipts) - _new_count(answer, len(receipts)))
         self._report.delivered(len(receipts))
         return 0.0
 
@@ -193,6 +211,14 @@ def _receipts(answer: httpx.Response, batch_size: int) -> list[Published] | None
     except (ValueError, KeyError, TypeError):
         return None
     return receipts if len(receipts) == batch_size else None
+
+
+def _new_count(answer: httpx.Response, batch_size: int) -> int:
+    """How many events of a batch were not in the log before. An older server says only whether there were any."""
+    count = answer.json().get("new")
+    if isinstance(count, int) and 0 <= count <= batch_size:
+        return count
+    return 0 if answer.status_code == 200 else batch_size
 
 
 def _refused_events(answer: httpx.Response, batch_size: int) -> dict[int, str]:

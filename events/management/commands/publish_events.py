@@ -2,15 +2,14 @@
 
 import argparse
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from events.management.feed_options import add_reading_arguments, add_source_arguments, check_source, opened
 from events.management.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
@@ -23,36 +22,37 @@ from events.management.server_access import (
 )
 from gateway.filters import SEVERITIES
 from vx11_client.feeding.feed import Feed
-from vx11_client.feeding.feed_file import FileSource
 from vx11_client.feeding.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
 from vx11_client.feeding.feed_progress import FeedProgress
 from vx11_client.feeding.feed_sender import FeedSender
-from vx11_client.feeding.feed_source import LineSource, PipeSource
 from vx11_client.http_answers import ServerRefused
+from vx11_client.lines.records import RecordJoiner
 from vx11_client.stop_signal import Interruption
 from vx11_client.terminal_text import shown
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS
 from vx11_client.wire_names import MODULE_FORM, TYPE_FORM
 
 TOKEN_VARIABLE = "VX11_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
-STDIN = 0
 EXIT_LEFT_OUT = 1
 EXIT_AT_ONCE = 130
 LINGER_LIMIT_MS = 60_000
 
 EPILOG = f"""\
 examples:
-  journalctl -f -o json | manage.py publish_events --module host
+  manage.py publish_events --journal --follow --module host
   manage.py publish_events --file /var/log/nginx/error.log --follow --module nginx --guess-severity
+  manage.py publish_events --file '/var/log/*.log' /srv/app/logs --follow --guess-severity --timezone Europe/Madrid
   my-service 2>&1 | manage.py publish_events --module my_service --event-type my_service.log
-  manage.py publish_events --file yesterday.ndjson
+  manage.py publish_events --file yesterday.ndjson last-week.log.gz
 
 A line that is a JSON object with event_type and summary is an event as it stands. Any other JSON object becomes the
-payload of an event; its summary, severity and time are taken from the usual fields (also of journald). Every other
-line is text. docs/feeding.md has the rules.
+payload of an event; its summary, severity and time are taken from the fields of the usual loggers (also of journald),
+also when a container has put a prefix before it. Every other line is text, whose time is read from its start. Lines
+that belong together (stack traces, pieces of a long line) become one event. docs/feeding.md has the rules.
 
 Each event has an id, so that trying again doubles nothing: while the server is away the command waits, and goes on
-where it was. The lines of a file have the same ids in each run: the same file can be sent again within 24 hours.
+where it was. The lines of a file have the same ids in each run: the same file can be sent again within 24 hours. With
+--follow, it also remembers how far it came, and goes on there after a restart, also if the log was rotated meanwhile.
 
 The first Ctrl-C or SIGTERM ends the reading and sends what was read; a second one ends at once.
 
@@ -72,18 +72,7 @@ class Command(TerminalCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_server_arguments(parser, token_variable=TOKEN_VARIABLE)
-        source = parser.add_argument_group("what is read")
-        source.add_argument("--file", type=Path, metavar="F", help="read this file; without it, standard input")
-        source.add_argument(
-            "--follow", action="store_true", help="go on with what is added to the file, also after it was rotated"
-        )
-        start = source.add_mutually_exclusive_group()
-        start.add_argument(
-            "--from-start", action="store_true", help="follow the file from its first line (a new file always is)"
-        )
-        start.add_argument(
-            "--from-end", action="store_true", help="follow only what is added from now on (what --follow does)"
-        )
+        add_source_arguments(parser)
         event = parser.add_argument_group("what it becomes, where the line itself does not say")
         event.add_argument(
             "--module", type=_matching(MODULE_FORM), help="module of the events; without it, the token's"
@@ -95,11 +84,7 @@ class Command(TerminalCommand):
             default=DEFAULT_EVENT_TYPE,
             help="type of the events (%(default)s)",
         )
-        event.add_argument(
-            "--guess-severity",
-            action="store_true",
-            help="take the severity from a label in the text: ERROR, [warn], fatal:, level=error",
-        )
+        add_reading_arguments(event)
         sending = parser.add_argument_group("how it is sent")
         sending.add_argument(
             "--batch-size",
@@ -118,10 +103,7 @@ class Command(TerminalCommand):
         sending.add_argument("--quiet", action="store_true", help="only what was left out, and the summary")
 
     def handle(self, **options: Any) -> None:
-        if not options["file"] and (options["follow"] or options["from_start"] or options["from_end"]):
-            raise CommandError("--follow, --from-start and --from-end need --file", returncode=EXIT_USAGE)
-        if not options["follow"] and options["from_end"]:
-            raise CommandError("--from-end needs --follow", returncode=EXIT_USAGE)
+        check_source(options)
         keep_requests_out_of_the_log()
         url, secret = server_url(options["url"]), token(options["token_file"], variable=TOKEN_VARIABLE)
         # Not self.stderr: that one colours all it writes as an error, and ends each write with a new line.
@@ -132,6 +114,11 @@ class Command(TerminalCommand):
             except ServerRefused as refused:
                 code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
                 raise CommandError(f"{url} refused the events: {refused}", returncode=code) from None
+            except OSError as error:
+                raise CommandError(
+                    f"{shown(str(error.filename or 'the input'))} cannot be read: {error.strerror}",
+                    returncode=EXIT_USAGE,
+                ) from None
             except KeyboardInterrupt:
                 raise CommandError(
                     "ended at once; some events may not have been sent", returncode=EXIT_AT_ONCE
@@ -144,49 +131,37 @@ class Command(TerminalCommand):
     def _carry(
         self, url: str, secret: str, progress: FeedProgress, interruption: Interruption, options: dict[str, Any]
     ) -> None:
-        source = _source(options, interruption)
+        with opened(options, interruption, url=url, remark=progress.remark) as (source, places):
 
-        def watch() -> None:
-            source.notice()
-            if interruption.requested:
-                progress.finishing()
+            def watch() -> None:
+                source.notice()
+                if interruption.requested:
+                    progress.finishing()
 
-        sender = FeedSender(url=url, token=secret, report=progress, wait=interruption.sleep, look_after=watch)
-        feed = Feed(
-            source=source,
-            mapping=FeedMapping(
-                event_type=options["event_type"],
-                module=options["module"],
-                severity=options["severity"],
-                guess_severity=options["guess_severity"],
-            ),
-            sender=sender,
-            progress=progress,
-            interruption=interruption,
-            batch_events=options["batch_size"],
-            linger_seconds=options["linger_ms"] / 1000,
-        )
-        try:
-            feed.run()
-        finally:
-            source.close()
-            sender.close()
+            sender = FeedSender(url=url, token=secret, report=progress, wait=interruption.sleep, look_after=watch)
+            with contextlib.closing(sender):
+                Feed(
+                    source=source,
+                    mapping=_mapping(options),
+                    joiner=RecordJoiner(rule=options["multiline"]),
+                    places=places,
+                    sender=sender,
+                    progress=progress,
+                    interruption=interruption,
+                    batch_events=options["batch_size"],
+                    linger_seconds=options["linger_ms"] / 1000,
+                ).run()
 
 
-def _source(options: dict[str, Any], interruption: Interruption) -> LineSource:
-    path: Path | None = options["file"]
-    if path is None:
-        return PipeSource(STDIN, interruption)
-    try:
-        if path.is_dir():
-            raise CommandError(f"{shown(str(path))} is a folder", returncode=EXIT_USAGE)
-        if path.exists() and not path.is_file():
-            # A named pipe, or what a shell makes of <(command).
-            return PipeSource(os.open(path, os.O_RDONLY), interruption)
-        from_end = options["follow"] and not options["from_start"]
-        return FileSource(path, interruption, follow=options["follow"], from_end=from_end)
-    except OSError as error:
-        raise CommandError(f"{shown(str(path))} cannot be read: {error.strerror}", returncode=EXIT_USAGE) from None
+def _mapping(options: dict[str, Any]) -> FeedMapping:
+    return FeedMapping(
+        event_type=options["event_type"],
+        module=options["module"],
+        severity=options["severity"],
+        guess_severity=options["guess_severity"],
+        timezone=options["timezone"],
+        levels=options["levels"],
+    )
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
