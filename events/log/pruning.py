@@ -5,12 +5,10 @@ from datetime import timedelta
 
 from django.db import models, transaction
 
-from events.log import epochs
-from events.log.cursors import Head
+from events.log import deletion, epochs, extent
 from events.log.reading import head
 from events.log.tables import Event, UsedKey
 from gateway.jobs import retention
-from gateway.jobs.retention import delete_in_batches
 from ledger import clock
 
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
@@ -40,12 +38,12 @@ def prune(
         if oldest_seq != row.oldest_seq:
             row.oldest_seq = oldest_seq
             row.save(update_fields=["oldest_seq"])
-    return delete_in_batches(_unneeded(oldest_seq), order="seq", after_batch=after_batch)
+    return deletion.delete_before(oldest_seq, needless=_needless(), after_batch=after_batch)
 
 
 def count_prunable(*, keep_days: float, keep_rows: int) -> int:
     """How many rows `prune` would delete now."""
-    return _unneeded(_first_kept(keep_days=keep_days, keep_rows=keep_rows)).count()
+    return extent.count_rows(0, _first_kept(keep_days=keep_days, keep_rows=keep_rows) - 1, only=_needless())
 
 
 def old_keys() -> models.QuerySet[UsedKey]:
@@ -56,33 +54,25 @@ def old_keys() -> models.QuerySet[UsedKey]:
 def _first_kept(*, keep_days: float, keep_rows: int) -> int:
     """By rows that exist, for a log that was restored has holes; and by the database's clock."""
     now = head()
-    young = Event.objects.filter(created_at__gte=clock.ask() - timedelta(days=keep_days))
-    first_young = young.aggregate(seq=models.Min("seq"))["seq"] or now.last_seq + 1
-    return max(now.oldest_seq, first_young, _first_of_newest(keep_rows, now))
+    first_young = _first_since(timedelta(days=keep_days)) or now.last_seq + 1
+    return max(now.oldest_seq, first_young, extent.first_of_newest(keep_rows, now))
 
 
-def _first_of_newest(rows: int, now: Head) -> int:
-    """The seq of the oldest among so many of the newest rows."""
-    span = now.last_seq - now.oldest_seq + 1
-    if span <= rows:
-        return now.oldest_seq
-    # Counted by an index. Rows before the log are few: those of a day by which retries are recognised.
-    existing = Event.objects.count() - Event.objects.filter(seq__lt=now.oldest_seq).count()
-    if existing >= span:
-        return now.last_seq - rows + 1
-    newest = Event.objects.filter(seq__gte=now.oldest_seq).order_by("-seq").values_list("seq", flat=True)
-    return next(iter(newest[rows - 1 : rows]), now.oldest_seq)
+def _first_since(age: timedelta) -> int | None:
+    """The lowest seq of all rows that are younger."""
+    young = Event.objects.filter(created_at__gte=clock.ask() - age)
+    first: int | None = young.aggregate(seq=models.Min("seq"))["seq"]
+    return first
 
 
 def _refuse_nearly_all(first_kept: int) -> None:
     """Raises NearlyAll. What is not served any more, as after a pruning that was stopped, does not count."""
-    served = Event.objects.filter(seq__gte=head().oldest_seq)
-    going = served.filter(seq__lt=first_kept).count()
-    if refused := retention.nearly_all(going, served):
+    oldest_seq = head().oldest_seq
+    going = extent.count_rows(oldest_seq, first_kept - 1)
+    if refused := retention.nearly_all(going, Event.objects.filter(seq__gte=oldest_seq)):
         raise retention.NearlyAll({"events": refused})
 
 
-def _unneeded(oldest_seq: int) -> models.QuerySet[Event]:
-    """What lies before the log and serves no publisher's retry any more."""
-    old_enough = models.Q(created_at__lt=clock.ask() - timedelta(hours=IDEMPOTENCY_HOURS))
-    return Event.objects.filter(models.Q(fingerprint="") | old_enough, seq__lt=oldest_seq)
+def _needless() -> models.Q:
+    """What serves no publisher's retry any more."""
+    return models.Q(fingerprint="") | models.Q(created_at__lt=clock.ask() - timedelta(hours=IDEMPOTENCY_HOURS))

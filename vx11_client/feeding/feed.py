@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-import uuid
 
 from vx11_client import exact_json
+from vx11_client.event_ids import new_event_id
 from vx11_client.feeding.feed_mapping import FeedMapping, Fields
 from vx11_client.feeding.feed_progress import FeedProgress
 from vx11_client.feeding.feed_sender import FeedSender
@@ -89,6 +89,6 @@ def _event_id(line: Line, event: Fields) -> str:
     What the line became is part of it: sent again with other options, it is another event and not a conflict.
     """
     if not line.place:
-        return str(uuid.uuid4())
+        return new_event_id()
     digest = hashlib.sha256(line.place.encode() + b"\0" + exact_json.canonical(event, option=0))
     return f"line-{digest.hexdigest()[:40]}"

@@ -13,7 +13,7 @@ from vx11_site.doctor import database
 from vx11_site.doctor.findings import Finding, ok, warn
 
 REPAIR = "Repair the database first, see above."
-# Pruning runs once an hour; the log may grow by so much meanwhile.
+# The log grows between two prunings.
 ROWS_TOLERANCE = 1.2
 AGE_TOLERANCE = timedelta(days=1)
 # A chore is overdue when it has been due for so long and no process has started it.
@@ -45,14 +45,18 @@ def probe_chores() -> Iterator[Finding]:
     if not database.is_made():
         return
     rows = {chore.name: chore for chore in Chore.objects.all()}
-    for name in scheduler.intervals():
-        yield _chore(name, rows.get(name))
+    for name, seconds in scheduler.intervals().items():
+        yield _chore(name, rows.get(name), every=_interval(seconds))
 
 
-def _chore(name: str, chore: Chore | None) -> Finding:
-    by_hand = f"Start a server, which does it every hour; by hand: manage.py {name}"
+def _interval(seconds: int) -> str:
+    return "hour" if seconds == scheduler.HOUR_SECONDS else f"{seconds // 60} minutes"
+
+
+def _chore(name: str, chore: Chore | None, *, every: str) -> Finding:
+    by_hand = f"Start a server, which does it every {every}; by hand: manage.py {name}"
     if chore is None:
-        return ok(f"{name} was not due yet; a server does it every hour")
+        return ok(f"{name} was not due yet; a server does it every {every}")
     if clock.now() - chore.due_at > OVERDUE:
         return warn(f"{name} is due since {chore.due_at:%Y-%m-%d %H:%M} UTC, and no process has done it", by_hand)
     if chore.started_at is None:

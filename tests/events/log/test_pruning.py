@@ -16,7 +16,7 @@ from events.log.dedup import Appended
 from events.models import Event, LogHead
 from gateway.filters import EVERYTHING
 from gateway.jobs import retention
-from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
+from tests.events.samples import append, append_events, delete_by, grow_older, new_event, seqs, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -65,7 +65,7 @@ def test_the_head_moves_before_rows_are_deleted(monkeypatch: pytest.MonkeyPatch)
     cursor = log.head().oldest
     resets: list[str] = []
     # While rows are being deleted batch by batch, a reader must get the reset at every moment.
-    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+    delete_by(2, monkeypatch)
     delete = QuerySet.delete
 
     def look_and_delete(rows: QuerySet[Event]) -> tuple[int, dict[str, int]]:
@@ -94,7 +94,7 @@ def test_a_page_of_which_rows_were_deleted_while_it_was_read_is_a_reset_and_not_
 
 def test_what_a_stopped_pruning_left_goes_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     append_events(10)
-    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+    delete_by(2, monkeypatch)
 
     def stop(_rows: int) -> None:
         raise KeyboardInterrupt
@@ -211,7 +211,7 @@ def test_n09_what_a_stopped_pruning_left_is_not_taken_for_nearly_all(monkeypatch
     def stop(_rows: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(retention, "BATCH_ROWS", 20)
+    delete_by(20, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         log.prune(keep_days=30, keep_rows=5, even_nearly_all=True, after_batch=stop)
     assert log.prune(keep_days=30, keep_rows=5) == 175
