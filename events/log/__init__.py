@@ -11,6 +11,7 @@ from events.log.changes import Change, change
 from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
 from events.log.dedup import Appended, IdempotencyConflict
 from events.log.epochs import ask_before_append, begin_new_epoch, check_against, give_up
+from events.log.partitions import cover, room
 from events.log.pruning import count_prunable, old_keys, prune
 from events.log.questions import COUNT_LIMIT, count, count_between, count_by_time, cursor_at, read_before, read_newest
 from events.log.reading import HEAD_TABLE, Page, head, kept, peek, read_after
@@ -61,6 +62,7 @@ __all__ = (
     "count_between",
     "count_by_time",
     "count_prunable",
+    "cover",
     "Cursor",
     "cursor_at",
     "CursorGone",
@@ -84,6 +86,7 @@ __all__ = (
     "read_key",
     "read_newest",
     "read_watermark",
+    "room",
     "Submission",
     "timestamp",
     "unknown_fields",
