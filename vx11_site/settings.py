@@ -133,7 +133,13 @@ MAX_STREAMS = ENVIRONMENT.number("VX11_MAX_STREAMS", minimum=0, maximum=1_000_00
 MAX_STREAMS_PER_PRINCIPAL = ENVIRONMENT.number("VX11_MAX_STREAMS_PER_PRINCIPAL", minimum=0, maximum=1_000_000)
 DRAIN_SECONDS = ENVIRONMENT.number("VX11_DRAIN_SECONDS", minimum=1, maximum=600)
 EVENT_RETENTION_DAYS = ENVIRONMENT.number("VX11_EVENT_RETENTION_DAYS", minimum=1, maximum=36_500)
-EVENT_RETENTION_ROWS = ENVIRONMENT.number("VX11_EVENT_RETENTION_ROWS", minimum=1, maximum=10**12)
+EVENT_RETENTION_ROWS = ENVIRONMENT.number(
+    "VX11_EVENT_RETENTION_ROWS",
+    minimum=1,
+    maximum=10**12,
+    # About 5 GB of small events in one file, and 70 GB in partitions.
+    unset=10_000_000 if POSTGRES is None else 100_000_000,
+)
 CHAT_UPSTREAM_URL = ENVIRONMENT.address("VX11_CHAT_UPSTREAM_URL")
 CHAT_UPSTREAM_TOKEN = ENVIRONMENT.token("VX11_CHAT_UPSTREAM_TOKEN")
 # Front ends give up after five seconds, and that includes the time to store the message.

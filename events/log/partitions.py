@@ -26,7 +26,7 @@ AHEAD_SEQS = PARTITION_SEQS // 2
 # migration of the table as a whole have that lock.
 CREATE_LOCK_MS = 50
 RETRY_SECONDS = 10.0
-# Dropping waits for all readers of the table, and whoever comes meanwhile waits for it: for no longer than this.
+# Dropping waits for all readers of the table, and all that come meanwhile wait for it: for no longer than this.
 DROP_LOCK_MS = 50
 DROP_TRIES = 20
 DROP_PAUSE_SECONDS = 0.25
@@ -124,8 +124,9 @@ def cover(seqs: Collection[int]) -> None:
 
 
 def room(last_seq: int) -> int | None:
-    """For how many more events there are ranges; None where none are needed."""
-    return max(0, _covered(ranges(), last_seq + 1) - last_seq - 1) if connection.vendor == "postgresql" else None
+    """For how many more events there are ranges; None where the next append makes one, or none are needed."""
+    end = _covered(ranges(), last_seq)
+    return end - last_seq - 1 if end else None
 
 
 def floor_of(seq: int) -> int:

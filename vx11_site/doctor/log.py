@@ -18,6 +18,9 @@ ROWS_TOLERANCE = 1.2
 AGE_TOLERANCE = timedelta(days=1)
 # A chore is overdue when it has been due for so long and no process has started it.
 OVERDUE = timedelta(minutes=15)
+# Servers make the next partition when the log comes within 5 million events of its end.
+ROOM_EVENTS = 4_000_000
+OWNER = "The user in VX11_DATABASE_URL must own the table events_event and may make tables; a server's log says why."
 PRUNE = "See the chores below; by hand: manage.py prune_events"
 
 
@@ -28,9 +31,9 @@ def probe() -> Iterator[Finding]:
     if head is None:
         yield ok("empty: nothing was published yet")
         return
-    rows, first = log.kept(head)
-    text = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
     limit = settings.EVENT_RETENTION_ROWS
+    rows, first = log.kept(head, limit=int(limit * ROWS_TOLERANCE))
+    text = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
     if rows > limit * ROWS_TOLERANCE:
         yield warn(f"{text}: {rows} rows, and VX11_EVENT_RETENTION_ROWS is {limit}", PRUNE)
     else:
@@ -39,6 +42,10 @@ def probe() -> Iterator[Finding]:
     text = f"the oldest event is {age.days} days old, and VX11_EVENT_RETENTION_DAYS is {settings.EVENT_RETENTION_DAYS}"
     if age > timedelta(days=settings.EVENT_RETENTION_DAYS) + AGE_TOLERANCE:
         yield warn(text, PRUNE)
+
+    room = log.room(head.last_seq)
+    if room is not None and room < ROOM_EVENTS:
+        yield warn(f"the log has partitions for {room} more events only, and the next cannot be made", OWNER)
 
 
 def probe_chores() -> Iterator[Finding]:
