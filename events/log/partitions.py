@@ -59,9 +59,10 @@ class Range(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What this process knows of a database: its ranges reach from that of the head to this seq."""
+    """What this process knows of a database: that it has ranges for all seqs from `start` on and before `end`."""
 
     incarnation: str = ""
+    start: int = 0
     end: int = 0
     # The next range could not be made: not again before that moment.
     retry_at: float = 0.0
@@ -88,12 +89,14 @@ def make_room(incarnation: str, first_seq: int, last_seq: int) -> None:
     Raises DatabaseError if one is needed now and cannot be made. One that is needed later is tried for again.
     """
     global _known
-    if connection.vendor != "postgresql" or _is_known(incarnation, last_seq):
+    if connection.vendor != "postgresql" or _is_known(incarnation, first_seq, last_seq):
         return
     there = ranges()
-    for start in _missing(there, (*range(first_seq, last_seq, PARTITION_SEQS), last_seq)):
+    missing = _missing(there, (*range(first_seq, last_seq, PARTITION_SEQS), last_seq))
+    for start in missing:
         _create(start)
-    end, retry_at = _covered(there, last_seq), 0.0
+    # Ranges that are made here are not known before they are committed: the next append looks again.
+    end, retry_at = 0 if missing else _covered(there, last_seq), 0.0
     if end and end <= last_seq + AHEAD_SEQS:
         try:
             with transaction.atomic():
@@ -104,14 +107,13 @@ def make_room(incarnation: str, first_seq: int, last_seq: int) -> None:
             )
             retry_at = time.monotonic() + RETRY_SECONDS
         else:
-            # Not known before it is committed: the next append looks again.
             end = 0
-    _known = _Known(incarnation, end, retry_at)
+    _known = _Known(incarnation, first_seq, end, retry_at)
 
 
-def _is_known(incarnation: str, last_seq: int) -> bool:
+def _is_known(incarnation: str, first_seq: int, last_seq: int) -> bool:
     """Whether there is room enough, or room for these rows while making more must wait."""
-    if _known.incarnation != incarnation or last_seq >= _known.end:
+    if _known.incarnation != incarnation or not _known.start <= first_seq <= last_seq < _known.end:
         return False
     return last_seq < _known.end - AHEAD_SEQS or time.monotonic() < _known.retry_at
 

@@ -28,21 +28,26 @@ def small_partitions(ledger: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setattr(partitions, "AHEAD_SEQS", SIZE // 2)
     monkeypatch.setattr(partitions, "DROP_TRIES", 2)
     monkeypatch.setattr(partitions, "DROP_PAUSE_SECONDS", 0.01)
-    forget(monkeypatch)
+    drop_all_but_the_first()
     append_events(1, prefix="before")
     go_on_after(FIRST_END - 1 - SIZE)
     yield
+    drop_all_but_the_first()
+    # A test may have dropped it.
     monkeypatch.setattr(partitions, "PARTITION_SEQS", FIRST_END)
-    for one in partitions.ranges():
-        if one.end != FIRST_END:
-            assert partitions.drop(one.name)
-    # A test may have dropped the first one.
     log.cover([0])
 
 
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+def drop_all_but_the_first() -> None:
+    for one in partitions.ranges():
+        if one.end != FIRST_END:
+            assert partitions.drop(one.name)
+    forget()
+
+
+def forget() -> None:
     """As a process that has just started."""
-    monkeypatch.setattr(partitions, "_known", partitions._Known())
+    partitions._known = partitions._Known()
 
 
 def go_on_after(last_seq: int) -> None:
@@ -84,8 +89,9 @@ def test_a_partition_is_there_before_the_log_has_reached_it() -> None:
     assert log.room(log.head().last_seq) == SIZE - 1
 
 
-def test_one_commit_may_reach_over_several_partitions() -> None:
+def test_one_commit_may_reach_over_several_partitions(caplog: pytest.LogCaptureFixture) -> None:
     append_events(3 * SIZE, prefix="n")
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
     assert starts() == [0, SIZE]
     read = log.read_after(log.Cursor(log.head().epoch, FIRST_END - 2), EVERYTHING, limit=3)
     assert seqs(read.entries) == [FIRST_END - 1, FIRST_END, FIRST_END + 1]
@@ -109,10 +115,18 @@ def test_a_partition_that_was_rolled_back_is_made_again() -> None:
     assert starts()[0] == 0
 
 
-def test_a_process_finds_the_partitions_that_another_has_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_goes_back_gets_the_partition_that_was_dropped() -> None:
+    append_many(4 * SIZE, "n")
+    assert log.prune(keep_days=1, keep_rows=150) == 2 * SIZE + 1
+    go_on_after(FIRST_END + 10)
+    append_events(1, prefix="o")
+    assert starts()[0] == 0
+
+
+def test_a_process_finds_the_partitions_that_another_has_made() -> None:
     append_events(SIZE // 2 + 1)
     assert starts() == [0]
-    forget(monkeypatch)
+    forget()
     append_many(SIZE // 2 + 10, "n")
     assert starts() == [0]
 

@@ -10,6 +10,7 @@ from django.db import connection
 from events.log import rows
 from events.log.records import READ_FIELDS, Record
 from events.models import Event
+from tests.events.samples import PUBLISHER, append, new_event, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -58,3 +59,16 @@ def test_a_field_that_a_record_gains_does_not_move_the_others() -> None:
     adapted = dict(zip(longer._fields, values, strict=True))
     adapt = connection.ops.adapt_datetimefield_value
     assert adapted == {**longer._asdict(), "created_at": adapt(MOMENT), "occurred_at": adapt(EARLIER)}
+
+
+@pytest.mark.parametrize("limit", [2, 1000])
+def test_rows_are_found_by_many_values_at_once(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(connection.features, "max_query_params", limit)
+    append(*(submission(new_event(f"id{number}", fingerprint="same"), key=f"key{number}") for number in range(5)))
+    wanted = [f"id{number}" for number in range(1, 9)]
+    assert sorted(rows.find_by("event_id", wanted)) == [
+        (PUBLISHER, f"id{number}", f"key{number}", number + 1, "same") for number in range(1, 5)
+    ]
+    assert [found[1] for found in rows.find_by("idempotency_key", ["key2", "id3"])] == ["id2"]
+    assert rows.find_by("event_id", []) == []
