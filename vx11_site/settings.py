@@ -137,7 +137,7 @@ EVENT_RETENTION_ROWS = ENVIRONMENT.number(
     "VX11_EVENT_RETENTION_ROWS",
     minimum=1,
     maximum=10**12,
-    # About 5 GB of small events in one file, and 70 GB in partitions.
+    # About 5 GB of small events in one file, and 50 GB in partitions.
     unset=10_000_000 if POSTGRES is None else 100_000_000,
 )
 CHAT_UPSTREAM_URL = ENVIRONMENT.address("VX11_CHAT_UPSTREAM_URL")

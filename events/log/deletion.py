@@ -16,7 +16,7 @@ from events.log.tables import Event
 # A writer that waits for SQLite's lock looks at it after 1, 2, 5, 10, 15, 20, 25, 25 and 25 ms. So one that comes while
 # the lock is held finds it free within one rest. A publish may also wait for the commit before its own, which waited as
 # well: about twice the sum of both at most.
-LOCK_SECONDS = 0.02
+LOCK_SECONDS = 0.015
 REST_SECONDS = 0.025
 ROWS_FIRST, ROWS_LEAST, ROWS_MOST = 500, 20, 10_000
 # How many seqs one statement looks through, while it finds only rows that must stay.
