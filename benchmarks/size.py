@@ -10,6 +10,7 @@ class Size:
     ticket_seconds: float
     fanout_seconds: float
     publish_seconds: float
+    prune_events: int
     redemptions: int
     warm_up_requests: int
     browser_seconds: float
@@ -26,6 +27,7 @@ FULL = Size(
     ticket_seconds=15,
     fanout_seconds=15,
     publish_seconds=10,
+    prune_events=500_000,
     redemptions=2_000,
     warm_up_requests=200,
     browser_seconds=60,
@@ -36,6 +38,7 @@ QUICK = Size(
     ticket_seconds=3,
     fanout_seconds=4,
     publish_seconds=3,
+    prune_events=200_000,
     redemptions=300,
     warm_up_requests=50,
     browser_seconds=12,

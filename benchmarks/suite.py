@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import browser, drain, layers, never_readers, publishing, resume, storm, tickets
+from benchmarks import browser, drain, layers, never_readers, pruning, publishing, resume, storm, tickets
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
 from benchmarks.figures import Figure
 from benchmarks.filters import ASKED, QUERIES_AT_MOST, FilterCost
@@ -72,6 +72,8 @@ SUITE: dict[str, Entry] = {
     "redeem": Measurement("ticket to stream", tickets.measure_redeem),
     "publish-sqlite": Measurement("publish, SQLite", publishing.measure),
     "publish-postgres": Measurement("publish, PostgreSQL", publishing.measure, on_postgres=True),
+    "prune-sqlite": WithOwnServer("pruning beside publishing, SQLite", pruning.measure_sqlite),
+    "prune-postgres": WithOwnServer("pruning beside publishing, PostgreSQL", pruning.measure_postgres),
     "fanout": Comparison(
         "100 x 10/s",
         streams=100,
@@ -119,14 +121,14 @@ SUITE: dict[str, Entry] = {
     "drain": WithOwnServer("drain", drain.measure),
     "browser": WithOwnServer("console, 200/s", browser.measure),
 }
-SEVERAL_PROCESSES = ("tickets-scaled", "scaling", "search")
+SEVERAL_PROCESSES = ("tickets-scaled", "scaling")
+OWN_POSTGRES = (*SEVERAL_PROCESSES, "prune-postgres", "search")
 
 
 def needs_postgres(names: Sequence[str]) -> bool:
     """Of which those with several processes need Redis too."""
     return any(
-        name in SEVERAL_PROCESSES or (isinstance(entry := SUITE[name], Measurement) and entry.on_postgres)
-        for name in names
+        name in OWN_POSTGRES or (isinstance(entry := SUITE[name], Measurement) and entry.on_postgres) for name in names
     )
 
 

@@ -43,6 +43,7 @@ GAPS_HEALED = Counter("vx11_relay_gaps_healed_total", "Times it read what was mi
 RESUBSCRIPTIONS = Counter("vx11_relay_resubscriptions_total", "Times the channel layer was joined anew.")
 UNSENT_MESSAGES = Counter("vx11_relay_untold_total", "Messages to other processes that were dropped or failed.")
 LOG_HEAD = Gauge("vx11_log_head_seq", "Seq of the newest event, as of the last comparison.")
+LOG_RETENTION_ROWS = Gauge("vx11_log_retention_rows", "How many events are kept at the most, by the settings.")
 LOG_OLDEST = Gauge("vx11_log_oldest_seq", "Seq of the oldest event that is still served, as of the last comparison.")
 
 # From zero on, so that the first one is an increase for those who watch.

@@ -52,8 +52,12 @@ class PostgresUnitDatabase(UnitDatabase):
             for table in tables:
                 cursor.execute(f'CREATE TABLE {SAVED}."{table}" AS TABLE public."{table}"')
                 filled += [table] * bool(cursor.rowcount)
-                # Statistics that come in the middle of a run would change the plans that tests look at.
-                cursor.execute(f'ALTER TABLE public."{table}" SET (autovacuum_enabled = off)')
+            # Statistics that come in the middle of a run would change the plans that tests look at.
+            cursor.execute(
+                "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            )
+            for (table,) in cursor.fetchall():
+                cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         # The names are those of our models.
         emptied = [f'DELETE FROM public."{table}"' for table in tables]  # noqa: S608
         back = [f'INSERT INTO public."{table}" SELECT * FROM {SAVED}."{table}"' for table in filled]  # noqa: S608

@@ -12,6 +12,7 @@ from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
 from events.log.dedup import Appended, IdempotencyConflict
 from events.log.epochs import ask_before_append, begin_new_epoch, check_against, give_up
 from events.log.moments import count_between, created_at, cursor_at
+from events.log.partitions import cover, room
 from events.log.pruning import count_prunable, old_keys, prune
 from events.log.reading import (
     HEAD_TABLE,
@@ -77,6 +78,7 @@ __all__ = (
     "count_between",
     "count_prunable",
     "created_at",
+    "cover",
     "Cursor",
     "cursor_at",
     "CursorGone",
@@ -105,6 +107,7 @@ __all__ = (
     "read_watermark",
     "Rows",
     "span_seqs",
+    "room",
     "Submission",
     "timestamp",
     "unknown_fields",

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from events.log import epochs
 from events.log.dedup import Appended, Known, place
+from events.log.partitions import make_room
 from events.log.records import Entry, Record, encode
 from events.log.rows import insert, move_head
 from events.log.submissions import Submission
@@ -38,6 +39,7 @@ def append_many(submissions: list[Submission]) -> Sequence[Appended | Exception]
     if known.used_keys:
         UsedKey.objects.bulk_create(known.used_keys)
     if fresh:
+        make_room(row.incarnation, fresh[0].seq, row.last_seq)
         insert(fresh)
         move_head(row.last_seq)
         entries = [encode(record) for record in fresh]

@@ -20,6 +20,7 @@ from events.log.cursors import Cursor
 from events.log.submissions import NewEvent, Submission
 from gateway import tokens
 from ledger.writer import require_runs_last
+from vx11_client.event_ids import new_event_id
 
 # Stands where a token's public id stands in events of others.
 PUBLISHER = "server"
@@ -43,7 +44,7 @@ class Change:
     ) -> None:
         """Append this event when the change is complete. Its type may be one that publishers must not use."""
         event = NewEvent(
-            event_id=tokens.new_uuid(),
+            event_id=new_event_id(),
             event_type=event_type,
             summary=summary,
             module=module,

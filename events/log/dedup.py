@@ -9,8 +9,9 @@ from typing import NamedTuple
 from django.db import connection
 
 from events.log.records import Record
+from events.log.rows import find_by
 from events.log.submissions import NewEvent, Submission
-from events.log.tables import Event, LogHead, UsedKey
+from events.log.tables import LogHead, UsedKey
 
 
 class Appended(NamedTuple):
@@ -38,13 +39,9 @@ class Known:
         # Ids made here a moment ago cannot be there, unless this is the second try after a lost answer.
         ids = [event.event_id for s in submissions for event in s.events if event.fingerprint or s.tried]
         keys = [s.idempotency_key for s in submissions if s.idempotency_key]
-        columns = ("publisher", "event_id", "idempotency_key", "seq", "fingerprint")
+        for found in (*find_by("event_id", ids), *find_by("idempotency_key", keys)):
+            self.add(*found)
         limit = connection.features.max_query_params or 10_000
-        for name, values in (("event_id__in", ids), ("idempotency_key__in", keys)):
-            for start in range(0, len(values), limit - 1):
-                rows = Event.objects.filter(**{name: values[start : start + limit - 1]})
-                for row in rows.values_list(*columns):
-                    self.add(*row)
         for start in range(0, len(keys), limit):
             used = UsedKey.objects.filter(key__in=keys[start : start + limit])
             for row in used:

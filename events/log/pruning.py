@@ -1,20 +1,23 @@
 """Pruning the log: deleting what is too old or too much, by rows that exist and by the database's clock."""
 
+import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models, transaction
 
-from events.log import epochs
-from events.log.cursors import Head
+from events.log import deletion, epochs, extent, partitions
 from events.log.reading import head
 from events.log.tables import Event, UsedKey
 from gateway.jobs import retention
-from gateway.jobs.retention import delete_in_batches
 from ledger import clock
+
+logger = logging.getLogger(__name__)
 
 # A publisher's retry is recognised for this long, also when the event itself is no longer served.
 IDEMPOTENCY_HOURS = 24
+# Pruned rows may wait for the end of their partition while they are no more than this share of the rows that are kept.
+WAITING_SHARE = 0.5
 
 
 def prune(
@@ -40,12 +43,15 @@ def prune(
         if oldest_seq != row.oldest_seq:
             row.oldest_seq = oldest_seq
             row.save(update_fields=["oldest_seq"])
-    return delete_in_batches(_unneeded(oldest_seq), order="seq", after_batch=after_batch)
+        last_seq = row.last_seq
+    return _delete(oldest_seq, last_seq, after_batch)
 
 
 def count_prunable(*, keep_days: float, keep_rows: int) -> int:
     """How many rows `prune` would delete now."""
-    return _unneeded(_first_kept(keep_days=keep_days, keep_rows=keep_rows)).count()
+    first_kept = _first_kept(keep_days=keep_days, keep_rows=keep_rows)
+    end = _rows_go_until(first_kept, head().last_seq) - 1
+    return extent.count_rows(0, end) - extent.count_rows(0, end, only=_needed())
 
 
 def old_keys() -> models.QuerySet[UsedKey]:
@@ -56,33 +62,70 @@ def old_keys() -> models.QuerySet[UsedKey]:
 def _first_kept(*, keep_days: float, keep_rows: int) -> int:
     """By rows that exist, for a log that was restored has holes; and by the database's clock."""
     now = head()
-    young = Event.objects.filter(created_at__gte=clock.ask() - timedelta(days=keep_days))
-    first_young = young.aggregate(seq=models.Min("seq"))["seq"] or now.last_seq + 1
-    return max(now.oldest_seq, first_young, _first_of_newest(keep_rows, now))
+    first_young = _first_since(timedelta(days=keep_days)) or now.last_seq + 1
+    return max(now.oldest_seq, first_young, extent.first_of_newest(keep_rows, now))
 
 
-def _first_of_newest(rows: int, now: Head) -> int:
-    """The seq of the oldest among so many of the newest rows."""
-    span = now.last_seq - now.oldest_seq + 1
-    if span <= rows:
-        return now.oldest_seq
-    # Counted by an index. Rows before the log are few: those of a day by which retries are recognised.
-    existing = Event.objects.count() - Event.objects.filter(seq__lt=now.oldest_seq).count()
-    if existing >= span:
-        return now.last_seq - rows + 1
-    newest = Event.objects.filter(seq__gte=now.oldest_seq).order_by("-seq").values_list("seq", flat=True)
-    return next(iter(newest[rows - 1 : rows]), now.oldest_seq)
+def _first_since(age: timedelta) -> int | None:
+    """The lowest seq of all rows that are younger."""
+    young = Event.objects.filter(created_at__gte=clock.ask() - age)
+    first: int | None = young.aggregate(seq=models.Min("seq"))["seq"]
+    return first
 
 
 def _refuse_nearly_all(first_kept: int) -> None:
     """Raises NearlyAll. What is not served any more, as after a pruning that was stopped, does not count."""
-    served = Event.objects.filter(seq__gte=head().oldest_seq)
-    going = served.filter(seq__lt=first_kept).count()
-    if refused := retention.nearly_all(going, served):
+    oldest_seq = head().oldest_seq
+    going = extent.count_rows(oldest_seq, first_kept - 1)
+    if refused := retention.nearly_all(going, Event.objects.filter(seq__gte=oldest_seq)):
         raise retention.NearlyAll({"events": refused})
 
 
-def _unneeded(oldest_seq: int) -> models.QuerySet[Event]:
-    """What lies before the log and serves no publisher's retry any more."""
-    old_enough = models.Q(created_at__lt=clock.ask() - timedelta(hours=IDEMPOTENCY_HOURS))
-    return Event.objects.filter(models.Q(fingerprint="") | old_enough, seq__lt=oldest_seq)
+def _delete(oldest_seq: int, last_seq: int, after_batch: Callable[[int], None]) -> int:
+    """Delete what lies before the log: whole partitions where there are any, then rows; how many rows that were."""
+    deleted = 0
+    for one in partitions.ranges():
+        if one.end > oldest_seq or _serves_retries(one, after_batch):
+            continue
+        rows = extent.count_rows(one.start, one.end - 1)
+        if not partitions.drop(one.name):
+            # As when a backup reads the table. Deleting so many rows one by one would be a burden for all the others.
+            logger.warning("pruned events stay for now: another transaction uses their partition %s", one.name)
+            return deleted
+        deleted += rows
+        after_batch(rows)
+    end = _rows_go_until(oldest_seq, last_seq)
+    return deleted + deletion.delete_before(end, needless=~_needed(), after_batch=after_batch)
+
+
+def _rows_go_until(oldest_seq: int, last_seq: int) -> int:
+    """Before which seq rows are deleted. Those in the partition of the oldest event wait until that goes as a whole,
+    unless they are many beside what is kept.
+    """
+    floor, kept = partitions.floor_of(oldest_seq), last_seq - oldest_seq + 1
+    waits = kept >= partitions.PARTITION_SEQS and oldest_seq - floor <= kept * WAITING_SHARE
+    return floor if waits else oldest_seq
+
+
+def _serves_retries(one: partitions.Range, after_look: Callable[[int], None]) -> bool:
+    rows = Event.objects.filter(seq__gte=one.start, seq__lt=one.end)
+    # By an index: in a day most logs do not fill a partition.
+    if not rows.filter(created_at__gte=_retried_since()).exists():
+        return False
+    needed, end = rows.filter(_needed()), one.end
+    while end > one.start:
+        start = max(one.start, end - deletion.LOOK_SEQS)
+        if needed.filter(seq__gte=start, seq__lt=end).exists():
+            return True
+        after_look(0)
+        end = start
+    return False
+
+
+def _needed() -> models.Q:
+    """By what a publisher's retry is recognised."""
+    return ~models.Q(fingerprint="") & models.Q(created_at__gte=_retried_since())
+
+
+def _retried_since() -> datetime:
+    return clock.ask() - timedelta(hours=IDEMPOTENCY_HOURS)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db import models, transaction
 
-from events.log import epochs
+from events.log import epochs, extent
 from events.log.cursors import Cursor, CursorGone, Head
 from events.log.records import READ_FIELDS, Entry, Record, encode
 from events.log.tables import Event, LogHead
@@ -29,6 +29,8 @@ FIRST_READ_ROWS = 8
 # Rows compared with a query between two moments at which others get their turn: about half a millisecond.
 TURN_ROWS = 16
 READ_GROWTH = 8
+# So many rows are counted in a second at the most.
+KEPT_COUNTED = 2_000_000
 
 
 class Page(NamedTuple):
@@ -74,10 +76,15 @@ def peek() -> Head | None:
     return Head(*row) if row else None
 
 
-def kept(now: Head) -> tuple[int, datetime | None]:
-    """How many rows are served, and when the oldest was created. Not by seqs: a log that was restored has holes."""
-    rows = Event.objects.filter(seq__gte=now.oldest_seq)
-    return rows.count(), rows.values_list("created_at", flat=True).first()
+def kept(now: Head, *, limit: int) -> tuple[int, datetime | None]:
+    """How many rows are served, and when the oldest was created.
+
+    A log that was restored has holes, so rows are counted; of a large log only where its seqs go beyond the limit.
+    """
+    seqs = now.last_seq - now.oldest_seq + 1
+    rows = seqs if KEPT_COUNTED < seqs <= limit else extent.count_rows(now.oldest_seq, now.last_seq)
+    served = Event.objects.filter(seq__gte=now.oldest_seq)
+    return rows, served.values_list("created_at", flat=True).first()
 
 
 def read_after(

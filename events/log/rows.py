@@ -6,7 +6,7 @@ together two queries for the head was half the cost of publishing one event.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from django.db import connection
 
@@ -26,6 +26,12 @@ _HEAD_FIELDS = ("epoch", "last_seq", "oldest_seq", "incarnation", "synchronous")
 _HEAD_COLUMNS = ", ".join(f'"{name}"' for name in _HEAD_FIELDS)
 _HEAD = f'SELECT {_HEAD_COLUMNS}, %s FROM "{LogHead._meta.db_table}" WHERE "id" = 1'  # noqa: S608 - as said
 _MOVE = f'UPDATE "{LogHead._meta.db_table}" SET "last_seq" = %s WHERE "id" = 1'  # noqa: S608 - as said
+_FOUND_FIELDS = ("publisher", "event_id", "idempotency_key", "seq", "fingerprint")
+_FOUND_COLUMNS = ", ".join(f'"{name}"' for name in _FOUND_FIELDS)
+_FIND = {
+    column: f'SELECT {_FOUND_COLUMNS} FROM "{_TABLE}" WHERE "{column}" = ANY(%s)'  # noqa: S608 - as said
+    for column in ("event_id", "idempotency_key")
+}
 _COPY = f'COPY "{_TABLE}" ({_COLUMNS}) FROM STDIN'
 
 
@@ -67,6 +73,23 @@ def insert(records: list[Record]) -> None:
                     copy.write_row(record)
         else:
             cursor.executemany(_INSERT, list(_adapted(records)))
+
+
+def find_by(column: Literal["event_id", "idempotency_key"], values: list[str]) -> list[tuple[Any, ...]]:
+    """The rows with one of these values, as (publisher, event_id, idempotency_key, seq, fingerprint)."""
+    found: list[tuple[Any, ...]] = []
+    if not values:
+        return found
+    if connection.vendor == "postgresql":
+        # One array and not a list of values, which PostgreSQL would plan with for each partition.
+        with connection.cursor() as cursor:
+            cursor.execute(_FIND[column], [values])
+            return list(cursor.fetchall())
+    limit = connection.features.max_query_params or len(values)
+    for start in range(0, len(values), limit):
+        rows = Event.objects.filter(**{f"{column}__in": values[start : start + limit]})
+        found += rows.values_list(*_FOUND_FIELDS)
+    return found
 
 
 def _adapted(records: list[Record]) -> Iterator[list[Any]]:

@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from gateway import tokens
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
 from gateway.tracing import Span
 from vx11_client import exact_json
+from vx11_client.event_ids import new_event_id
 from vx11_client.wire_names import ID_FORM, MODULE_FORM, TYPE_FORM
 
 BATCH_LIMIT_EVENTS = 500
@@ -116,7 +116,7 @@ def read_event(data: Any, defaults: Defaults) -> NewEvent:
         raise Invalid({"payload": [f"an event has at most {EVENT_LIMIT_BYTES} bytes"]}, too_large=True)
     repeatable = bool(event_id or defaults.idempotency_key)
     return NewEvent(
-        event_id=event_id or tokens.new_uuid(),
+        event_id=event_id or new_event_id(),
         event_type=event_type,
         summary=summary,
         module=module,

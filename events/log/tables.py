@@ -37,6 +37,8 @@ class Event(models.Model):
         ordering = ("seq",)
         # Not by db_index, which makes a second one for LIKE on PostgreSQL.
         indexes = (models.Index(fields=["correlation_id"], name="event_correlation"),)
+        # On PostgreSQL each partition has unique indexes like these, and the table as a whole has none
+        # (events.log.partitions): a migration that changes them must change those of all partitions by SQL of its own.
         constraints = (
             models.UniqueConstraint(fields=("event_id", "publisher"), name="event_id_once_per_publisher"),
             models.UniqueConstraint(

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.conf import settings
 
 from events import log, metrics, search
 from events.log import Cursor, CursorGone, Entry, Head
@@ -187,6 +188,7 @@ class Relay:
                 await self._compare_memory()
         metrics.LOG_HEAD.set(head.last_seq)
         metrics.LOG_OLDEST.set(head.oldest_seq)
+        metrics.LOG_RETENTION_ROWS.set(settings.EVENT_RETENTION_ROWS)
         # Prometheus compares it with its own time of day.
         metrics.COMPARED_AT.set(time.time())
         if head.epoch == self.hub.epoch and head.last_seq > self.hub.seq:

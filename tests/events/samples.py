@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from events import log
+from events.log import deletion
 from events.log.dedup import Appended
 from events.log.records import Entry
 from events.log.submissions import NewEvent, Submission
@@ -54,3 +56,9 @@ def seqs(entries: Iterable[Entry]) -> list[int]:
 def grow_older(seq_most: int, age: timedelta) -> None:
     """Make the events up to that seq as old as that."""
     Event.objects.filter(seq__lte=seq_most).update(created_at=timezone.now() - age)
+
+
+def delete_by(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have pruning delete so many rows in each transaction."""
+    for name in ("ROWS_FIRST", "ROWS_LEAST", "ROWS_MOST"):
+        monkeypatch.setattr(deletion, name, rows)

@@ -14,9 +14,9 @@ from gateway.filters import Selection
 from gateway.identity import tickets
 from gateway.identity.principals import Principal
 from gateway.identity.session_store import SessionStore
-from gateway.jobs import purge, retention
+from gateway.jobs import purge
 from gateway.shared_store import store
-from tests.events.samples import append_events, grow_older
+from tests.events.samples import append_events, delete_by, grow_older
 from vx11_client import status_line
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -119,7 +119,7 @@ def test_a_dry_run_says_how_many_would_go_and_moves_nothing() -> None:
 
 
 def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+    delete_by(2, monkeypatch)
     monkeypatch.setattr(status_line, "REDRAW_SECONDS", 0.0)
     append_events(6)
     out = Terminal()
@@ -134,7 +134,7 @@ def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytes
 
 
 def test_progress_into_a_file_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
+    delete_by(2, monkeypatch)
     monkeypatch.setattr(purge, "PLAIN_LINE_SECONDS", 0.0)
     append_events(6)
     assert run("prune_events", "--keep-rows", "2").splitlines()[:2] == [

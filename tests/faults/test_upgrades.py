@@ -62,3 +62,38 @@ async def test_f32_an_upgrade_and_the_way_back_lose_nothing_though_old_and_new_s
                 assert versions(stack)[:number] == [version] * number
         await traffic.settle()
     assert set(traffic.refused) <= {503}
+
+
+async def test_f32_the_table_of_events_becomes_a_partition_beneath_servers_of_the_release_before(
+    own_stack: OwnStack, tmp_path: Path, recovery: Recovery
+) -> None:
+    stack = own_stack()
+    if stack.size == "embedded":
+        pytest.skip("there are no partitions on SQLite")
+    before = await asyncio.to_thread(next_release.make_previous, tmp_path / "previous")
+    await asyncio.to_thread(start_before_partitions, stack, before)
+    async with Traffic(stack) as traffic:
+        await traffic.stores(EVENTS)
+        assert versions(stack) == [next_release.PREVIOUS_VERSION] * len(stack.servers)
+        new = RunningServer(tmp_path, stack.a.environment)
+        with recovery("the table of events is exchanged, and publishers and readers go on"):
+            assert "events.0005_partitions... OK" in await asyncio.to_thread(new.manage, "migrate", "--no-input")
+            await are_back(traffic)
+        assert {reader.connections for reader in traffic.readers} == {1}
+        for number, server in enumerate(stack.servers, start=1):
+            with recovery("a process is replaced by one of another release, and all its readers are back"):
+                await asyncio.to_thread(replace, server, ROOT)
+                await are_back(traffic)
+            assert versions(stack)[:number] == [__version__] * number
+        await traffic.settle()
+    assert set(traffic.refused) <= {503}
+
+
+def start_before_partitions(stack: Stack, checkout: Path) -> None:
+    """Servers of that release, on a database as it left it."""
+    for server in stack.servers:
+        assert server.stop() == 0
+    stack.a.manage("migrate", "--no-input", "events", next_release.BEFORE_PARTITIONS)
+    for server in stack.servers:
+        server.checkout = checkout
+        server.start()

@@ -24,6 +24,7 @@ TINY = Size(
     ticket_seconds=0.2,
     fanout_seconds=0.3,
     publish_seconds=0.2,
+    prune_events=2_000,
     redemptions=4,
     warm_up_requests=2,
     browser_seconds=1.2,
@@ -63,6 +64,13 @@ def test_a_benchmark_that_stops_its_server_loses_nobody(name: str) -> None:
     ways = ("lost", "received twice", "streams without stream-end", "streams broken off")
     assert {way: measured[way] for way in ways if measured.get(way)} == {}
     assert len(measured) > 4
+
+
+def test_the_pruning_that_is_measured_deletes_what_it_is_meant_to() -> None:
+    ((_, figures),) = suite.SUITE["prune-sqlite"].run(TINY, lambda text: None).items()
+    measured = values(figures)
+    rates = ("pruned beside 100 single events/s", "pruned beside batches", "published in batches meanwhile")
+    assert min(measured[name] for name in rates) > 0
 
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"needs {CHROMIUM}")

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from events.models import LogHead
 from gateway.models import AccessToken, Chore
 from gateway.redaction import given_texts
 from tests.events.samples import append_events, grow_older
@@ -165,6 +167,18 @@ class TestWithDatabase:
     def test_a_log_within_its_retention_is_well(self) -> None:
         append_events(3)
         assert levels(log.probe()) == ["OK"]
+
+    def test_so_many_events_are_kept_as_the_database_has_room_for(self, settings: Settings) -> None:
+        rows = 100_000_000 if connection.vendor == "postgresql" else 10_000_000
+        assert rows == settings.EVENT_RETENTION_ROWS
+
+    def test_a_log_whose_next_partition_cannot_be_made_is_a_warning(self) -> None:
+        append_events(1)
+        head = LogHead.objects.get()
+        head.last_seq = 9_500_000
+        head.save()
+        found = [finding for finding in log.probe() if "partitions for 499999 more events only" in finding.text]
+        assert levels(found) == (["WARN"] if connection.vendor == "postgresql" else [])
 
     def test_a_log_that_nobody_prunes_is_a_warning(self, settings: Settings) -> None:
         append_events(10)

@@ -3,8 +3,8 @@
 import dataclasses
 import hashlib
 import time
-import uuid
 
+from vx11_client.event_ids import new_event_id
 from vx11_client.feeding.feed_mapping import JOURNAL_ID, FeedMapping
 from vx11_client.feeding.feed_progress import FeedProgress
 from vx11_client.feeding.feed_sender import FeedSender
@@ -143,5 +143,5 @@ def _event_id(record: Line) -> str:
     What the line became is no part of it: sent again with other options, it is the same event.
     """
     if not record.place:
-        return str(uuid.uuid4())
+        return new_event_id()
     return f"line-{hashlib.sha256(record.place.encode()).hexdigest()[:40]}"

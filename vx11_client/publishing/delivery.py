@@ -17,7 +17,6 @@ import collections
 import dataclasses
 import datetime
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ import httpx
 from vx11_client import exact_json
 from vx11_client.backoff import Backoff, retry_after_seconds
 from vx11_client.errors import InvalidEvent, Published, Refused
+from vx11_client.event_ids import new_event_id
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused, problem_text
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS, EVENT_LIMIT_BYTES, REQUEST_LIMIT_BYTES
 
@@ -75,7 +75,7 @@ def checked(event: Mapping[str, object]) -> PendingEvent:
     for name in ("event_type", "summary"):
         if not isinstance(event.get(name), str) or not event[name]:
             raise InvalidEvent(f"the event needs {name}, a text")
-    event_id = str(event.get("event_id") or uuid.uuid4())
+    event_id = str(event.get("event_id") or new_event_id())
     try:
         pending = PendingEvent(exact_json.dumps({**event, "event_id": event_id}), event_id=event_id)
     except TypeError as error:

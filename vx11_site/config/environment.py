@@ -59,7 +59,8 @@ VARIABLES = (
     Variable("VX11_MAX_STREAMS_PER_PRINCIPAL", "1000"),
     Variable("VX11_DRAIN_SECONDS", "10"),
     Variable("VX11_EVENT_RETENTION_DAYS", "30"),
-    Variable("VX11_EVENT_RETENTION_ROWS", "1000000"),
+    # Empty: by the database.
+    Variable("VX11_EVENT_RETENTION_ROWS", ""),
     Variable("VX11_AUDIT_RETENTION_DAYS", "90"),
     Variable("VX11_SEARCH_INDEX", "on"),
     Variable("VX11_CHAT_UPSTREAM_URL", ""),
@@ -168,8 +169,11 @@ class Environment:
             raise BadEnvironment(f"{name} is {text!r}; use true or false")
         return text in TRUE_TEXTS
 
-    def number(self, name: str, *, minimum: int, maximum: int) -> int:
+    def number(self, name: str, *, minimum: int, maximum: int, unset: int | None = None) -> int:
+        """`unset` is what an empty one means, for one whose default depends on others."""
         text = self.text(name)
+        if not text and unset is not None:
+            return unset
         try:
             value = int(text)
         except ValueError:

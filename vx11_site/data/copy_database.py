@@ -11,6 +11,7 @@ from django.apps import apps
 from django.core.management.color import no_style
 from django.db import DataError, connections, models, transaction
 
+from events import log
 from gateway.models import RightsVersion
 
 # A batch ends at the first of these limits. The largest event is 64 KiB.
@@ -121,6 +122,8 @@ def _rows(model: type[models.Model], alias: str) -> "models.QuerySet[Any]":
 def _copy(model: type[models.Model], after_batch: AfterBatch) -> None:
     fields = model._meta.concrete_fields
     for batch in _batches(_rows(model, SOURCE).order_by("pk").iterator(chunk_size=READ_ROWS)):
+        if model._meta.label == "events.Event":
+            log.cover([row.pk for row in batch])
         try:
             # raw: fields with auto_now_add keep their values.
             _rows(model, TARGET)._insert(batch, fields=fields, using=TARGET, raw=True)  # type: ignore[attr-defined]

@@ -13,11 +13,14 @@ from vx11_site.doctor import database
 from vx11_site.doctor.findings import Finding, ok, warn
 
 REPAIR = "Repair the database first, see above."
-# Pruning runs once an hour; the log may grow by so much meanwhile.
+# The log grows between two prunings.
 ROWS_TOLERANCE = 1.2
 AGE_TOLERANCE = timedelta(days=1)
 # A chore is overdue when it has been due for so long and no process has started it.
 OVERDUE = timedelta(minutes=15)
+# Servers make the next partition when the log comes within 5 million events of its end.
+ROOM_EVENTS = 4_000_000
+OWNER = "The user in VX11_DATABASE_URL must own the table events_event and may make tables; a server's log says why."
 PRUNE = "See the chores below; by hand: manage.py prune_events"
 
 
@@ -28,9 +31,9 @@ def probe() -> Iterator[Finding]:
     if head is None:
         yield ok("empty: nothing was published yet")
         return
-    rows, first = log.kept(head)
-    text = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
     limit = settings.EVENT_RETENTION_ROWS
+    rows, first = log.kept(head, limit=int(limit * ROWS_TOLERANCE))
+    text = f"epoch {head.epoch}, events {head.oldest_seq} to {head.last_seq}"
     if rows > limit * ROWS_TOLERANCE:
         yield warn(f"{text}: {rows} rows, and VX11_EVENT_RETENTION_ROWS is {limit}", PRUNE)
     else:
@@ -40,19 +43,27 @@ def probe() -> Iterator[Finding]:
     if age > timedelta(days=settings.EVENT_RETENTION_DAYS) + AGE_TOLERANCE:
         yield warn(text, PRUNE)
 
+    room = log.room(head.last_seq)
+    if room is not None and room < ROOM_EVENTS:
+        yield warn(f"the log has partitions for {room} more events only, and the next cannot be made", OWNER)
+
 
 def probe_chores() -> Iterator[Finding]:
     if not database.is_made():
         return
     rows = {chore.name: chore for chore in Chore.objects.all()}
-    for name in scheduler.intervals():
-        yield _chore(name, rows.get(name))
+    for name, seconds in scheduler.intervals().items():
+        yield _chore(name, rows.get(name), every=_interval(seconds))
 
 
-def _chore(name: str, chore: Chore | None) -> Finding:
-    by_hand = f"Start a server, which does it every hour; by hand: manage.py {name}"
+def _interval(seconds: int) -> str:
+    return "hour" if seconds == scheduler.HOUR_SECONDS else f"{seconds // 60} minutes"
+
+
+def _chore(name: str, chore: Chore | None, *, every: str) -> Finding:
+    by_hand = f"Start a server, which does it every {every}; by hand: manage.py {name}"
     if chore is None:
-        return ok(f"{name} was not due yet; a server does it every hour")
+        return ok(f"{name} was not due yet; a server does it every {every}")
     if clock.now() - chore.due_at > OVERDUE:
         return warn(f"{name} is due since {chore.due_at:%Y-%m-%d %H:%M} UTC, and no process has done it", by_hand)
     if chore.started_at is None:

@@ -27,7 +27,7 @@ def days(text: str) -> timedelta:
 class Command(CleaningCommand):
     help = (
         "Delete events beyond the retention in days and in rows. Readers whose cursor is older get stream-reset. "
-        "Servers do this by themselves every hour; publishing goes on meanwhile."
+        "Servers do this by themselves every few minutes; publishing goes on meanwhile."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

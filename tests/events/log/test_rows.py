@@ -10,6 +10,7 @@ from django.db import connection
 from events.log import rows
 from events.log.records import READ_FIELDS, Record
 from events.models import Event, LogHead, UsedKey
+from tests.events.samples import PUBLISHER, append, new_event, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -70,3 +71,16 @@ def test_rows_show_where_they_stand_and_whose_they_are() -> None:
     event, head = Event.objects.get(), LogHead(epoch="k7f3", last_seq=3)
     assert (str(event), str(head)) == ("3 a type a module", "k7f3-3")
     assert str(UsedKey(publisher="a publisher", seq=3)) == "a publisher 3"
+
+
+@pytest.mark.parametrize("limit", [2, 1000])
+def test_rows_are_found_by_many_values_at_once(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(connection.features, "max_query_params", limit)
+    append(*(submission(new_event(f"id{number}", fingerprint="same"), key=f"key{number}") for number in range(5)))
+    wanted = [f"id{number}" for number in range(1, 9)]
+    assert sorted(rows.find_by("event_id", wanted)) == [
+        (PUBLISHER, f"id{number}", f"key{number}", number + 1, "same") for number in range(1, 5)
+    ]
+    assert [found[1] for found in rows.find_by("idempotency_key", ["key2", "id3"])] == ["id2"]
+    assert rows.find_by("event_id", []) == []

@@ -42,6 +42,12 @@ def test_a_number_out_of_bounds_is_refused_by_name(text: str) -> None:
         Environment({"VX11_HEARTBEAT_SECONDS": text}).number("VX11_HEARTBEAT_SECONDS", minimum=1, maximum=300)
 
 
+@pytest.mark.parametrize(("text", "rows"), [("", 7), (" ", 7), ("5", 5)])
+def test_a_number_whose_default_depends_on_others_may_be_empty(text: str, rows: int) -> None:
+    environment = Environment({"VX11_EVENT_RETENTION_ROWS": text})
+    assert environment.number("VX11_EVENT_RETENTION_ROWS", minimum=1, maximum=9, unset=7) == rows
+
+
 @pytest.mark.parametrize("text", ["", "-0.1", "1.1", "nan", "some"])
 def test_a_share_out_of_bounds_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadEnvironment, match="VX11_TRACES_RATIO"):
