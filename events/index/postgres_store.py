@@ -103,6 +103,8 @@ class PostgresStore:
             with connection.cursor() as cursor:
                 yield cursor
         except DATABASE_FAULTS as error:
+            # Lanes open a new connection after a fault, and this one does not reach them.
+            connection.close_if_unusable_or_obsolete()
             if (code := _sqlstate(error)) == _QUERY_CANCELED:
                 raise TooSlow from None
             self._is_damaged = self._is_damaged or code in _DAMAGE
