@@ -28,7 +28,7 @@ from events.index.store import (
     TooSlow,
     segments_between,
 )
-from events.index.vocabulary import PUNCTUATION, as_fts5
+from events.index.vocabulary import as_fts5
 from events.query import Condition
 
 # How long a writer waits for `manage.py reindex`, or this for the server.
@@ -157,12 +157,7 @@ class SqliteStore:
     def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int) -> None:
         with self._writer(holder) as database:
             for number, segment in groupby(rows, key=lambda row: row[0] // self._segment_seqs):
-                if database.execute("INSERT OR IGNORE INTO segments VALUES (?)", (number,)).rowcount:
-                    database.execute(tables.SEGMENT.format(number=number, characters=PUNCTUATION))
-                database.executemany(
-                    f"INSERT INTO terms_{number} (rowid, terms) VALUES (?, ?)",  # noqa: S608 - a number of ours
-                    ((seq, " ".join(terms)) for seq, terms in segment),
-                )
+                tables.insert(database, number, segment)
             database.execute("UPDATE state SET low = ?, high = ?", (low, high))
 
     def forget_below(self, holder: str, seq: int) -> int:
