@@ -24,6 +24,7 @@ from events.index.store import (
     Row,
     State,
     TooSlow,
+    answered_in_time,
     segments_between,
 )
 from events.index.vocabulary import as_tsquery
@@ -56,7 +57,7 @@ class PostgresStore:
     def state(self) -> State | None:
         if self._is_damaged:
             raise Damaged("a search found it damaged")
-        with self._reader() as cursor:
+        with answered_in_time(), self._reader() as cursor:
             return tables.read_state(cursor)
 
     def seqs(
@@ -153,7 +154,7 @@ class PostgresStore:
             cursor.execute(tables.RELEASE, [holder])
 
     def size_bytes(self) -> int:
-        with self._reader() as cursor:
+        with answered_in_time(), self._reader() as cursor:
             cursor.execute(tables.SIZE)
             (size,) = cursor.fetchone()
             return int(size)

@@ -26,6 +26,7 @@ from events.index.store import (
     Row,
     State,
     TooSlow,
+    answered_in_time,
     segments_between,
 )
 from events.index.vocabulary import as_fts5
@@ -33,6 +34,8 @@ from events.query import Condition
 
 # How long a writer waits for `manage.py reindex`, or this for the server.
 LOCK_WAIT_SECONDS = 5.0
+# Each search asks for the state, which takes a fraction of a millisecond.
+STATE_WAIT_SECONDS = 1.0
 # One that fails so often, one time after the other, is made anew: a file that was harmed while readers have it open can
 # stay locked or give errors for ever. Without room, or without its folder, a new one would fare no better.
 FAILURES_LIMIT = 15
@@ -56,7 +59,7 @@ class SqliteStore:
     def state(self) -> State | None:
         if self._is_damaged:
             raise Damaged("a search found the file damaged")
-        with self._reader(time.monotonic() + LOCK_WAIT_SECONDS) as database:
+        with answered_in_time(), self._reader(time.monotonic() + STATE_WAIT_SECONDS) as database:
             return tables.read_state(database)
 
     def seqs(

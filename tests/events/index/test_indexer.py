@@ -4,7 +4,19 @@ import pytest
 from django.conf import settings
 
 from events import log
-from events.index import Index, Indexer, IndexUnavailable, LeaseLost, Store, TooSlow, indexer, searching, the_index
+from events.index import (
+    Index,
+    Indexer,
+    IndexUnavailable,
+    LeaseLost,
+    Store,
+    TooSlow,
+    indexer,
+    postgres_tables,
+    searching,
+    sqlite_tables,
+    the_index,
+)
 from events.index.searching import NOTHING, StoredIndex
 from events.log import epochs
 from events.models import Event, LogHead
@@ -201,6 +213,22 @@ def test_a_statement_is_ended_when_its_time_is_over(store: Store, monkeypatch: p
         store.seqs(condition, low=1, high=5_000, limit=5_000, seconds=0.004)
     # And that thread's next one has all its time.
     assert len(store.seqs(condition, low=1, high=5_000, limit=5_000, seconds=20)) == 5_000
+
+
+def test_an_index_whose_state_does_not_come_in_time_holds_nothing(
+    store: Store, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_events(3)
+    index_all(store)
+
+    def hang(_connection: object) -> None:
+        raise TooSlow
+
+    for module in (sqlite_tables, postgres_tables):
+        monkeypatch.setattr(module, "read_state", hang)
+    assert index.extent() == NOTHING
+    with pytest.raises(IndexUnavailable):
+        store.state()
 
 
 def test_an_empty_log_has_nothing_to_index(store: Store, index: Index) -> None:
