@@ -61,7 +61,7 @@ class Progress:
 
 
 class Indexer:
-    """Works step by step, in the caller's thread. `rest_share`: how long it rests for each second of making terms."""
+    """Works step by step, in the caller's thread. `rest_share`: how long it rests for each second of work on terms."""
 
     def __init__(self, store: Store, *, rest_share: float = 1.0) -> None:
         self._store = store
@@ -150,13 +150,14 @@ class Indexer:
         return rows, min(cursor.seq, until)
 
     def _terms(self, entries: Iterator[Entry]) -> Iterator[Row]:
-        started = time.perf_counter()
+        started = time.thread_time()
         for number, entry in enumerate(entries, start=1):
             yield entry.seq, terms_in(entry.body)
             if number % PIECE_ROWS == 0:
-                # While this thread sleeps, the loop gets the interpreter at once and not after a switch interval.
-                time.sleep((time.perf_counter() - started) * self._rest_share)
-                started = time.perf_counter()
+                # While this thread sleeps, the loop gets the interpreter at once and not after a switch interval. What
+                # it waited for others itself does not count: in a busy process it would never catch up.
+                time.sleep((time.thread_time() - started) * self._rest_share)
+                started = time.thread_time()
 
     def _tidy(self, head: Head) -> None:
         now = time.monotonic()

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from events.index import sqlite_tables as tables
+from events.index.deadlines import the_deadlines
 from events.index.store import (
     FORMAT,
     LEASE_SECONDS,
@@ -25,15 +26,16 @@ from events.index.store import (
     Row,
     State,
     TooSlow,
+    answered_in_time,
     segments_between,
 )
-from events.index.vocabulary import PUNCTUATION, as_fts5
+from events.index.vocabulary import as_fts5
 from events.query import Condition
 
 # How long a writer waits for `manage.py reindex`, or this for the server.
 LOCK_WAIT_SECONDS = 5.0
-# SQLite asks after so many of its steps whether to go on. It takes Python's lock each time.
-STEPS = 10_000
+# Each search asks for the state, which takes a fraction of a millisecond.
+STATE_WAIT_SECONDS = 1.0
 # One that fails so often, one time after the other, is made anew: a file that was harmed while readers have it open can
 # stay locked or give errors for ever. Without room, or without its folder, a new one would fare no better.
 FAILURES_LIMIT = 15
@@ -57,7 +59,7 @@ class SqliteStore:
     def state(self) -> State | None:
         if self._is_damaged:
             raise Damaged("a search found the file damaged")
-        with self._reader(time.monotonic() + LOCK_WAIT_SECONDS) as database:
+        with answered_in_time(), self._reader(time.monotonic() + STATE_WAIT_SECONDS) as database:
             return tables.read_state(database)
 
     def seqs(
@@ -95,11 +97,10 @@ class SqliteStore:
     def _reader(self, ends_at: float) -> Iterator[sqlite3.Connection]:
         try:
             database = self._reading_connection()
-            database.set_progress_handler(lambda: time.monotonic() >= ends_at, STEPS)
             try:
-                yield database
+                with the_deadlines().ends(database, ends_at):
+                    yield database
             finally:
-                database.set_progress_handler(None, 0)
                 if database.in_transaction:
                     database.rollback()
         except (sqlite3.Error, OSError) as error:
@@ -159,12 +160,7 @@ class SqliteStore:
     def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int) -> None:
         with self._writer(holder) as database:
             for number, segment in groupby(rows, key=lambda row: row[0] // self._segment_seqs):
-                if database.execute("INSERT OR IGNORE INTO segments VALUES (?)", (number,)).rowcount:
-                    database.execute(tables.SEGMENT.format(number=number, characters=PUNCTUATION))
-                database.executemany(
-                    f"INSERT INTO terms_{number} (rowid, terms) VALUES (?, ?)",  # noqa: S608 - a number of ours
-                    ((seq, " ".join(terms)) for seq, terms in segment),
-                )
+                tables.insert(database, number, segment)
             database.execute("UPDATE state SET low = ?, high = ?", (low, high))
 
     def forget_below(self, holder: str, seq: int) -> int:

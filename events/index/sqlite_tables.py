@@ -1,11 +1,15 @@
 """The tables of the index in SQLite, the file they are in, and the statements that make, search and drop them."""
 
+import itertools
 import os
 import sqlite3
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
-from events.index.store import FORMAT, Damaged, IndexUnavailable, State
+import orjson
+
+from events.index.store import FORMAT, Damaged, IndexUnavailable, Row, State
+from events.index.vocabulary import PUNCTUATION
 
 # Suffixes of the files of one database.
 FILES = ("", "-wal", "-shm")
@@ -25,6 +29,12 @@ SEGMENT = """
 CREATE VIRTUAL TABLE terms_{number} USING fts5(
     terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '{characters}'"
 )
+"""
+# Many rows by one statement: for each that is run Python's lock is given away, and in a busy process waited for again.
+INSERT_ROWS = 250
+INSERT = """
+INSERT INTO terms_{number} (rowid, terms)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(CAST(? AS TEXT))
 """
 NO_FAULT_OF_THE_FILE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN})
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -66,6 +76,15 @@ def search(
         f"ORDER BY rowid {'ASC' if forwards else 'DESC'} LIMIT ?"
     )
     return [seq for (seq,) in database.execute(statement, (query, *bounds))]
+
+
+def insert(database: sqlite3.Connection, number: int, rows: Iterable[Row]) -> None:
+    """Into a segment, which is made if it is not there."""
+    if database.execute("INSERT OR IGNORE INTO segments VALUES (?)", (number,)).rowcount:
+        database.execute(SEGMENT.format(number=number, characters=PUNCTUATION))
+    left = iter(rows)
+    while batch := [(seq, " ".join(terms)) for seq, terms in itertools.islice(left, INSERT_ROWS)]:
+        database.execute(INSERT.format(number=number), (orjson.dumps(batch),))
 
 
 def drop(database: sqlite3.Connection, number: int) -> None:

@@ -1,6 +1,7 @@
 """What a store of the index can do, and why it could not. The state says which part of which log it holds."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from events.query import Condition
@@ -44,8 +45,17 @@ class State(NamedTuple):
     generation: str = ""
 
 
+@contextlib.contextmanager
+def answered_in_time() -> Iterator[None]:
+    """For questions that have no time of their own: one that takes too long cannot be asked at all."""
+    try:
+        yield
+    except TooSlow:
+        raise IndexUnavailable("it did not answer in time") from None
+
+
 # A seq and its terms.
-Row = tuple[int, Sequence[str]]
+Row = tuple[int, Collection[str]]
 
 
 class Store(Protocol):

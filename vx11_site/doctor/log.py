@@ -1,4 +1,4 @@
-"""The log compared with its retention, and the chores that prune and purge."""
+"""The log compared with its retention, its search index, and the chores that prune and purge."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from events import log
+from events.index import IndexUnavailable, Progress, the_store
 from gateway.jobs import scheduler
 from gateway.models import Chore
 from ledger import clock
@@ -21,6 +22,9 @@ OVERDUE = timedelta(minutes=15)
 # Servers make the next partition when the log comes within 5 million events of its end.
 ROOM_EVENTS = 4_000_000
 OWNER = "The user in VX11_DATABASE_URL must own the table events_event and may make tables; a server's log says why."
+# More than a server indexes in some seconds: it is not keeping up, or no server runs.
+BEHIND_LIMIT_EVENTS = 20_000
+REINDEX = "Start a server, which goes on with it; at once, and twice as fast: manage.py reindex --continue"
 PRUNE = "See the chores below; by hand: manage.py prune_events"
 
 
@@ -46,6 +50,31 @@ def probe() -> Iterator[Finding]:
     room = log.room(head.last_seq)
     if room is not None and room < ROOM_EVENTS:
         yield warn(f"the log has partitions for {room} more events only, and the next cannot be made", OWNER)
+
+
+def probe_index() -> Iterator[Finding]:
+    if not settings.SEARCH_INDEX:
+        yield ok("off (VX11_SEARCH_INDEX): searches read the log itself")
+        return
+    if not database.is_made():
+        return
+    store, head = the_store(), log.peek()
+    if head is None:
+        yield ok("nothing to index: nothing was published yet")
+        return
+    if not (size := store.size_bytes()):
+        yield ok("not made yet: a server makes it")
+        return
+    try:
+        progress = Progress(head, store.state())
+    except IndexUnavailable as error:
+        yield warn(
+            f"cannot be read: {error}", "A server makes it anew and its log says why not; by hand: manage.py reindex"
+        )
+        return
+    text = f"{progress.missing_events} of {head.last_seq - head.oldest_seq + 1} events are not indexed yet"
+    text = f"{text}, {size / 1024**2:.0f} MiB"
+    yield warn(text, REINDEX) if progress.missing_events > BEHIND_LIMIT_EVENTS else ok(text)
 
 
 def probe_chores() -> Iterator[Finding]:

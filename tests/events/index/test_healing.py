@@ -249,6 +249,26 @@ def test_tables_that_were_harmed_are_made_anew(
     assert found(store, "test.happened") == list(range(1, 46))
 
 
+def test_a_connection_that_was_lost_is_opened_anew(store: Store) -> None:
+    if isinstance(store, SqliteStore):
+        pytest.skip("on SQLite there is no connection to lose")
+    append_events(3)
+    index_all(store)
+    index = StoredIndex(store)
+
+    def lose() -> None:
+        with closing(connection.copy()) as other, other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+
+    lose()
+    assert index.extent() == NOTHING
+    assert index.extent() == (1, 3)
+    lose()
+    with pytest.raises(IndexUnavailable):
+        index.seqs(Term("test"), low=1, high=3, limit=3, seconds=10)
+    assert search(store) == [1, 2, 3]
+
+
 @pytest.fixture
 def started(store: Store) -> Iterator[Indexing]:
     running = Indexing(store)

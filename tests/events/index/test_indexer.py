@@ -4,11 +4,23 @@ import pytest
 from django.conf import settings
 
 from events import log
-from events.index import Index, Indexer, IndexUnavailable, LeaseLost, Store, TooSlow, indexer, searching, the_index
+from events.index import (
+    Index,
+    Indexer,
+    IndexUnavailable,
+    LeaseLost,
+    Store,
+    TooSlow,
+    indexer,
+    postgres_tables,
+    searching,
+    sqlite_tables,
+    the_index,
+)
 from events.index.searching import NOTHING, StoredIndex
 from events.log import epochs
 from events.models import Event, LogHead
-from events.query import Term
+from events.query import AnyOf, Term
 from tests.events.index.stores import SEGMENT_SEQS, end_lease, found, index_all, segments, steps_until_done
 from tests.events.samples import append_events
 
@@ -185,6 +197,38 @@ def test_a_search_ends_when_its_time_is_over(store: Store, index: Index) -> None
         index.seqs(Term("test"), low=1, high=10, limit=10, seconds=0)
     # And that thread's next one is not disturbed.
     assert index.seqs(Term("test"), low=1, high=10, limit=1, seconds=10) == [10]
+
+
+def test_a_statement_is_ended_when_its_time_is_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_segment_seqs", 1_000_000)
+    monkeypatch.setattr(store, "_ordered_seqs", 0, raising=False)
+    store.claim("test")
+    store.begin("test", "epoch", after=0)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    rows = [(seq, [f"{letter}{seq * 7 % 9973}" for letter in letters]) for seq in range(1, 5_001)]
+    store.write("test", rows, low=1, high=5_000)
+    # Takes a multiple of the time that it gets, as each letter begins thousands of terms.
+    condition = AnyOf(tuple(Term(letter, prefix=True) for letter in letters))
+    with pytest.raises(TooSlow):
+        store.seqs(condition, low=1, high=5_000, limit=5_000, seconds=0.004)
+    # And that thread's next one has all its time.
+    assert len(store.seqs(condition, low=1, high=5_000, limit=5_000, seconds=20)) == 5_000
+
+
+def test_an_index_whose_state_does_not_come_in_time_holds_nothing(
+    store: Store, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_events(3)
+    index_all(store)
+
+    def hang(_connection: object) -> None:
+        raise TooSlow
+
+    for module in (sqlite_tables, postgres_tables):
+        monkeypatch.setattr(module, "read_state", hang)
+    assert index.extent() == NOTHING
+    with pytest.raises(IndexUnavailable):
+        store.state()
 
 
 def test_an_empty_log_has_nothing_to_index(store: Store, index: Index) -> None:
