@@ -178,8 +178,8 @@ def test_retries_are_recognised_by_as_many_statements_as_the_database_needs(monk
     with connection.execute_wrapper(note):
         known = Known(submissions() + use_other_keys())
     assert max(parameters) <= 10
-    # Ids and keys by nines, or by an array each where the database has those; used keys by tens.
-    assert len(parameters) == (12 if connection.vendor == "sqlite" else 2) + 5
+    # All by tens, or ids and keys by an array each where the database has those.
+    assert len(parameters) == (5 + 5 if connection.vendor == "sqlite" else 2) + 5
     assert len(known.by_id) == 25
     assert len(known.by_key) == 50
 
