@@ -271,7 +271,6 @@ class _Parser:
 
     def _close(self, opened_at: int) -> None:
         scanner = self._scanner
-        scanner.skip_space()
         if scanner.takes(")"):
             return
         if not scanner.is_at_end():
