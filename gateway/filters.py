@@ -102,12 +102,13 @@ class _Queries:
 
     def read(self, raw: Iterable[str]) -> Allowed:
         """Without spaces around them; None when nothing was asked. Raises BadFilter."""
-        texts = {query for text in raw if (query := text.strip())}
+        texts = {query: text for text in raw if (query := text.strip())}
         if len(texts) > 1:
             raise BadFilter("q", "one query; put several together with spaces or OR")
-        for text in texts:
+        for text in texts.values():
             if self._check is None:
                 raise RuntimeError("no app has said what queries mean")
+            # With its spaces: the caller counts the place of a mistake in what it has sent.
             self._check(text)
         return frozenset(texts) or None
 

@@ -7,8 +7,9 @@ say of that. Pure: no Django, no I/O. docs/query.md explains the language to tho
 """
 
 from events.query.compiled import all_match, check, compiled
-from events.query.parser import LENGTH_LIMIT_CHARACTERS, BadQuery, parse, read_path
+from events.query.parser import LENGTH_LIMIT_CHARACTERS, parse, read_path
 from events.query.record_view import RecordView
+from events.query.scanner import BadQuery
 from events.query.terms import AllOf, AnyOf, Condition, Term, all_of, any_of, field_term, narrowed, terms_of
 from events.query.tree import Query
 

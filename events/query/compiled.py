@@ -3,8 +3,9 @@
 import functools
 from collections.abc import Iterable
 
-from events.query.parser import BadQuery, parse
+from events.query.parser import parse
 from events.query.record_view import RecordView
+from events.query.scanner import BadQuery
 from events.query.tree import Query
 from gateway.filters import BadFilter
 

@@ -3,12 +3,15 @@
     severity>=warn module:(gateway,spawner) -type:http.* payload.http.status>=500 "connection refused" OR timeout
 
 AND binds closer than OR, and is what stands between two terms when nothing does. Reading takes linear time.
+
+static/events/query.js reads the same language in JavaScript, with the same sentences; tests compare the two.
 """
 
 import re
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
-from events.query.record_view import as_number
+from events.query import decimals
+from events.query.scanner import BadQuery, Scanner, Value
 from events.query.tree import (
     COMPARISONS,
     SEVERITY_RANKS,
@@ -38,28 +41,8 @@ FIELDS = {
     "id": "event_id",
     "event_id": "event_id",
 }
-_SPACE = re.compile(r"\s*")
-_BARE = re.compile(r"""[^\s()":<>]+""")
-_OPERATOR = re.compile(r"<=|>=|:|<|>")
-_VALUE = re.compile(r"""[^\s(),"]+""")
-_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-_ESCAPED = re.compile(r'\\(["\\])')
-
-
-class BadQuery(Exception):
-    """A mistake in a query: where it is, how long it is, and a sentence that says what would be right."""
-
-    def __init__(self, position: int, length: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.position, self.length, self.sentence = position, length, sentence
-
-
-class _Value(NamedTuple):
-    text: str
-    prefix: bool
-    start: int
-    end: int
+# A name that can be repeated in a sentence: what is longer or has other signs would make it hard to read.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 def parse(text: str) -> Query:
@@ -77,138 +60,165 @@ def read_path(text: str) -> tuple[str, ...]:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
+        self._scanner = Scanner(text)
         self._terms = 0
 
     def whole(self) -> Node:
-        self._skip_space()
-        if self._at == len(self._text):
-            self._fail(0, 0, "The query is empty: write a word, or field:value.")
+        scanner = self._scanner
+        scanner.skip_space()
+        if scanner.is_at_end():
+            scanner.fail(0, 0, "The query is empty: write a word, or field:value.")
         node = self._either(0)
-        if self._at < len(self._text):
-            self._fail(self._at, 1, "This parenthesis closes nothing: take it away, or open one before.")
+        if not scanner.is_at_end():
+            scanner.fail(scanner.at, 1, "This parenthesis closes nothing: take it away, or open one before.")
         return node
 
     def whole_path(self) -> tuple[str, ...]:
-        if not self._text.startswith("payload."):
-            self._fail(0, len(self._text), "A path begins with payload, as in payload.http.status.")
+        scanner = self._scanner
+        length = len(scanner.text)
+        if not scanner.is_at("payload."):
+            scanner.fail(0, length, "A path begins with payload, as in payload.http.status.")
         path = self._path()
-        if self._at < len(self._text):
-            self._fail(self._at, len(self._text) - self._at, "Behind a path stands nothing here.")
+        if not scanner.is_at_end():
+            scanner.fail(scanner.at, length - scanner.at, "Behind a path stands nothing here.")
         return path
 
     def _either(self, level: int) -> Node:
         parts = [self._both(level)]
-        while self._keyword("OR"):
+        while self._scanner.keyword() == "OR":
+            self._scanner.takes("OR")
             parts.append(self._both(level))
         return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     def _both(self, level: int) -> Node:
+        """Up to OR, a closing parenthesis or the end."""
+        scanner = self._scanner
         parts = [self._one(level)]
-        while self._goes_on():
-            self._keyword("AND")
+        scanner.skip_space()
+        while not (scanner.is_at_end() or scanner.is_at(")") or scanner.keyword() == "OR"):
+            if scanner.keyword() == "AND":
+                scanner.takes("AND")
             parts.append(self._one(level))
+            scanner.skip_space()
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
-    def _goes_on(self) -> bool:
-        """Whether another term follows before OR, a closing parenthesis or the end."""
-        self._skip_space()
-        return self._at < len(self._text) and self._text[self._at] != ")" and not self._peek("OR")
-
     def _one(self, level: int) -> Node:
-        self._skip_space()
-        start = self._at
-        if level >= LIMIT_LEVELS:
-            self._fail(start, 1, f"A query has at most {LIMIT_LEVELS} levels of parentheses and negations.")
-        if start == len(self._text) or self._text[start] == ")" or self._peek("OR") or self._peek("AND"):
-            self._fail(start, 1, "Here a term is missing, such as a word or field:value.")
-        if self._keyword("NOT"):
-            return Not(self._one(level + 1))
-        if self._text[start] == "-":
-            self._at += 1
-            if self._at == len(self._text) or self._text[self._at].isspace():
-                self._fail(start, 1, "A minus stands directly before what must not be there.")
-            return Not(self._one(level + 1))
-        if self._text[start] == "(":
-            self._at += 1
-            node = self._either(level + 1)
+        scanner = self._scanner
+        scanner.skip_space()
+        start = scanner.at
+        if scanner.is_at_end() or scanner.is_at(")") or scanner.keyword() in ("OR", "AND"):
+            scanner.fail_here("Here a term is missing, such as a word or field:value.")
+        if scanner.keyword() == "NOT":
+            scanner.takes("NOT")
+            return Not(self._one(self._deeper(start, level)))
+        if scanner.takes("-"):
+            if scanner.is_at_end() or scanner.is_at_gap():
+                scanner.fail(start, 1, "A minus stands directly before what must not be there.")
+            return Not(self._one(self._deeper(start, level)))
+        if scanner.takes("("):
+            node = self._either(self._deeper(start, level))
             self._close(start)
             return node
         return self._term()
 
-    def _term(self) -> Node:
-        self._terms += 1
-        start = self._at
-        if self._terms > LIMIT_TERMS:
-            self._fail(start, 1, f"A query has at most {LIMIT_TERMS} terms.")
-        if self._text[start] == '"':
-            return self._phrase(self._quoted(), start, prefix=self._star())
-        if self._text.startswith("payload.", start):
-            return self._payload()
-        found = _BARE.match(self._text, start)
-        if found is None:
-            self._fail(start, 1, f"A {self._text[start]} stands behind a field, as in severity>=warn.")
-        self._at = found.end()
-        if _OPERATOR.match(self._text, self._at):
-            return self._field(found[0], start)
-        bare = found[0]
-        prefix = bare.endswith("*")
-        if "*" in bare[:-1]:
-            self._fail(start + bare.index("*"), 1, "A star stands at the end only: conn* finds connection.")
-        return self._phrase(bare.removesuffix("*"), start, prefix=prefix)
+    def _deeper(self, start: int, level: int) -> int:
+        if level == LIMIT_LEVELS:
+            length = self._scanner.at - start
+            sentence = f"A query has at most {LIMIT_LEVELS} levels of parentheses and negations."
+            self._scanner.fail(start, length, sentence)
+        return level + 1
 
-    def _phrase(self, text: str, start: int, *, prefix: bool) -> Node:
+    def _term(self) -> Node:
+        scanner = self._scanner
+        start = scanner.at
+        self._count(start, 1)
+        if scanner.is_at('"'):
+            return self._phrase(scanner.quoted(), start, star=scanner.takes("*"))
+        if scanner.is_at("payload."):
+            return self._payload()
+        bare = scanner.bare()
+        if not bare:
+            sign = scanner.text[start]
+            sentence = f"A {sign} stands behind a field, as in severity>=warn. In quotes it is part of a text."
+            scanner.fail(start, 1, sentence)
+        if scanner.is_at_operator():
+            return self._field(bare, start)
+        if "*" in bare[:-1]:
+            scanner.fail(start + bare.index("*"), 1, "A star stands at the end only: conn* finds connection.")
+        return self._phrase(bare.removesuffix("*"), start, star=bare.endswith("*"))
+
+    def _count(self, start: int, terms: int) -> None:
+        self._terms += terms
+        if self._terms > LIMIT_TERMS:
+            sentence = f"A query has at most {LIMIT_TERMS} terms, and each value in a list is one."
+            self._scanner.fail(start, len(self._scanner.text) - start, sentence)
+
+    def _phrase(self, text: str, start: int, *, star: bool) -> Node:
         found = words(text)
         if not found:
-            self._fail(start, self._at - start, "This holds no word: letters or digits are needed.")
-        return Phrase(tuple(found), prefix)
+            length = self._scanner.at - start
+            self._scanner.fail(start, length, "This holds no word: letters or digits are needed.")
+        # Behind a word's letter, a star asks for words that begin so. Behind a point, the word before is whole: http.*
+        return Phrase(tuple(found), prefix=star and len(words(f"{text}x")) == len(found))
 
     def _field(self, name: str, start: int) -> Node:
+        scanner = self._scanner
         if name == "severity":
             return self._severity()
         if name not in FIELDS:
-            self._fail(
-                start,
-                len(name),
-                f"There is no field {name}; there are severity, type, module, correlation, id and payload.<path>. "
-                "To look for this text, put it in quotes.",
+            which = f"is no field {name}" if _PLAIN_NAME.fullmatch(name) else "is no such field"
+            known = "severity, type, module, correlation, id and payload.<path>"
+            scanner.fail(
+                start, len(name), f"There {which}; there are {known}. To look for this text, put all of it in quotes."
             )
-        operator_at = self._at
-        if self._operator() != ":":
-            self._fail(operator_at, self._at - operator_at, f"{name} has no order: write {name}:value.")
+        operator_at = scanner.at
+        operator = scanner.operator()
+        if operator != ":":
+            scanner.fail(operator_at, len(operator), f"{name} has no order: write {name}:value.")
         values = self._values()
         exact = frozenset(value.text for value in values if not value.prefix)
         return Field(FIELDS[name], exact, tuple(sorted({value.text for value in values if value.prefix})))
 
     def _severity(self) -> Node:
-        operator = self._operator()
-        values = self._values() if operator == ":" else [self._value()]
-        ranks = [self._rank(value) for value in values]
+        operator = self._scanner.operator()
         if operator == ":":
-            return Severity(frozenset(name for name, rank in SEVERITY_RANKS.items() if rank in ranks))
-        compare = COMPARISONS[operator]
-        return Severity(frozenset(name for name, rank in SEVERITY_RANKS.items() if compare(rank, ranks[0])))
+            return Severity(frozenset(name for value in self._values() for name in self._severities(value)))
+        value = self._single(operator)
+        if value.prefix:
+            self._no_such_severity(value)
+        (wanted,) = self._severities(value)
+        fits, ranks = COMPARISONS[operator], SEVERITY_RANKS
+        return Severity(frozenset(name for name in ranks if fits(ranks[name] - ranks[wanted])))
 
-    def _rank(self, value: _Value) -> int:
-        name = value.text.lower()
-        rank = SEVERITY_RANKS.get(SEVERITY_ALIASES.get(name, name))
-        if rank is None or value.prefix:
-            names = ", ".join(SEVERITY_RANKS)
-            self._fail(value.start, value.end - value.start, f"There is no such severity; there are {names}.")
-        return rank
+    def _severities(self, value: Value) -> set[str]:
+        """Those that are meant, in either of their spellings and in any case."""
+        text = value.text.lower()
+        spellings = {**{name: name for name in SEVERITY_RANKS}, **SEVERITY_ALIASES}
+        if value.prefix:
+            found = {name for spelling, name in spellings.items() if spelling.startswith(text)}
+        else:
+            found = {name for spelling, name in spellings.items() if spelling == text}
+        if not found:
+            self._no_such_severity(value)
+        return found
+
+    def _no_such_severity(self, value: Value) -> NoReturn:
+        sentence = f"There is no such severity; there are {', '.join(SEVERITY_RANKS)}."
+        self._scanner.fail(value.start, value.end - value.start, sentence)
 
     def _payload(self) -> Node:
-        start = self._at
+        scanner = self._scanner
+        start = scanner.at
         path = self._path()
-        if not _OPERATOR.match(self._text, self._at):
-            self._fail(start, self._at - start, "Behind a path stands :value, a comparison such as >=10, or :*.")
-        operator = self._operator()
+        operator = scanner.operator()
         if operator in COMPARISONS:
-            value = self._value()
-            if as_number(value.text) is None or value.prefix:
-                self._fail(value.start, value.end - value.start, f"Behind {operator} stands a number, such as 500.")
+            value = self._single(operator)
+            if decimals.read(value.text) is None or value.prefix:
+                length = value.end - value.start
+                scanner.fail(value.start, length, f"Behind {operator} stands a number, such as 500 or -0.5.")
             return Payload(path, operator, (value.text,))
+        if not operator:
+            scanner.fail(start, scanner.at - start, "Behind a path stands :value, a comparison such as >=10, or :*.")
         values = self._values()
         if any(value.prefix and not value.text for value in values):
             return Payload(path, "*")
@@ -219,96 +229,50 @@ class _Parser:
         return nodes[0] if len(nodes) == 1 else Or(tuple(nodes))
 
     def _path(self) -> tuple[str, ...]:
-        self._at += len("payload")
+        scanner = self._scanner
+        scanner.takes("payload")
         keys = []
-        while self._text.startswith(".", self._at):
-            self._at += 1
-            if self._text.startswith('"', self._at):
-                keys.append(self._quoted())
-                continue
-            found = _KEY.match(self._text, self._at)
-            if found is None:
-                self._fail(self._at, 1, "Here a key is missing; one with odd characters stands in quotes.")
-            keys.append(found[0])
-            self._at = found.end()
+        while scanner.takes("."):
+            quoted = scanner.is_at('"')
+            key = scanner.key()
+            if not key and not quoted:
+                scanner.fail_here('Here a key is missing. One with other signs stands in quotes: payload."a b":1.')
+            keys.append(key)
+        # Behind these stands no key; what is wrong with a=1 is not the key.
+        ends = scanner.is_at_end() or scanner.is_at_operator() or scanner.is_at_gap() or scanner.is_at_one_of(")=!*")
+        if not ends:
+            sentence = 'This cannot stand in a key without quotes. With them it can: payload."a b":1.'
+            scanner.fail(scanner.at, 1, sentence)
         return tuple(keys)
 
-    def _values(self) -> list[_Value]:
-        if not self._text.startswith("(", self._at):
-            return [self._value()]
-        start = self._at
-        self._at += 1
-        values = [self._value()]
-        self._skip_space()
-        while self._text.startswith(",", self._at):
-            self._at += 1
-            values.append(self._value())
-            self._skip_space()
+    def _values(self) -> list[Value]:
+        """One, or several in parentheses."""
+        scanner = self._scanner
+        start = scanner.at
+        if not scanner.takes("("):
+            return [self._single(":")]
+        values = [scanner.value()]
+        scanner.skip_space()
+        while scanner.takes(","):
+            values.append(scanner.value())
+            scanner.skip_space()
         self._close(start)
-        self._terms += len(values) - 1
-        if self._terms > LIMIT_TERMS:
-            self._fail(start, self._at - start, f"A query has at most {LIMIT_TERMS} terms, and each value is one.")
+        self._count(start, len(values) - 1)
         return values
 
-    def _value(self) -> _Value:
-        if self._text.startswith((" ", "\t"), self._at) and self._text[self._at - 1] not in "(,":
-            self._fail(self._at, 1, "The value follows directly, without a space.")
-        self._skip_space()
-        start = self._at
-        if self._text.startswith('"', start):
-            text = self._quoted()
-            return _Value(text, self._star(), start, self._at)
-        found = _VALUE.match(self._text, start)
-        if found is None:
-            self._fail(start, 1, "Here a value is missing.")
-        self._at = found.end()
-        text = found[0]
-        if "*" in text[:-1]:
-            self._fail(start + text.index("*"), 1, "A star stands at the end of a value only, as in type:http.*")
-        return _Value(text.removesuffix("*"), text.endswith("*"), start, self._at)
-
-    def _quoted(self) -> str:
-        found = _QUOTED.match(self._text, self._at)
-        if found is None:
-            rest = len(self._text) - self._at
-            self._fail(self._at, rest, r"These quotes are not closed. In quotes, \" and \\ stand for the two signs.")
-        self._at = found.end()
-        return _ESCAPED.sub(r"\1", found[1])
-
-    def _star(self) -> bool:
-        if self._text.startswith("*", self._at):
-            self._at += 1
-            return True
-        return False
-
-    def _operator(self) -> str:
-        found = _OPERATOR.match(self._text, self._at)
-        assert found is not None  # noqa: S101 - looked at before
-        self._at = found.end()
-        return found[0]
+    def _single(self, operator: str) -> Value:
+        scanner = self._scanner
+        if scanner.is_at("("):
+            scanner.fail(scanner.at, 1, f"Behind {operator} stands one value.")
+        value = scanner.value()
+        if scanner.is_at(","):
+            scanner.fail(scanner.at, 1, "Several values stand behind a colon, in parentheses: module:(a,b).")
+        return value
 
     def _close(self, opened_at: int) -> None:
-        self._skip_space()
-        if not self._text.startswith(")", self._at):
-            if self._at < len(self._text):
-                self._fail(self._at, 1, "Values in parentheses are separated by commas.")
-            self._fail(opened_at, 1, "This parenthesis is not closed.")
-        self._at += 1
-
-    def _keyword(self, word: str) -> bool:
-        if self._peek(word):
-            self._at += len(word)
-            return True
-        return False
-
-    def _peek(self, word: str) -> bool:
-        self._skip_space()
-        end = self._at + len(word)
-        return self._text.startswith(word, self._at) and (end == len(self._text) or self._text[end] in ' \t\r\n()"-')
-
-    def _skip_space(self) -> None:
-        found = _SPACE.match(self._text, self._at)
-        self._at = found.end() if found else self._at
-
-    def _fail(self, position: int, length: int, sentence: str) -> NoReturn:
-        raise BadQuery(position, length, sentence)
+        scanner = self._scanner
+        if scanner.takes(")"):
+            return
+        if not scanner.is_at_end():
+            scanner.fail(scanner.at, 1, "Values in parentheses are separated by commas.")
+        scanner.fail(opened_at, 1, "This parenthesis is not closed.")

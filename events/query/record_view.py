@@ -3,15 +3,12 @@
 Each is made when it is first asked for, and once: most queries are decided by a field.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from events.query.words import words
 from vx11_client import exact_json
 
-# What JSON calls a number; Python's float() takes "nan", "1_0" and " 1" too.
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # The fields that hold words, beside the payload.
 _WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
 
@@ -87,10 +84,6 @@ def is_number(value: Any) -> bool:
 def as_text(scalar: Any) -> str:
     """A text as it is; anything else as it stands in the JSON that was published."""
     return scalar if isinstance(scalar, str) else exact_json.dumps(scalar).decode()
-
-
-def as_number(text: str) -> float | None:
-    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _flat(items: Sequence[Any]) -> list[Any]:

@@ -8,7 +8,8 @@ fields. What cannot be said in terms, such as a negation, lets everything throug
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from events.query.record_view import RecordView, as_number
+from events.query import decimals
+from events.query.record_view import RecordView
 from events.query.tree import And, Field, Node, Or, Payload, Phrase, Severity
 from events.query.words import words
 
@@ -47,7 +48,9 @@ def terms_of(record: RecordView) -> Iterable[str]:
 
 
 def number_term(number: float) -> Term:
-    return Term(_written("n", repr(float(number))))
+    """Of the double: what is equal as a decimal is equal as a double, though not the other way round."""
+    # Adding makes 0 of -0, which is the same number.
+    return Term(_written("n", repr(float(number) + 0.0)))
 
 
 def field_term(name: str, value: str, *, prefix: bool = False) -> Term:
@@ -89,9 +92,8 @@ def _payload(node: Payload) -> Condition:
 
 def _value(text: str) -> Condition:
     """A number is held as the double it is, too: 5e2 is 500."""
-    number = as_number(text)
     as_words = all_of([Term(word) for word in words(text)])
-    return as_words if number is None else any_of([as_words, number_term(number)])
+    return as_words if decimals.read(text) is None else any_of([as_words, number_term(float(text))])
 
 
 def all_of(conditions: Sequence[Condition]) -> Condition:

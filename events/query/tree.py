@@ -8,15 +8,17 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from events.query.record_view import RecordView, as_number, as_text, is_number, is_scalar
+from events.query import decimals
+from events.query.record_view import RecordView, as_text, is_number, is_scalar
 
 Matches = Callable[[RecordView], bool]
 SEVERITY_RANKS = {"info": 0, "warn": 1, "error": 2, "critical": 3}
-COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda one, other: one < other,
-    "<=": lambda one, other: one <= other,
-    ">": lambda one, other: one > other,
-    ">=": lambda one, other: one >= other,
+# Whether a comparison holds for an order: less than 0 if the event's value is the smaller, 0 if both are equal.
+COMPARISONS: dict[str, Callable[[int], bool]] = {
+    "<": lambda order: order < 0,
+    "<=": lambda order: order <= 0,
+    ">": lambda order: order > 0,
+    ">=": lambda order: order >= 0,
 }
 
 
@@ -69,6 +71,9 @@ class Payload:
     """A scalar at a path into the payload; where a list is on the way, any of its elements.
 
     `comparison` is one of COMPARISONS, ":" for equal as text or as number, "*" for being there, "^" for a beginning.
+    Texts are exact, case included; true, false and null are texts like any other; a number's text is the one that was
+    published. Numbers of the payload, and no texts there, are compared as decimals (decimals.py), whole or not, however
+    long: 1e2 is 100, and 9007199254740993 is more than 9007199254740992.
     """
 
     path: tuple[str, ...]
@@ -83,14 +88,17 @@ class Payload:
 
     def _test(self) -> Callable[[Any], bool]:
         if self.comparison in COMPARISONS:
-            compare, number = COMPARISONS[self.comparison], float(self.values[0])
-            return lambda found: is_number(found) and compare(float(found), number)
+            fits, wanted = COMPARISONS[self.comparison], decimals.read(self.values[0]) or decimals.ZERO
+            return lambda found: (number := _number(found)) is not None and fits(decimals.order(number, wanted))
         if self.comparison == "^":
             return lambda found: is_scalar(found) and as_text(found).startswith(self.values)
-        numbers = {as_number(value) for value in self.values} - {None}
-        return lambda found: (
-            is_scalar(found) and (as_text(found) in self.values or (is_number(found) and float(found) in numbers))
-        )
+        numbers = {decimals.read(value) for value in self.values} - {None}
+        return lambda found: is_scalar(found) and (as_text(found) in self.values or _number(found) in numbers)
+
+
+def _number(found: Any) -> decimals.Decimal | None:
+    """None for what is no number."""
+    return decimals.read(as_text(found)) if is_number(found) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

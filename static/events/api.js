@@ -16,17 +16,20 @@ export class Api {
   #baseUrl;
   #csrfToken;
   #headers;
+  #filters;
   #query;
 
   /**
    * @param {{
-   *   baseUrl: string, csrfToken?: string, headers: NonNullable<EventClientOptions["headers"]>, query: string[][],
-   * }} options - `query`: pairs that go with every question for events
+   *   baseUrl: string, csrfToken?: string, headers: NonNullable<EventClientOptions["headers"]>,
+   *   filters: string[][], query: string,
+   * }} options - `filters`: pairs that go with every question; `query`: empty, or goes with polls and tickets
    */
-  constructor({ baseUrl, csrfToken, headers, query }) {
+  constructor({ baseUrl, csrfToken, headers, filters, query }) {
     this.#baseUrl = baseUrl;
     this.#csrfToken = csrfToken;
     this.#headers = headers;
+    this.#filters = filters;
     this.#query = query;
   }
 
@@ -39,20 +42,23 @@ export class Api {
    */
   async events(signal, parameters) {
     const timeoutMs = REQUEST_TIMEOUT_MS + (parameters.wait ?? 0) * 1000;
-    const { status, body } = await this.#request(signal, this.#path("/events", parameters), { timeoutMs });
+    const path = this.#path("/events", this.#query ? { ...parameters, q: this.#query } : parameters);
+    const { status, body } = await this.#request(signal, path, { timeoutMs });
     if (status === 410 && isReset(body)) return { status, body };
     if (status !== 410 && isPage(body)) return { status: 200, body };
     throw new Interruption("bad_answer");
   }
 
   /**
-   * The address of a stream after `cursor` (null: from now), with a ticket that opens it once.
+   * The address of a stream after `cursor` (null: from now), with a ticket that opens it once. The ticket holds the
+   * query, because addresses stand in logs and have a limit.
    *
    * @param {AbortSignal} signal
    * @param {string | null} cursor
    */
   async streamUrl(signal, cursor) {
-    const { body } = await this.#request(signal, "/events/sse-token", { method: "POST" });
+    const sent = this.#query ? { q: this.#query } : null;
+    const { body } = await this.#request(signal, "/events/sse-token", { method: "POST", sent });
     if (!isTicket(body)) throw new Interruption("bad_answer");
     /** @type {Record<string, string>} */
     const position = cursor === null ? {} : { last_event_id: cursor };
@@ -65,7 +71,7 @@ export class Api {
    */
   #path(path, parameters) {
     const own = Object.entries(parameters).map(([name, value]) => [name, String(value)]);
-    return `${path}?${new URLSearchParams([...own, ...this.#query])}`;
+    return `${path}?${new URLSearchParams([...own, ...this.#filters])}`;
   }
 
   /**
@@ -74,23 +80,27 @@ export class Api {
    *
    * @param {AbortSignal} signal
    * @param {string} path
-   * @param {{ method?: string, timeoutMs?: number }} options
+   * @param {{ method?: string, sent?: Json | null, timeoutMs?: number }} options
    * @returns {Promise<{ status: number, body: Json }>}
    */
-  async #request(signal, path, { method = "GET", timeoutMs = REQUEST_TIMEOUT_MS }) {
+  async #request(signal, path, { method = "GET", sent = null, timeoutMs = REQUEST_TIMEOUT_MS }) {
     /** @type {Record<string, string>} */
     const csrf = method !== "GET" && this.#csrfToken ? { "X-CSRFToken": this.#csrfToken } : {};
-    const headers = { Accept: "application/json", ...csrf, ...(await this.#credentials()) };
+    /** @type {Record<string, string>} */
+    const type = sent ? { "Content-Type": "application/json" } : {};
+    const headers = { Accept: "application/json", ...type, ...csrf, ...(await this.#credentials()) };
+    const body = sent && JSON.stringify(sent);
     const stop = new AbortController();
     const abort = () => stop.abort();
     const timer = setTimeout(abort, timeoutMs);
     signal.addEventListener("abort", abort);
     try {
       signal.throwIfAborted();
-      const response = await fetch(this.#baseUrl + path, { method, headers, cache: "no-store", signal: stop.signal });
-      const body = (await response.text().then(parse).catch(() => null)) ?? {};
-      if (!response.ok && response.status !== 410) throw refusal(response, body);
-      return { status: response.status, body };
+      const asked = { method, headers, body, signal: stop.signal };
+      const response = await fetch(this.#baseUrl + path, { ...asked, cache: "no-store" });
+      const answer = (await response.text().then(parse).catch(() => null)) ?? {};
+      if (!response.ok && response.status !== 410) throw refusal(response, answer);
+      return { status: response.status, body: answer };
     } catch (error) {
       throw error instanceof Interruption ? error : new Interruption("unreachable", { unreachable: true });
     } finally {

@@ -233,13 +233,13 @@ export class Connection {
 }
 
 /**
- * What of an interruption is for the page; only a refusal of the server has an id.
+ * What of an interruption is for the page; only a refusal of the server has an id, and only one of a query a mistake.
  *
- * @param {{ reason?: string, correlationId?: string }} interruption
+ * @param {Partial<Cause>} interruption
  * @returns {Cause}
  */
-export function causeOf({ reason = "", correlationId }) {
-  return correlationId === undefined ? { reason } : { reason, correlationId };
+export function causeOf({ reason = "", correlationId, mistake }) {
+  return { reason, ...(correlationId === undefined ? {} : { correlationId }), ...(mistake ? { mistake } : {}) };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the modules of the event client give to one another. What a page sees stands in event-client.d.ts. */
 
-import type { OperatorEvent, Reset, State, Transport } from "./event-client.d.ts";
+import type { OperatorEvent, QueryMistake, Reset, State, Transport } from "./event-client.d.ts";
 
 /** All events that the session may see after one position, up to another. */
 export interface Range {
@@ -39,7 +39,8 @@ export type EventAnswer = { status: 200; body: EventPage } | { status: 410; body
 /** Why a connection waits or has ended, as far as a page needs it. */
 export interface Cause {
   reason: string;
-  correlationId?: string;
+  correlationId?: string | undefined;
+  mistake?: QueryMistake | undefined;
 }
 
 /** The state of a connection, before a client adds its own part to it. */

@@ -21,7 +21,18 @@ export interface StateChange {
   /** A code, with "reconnecting" and "ended". */
   reason?: string;
   /** By which the server's log knows the refusal, where it was one. */
-  correlationId?: string;
+  correlationId?: string | undefined;
+  /** With "ended" and the reason "validation_error": why the query cannot be read. */
+  mistake?: QueryMistake | undefined;
+}
+
+/** A mistake in a query. Its place counts code points and not UTF-16; `rangeOf` of query.js makes one of the other. */
+export interface QueryMistake {
+  position: number;
+  /** 0: something is missing at this place. */
+  length: number;
+  /** A sentence that says what would be right. */
+  message: string;
 }
 
 export interface OperatorEvent {
@@ -71,6 +82,8 @@ export interface EventClientOptions {
   headers?: () => Record<string, string> | Promise<Record<string, string>>;
   /** None: all that the caller may see. */
   filters?: Filters;
+  /** Only events that pass this query, and the filters, come. Empty: all. */
+  query?: string;
   /** Cursor to go on from, such as another client's `cursor`; none: from now. */
   since?: string | null | undefined;
   /** So many of the newest events (at most 500) come first without a cursor: at the start and after a reset. */

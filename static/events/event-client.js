@@ -12,18 +12,22 @@
  *     client.on("state", ({ state, transport, seconds, reason }) => console.log(state, transport, seconds, reason));
  *     client.on("reset", ({ reason }) => console.log("events are missing:", reason));
  *     client.start();
+ *
+ * With `query: 'severity>=warn -type:http.* "connection refused"'` only such events come. The server reads it; where
+ * tabs share a connection, query.js does, with the same meaning. The state "ended" has the mistake in a query.
  */
 
 import { Api } from "./api.js";
 import { Clock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { queryOf, questionOf } from "./filters.js";
+import { BadQuery, parse } from "./query.js";
 import { Reader } from "./reader.js";
 import { canShare, SharedConnection } from "./sharing.js";
 
 /**
  * @import { Arrival, EventClient as Client, EventClientOptions } from "./event-client.d.ts"
- * @import { OperatorEvent, Reset, StateChange } from "./event-client.d.ts"
+ * @import { OperatorEvent, QueryMistake, Reset, StateChange } from "./event-client.d.ts"
  * @import { LogReset, TabState } from "./event-client-parts.d.ts"
  *
  * @typedef {{ event: [OperatorEvent, Arrival], state: [StateChange], reset: [Reset] }} News
@@ -54,15 +58,22 @@ export class EventClient {
   #lagMs = null;
   /** @type {Connection | SharedConnection | null} */
   #connection = null;
+  /**
+   * In the query of a tab that filters for itself; else the server finds it.
+   *
+   * @type {QueryMistake | null}
+   */
+  #mistake = null;
   /** @type {{ [Name in keyof News]: Set<Listener<Name>> }} */
   #listeners = { event: new Set(), state: new Set(), reset: new Set() };
 
   /** @param {EventClientOptions} [options] */
-  constructor({ baseUrl = "/operator/api", csrfToken, headers, filters = {}, since, history = 0, share } = {}) {
+  constructor({ baseUrl = "/operator/api", csrfToken, headers, filters = {}, query, since, history = 0, share } = {}) {
     const shared = share !== undefined && canShare();
-    this.#options = { baseUrl, csrfToken, headers: headers ?? (() => ({})), filters, history, share, shared };
+    const given = { baseUrl, csrfToken, headers: headers ?? (() => ({})), filters, history, share };
+    this.#options = { ...given, shared, query: query?.trim() ? query : "" };
     // On its own, the server has filtered already.
-    const admits = shared ? questionOf(filters) : EVERYTHING;
+    const admits = shared ? this.#question() : EVERYTHING;
     this.#reader = new Reader(since ?? null, admits, (event, cursor, live) => this.#hand(event, cursor, live));
   }
 
@@ -89,7 +100,12 @@ export class EventClient {
 
   /** @returns {this} */
   start() {
-    if (!this.#connection) {
+    const mistake = this.#mistake;
+    if (mistake) {
+      // Every request would be refused for it, so none is made. It is news at each start.
+      this.#status = null;
+      this.#setStatus({ state: "ended", transport: null, leader: false, reason: "validation_error", mistake });
+    } else if (!this.#connection) {
       this.#connection = this.#options.shared ? this.#inCommon() : this.#onItsOwn();
       this.#connection.start();
     }
@@ -102,9 +118,24 @@ export class EventClient {
     this.#status = null;
   }
 
+  /** Which of the events that all tabs get are for this one. */
+  #question() {
+    const { filters, query } = this.#options;
+    const passes = questionOf(filters);
+    if (!query) return passes;
+    try {
+      const wanted = parse(query);
+      return (/** @type {OperatorEvent} */ event) => passes(event) && wanted.matches(event);
+    } catch (bad) {
+      if (!(bad instanceof BadQuery)) throw bad;
+      this.#mistake = { position: bad.position, length: bad.length, message: bad.message };
+      return passes;
+    }
+  }
+
   #onItsOwn() {
     const { filters, history } = this.#options;
-    return new Connection(new Api({ ...this.#options, query: queryOf(filters) }), this.cursor, history, {
+    return new Connection(new Api({ ...this.#options, filters: queryOf(filters) }), this.cursor, history, {
       range: (range) => this.#reader.take(range),
       heartbeat: (time) => this.#clock.note(time),
       reset: (reset) => this.#reset(reset),
@@ -117,8 +148,8 @@ export class EventClient {
     return new SharedConnection({
       name: `${baseUrl} ${share}`,
       // The leader reads for all, so it asks for everything; what a tab reads for itself is filtered by the server.
-      common: new Api({ ...this.#options, query: [] }),
-      own: new Api({ ...this.#options, query: queryOf(filters) }),
+      common: new Api({ ...this.#options, filters: [], query: "" }),
+      own: new Api({ ...this.#options, filters: queryOf(filters) }),
       history,
       reader: this.#reader,
       owner: {

@@ -10,6 +10,8 @@ const RETRY_AFTER_LIMIT_MS = 3_600_000;
 const FINAL_STATUS = new Set([401, 403]);
 const FINAL_REASONS = new Set(["bad_cursor", "validation_error"]);
 
+/** @import { QueryMistake } from "./event-client.d.ts" */
+
 /** Why a step stopped, and what that means for the next one. */
 export class Interruption extends Error {
   /** The stream, and not another request, has stopped. */
@@ -25,6 +27,7 @@ export class Interruption extends Error {
    * @param {boolean} [meaning.unreachable] - no answer, so polling would not work either
    * @param {number} [meaning.floorMs] - the server asks to wait so long
    * @param {string} [meaning.correlationId] - by which the server's log knows the refusal
+   * @param {QueryMistake} [meaning.mistake] - why the server cannot read the query
    * @param {unknown} [meaning.cause]
    */
   constructor(reason, meaning = {}) {
@@ -37,6 +40,7 @@ export class Interruption extends Error {
     this.unreachable = meaning.unreachable ?? false;
     this.floorMs = meaning.floorMs ?? 0;
     this.correlationId = meaning.correlationId;
+    this.mistake = meaning.mistake;
   }
 }
 
@@ -44,13 +48,26 @@ export class Interruption extends Error {
  * What an HTTP answer other than 2xx means for the next attempt.
  *
  * @param {Response} response
- * @param {{ reason?: string, correlation_id?: string }} body
+ * @param {{ reason?: string, correlation_id?: string, errors?: { q?: unknown } }} body
  */
 export function refusal(response, body) {
   const reason = body.reason ?? `http_${response.status}`;
   const final = FINAL_STATUS.has(response.status) || FINAL_REASONS.has(reason);
   const correlationId = body.correlation_id ?? response.headers.get("X-Correlation-Id") ?? undefined;
-  return new Interruption(reason, { final, correlationId, floorMs: retryAfterMs(response.headers.get("Retry-After")) });
+  const floorMs = retryAfterMs(response.headers.get("Retry-After"));
+  return new Interruption(reason, { final, correlationId, floorMs, mistake: mistakeIn(body.errors?.q) });
+}
+
+/**
+ * The first mistake in the query, in the server's problems of `q`; undefined where there is none.
+ *
+ * @param {unknown} problems
+ * @returns {QueryMistake | undefined}
+ */
+function mistakeIn(problems) {
+  const { position, length, message } = Object([problems].flat()[0]);
+  const isMistake = Number.isInteger(position) && Number.isInteger(length) && typeof message === "string";
+  return isMistake ? { position, length, message } : undefined;
 }
 
 /**

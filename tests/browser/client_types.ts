@@ -5,12 +5,13 @@
 
 import type { EventClient as Typed, OperatorEvent, StateChange } from "../../static/events/event-client.d.ts";
 import { EventClient } from "../../static/events/event-client.js";
+import { parse, rangeOf } from "../../static/events/query.js";
 
 // The module has what the types say, its constructor included.
 const Client: typeof Typed = EventClient;
 
 const client = new Client({ csrfToken: "token", filters: { severity: ["error", "critical"] }, history: 50, share: "key" });
-new Client({ headers: () => ({ "X-VX11-Token": "token" }), since: client.cursor });
+new Client({ headers: () => ({ "X-VX11-Token": "token" }), since: client.cursor, query: "severity>=warn" });
 new Client({ headers: async () => ({ "X-VX11-Token": await Promise.resolve("token") }) });
 
 client
@@ -19,6 +20,8 @@ client
     return parts;
   })
   .on("state", ({ state, transport, seconds, reason }: StateChange) => [state, transport, seconds, reason])
+  .on("state", ({ mistake }) => mistake && rangeOf("severity>=warn", mistake) satisfies [number, number])
+  .on("event", (event) => parse("severity>=warn").matches(event) satisfies boolean)
   .on("reset", ({ reason, newest }) => [reason, newest])
   .start();
 
@@ -30,6 +33,8 @@ client.on("event", (event) => event.text);
 client.cursor = "e-1";
 // @ts-expect-error There is no such option.
 new Client({ token: "token" });
+// @ts-expect-error A query is a text.
+new Client({ query: ["disk"] });
 // @ts-expect-error There is no such filter.
 new Client({ filters: { text: "disk" } });
 

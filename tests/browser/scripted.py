@@ -81,6 +81,8 @@ class ScriptedServer(HttpStandIn):
         self.stream_status = 200
         # Until it is set, GET /hold has no answer.
         self.let_go = threading.Event()
+        # The JSON of each POST, by its path.
+        self.bodies: list[tuple[str, Json]] = []
         self.requests: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
         self._opened: queue.Queue[ScriptedStream] = queue.Queue()
         self._streams: list[ScriptedStream] = []
@@ -109,6 +111,10 @@ class ScriptedServer(HttpStandIn):
 
     def headers_of(self, path: str) -> list[dict[str, str]]:
         return [headers for _, asked, _, headers in self.requests if asked == API + path]
+
+    def bodies_of(self, path: str) -> list[Json]:
+        """The JSON of the POSTs to `path` until now; an empty body is {}."""
+        return [body for posted, body in self.bodies if posted == API + path]
 
     def open_stream(self, query: Mapping[str, str]) -> ScriptedStream:
         stream = ScriptedStream(query)
@@ -141,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, EMPTY_PAGE, {"Content-Type": "text/html"})
 
     def do_POST(self) -> None:
-        self._note()
+        path, _ = self._note()
+        length = int(self.headers.get("Content-Length") or 0)
+        self.script.bodies.append((path, json.loads(self.rfile.read(length) or b"{}")))
         self._answer(self.script.tickets, {"sse_token": f"ticket-{len(self.script.requests)}"})
 
     def _note(self) -> tuple[str, dict[str, str]]:

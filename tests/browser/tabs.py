@@ -115,11 +115,13 @@ class Tabs:
         context.on("request", lambda request: self._requests.append(request.url))
 
     def open(self, **options: Any) -> Tab:
+        """With a client of these options; one that is None is left out: `share=None` for a client on its own."""
+        given = {name: value for name, value in {"share": "tests", **options}.items() if value is not None}
         page = self.context.new_page()
         page.goto(self._address)
         tab = Tab(page)
         self.all.append(tab)
-        page.evaluate(START, {"options": {"share": "tests", **options}, "path": self._console_path})
+        page.evaluate(START, {"options": given, "path": self._console_path})
         return tab
 
     def forget(self, tab: Tab) -> None:

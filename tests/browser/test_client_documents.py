@@ -82,6 +82,13 @@ def test_the_shared_client_as_shown_logs_events(page: Page, stack: Stack, servic
     wait_until(lambda: "shared" in logged(), "the event")
 
 
+def test_a_mistake_in_a_query_as_shown_is_logged_with_its_place(page: Page, stack: Stack) -> None:
+    logged = open_console(page, stack)
+    page.evaluate(f"async () => {{ {javascript('rangeOf(query, mistake)')} }}")
+    wait_until(lambda: "Here a value is missing. [35, 35]" in logged(), "the mistake")
+    assert "true" in logged()
+
+
 def test_plain_event_source_as_shown_loses_and_doubles_nothing_in_a_restart(
     page: Page, own_stack: OwnStack, new_event: NewEvent, marker: str
 ) -> None:

@@ -77,9 +77,9 @@ def test_a_query_narrows_what_comes_and_a_mistake_in_it_is_underlined(
     service.published([new_event(summary="refused", module="b"), new_event(summary="Refused!", module="c")])
     assert [event["module"] for event in seen_by(command, 2)] == ["a", "c"]
 
-    wrong = run(stack, "--query", "refused severity>=loud")
+    wrong = run(stack, "--query", " refused severity>=loud")
     assert wrong.returncode == 2
-    assert "refused severity>=loud\n                  ^^^^ There is no such severity" in wrong.stderr
+    assert " refused severity>=loud\n                   ^^^^ There is no such severity" in wrong.stderr
 
 
 def test_without_a_start_only_what_happens_now_comes(

@@ -90,7 +90,7 @@ class Command(TerminalCommand):
         except ServerRefused as refused:
             code = EXIT_CREDENTIAL if refused.credential else EXIT_REFUSED
             if refused.mistake is not None:
-                text = f"--query has a mistake:\n{refused.mistake.underlined(options['query'].strip())}"
+                text = f"--query has a mistake:\n{refused.mistake.underlined(options['query'])}"
                 raise CommandError(text, returncode=EXIT_USAGE) from None
             raise CommandError(f"{url} refused: {refused}", returncode=code) from None
         except StreamEnded as ended:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 WORDS = st.sampled_from(["refused", "Über", "a", "ab", "日本", "10", "1e1", "x-y", "👍", "null"])
 NAMES = st.sampled_from(["gateway", "gate", "spawner", "http.access"])
-SCALARS = WORDS | st.integers(-2, 12) | st.sampled_from([0.5, 10.0, True, None])
+SCALARS = WORDS | st.integers(-2, 12) | st.sampled_from([0.5, 10.0, -0.0, 2**53 + 1, True, None])
 PAYLOADS = st.dictionaries(
     st.sampled_from(["a", "b", "odd key", "Ö"]),
     st.recursive(
@@ -17,7 +17,7 @@ PAYLOADS = st.dictionaries(
 VALUES = st.builds(
     lambda text, star: json.dumps(text, ensure_ascii=False) + star, WORDS | NAMES, st.sampled_from(["", "*"])
 )
-NUMBERS = st.sampled_from(["10", "1e1", "10.0", "0", "-1", "0.5"])
+NUMBERS = st.sampled_from(["10", "1e1", "10.0", "0", "-0.0", "-1", "0.5", "9007199254740993"])
 PATHS = st.sampled_from(["a", "b.a", "a.a", '"odd key"', '"Ö"'])
 TERMS = st.one_of(
     st.builds("{}{}".format, WORDS, st.sampled_from(["", "*"])),

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 
-from events.query.parser import BadQuery, parse
+from events.query import BadQuery, parse
 from events.query.terms import AllOf, AnyOf, Condition, Term, narrowed, terms_of
 from tests.events.query.samples import view
 from tests.events.query.strategies import FIELDS, PAYLOADS, QUERIES
@@ -32,6 +33,14 @@ def test_what_passes_fulfils_the_condition(text: str, payload: dict[str, Any], f
     record = view(payload, **fields)
     if query.matches(record):
         assert fulfilled(narrowed(query.root), set(terms_of(record)))
+
+
+@pytest.mark.parametrize("zero", ["0", "0.0", "-0", "0e5", "-0.0"])
+@pytest.mark.parametrize("written", ["0", "0.0", "-0", "0e5", "-0.0"])
+def test_every_spelling_of_zero_is_found(zero: str, written: str) -> None:
+    query, record = parse(f"payload.a:{zero}"), view(f'{{"a":{written}}}')
+    assert query.matches(record)
+    assert fulfilled(narrowed(query.root), set(terms_of(record)))
 
 
 def test_a_condition_is_as_narrow_as_the_query_allows() -> None:
