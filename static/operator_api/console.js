@@ -9,6 +9,7 @@ import { Detail } from "./detail.js";
 import { part, partOf, partsOf, slot } from "./dom.js";
 import { Export } from "./export.js";
 import { Feed } from "./feed.js";
+import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
@@ -16,9 +17,11 @@ import { LogPages } from "./log-pages.js";
 import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
+import { choose, quoted } from "./query-text.js";
 import { RateChart } from "./rate-chart.js";
 import { ConsoleApi, showRefusal } from "./requests.js";
 import { SessionGuard } from "./session-guard.js";
+import { SuggestionSource } from "./suggestions.js";
 import { text, textIfAny } from "./texts.js";
 import { fieldToIso, isoToField, isUtc, onZoneChange, useUtc } from "./times.js";
 import { WindowBar } from "./window-bar.js";
@@ -38,18 +41,18 @@ const pages = new LogPages(api);
 const client = new EventClient({ baseUrl: apiUrl, csrfToken, share: session });
 const panels = new Panels();
 const banners = new Banners();
-const filters = new FilterForm(() => showLog());
+const filters = new FilterForm(new SuggestionSource(api), askLog);
 const feed = new Feed(pages, {
-  filter: filters.filter,
   opened: showDetail,
-  failed: (error) => showRefusal(slot("feed-refusal"), error),
-  moved: (following) => following && changeAddress({ at: "" }),
+  moved: (event) => detail.isOpen && detail.show(event),
+  failed: showFailure,
+  followed: (following) => following && changeAddress({ at: "" }),
 });
-const detail = new Detail({ correlated: (id) => filters.only({ correlation: id }), closed: () => panels.closed() });
+const detail = new Detail({ correlated: (id) => filters.set({ ...EVERYTHING, text: `correlation:${quoted(id)}` }), closed: () => panels.closed() });
 const chat = new Chat(api, () => panels.closed());
 const rate = new RateChart(api);
 const latency = new LatencyLine();
-const modules = new Modules(api, (name) => filters.set({ module: filters.filter.module === name ? "" : name }));
+const modules = new Modules(api, (name) => choosing("module", name, "include"));
 const windowBar = new WindowBar(api, showWindow);
 const connection = new ConnectionStatus(banners, () => client.start());
 const notices = new Notices(showDetail);
@@ -62,7 +65,6 @@ let connected = false;
 
 client.on("event", (event, arrival) => {
   feed.add(event, arrival.cursor);
-  filters.offerModule(event.module);
   rate.count(event, arrival.cursor);
   latency.note(arrival.lagMs);
   notices.receive(event);
@@ -102,12 +104,37 @@ function readWindow() {
   modules.renew();
 }
 
-function showLog() {
+/** The moment in the address, to which the reader has jumped. */
+function jumpedTo() {
   const at = addressParameters().get("at");
-  const iso = at && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : null;
-  part("[data-action=clear]").hidden = !filters.active;
-  moment.value = iso ? isoToField(iso) : "";
-  feed.show(filters.filter, { at: iso, filtered: filters.active });
+  return at && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : null;
+}
+
+function showLog() {
+  const at = jumpedTo();
+  moment.value = at ? isoToField(at) : "";
+  feed.show(filters.filter, { at });
+}
+
+/** Asks for what the filters are now. */
+function askLog() {
+  feed.ask(filters.filter, { at: jumpedTo() });
+}
+
+/**
+ * @param {string} field
+ * @param {string} value
+ * @param {"include" | "exclude"} choice
+ */
+function choosing(field, value, choice) {
+  filters.set({ text: choose(filters.filter.text, field, value, choice) });
+}
+
+/** @param {import("./requests.js").ApiError | null} error */
+function showFailure(error) {
+  const mistake = error?.status === 422 ? [error.body.errors?.q].flat()[0] : undefined;
+  if (typeof mistake === "object") filters.refused(mistake);
+  showRefusal(slot("feed-refusal"), typeof mistake === "object" ? null : error);
 }
 
 /** @param {OperatorEvent} event */
@@ -145,11 +172,6 @@ const fold = () => {
 narrow.addEventListener("change", fold);
 fold();
 part("[data-action=chat]").addEventListener("click", toggleChat);
-part("[data-action=clear]").addEventListener("click", () => {
-  filters.clear();
-  // The button is gone then.
-  part("#feed").focus({ preventScroll: true });
-});
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
   changeAddress({ at: moment.value && fieldToIso(moment.value) }, { push: true });
@@ -162,7 +184,7 @@ onZoneChange(() => {
   detail.redraw();
 });
 new Keyboard({
-  "/": () => filters.focusText(),
+  "/": () => filters.focus(),
   p: () => feed.togglePause(),
   n: () => feed.toNewest(),
   e: () => toError(1),

@@ -1,6 +1,7 @@
 /** JSON as a tree that opens and closes. Branches are made when they are opened: a payload may have 64 KiB. */
 
 import { numberText } from "../events/exact.js";
+import { marked } from "./highlight.js";
 import { text } from "./texts.js";
 import { visible } from "./unseen.js";
 
@@ -34,11 +35,14 @@ function members(value, depth) {
  */
 function item(key, value, depth) {
   const line = element("li");
-  const name = element("span", "key", visible(key));
+  const name = element("span", "key");
+  name.append(...marked(visible(key)));
   if (value === null || typeof value !== "object" || !Object.keys(value).length) {
     const sent = numberText(value);
     const [type, words] = sent === null ? [kind(value), visible(JSON.stringify(value))] : ["number", sent];
-    line.append(name, " ", element("code", `value ${type}`, words));
+    const shown = element("code", `value ${type}`);
+    shown.append(...marked(words));
+    line.append(name, " ", shown);
     return line;
   }
   const branch = element("details");

@@ -2,7 +2,7 @@
 
 import { split } from "../events/cursors.js";
 import { part, partOf, slot } from "./dom.js";
-import { SEVERITIES } from "./filter-form.js";
+import { SEVERITIES } from "./filter.js";
 import { text } from "./texts.js";
 import { hoursAndMinutes, number } from "./times.js";
 

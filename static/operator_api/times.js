@@ -21,6 +21,18 @@ export function shortTime(iso) {
   return `${time.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/**
+ * Hours and minutes; with the day when it is not today.
+ *
+ * @param {string | number} moment
+ */
+export function minuteTime(moment) {
+  const { day, minutes } = zone();
+  const date = new Date(moment);
+  const time = minutes.format(date);
+  return day.format(date) === day.format(Date.now()) ? time : `${day.format(date)} ${time}`;
+}
+
 /** @param {string} iso */
 export function longTime(iso) {
   return `${zone().long.format(new Date(iso))} ${utc ? "UTC" : ""}`.trim();
