@@ -11,6 +11,7 @@ import { Export } from "./export.js";
 import { Feed } from "./feed.js";
 import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
+import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
 import { LogPages } from "./log-pages.js";
@@ -18,7 +19,6 @@ import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { choose, quoted } from "./query-text.js";
-import { RateChart } from "./rate-chart.js";
 import { ConsoleApi, showRefusal } from "./requests.js";
 import { SessionGuard } from "./session-guard.js";
 import { SuggestionSource } from "./suggestions.js";
@@ -50,12 +50,13 @@ const feed = new Feed(pages, {
 });
 const detail = new Detail({ correlated: (id) => filters.set({ ...EVERYTHING, text: `correlation:${quoted(id)}` }), closed: () => panels.closed() });
 const chat = new Chat(api, () => panels.closed());
-const rate = new RateChart(api);
+const histogram = new Histogram(api, (range) => filters.set(range));
 const latency = new LatencyLine();
 const modules = new Modules(api, (name) => choosing("module", name, "include"));
 const windowBar = new WindowBar(api, showWindow);
 const connection = new ConnectionStatus(banners, () => client.start());
 const notices = new Notices(showDetail);
+histogram.ask(filters.filter);
 new WindowDialogs(api, windowBar, modules);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
@@ -65,7 +66,7 @@ let connected = false;
 
 client.on("event", (event, arrival) => {
   feed.add(event, arrival.cursor);
-  rate.count(event, arrival.cursor);
+  histogram.count(event, arrival.cursor);
   latency.note(arrival.lagMs);
   notices.receive(event);
   if (event.event_type.startsWith("window.")) readWindow();
@@ -73,7 +74,7 @@ client.on("event", (event, arrival) => {
 });
 client.on("reset", ({ reason }) => {
   feed.reset(textIfAny(`reset.${reason}`) ?? text("reset.unknown"));
-  rate.start();
+  histogram.start();
   readWindow();
 });
 client.on("state", (change) => {
@@ -89,12 +90,12 @@ new SessionGuard(session, () => {
 });
 
 function end() {
-  for (const part of [windowBar, modules, rate]) part.stop();
+  for (const part of [windowBar, modules, histogram]) part.stop();
   for (const dialog of partsOf(HTMLDialogElement, "dialog[open]")) dialog.close();
 }
 
 function begin() {
-  for (const part of [windowBar, modules, rate]) part.start();
+  for (const part of [windowBar, modules, histogram]) part.start();
   if (!connected) showLog();
   connected = true;
 }
@@ -119,6 +120,7 @@ function showLog() {
 /** Asks for what the filters are now. */
 function askLog() {
   feed.ask(filters.filter, { at: jumpedTo() });
+  histogram.ask(filters.filter);
 }
 
 /**
@@ -181,6 +183,7 @@ utc.checked = isUtc();
 utc.addEventListener("change", () => useUtc(utc.checked));
 onZoneChange(() => {
   feed.redraw();
+  histogram.redraw();
   detail.redraw();
 });
 new Keyboard({

@@ -5,6 +5,7 @@ import { part, partOf } from "./dom.js";
 import { EVERYTHING, filterOfAddress, isActive } from "./filter.js";
 import { seek } from "./highlight.js";
 import { QueryLine } from "./query-line.js";
+import { TimeRange } from "./time-range.js";
 
 /**
  * @import { Filter } from "./filter.js"
@@ -15,6 +16,7 @@ export class FilterForm {
   #form = partOf(HTMLFormElement, ".filters");
   #clear = part("[data-action=clear]");
   #line;
+  #range = new TimeRange((range) => this.set(range));
   #changed;
   /** @type {Filter} */
   filter = EVERYTHING;
@@ -83,6 +85,7 @@ export class FilterForm {
     const filter = filterOfAddress();
     const good = this.#line.show(filter.text);
     this.filter = good ? { ...filter, text: filter.text.trim() } : { ...filter, text: "" };
+    this.#range.show(this.filter);
     this.#clear.hidden = !isActive(this.filter);
     seek(this.filter.text);
   }

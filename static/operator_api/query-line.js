@@ -96,7 +96,8 @@ export class QueryLine {
       return true;
     } catch (error) {
       if (!(error instanceof BadQuery)) throw error;
-      this.showMistake(error);
+      // While suggestions are shown, the reader is at it.
+      this.showMistake(this.#completion.isOpen ? null : error);
       return false;
     }
   }

@@ -32,7 +32,7 @@ def test_everything_can_be_reached_by_tab(feed: ConsolePage) -> None:
                 "|| dataset.switch || name || id || className)(document.activeElement)"
             )
         )
-    wanted = {"skip", "chat", "help", "q", "clear", "pause"}
+    wanted = {"skip", "chat", "help", "plot", "q", "range", "clear", "pause"}
     assert wanted | {"at", "utc", "notices", "ndjson", "csv", "feed", "open"} <= reached
 
 
