@@ -8,6 +8,7 @@ import { ConnectionStatus } from "./connection-status.js";
 import { Detail } from "./detail.js";
 import { part, partOf, partsOf, slot } from "./dom.js";
 import { Export } from "./export.js";
+import { Facets } from "./facets.js";
 import { Feed } from "./feed.js";
 import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
@@ -53,10 +54,11 @@ const chat = new Chat(api, () => panels.closed());
 const histogram = new Histogram(api, (range) => filters.set(range));
 const latency = new LatencyLine();
 const modules = new Modules(api, (name) => choosing("module", name, "include"));
+const facets = new Facets(api, choosing);
 const windowBar = new WindowBar(api, showWindow);
 const connection = new ConnectionStatus(banners, () => client.start());
 const notices = new Notices(showDetail);
-histogram.ask(filters.filter);
+for (const part of [histogram, facets]) part.ask(filters.filter);
 new WindowDialogs(api, windowBar, modules);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
@@ -90,12 +92,12 @@ new SessionGuard(session, () => {
 });
 
 function end() {
-  for (const part of [windowBar, modules, histogram]) part.stop();
+  for (const part of [windowBar, modules, histogram, facets]) part.stop();
   for (const dialog of partsOf(HTMLDialogElement, "dialog[open]")) dialog.close();
 }
 
 function begin() {
-  for (const part of [windowBar, modules, histogram]) part.start();
+  for (const part of [windowBar, modules, histogram, facets]) part.start();
   if (!connected) showLog();
   connected = true;
 }
@@ -120,7 +122,7 @@ function showLog() {
 /** Asks for what the filters are now. */
 function askLog() {
   feed.ask(filters.filter, { at: jumpedTo() });
-  histogram.ask(filters.filter);
+  for (const part of [histogram, facets]) part.ask(filters.filter);
 }
 
 /**
@@ -168,10 +170,12 @@ function toError(step) {
 
 // Where there is little room, the feed comes first.
 const narrow = matchMedia("(width < 52rem)");
+const medium = matchMedia("(width < 64rem)");
 const fold = () => {
+  partOf(HTMLDetailsElement, ".facets").open = !medium.matches;
   for (const details of partsOf(HTMLDetailsElement, ".pictures, .tools")) details.open = !narrow.matches;
 };
-narrow.addEventListener("change", fold);
+for (const width of [narrow, medium]) width.addEventListener("change", fold);
 fold();
 part("[data-action=chat]").addEventListener("click", toggleChat);
 part(".jump").addEventListener("submit", (submit) => {
