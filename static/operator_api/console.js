@@ -1,7 +1,8 @@
 /** The console's page: connects the event client with the feed, the pictures, the window and the controls. */
 
+import { split } from "../events/cursors.js";
 import { EventClient } from "../events/event-client.js";
-import { addressParameters, changeAddress } from "./address.js";
+import { addressParameters, changeAddress, onStep } from "./address.js";
 import { Banners } from "./banners.js";
 import { Chat } from "./chat.js";
 import { ConnectionStatus } from "./connection-status.js";
@@ -20,7 +21,7 @@ import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { choose, quoted } from "./query-text.js";
-import { ConsoleApi, showRefusal } from "./requests.js";
+import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
 import { SessionGuard } from "./session-guard.js";
 import { SuggestionSource } from "./suggestions.js";
 import { text, textIfAny } from "./texts.js";
@@ -49,7 +50,13 @@ const feed = new Feed(pages, {
   failed: showFailure,
   followed: (following) => following && changeAddress({ at: "" }),
 });
-const detail = new Detail({ correlated: (id) => filters.set({ ...EVERYTHING, text: `correlation:${quoted(id)}` }), closed: () => panels.closed() });
+const detail = new Detail({
+  correlated: (id) => filters.set({ ...EVERYTHING, text: `correlation:${quoted(id)}` }),
+  inContext: (event) => filters.set(EVERYTHING, event),
+  choose: choosing,
+  count: (path) => facets.add(path),
+  closed: () => panels.closed(),
+});
 const chat = new Chat(api, () => panels.closed());
 const histogram = new Histogram(api, (range) => filters.set(range));
 const latency = new LatencyLine();
@@ -98,7 +105,10 @@ function end() {
 
 function begin() {
   for (const part of [windowBar, modules, histogram, facets]) part.start();
-  if (!connected) showLog();
+  if (!connected) {
+    showLog();
+    showEventOfAddress();
+  }
   connected = true;
 }
 
@@ -119,10 +129,32 @@ function showLog() {
   feed.show(filters.filter, { at });
 }
 
-/** Asks for what the filters are now. */
-function askLog() {
-  feed.ask(filters.filter, { at: jumpedTo() });
-  for (const part of [histogram, facets]) part.ask(filters.filter);
+/**
+ * Asks for what the filters are now.
+ *
+ * @param {import("./filter.js").Filter} filter
+ * @param {OperatorEvent | null} beside - an event to go to
+ */
+function askLog(filter, beside) {
+  const { epoch } = split(client.cursor);
+  if (beside && epoch) feed.showBeside(filter, beside, `${epoch}-${beside.seq}`);
+  else feed.ask(filter, { at: jumpedTo() });
+  for (const part of [histogram, facets]) part.ask(filter);
+}
+
+/** Shows the event that the address names, which need not be among those in the feed. */
+async function showEventOfAddress() {
+  const id = addressParameters().get("event");
+  if (!id) return detail.isOpen && detail.close();
+  if (detail.eventId === id) return;
+  try {
+    const event = await api.event(id);
+    if (addressParameters().get("event") === id) showDetail(event);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    panels.makeRoomFor(detail);
+    detail.showMissing(error);
+  }
 }
 
 /**
@@ -183,6 +215,7 @@ part(".jump").addEventListener("submit", (submit) => {
   changeAddress({ at: moment.value && fieldToIso(moment.value) }, { push: true });
   showLog();
 });
+onStep(showEventOfAddress);
 utc.checked = isUtc();
 utc.addEventListener("change", () => useUtc(utc.checked));
 onZoneChange(() => {

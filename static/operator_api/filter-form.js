@@ -8,6 +8,7 @@ import { QueryLine } from "./query-line.js";
 import { TimeRange } from "./time-range.js";
 
 /**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
  * @import { Filter } from "./filter.js"
  * @import { Mistake } from "./query-line.js"
  */
@@ -23,7 +24,7 @@ export class FilterForm {
 
   /**
    * @param {import("./suggestions.js").SuggestionSource} source
-   * @param {(filter: Filter) => void} changed
+   * @param {(filter: Filter, beside: OperatorEvent | null) => void} changed - `beside`: the event to go to
    */
   constructor(source, changed) {
     this.#changed = changed;
@@ -39,7 +40,7 @@ export class FilterForm {
     });
     onStep(() => {
       this.#fillIn();
-      this.#changed(this.filter);
+      this.#changed(this.filter, null);
     });
     this.#fillIn();
   }
@@ -48,9 +49,10 @@ export class FilterForm {
    * Sets some fields and keeps the others, as a step that the browser can go back from.
    *
    * @param {Partial<Filter>} fields
+   * @param {OperatorEvent | null} [beside] - what is shown then stands around this event
    */
-  set(fields) {
-    this.#write({ ...this.filter, ...fields }, { push: true });
+  set(fields, beside = null) {
+    this.#write({ ...this.filter, ...fields }, { push: true, beside });
   }
 
   focus() {
@@ -70,14 +72,14 @@ export class FilterForm {
 
   /**
    * @param {Filter} filter
-   * @param {{ push?: boolean }} [options]
+   * @param {{ push?: boolean, beside?: OperatorEvent | null }} [options]
    */
-  #write({ text, from, to }, { push = false } = {}) {
+  #write({ text, from, to }, { push = false, beside = null } = {}) {
     // A press may make a text longer than a query can be.
     if (!this.#line.show(text)) return;
     changeAddress({ q: text, from, to }, { push });
     this.#fillIn();
-    this.#changed(this.filter);
+    this.#changed(this.filter, beside);
   }
 
   /** From the address to the form: the address is what counts, and may hold anything. */

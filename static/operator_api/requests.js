@@ -67,6 +67,16 @@ export class ConsoleApi {
   }
 
   /**
+   * One event, by its id.
+   *
+   * @param {string} id
+   * @returns {Promise<import("../events/event-client.d.ts").OperatorEvent>}
+   */
+  async event(id) {
+    return (await this.#request("GET", `/events/${encodeURIComponent(id)}`, {})).body;
+  }
+
+  /**
    * @template {keyof Commands} Path
    * @param {Path} path
    * @param {object} data
