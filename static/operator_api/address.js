@@ -19,7 +19,7 @@ export function changeAddress(changes, { push = false } = {}) {
     if (value) parameters.set(name, value);
     else parameters.delete(name);
   }
-  const query = parameters.toString().replaceAll("%2C", ",");
+  const query = parameters.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   const address = query ? `?${query}` : location.pathname;
   if (push) history.pushState(null, "", address);
   else history.replaceState(null, "", address);

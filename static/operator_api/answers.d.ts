@@ -11,13 +11,27 @@ export interface EventPage {
   cursor: string;
   has_more: boolean;
   first_cursor: string;
+  searched_from: { cursor: string; time: string | null };
+  complete: boolean;
 }
 
 export type Counts = Record<OperatorEvent["severity"], number>;
 
 export interface Stats {
   buckets: (Counts & { start: string })[];
+  bucket: number;
   cursor: string;
+  complete: boolean;
+}
+
+export interface FacetValue {
+  value: string;
+  count: number;
+}
+
+export interface Facets {
+  facets: Record<string, { values: FacetValue[]; distinct: number; sample: boolean }>;
+  complete: boolean;
 }
 
 export interface WindowStatus {
@@ -60,6 +74,8 @@ export interface ChatReply {
 export interface Reads {
   "/events": EventPage;
   "/events/stats": Stats;
+  "/events/facets": Facets;
+  [around: `/events/${string}/around`]: EventPage;
   "/window/status": WindowStatus;
   "/modules": Modules;
   "/chat": ChatHistory;
@@ -79,7 +95,7 @@ export interface RefusalBody {
   title?: string;
   message?: string;
   correlation_id?: string;
-  errors?: Record<string, string | string[]>;
+  errors?: Record<string, string | string[] | { position: number; length: number; message: string }[]>;
 }
 
 /** Names to a figure, or null where it is not counted yet, for each minute. */

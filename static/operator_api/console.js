@@ -1,24 +1,29 @@
 /** The console's page: connects the event client with the feed, the pictures, the window and the controls. */
 
+import { split } from "../events/cursors.js";
 import { EventClient } from "../events/event-client.js";
-import { addressParameters, changeAddress } from "./address.js";
+import { addressParameters, changeAddress, onStep } from "./address.js";
 import { Banners } from "./banners.js";
 import { Chat } from "./chat.js";
 import { ConnectionStatus } from "./connection-status.js";
 import { Detail } from "./detail.js";
 import { part, partOf, partsOf, slot } from "./dom.js";
 import { Export } from "./export.js";
+import { Facets } from "./facets.js";
 import { Feed } from "./feed.js";
+import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
+import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
 import { LogPages } from "./log-pages.js";
 import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
-import { RateChart } from "./rate-chart.js";
-import { ConsoleApi, showRefusal } from "./requests.js";
+import { choose, quoted } from "./query-text.js";
+import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
 import { SessionGuard } from "./session-guard.js";
+import { SuggestionSource } from "./suggestions.js";
 import { text, textIfAny } from "./texts.js";
 import { fieldToIso, isoToField, isUtc, onZoneChange, useUtc } from "./times.js";
 import { WindowBar } from "./window-bar.js";
@@ -38,21 +43,29 @@ const pages = new LogPages(api);
 const client = new EventClient({ baseUrl: apiUrl, csrfToken, share: session });
 const panels = new Panels();
 const banners = new Banners();
-const filters = new FilterForm(() => showLog());
+const filters = new FilterForm(new SuggestionSource(api), askLog);
 const feed = new Feed(pages, {
-  filter: filters.filter,
   opened: showDetail,
-  failed: (error) => showRefusal(slot("feed-refusal"), error),
-  moved: (following) => following && changeAddress({ at: "" }),
+  moved: (event) => detail.isOpen && detail.show(event),
+  failed: showFailure,
+  followed: (following) => following && changeAddress({ at: "" }),
 });
-const detail = new Detail({ correlated: (id) => filters.only({ correlation: id }), closed: () => panels.closed() });
+const detail = new Detail({
+  correlated: (id) => filters.set({ ...EVERYTHING, text: `correlation:${quoted(id)}` }),
+  inContext: (event) => filters.set(EVERYTHING, event),
+  choose: choosing,
+  count: (path) => facets.add(path),
+  closed: () => panels.closed(),
+});
 const chat = new Chat(api, () => panels.closed());
-const rate = new RateChart(api);
+const histogram = new Histogram(api, (range) => filters.set(range));
 const latency = new LatencyLine();
-const modules = new Modules(api, (name) => filters.set({ module: filters.filter.module === name ? "" : name }));
+const modules = new Modules(api, (name) => choosing("module", name, "include"));
+const facets = new Facets(api, choosing);
 const windowBar = new WindowBar(api, showWindow);
 const connection = new ConnectionStatus(banners, () => client.start());
 const notices = new Notices(showDetail);
+for (const part of [histogram, facets]) part.ask(filters.filter);
 new WindowDialogs(api, windowBar, modules);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
@@ -62,8 +75,7 @@ let connected = false;
 
 client.on("event", (event, arrival) => {
   feed.add(event, arrival.cursor);
-  filters.offerModule(event.module);
-  rate.count(event, arrival.cursor);
+  histogram.count(event, arrival.cursor);
   latency.note(arrival.lagMs);
   notices.receive(event);
   if (event.event_type.startsWith("window.")) readWindow();
@@ -71,7 +83,7 @@ client.on("event", (event, arrival) => {
 });
 client.on("reset", ({ reason }) => {
   feed.reset(textIfAny(`reset.${reason}`) ?? text("reset.unknown"));
-  rate.start();
+  histogram.start();
   readWindow();
 });
 client.on("state", (change) => {
@@ -87,13 +99,16 @@ new SessionGuard(session, () => {
 });
 
 function end() {
-  for (const part of [windowBar, modules, rate]) part.stop();
+  for (const part of [windowBar, modules, histogram, facets]) part.stop();
   for (const dialog of partsOf(HTMLDialogElement, "dialog[open]")) dialog.close();
 }
 
 function begin() {
-  for (const part of [windowBar, modules, rate]) part.start();
-  if (!connected) showLog();
+  for (const part of [windowBar, modules, histogram, facets]) part.start();
+  if (!connected) {
+    showLog();
+    showEventOfAddress();
+  }
   connected = true;
 }
 
@@ -102,12 +117,60 @@ function readWindow() {
   modules.renew();
 }
 
-function showLog() {
+/** The moment in the address, to which the reader has jumped. */
+function jumpedTo() {
   const at = addressParameters().get("at");
-  const iso = at && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : null;
-  part("[data-action=clear]").hidden = !filters.active;
-  moment.value = iso ? isoToField(iso) : "";
-  feed.show(filters.filter, { at: iso, filtered: filters.active });
+  return at && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : null;
+}
+
+function showLog() {
+  const at = jumpedTo();
+  moment.value = at ? isoToField(at) : "";
+  feed.show(filters.filter, { at });
+}
+
+/**
+ * Asks for what the filters are now.
+ *
+ * @param {import("./filter.js").Filter} filter
+ * @param {OperatorEvent | null} beside - an event to go to
+ */
+function askLog(filter, beside) {
+  const { epoch } = split(client.cursor);
+  if (beside && epoch) feed.showBeside(filter, beside, `${epoch}-${beside.seq}`);
+  else feed.ask(filter, { at: jumpedTo() });
+  for (const part of [histogram, facets]) part.ask(filter);
+}
+
+/** Shows the event that the address names, which need not be among those in the feed. */
+async function showEventOfAddress() {
+  const id = addressParameters().get("event");
+  if (!id) return detail.isOpen && detail.close();
+  if (detail.eventId === id) return;
+  try {
+    const event = await api.event(id);
+    if (addressParameters().get("event") === id) showDetail(event);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    panels.makeRoomFor(detail);
+    detail.showMissing(error);
+  }
+}
+
+/**
+ * @param {string} field
+ * @param {string} value
+ * @param {"include" | "exclude"} choice
+ */
+function choosing(field, value, choice) {
+  filters.set({ text: choose(filters.filter.text, field, value, choice) });
+}
+
+/** @param {import("./requests.js").ApiError | null} error */
+function showFailure(error) {
+  const mistake = error?.status === 422 ? [error.body.errors?.q].flat()[0] : undefined;
+  if (typeof mistake === "object") filters.refused(mistake);
+  showRefusal(slot("feed-refusal"), typeof mistake === "object" ? null : error);
 }
 
 /** @param {OperatorEvent} event */
@@ -139,30 +202,29 @@ function toError(step) {
 
 // Where there is little room, the feed comes first.
 const narrow = matchMedia("(width < 52rem)");
+const medium = matchMedia("(width < 64rem)");
 const fold = () => {
+  partOf(HTMLDetailsElement, ".facets").open = !medium.matches;
   for (const details of partsOf(HTMLDetailsElement, ".pictures, .tools")) details.open = !narrow.matches;
 };
-narrow.addEventListener("change", fold);
+for (const width of [narrow, medium]) width.addEventListener("change", fold);
 fold();
 part("[data-action=chat]").addEventListener("click", toggleChat);
-part("[data-action=clear]").addEventListener("click", () => {
-  filters.clear();
-  // The button is gone then.
-  part("#feed").focus({ preventScroll: true });
-});
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
   changeAddress({ at: moment.value && fieldToIso(moment.value) }, { push: true });
   showLog();
 });
+onStep(showEventOfAddress);
 utc.checked = isUtc();
 utc.addEventListener("change", () => useUtc(utc.checked));
 onZoneChange(() => {
   feed.redraw();
+  histogram.redraw();
   detail.redraw();
 });
 new Keyboard({
-  "/": () => filters.focusText(),
+  "/": () => filters.focus(),
   p: () => feed.togglePause(),
   n: () => feed.toNewest(),
   e: () => toError(1),

@@ -11,7 +11,7 @@ import { visible, withoutControls } from "./unseen.js";
 /**
  * @import { OperatorEvent } from "../events/event-client.d.ts"
  * @import { PlacedEvent } from "./entries.js"
- * @import { Filter } from "./filter-form.js"
+ * @import { Filter } from "./filter.js"
  * @import { LogPages, Piece } from "./log-pages.js"
  */
 

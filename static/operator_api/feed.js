@@ -1,81 +1,73 @@
 /** The feed: a piece of the log and what comes live behind it, followed or held still. It does not draw rows itself. */
 
 import { part, slot } from "./dom.js";
-import { Entries } from "./entries.js";
-import { FeedControls } from "./feed-controls.js";
-import { admits } from "./filter-form.js";
+import { FeedControls, FEW_ROWS } from "./feed-controls.js";
+import { admits, EVERYTHING, isActive } from "./filter.js";
+import { Loaded } from "./loaded.js";
 import { MarkedRow } from "./marked-row.js";
-import { Pending } from "./pending.js";
-import { ApiError } from "./requests.js";
+import { goTo, middle, placeOf } from "./place.js";
+import { Reading } from "./reading.js";
 import { RowList } from "./row-list.js";
 import { rowOf } from "./row.js";
 
 /**
  * @import { OperatorEvent } from "../events/event-client.d.ts"
  * @import { PlacedEvent } from "./entries.js"
- * @import { Filter } from "./filter-form.js"
+ * @import { Filter } from "./filter.js"
  * @import { LogPages, Piece } from "./log-pages.js"
+ * @import { Place } from "./place.js"
+ * @import { ApiError } from "./requests.js"
  * @import { Where } from "./row-list.js"
  */
 
 /** Rows go in together: at 500 events a second the page is drawn ten times, not 500. */
 const FLUSH_MS = 100;
-/** A log that cannot be read is read again at this pace, or later if the server asks for it; not by all at once. */
-const RETRY_MS = 3_000;
-const RETRY_SPREAD = 0.25;
+/** A reader who scrolls up gets so many more events, however many answers that takes. */
+const MORE_EVENTS = 50;
 
 export class Feed {
-  #entries = new Entries();
+  #log = new Loaded();
   #pages;
   #rows;
   #controls;
-  #filter;
-  #pending = new Pending();
+  #filter = EVERYTHING;
+  #isWanted = admits(EVERYTHING);
   /** @type {number | undefined} */
   #timer;
-  /** Whether the newest of the log stands at the end; else what is missing there is read when it is scrolled to. */
-  #attached = false;
-  /** @type {string | null} */
-  #older = null;
-  /** @type {string | null} */
-  #newer = null;
-  /** @type {AbortController | null} */
-  #reading = null;
-  #outrun = false;
-  /** @type {ApiError | null} */
-  #failure = null;
-  /** @type {number | undefined} */
-  #retry;
+  #reading = new Reading(() => this.#readingChanged());
+  /** @type {Place | null} - where the reader was when the last question began: it counts while nothing passes */
+  #place = null;
   #unread = 0;
-  #filtered = false;
   #listeners;
 
   /**
    * @param {LogPages} pages
    * @param {object} page
-   * @param {Filter} page.filter
    * @param {(event: OperatorEvent) => void} page.opened
+   * @param {(event: OperatorEvent) => void} page.moved - the reader marked this one
    * @param {(error: ApiError | null) => void} page.failed
-   * @param {(following: boolean) => void} page.moved - whether the newest are followed from now on
+   * @param {(following: boolean) => void} page.followed - whether the newest are followed from now on
    */
-  constructor(pages, { filter, opened, failed, moved }) {
+  constructor(pages, { opened, moved, failed, followed }) {
     this.#pages = pages;
-    this.#filter = filter;
-    this.#listeners = { failed, moved };
+    this.#listeners = { failed, followed };
     const frame = part("#feed");
-    this.#rows = new RowList(frame, slot("rows"), this.#entries, rowOf);
+    const { entries } = this.#log;
+    this.#rows = new RowList(frame, slot("rows"), entries, rowOf);
     this.#rows.onscroll = (where) => this.#scrolled(where);
     this.#controls = new FeedControls({
       newest: () => this.toNewest(),
       pause: () => this.togglePause(),
-      older: () => this.#readOlder(),
+      older: () => this.#lookBack(),
+      stop: () => this.#stop(),
     });
     this.marked = new MarkedRow({
       frame,
-      entries: this.#entries,
+      entries,
       rows: this.#rows,
-      hold: (index) => this.#following && index < this.#entries.length - 1 && this.togglePause(),
+      hold: (index) => this.#following && index < entries.length - 1 && this.togglePause(),
       opened,
+      moved,
     });
     this.#describe();
   }
@@ -95,86 +87,124 @@ export class Feed {
    * @param {string} cursor - the position after it
    */
   add(event, cursor) {
-    if (!this.#pending.add(event, cursor)) {
-      // A page that is under way may end before what was let go here.
-      if (this.#reading) this.#outrun = true;
-      else this.#detach();
-    }
+    const { busy } = this.#reading;
+    if (!this.#log.wait(event, cursor, { reading: busy }) && !busy) this.#detach();
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
   /** @param {string} sentence - of the page itself at this place of the feed; then comes what the log holds now */
   async reset(sentence) {
     this.#flush();
-    this.#entries.note(sentence);
+    this.#log.entries.note(sentence);
     this.#rows.update();
-    await this.#read((signal) => this.#pages.newest(this.#filter, signal), (piece) => this.#join(piece));
+    await this.#reading.run((signal) => this.#pages.newest(this.#filter, signal), (piece) => this.#join(piece));
   }
 
   /**
    * Reads again: the end of the log, or what happened around `at`.
    *
    * @param {Filter} filter
-   * @param {{ at?: string | null, filtered?: boolean }} [options] - `at`: an ISO time
+   * @param {{ at?: string | null }} [options] - an ISO time
    */
-  async show(filter, { at = null, filtered = false } = {}) {
-    this.#filter = filter;
-    this.#filtered = filtered;
+  async show(filter, { at = null } = {}) {
     this.#following = !at;
-    this.#entries.clear();
-    this.#rows.update();
-    await this.#read(
+    this.#place = null;
+    this.#begin(filter);
+    await this.#reading.run(
       (signal) => (at ? this.#pages.around(at, filter, signal) : this.#pages.newest(filter, signal)),
-      (piece) => this.#begin(piece, at),
+      (piece) => this.#start(piece, at),
     );
+  }
+
+  /**
+   * Asks something else. A feed that follows goes on to follow; one that is held still stays at its place of the log:
+   * the marked row, if it is in sight, or that on top.
+   *
+   * @param {Filter} filter
+   * @param {{ at?: string | null }} [options] - as in `show`, where no place is known yet
+   */
+  ask(filter, { at = null } = {}) {
+    const place = placeOf(this.#log.entries, this.#rows) ?? this.#place;
+    if (this.#following || !place) return this.show(filter, { at: this.#following ? null : at });
+    return this.#readBeside(filter, place);
+  }
+
+  /**
+   * Shows an event with what stands beside it, and holds still there.
+   *
+   * @param {Filter} filter
+   * @param {OperatorEvent} event
+   * @param {string} cursor - the position after it
+   */
+  showBeside(filter, event, cursor) {
+    this.#following = false;
+    this.#listeners.followed(false);
+    return this.#readBeside(filter, middle(event, cursor));
   }
 
   /** Follows the newest again. */
   toNewest() {
     this.#following = true;
-    this.#listeners.moved(true);
-    if (this.#attached) this.#settle();
-    else this.show(this.#filter, { filtered: this.#filtered });
+    this.#listeners.followed(true);
+    if (this.#log.attached) this.#settle();
+    else this.show(this.#filter);
   }
 
   togglePause() {
     if (!this.#following) return this.toNewest();
     this.#following = false;
     this.#describe();
-    return this.#listeners.moved(false);
+    return this.#listeners.followed(false);
   }
 
   redraw() {
     this.#rows.redraw();
   }
 
+  /** @param {Filter} filter */
+  #begin(filter) {
+    this.#filter = filter;
+    this.#isWanted = admits(filter);
+    this.#log.begin(FEW_ROWS);
+    // Rows that are made again mark what is looked for now.
+    this.#rows.redraw();
+    this.#rows.update();
+  }
+
+  /**
+   * @param {Filter} filter
+   * @param {Place} place
+   */
+  #readBeside(filter, place) {
+    this.#place = place;
+    this.#begin(filter);
+    return this.#reading.run((signal) => this.#pages.beside(place.cursor, filter, signal), (piece) => {
+      this.#take(piece);
+      goTo(place, this.#log.entries, this.#rows);
+    });
+  }
+
   #flush() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     // What is being read may hold these too, so they wait for it.
-    if (this.#reading) return;
-    const isWanted = admits(this.#filter);
-    const wanted = this.#pending.take().filter(({ event }) => isWanted(event));
+    if (this.#reading.busy) return;
+    const wanted = this.#log.arrived(this.#isWanted);
     if (!wanted.length) return;
-    if (this.#attached && !this.#following && !this.#entries.hasRoomFor(wanted)) this.#detach();
+    if (this.#log.attached && !this.#following && !this.#log.entries.hasRoomFor(wanted)) this.#detach();
     if (!this.#following) this.#unread += wanted.length;
-    if (this.#attached) this.#append(wanted);
+    if (this.#log.attached) this.#append(wanted);
     this.#settle();
   }
 
   /** @param {PlacedEvent[]} events */
   #append(events) {
-    const dropped = this.#entries.append(events);
-    if (dropped) this.#older = this.#entries.firstEvent?.cursor ?? null;
+    const dropped = this.#log.append(events);
     this.#rows.update(this.#following ? 0 : -dropped);
   }
 
-  /** From here on live events are only counted: the older ones on the screen must stay there. */
   #detach() {
-    if (!this.#attached) return;
-    this.#attached = false;
-    this.#newer = this.#entries.lastEvent?.cursor ?? null;
-    if (this.#following) this.toNewest();
+    if (this.#log.detach() && this.#following) this.toNewest();
   }
 
   #settle() {
@@ -185,135 +215,104 @@ export class Feed {
     this.#describe();
   }
 
-  /**
-   * One at a time; a new one that starts from nothing ends the one under way.
-   *
-   * @param {(signal: AbortSignal) => Promise<Piece>} ask
-   * @param {(piece: Piece) => void} take
-   */
-  async #read(ask, take) {
-    this.#reading?.abort();
-    const reading = (this.#reading = new AbortController());
-    this.#describe();
-    try {
-      const piece = await ask(reading.signal);
-      if (reading.signal.aborted) return;
-      this.#failure = null;
-      take(piece);
-      this.#listeners.failed(null);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (reading.signal.aborted) return;
-      this.#failure = error;
+  /** A read has begun or ended. */
+  #readingChanged() {
+    const { busy, failure } = this.#reading;
+    if (!busy) {
+      const isGone = failure?.status === 410;
       // The events there were pruned in between, or belong to another log.
-      if (error.status === 410) this.#older = this.#newer = null;
-      else this.#listeners.failed(error);
-    } finally {
-      if (this.#reading === reading) this.#reading = null;
+      if (isGone) this.#log.endHere();
+      this.#listeners.failed(isGone ? null : failure);
       this.#flush();
-      this.#describe();
-      this.#recover();
+      this.#goOn();
     }
+    this.#describe();
   }
 
-  /** Brings a feed that follows to the end of the log again: it could not be read, or grew faster than it was read. */
-  #recover() {
-    if (this.#reading || this.#attached || !this.#following) return;
-    // A reader without the right to read sees the refusal once; asking again would not help.
-    if (this.#failure?.status === 401 || this.#failure?.status === 403) return;
-    clearTimeout(this.#retry);
-    const waitMs = this.#failure ? Math.max(RETRY_MS, this.#failure.retryAfterMs) : 0;
-    const spreadMs = waitMs * RETRY_SPREAD * Math.random();
-    this.#retry = setTimeout(() => this.#following && !this.#attached && this.toNewest(), waitMs + spreadMs);
+  /** Brings a feed that follows to the end of the log again, else goes on with the search. */
+  #goOn() {
+    const { attached, older, newer, missing, entries } = this.#log;
+    // It could not be read, or grew faster than it was read.
+    if (!attached && this.#following) this.#reading.again(() => this.#following && this.toNewest());
+    else if (older !== null && missing > 0) this.#reading.again(() => this.#readOlder());
+    else if (newer !== null && !entries.length) this.#reading.again(() => this.#readNewer());
+  }
+
+  #lookBack() {
+    this.#log.missing = MORE_EVENTS;
+    this.#readOlder();
+  }
+
+  #stop() {
+    this.#log.missing = 0;
+    this.#reading.stop();
+    this.#readingChanged();
+  }
+
+  /** @param {Piece} piece */
+  #take(piece) {
+    this.#log.take(piece);
+    this.#unread = 0;
+    this.#rows.update();
   }
 
   /**
    * @param {Piece} piece
    * @param {string | null} at
    */
-  #begin(piece, at) {
-    this.#entries.append(piece.entries);
-    this.#older = piece.older;
-    this.#newer = piece.newer;
-    this.#unread = 0;
-    this.#attach(piece);
-    this.#rows.update();
+  #start(piece, at) {
+    this.#take(piece);
     if (!at) return this.#settle();
     // As texts, times of different precision do not compare: ".004Z" is greater than ".004123Z".
     const atMs = Date.parse(at);
-    const first = this.#entries.find(0, 1, (event) => Date.parse(event.created_at) >= atMs);
+    const first = this.#log.entries.find(0, 1, (event) => Date.parse(event.created_at) >= atMs);
     if (first >= 0) this.#rows.activate(first, { centred: true });
-    return this.#describe();
-  }
-
-  /**
-   * With the end of the log read, what came live meanwhile goes on from there.
-   *
-   * @param {Piece} piece
-   */
-  #attach(piece) {
-    this.#attached = piece.newer === null && !this.#outrun;
-    if (this.#outrun) this.#newer = piece.entries.at(-1)?.cursor ?? null;
-    this.#outrun = false;
-    const last = piece.entries.at(-1)?.event.seq ?? 0;
-    if (this.#attached) this.#pending.forgetUpTo(last);
   }
 
   /** @param {Piece} piece */
   #join(piece) {
-    this.#attach(piece);
+    this.#log.attach(piece);
     this.#append(piece.entries);
     this.#settle();
   }
 
   /** @param {Where} where */
   #scrolled({ arrived, left, nearStart, nearEnd }) {
-    if (arrived && !this.#following && this.#attached && !this.#reading) this.toNewest();
-    else if (left && this.#attached) this.togglePause();
-    if (this.#reading || !this.#entries.length) return;
-    if (nearStart) this.#readOlder();
-    else if (nearEnd && !this.#attached) this.#readNewer();
+    const [{ attached, entries }, { busy }] = [this.#log, this.#reading];
+    if (arrived && !this.#following && attached && !busy) this.toNewest();
+    else if (left && attached) this.togglePause();
+    if (busy || !entries.length) return;
+    if (nearStart) this.#lookBack();
+    else if (nearEnd && !attached) this.#readNewer();
   }
 
   #readOlder() {
-    const older = this.#older;
+    const { older } = this.#log;
     if (older === null) return;
-    this.#read(
-      (signal) => this.#pages.before(older, this.#filter, signal),
-      (piece) => {
-        const { added, dropped } = this.#entries.prepend(piece.entries);
-        this.#older = piece.older;
-        if (dropped) {
-          this.#attached = false;
-          this.#newer = this.#entries.lastEvent?.cursor ?? null;
-        }
-        this.#rows.update(added);
-      },
-    );
+    const take = (/** @type {Piece} */ piece) => this.#rows.update(this.#log.prepend(piece));
+    this.#reading.run((signal) => this.#pages.before(older, this.#filter, signal), take);
   }
 
   #readNewer() {
-    const newer = this.#newer;
+    const { newer } = this.#log;
     if (newer === null) return;
-    this.#read(
-      (signal) => this.#pages.after(newer, this.#filter, signal),
-      (piece) => {
-        this.#newer = piece.newer;
-        this.#attach(piece);
-        this.#append(piece.entries);
-      },
-    );
+    this.#reading.run((signal) => this.#pages.after(newer, this.#filter, signal), (piece) => this.#join(piece));
   }
 
   #describe() {
+    const { busy, failure } = this.#reading;
+    const { entries, older, newer, attached, missing, backTo } = this.#log;
     this.#controls.show({
-      rows: this.#entries.length,
-      events: this.#entries.eventCount,
-      hasOlder: this.#older !== null,
-      hasNewer: !this.#attached && this.#newer !== null,
+      rows: entries.length,
+      events: entries.eventCount,
+      hasOlder: older !== null,
+      hasNewer: !attached && newer !== null,
       unread: this.#unread,
-      reading: this.#reading !== null,
-      filtered: this.#filtered,
+      reading: busy,
+      searching: missing > 0 && older !== null,
+      backTo,
+      failed: failure !== null,
+      filtered: isActive(this.#filter),
       following: this.#following,
     });
   }

@@ -1,21 +1,20 @@
-/** Pages of the log that pass a filter, read in both directions. What the log cannot filter is filtered here. */
+/** Pages of the log that pass a filter, read in both directions. Each is one answer of the server, which may be short. */
 
-import { admits, admitsNothing, logQuery } from "./filter-form.js";
+import { split } from "../events/cursors.js";
+import { isActive, logQuery } from "./filter.js";
 
 /**
  * @import { EventPage } from "./answers.d.ts"
  * @import { PlacedEvent } from "./entries.js"
- * @import { Filter } from "./filter-form.js"
+ * @import { Filter } from "./filter.js"
  */
 
 export const PAGE_EVENTS = 200;
-/** To find a rare text, much of the log is read; after so many pages it goes on only when the reader scrolls on. */
-const PAGES_OF_ONE_LOOK = 10;
-const ENOUGH_EVENTS = 50;
 
 /**
- * @typedef {{ entries: PlacedEvent[], older: string | null, newer: string | null }} Piece
+ * @typedef {{ entries: PlacedEvent[], older: string | null, newer: string | null, backTo?: string | null }} Piece
  *   Oldest first. `older` and `newer` are where to read on in each direction; null: there is no more that way.
+ *   `backTo`: the time back to which the log was searched, where the answer says it.
  */
 
 export class LogPages {
@@ -32,12 +31,8 @@ export class LogPages {
    * @returns {Promise<Piece>} the end of the log
    */
   async newest(filter, signal) {
-    if (admitsNothing(filter)) return { entries: [], older: null, newer: null };
-    const page = await this.#read({ limit: PAGE_EVENTS }, filter, signal);
-    const found = { entries: matching(page, filter), older: backwards(page), newer: null };
-    if (!found.older || found.entries.length >= ENOUGH_EVENTS) return found;
-    const before = await this.before(found.older, filter, signal);
-    return { entries: [...before.entries, ...found.entries], older: before.older, newer: null };
+    const page = await this.#read({}, filter, signal);
+    return { entries: placed(page), older: backwards(page), newer: null, backTo: backTo(page) };
   }
 
   /**
@@ -47,16 +42,8 @@ export class LogPages {
    * @returns {Promise<Piece>} what stands before `cursor`
    */
   async before(cursor, filter, signal) {
-    /** @type {PlacedEvent[]} */
-    let entries = [];
-    /** @type {string | null} */
-    let older = cursor;
-    for (let pages = 0; older && entries.length < ENOUGH_EVENTS && pages < PAGES_OF_ONE_LOOK; pages += 1) {
-      const page = await this.#read({ before: older, limit: PAGE_EVENTS }, filter, signal);
-      entries = [...matching(page, filter), ...entries];
-      older = backwards(page);
-    }
-    return { entries, older, newer: cursor };
+    const page = await this.#read({ before: cursor }, filter, signal);
+    return { entries: placed(page), older: backwards(page), newer: cursor, backTo: backTo(page) };
   }
 
   /**
@@ -66,15 +53,8 @@ export class LogPages {
    * @returns {Promise<Piece>} what stands after `cursor`
    */
   async after(cursor, filter, signal) {
-    const entries = [];
-    /** @type {string | null} */
-    let newer = cursor;
-    for (let pages = 0; newer && entries.length < ENOUGH_EVENTS && pages < PAGES_OF_ONE_LOOK; pages += 1) {
-      const page = await this.#read({ since: newer, limit: PAGE_EVENTS }, filter, signal);
-      entries.push(...matching(page, filter));
-      newer = page.has_more ? page.cursor : null;
-    }
-    return { entries, older: cursor, newer };
+    const page = await this.#read({ since: cursor }, filter, signal);
+    return { entries: placed(page), older: cursor, newer: page.has_more ? page.cursor : null };
   }
 
   /**
@@ -84,19 +64,37 @@ export class LogPages {
    * @returns {Promise<Piece>} what happened around `moment`
    */
   async around(moment, filter, signal) {
-    if (admitsNothing(filter)) return { entries: [], older: null, newer: null };
-    const page = await this.#read({ at: moment, limit: PAGE_EVENTS }, filter, signal);
-    return { entries: matching(page, filter), older: page.first_cursor, newer: page.cursor };
+    const page = await this.#read({ at: moment }, filter, signal);
+    return { entries: placed(page), older: page.first_cursor, newer: page.cursor, backTo: backTo(page) };
   }
 
   /**
-   * @param {Record<string, string | number>} position
+   * @param {string} cursor - the position after an event
+   * @param {Filter} filter
+   * @param {AbortSignal} signal
+   * @returns {Promise<Piece>} that event, if it passes, with what stands before and after it
+   */
+  async beside(cursor, filter, signal) {
+    if (!isActive(filter)) {
+      const page = await this.#api.get(`/events/${cursor}/around`, { limit: PAGE_EVENTS }, { signal });
+      return { entries: placed(page), older: page.first_cursor, newer: page.cursor };
+    }
+    const { epoch, seq } = split(cursor);
+    const [before, after] = await Promise.all([
+      this.before(cursor, filter, signal),
+      this.after(`${epoch}-${seq - 1}`, filter, signal),
+    ]);
+    return { ...before, entries: [...before.entries, ...after.entries], newer: after.newer };
+  }
+
+  /**
+   * @param {Record<string, string>} position
    * @param {Filter} filter
    * @param {AbortSignal} signal
    * @returns {Promise<EventPage>}
    */
   #read(position, filter, signal) {
-    return this.#api.get("/events", { ...position, ...logQuery(filter) }, { signal });
+    return this.#api.get("/events", { ...position, limit: PAGE_EVENTS, ...logQuery(filter) }, { signal });
   }
 }
 
@@ -109,20 +107,16 @@ function backwards(page) {
   return page.has_more ? page.first_cursor : null;
 }
 
-/**
- * @param {EventPage} page
- * @param {Filter} filter
- */
-function matching(page, filter) {
-  const epoch = epochOf(page.cursor);
-  return page.events.filter(admits(filter)).map((event) => ({ event, cursor: `${epoch}-${event.seq}` }));
+/** @param {EventPage} page */
+function backTo(page) {
+  return page.searched_from?.time ?? page.events[0]?.created_at ?? null;
 }
 
 /**
- * The part of a cursor that names the log.
- *
- * @param {string} cursor
+ * @param {EventPage} page
+ * @returns {PlacedEvent[]}
  */
-export function epochOf(cursor) {
-  return cursor.slice(0, cursor.lastIndexOf("-"));
+function placed(page) {
+  const { epoch } = split(page.cursor);
+  return page.events.map((event) => ({ event, cursor: `${epoch}-${event.seq}` }));
 }

@@ -10,6 +10,7 @@ export class MarkedRow {
   #rows;
   #hold;
   #opened;
+  #moved;
 
   /**
    * @param {object} feed
@@ -18,13 +19,15 @@ export class MarkedRow {
    * @param {import("./row-list.js").RowList} feed.rows
    * @param {(index: number) => void} feed.hold - called before a row is marked, so that it stays in sight
    * @param {(event: OperatorEvent) => void} feed.opened
+   * @param {(event: OperatorEvent) => void} feed.moved - called when a key has marked another event
    */
-  constructor({ frame, entries, rows, hold, opened }) {
+  constructor({ frame, entries, rows, hold, opened, moved }) {
     this.#frame = frame;
     this.#entries = entries;
     this.#rows = rows;
     this.#hold = hold;
     this.#opened = opened;
+    this.#moved = moved;
     frame.addEventListener("click", (click) => this.#clicked(targetOf(click)?.closest(".row")));
   }
 
@@ -62,6 +65,8 @@ export class MarkedRow {
     this.#hold(index);
     this.#rows.activate(index, options);
     this.#frame.focus({ preventScroll: true });
+    const { event } = this.#entries.at(index) ?? {};
+    if (event) this.#moved(event);
   }
 
   /** @param {Element | null | undefined} row */

@@ -34,7 +34,7 @@ export class ApiError extends Error {
   get sentence() {
     const known = textIfAny(`refused.${this.reason}`) ?? textIfAny(`refused.${this.status}`);
     const errors = Object.entries(this.body.errors ?? {});
-    const fields = errors.map(([name, problems]) => `${name}: ${[problems].flat().join(" ")}`);
+    const fields = errors.map(([name, problems]) => `${name}: ${[problems].flat().map(sentenceOf).join(" ")}`);
     return [known ?? this.body.title ?? this.body.message ?? this.reason, ...fields].join(" ");
   }
 }
@@ -53,20 +53,27 @@ export class ConsoleApi {
   }
 
   /**
-   * JSON of a 2xx. `query` may hold lists: each value becomes a parameter of its own.
+   * JSON of a 2xx.
    *
    * @template {keyof Reads} Path
    * @param {Path} path
-   * @param {Record<string, string | number | string[]>} [query]
+   * @param {Record<string, string | number>} [query]
    * @param {{ signal?: AbortSignal }} [options]
    * @returns {Promise<Reads[Path]>}
    */
   async get(path, query = {}, { signal } = {}) {
-    const pairs = new URLSearchParams();
-    for (const [name, values] of Object.entries(query)) {
-      for (const value of [values].flat()) pairs.append(name, String(value));
-    }
+    const pairs = parametersOf(query);
     return (await this.#request("GET", pairs.size ? `${path}?${pairs}` : path, { signal })).body;
+  }
+
+  /**
+   * One event, by its id.
+   *
+   * @param {string} id
+   * @returns {Promise<import("../events/event-client.d.ts").OperatorEvent>}
+   */
+  async event(id) {
+    return (await this.#request("GET", `/events/${encodeURIComponent(id)}`, {})).body;
   }
 
   /**
@@ -86,12 +93,12 @@ export class ConsoleApi {
    *
    * @template {keyof Reads} Path
    * @param {Path} path
-   * @param {Record<string, number>} query
+   * @param {Record<string, string | number>} query
+   * @param {{ signal?: AbortSignal }} [options]
    * @returns {Promise<{ body: Reads[Path], aheadMs: number }>}
    */
-  async getWithClock(path, query) {
-    const pairs = Object.entries(query).map(([name, value]) => [name, String(value)]);
-    const { body, response } = await this.#request("GET", `${path}?${new URLSearchParams(pairs)}`, {});
+  async getWithClock(path, query, { signal } = {}) {
+    const { body, response } = await this.#request("GET", `${path}?${parametersOf(query)}`, { signal });
     const serverMs = Date.parse(response.headers.get("Date") ?? "") + 500;
     return { body, aheadMs: Number.isNaN(serverMs) ? 0 : serverMs - Date.now() };
   }
@@ -126,6 +133,16 @@ export class ConsoleApi {
       throw error instanceof ApiError ? error : new ApiError({ status: 0, correlationId });
     }
   }
+}
+
+/** @param {Record<string, string | number>} query */
+function parametersOf(query) {
+  return new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+}
+
+/** @param {string | { message: string }} problem - with a query, also its place */
+function sentenceOf(problem) {
+  return typeof problem === "string" ? problem : problem.message;
 }
 
 /** @param {unknown} answer */

@@ -75,6 +75,26 @@ export class RowList {
     return Math.max(0, Math.min(this.#entries.length - 1, Math.ceil(this.#frame.scrollTop / this.#rowPx)));
   }
 
+  /** The row that is to stay where it is: the marked one, if it is in sight, else that on top; and where that is. */
+  get held() {
+    const active = this.#activeKey === null ? -1 : this.#entries.indexOf(this.#activeKey);
+    const px = active * this.#rowPx - this.#frame.scrollTop;
+    const marked = active >= 0 && px >= 0 && px + this.#rowPx <= this.#frame.clientHeight;
+    return marked ? { index: active, px, marked } : { index: this.topIndex, px: 0, marked };
+  }
+
+  /**
+   * Brings a row to a place so many pixels below the upper edge.
+   *
+   * @param {number} index
+   * @param {number} px
+   */
+  hold(index, px) {
+    this.#setHeight();
+    this.#moveTo(index * this.#rowPx - px);
+    this.#draw();
+  }
+
   /**
    * Marks a row and brings it into sight.
    *

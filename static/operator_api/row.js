@@ -1,6 +1,7 @@
 /** One entry as a row of the feed. What comes from an event becomes text nodes, never markup. */
 
 import { part, partOf } from "./dom.js";
+import { marked } from "./highlight.js";
 import { textIfAny } from "./texts.js";
 import { longTime, shortTime } from "./times.js";
 
@@ -20,7 +21,7 @@ export function rowOf(entry) {
 function eventRow(event) {
   const row = document.importNode(template, true);
   const fill = (/** @type {string} */ selector, /** @type {string} */ words) => {
-    part(selector, row).textContent = words;
+    part(selector, row).replaceChildren(...marked(words));
   };
   const time = partOf(HTMLTimeElement, "time", row);
   time.dateTime = event.created_at;

@@ -21,6 +21,18 @@ export function shortTime(iso) {
   return `${time.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/**
+ * Hours and minutes; with the day when it is not today.
+ *
+ * @param {string | number} moment
+ */
+export function minuteTime(moment) {
+  const { day, minutes } = zone();
+  const date = new Date(moment);
+  const time = minutes.format(date);
+  return day.format(date) === day.format(Date.now()) ? time : `${day.format(date)} ${time}`;
+}
+
 /** @param {string} iso */
 export function longTime(iso) {
   return `${zone().long.format(new Date(iso))} ${utc ? "UTC" : ""}`.trim();
@@ -29,6 +41,46 @@ export function longTime(iso) {
 /** @param {number} moment - milliseconds since 1970 */
 export function hoursAndMinutes(moment) {
   return zone().minutes.format(moment);
+}
+
+/**
+ * Hours to seconds; with the day when it is not today.
+ *
+ * @param {number} moment - milliseconds since 1970
+ */
+export function momentWords(moment) {
+  const { day, time } = zone();
+  const words = time.format(moment);
+  return day.format(moment) === day.format(Date.now()) ? words : `${day.format(moment)} ${words}`;
+}
+
+/** @param {number} moment - milliseconds since 1970 */
+export function dayWords(moment) {
+  return zone().day.format(moment);
+}
+
+/**
+ * By how much the reader's clock is ahead of UTC.
+ *
+ * @param {number} moment
+ */
+export function zoneOffsetMs(moment) {
+  return utc ? 0 : -new Date(moment).getTimezoneOffset() * 60_000;
+}
+
+/**
+ * `5 sec`, `2 min`, `1 hr`
+ *
+ * @param {number} value
+ */
+export function seconds(value) {
+  const [unit, count] = value % 3600 === 0
+    ? ["hour", value / 3600]
+    : value >= 60
+    ? ["minute", value / 60]
+    : ["second", value];
+  const format = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(locale, /** @type {Intl.NumberFormatOptions} */ (format)).format(Number(count));
 }
 
 /**
@@ -66,8 +118,7 @@ export function fieldToIso(value) {
  */
 export function isoToField(iso) {
   const moment = new Date(iso);
-  const localMs = moment.getTime() - (utc ? 0 : moment.getTimezoneOffset() * 60_000);
-  return new Date(localMs).toISOString().slice(0, 19);
+  return new Date(moment.getTime() + zoneOffsetMs(moment.getTime())).toISOString().slice(0, 19);
 }
 
 export function isUtc() {

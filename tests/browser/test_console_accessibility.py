@@ -98,7 +98,7 @@ def test_filters_that_are_in_use_or_wrong_or_let_nothing_pass(console: ConsolePa
     # Where there is little room, they are folded away.
     console.page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     assert broken_rules(console.page) == []
-    console.page.locator("[name=type]").fill("what is this?")
+    console.page.locator("#query").fill("severity:loud")
     console.page.keyboard.press("Enter")
     assert broken_rules(console.page) == []
     console.page.goto(f"{console.url}/operator/?correlation={marker}")

@@ -73,6 +73,20 @@ def heap_bytes(page: Page) -> float:
 
 
 @pytest.mark.timeout(180)
+def test_a_needle_behind_a_hundred_thousand_events_is_found_with_one_input(
+    long_log: tuple[ConsolePage, Stack],
+) -> None:
+    console, _ = long_log
+    console.page.get_by_role("combobox", name="Query").fill("7")
+    # A word of its own, and of no other number.
+    expect(console.row("7")).to_be_visible(timeout=60_000)
+    console.expect_read()
+    assert console.summaries() == ["7"]
+    expect(console.page.locator("[data-slot=count]")).to_have_text("1 event")
+    assert console.problems == []
+
+
+@pytest.mark.timeout(180)
 def test_with_a_hundred_thousand_events_behind_it_the_feed_goes_back_by_pages_and_stays_small(
     long_log: tuple[ConsolePage, Stack],
 ) -> None:

@@ -68,8 +68,9 @@ def test_w05_a_hostile_address_is_text_too(console: ConsolePage) -> None:
     console.show(
         text="<img src=x onerror=window.pwned=1>", module="<b>", correlation="'\"><script>", at="{{7*7}}", time="<"
     )
-    expect(console.page.get_by_role("searchbox")).to_have_value("<img src=x onerror=window.pwned=1>")
-    expect(console.page.get_by_role("combobox", name="Module")).to_have_value("")
+    expect(console.page.get_by_role("combobox", name="Query")).to_have_value(
+        'module:<b> correlation:"\'\\"><script>" "<img src=x onerror=window.pwned=1>"'
+    )
     assert console.page.evaluate("window.pwned") is None
     assert console.problems == []
 

@@ -64,17 +64,17 @@ def test_a_browser_that_asks_for_spanish_gets_it(
     console.expect_state("En vivo")
     expect(page.locator("html")).to_have_attribute("lang", "es")
     expect(page.locator(".window")).to_contain_text("cerrada (solo madre)")
-    expect(page.get_by_role("checkbox", name="crítico", exact=True)).to_be_checked()
+    expect(page.get_by_role("combobox", name="Consulta")).to_be_visible()
     assert console.problems == []
 
 
 def test_the_language_can_be_chosen_and_the_filter_stays(page: Page, stack: Stack, viewer: Account) -> None:
     console = ConsolePage(page, stack.a.url)
-    console.open_by_form(viewer, text="something", severity="error")
+    console.open_by_form(viewer, q="something severity:error")
     console.page.get_by_role("button", name="Español").click()
     console.expect_state("En vivo")
-    expect(console.page).to_have_url(re.compile(r"text=something&severity=error"))
-    expect(console.page.get_by_role("searchbox")).to_have_value("something")
+    expect(console.page).to_have_url(re.compile(r"q=something\+severity%3Aerror"))
+    expect(console.page.get_by_role("combobox")).to_have_value("something severity:error")
     console.page.get_by_role("button", name="English").click()
     console.expect_state("Live")
     cookies = console.page.context.cookies()

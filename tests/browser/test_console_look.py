@@ -100,7 +100,7 @@ def test_every_part_that_opens_fits_the_window(open_console: Open, viewport: Vie
     if viewport is PHONE:
         page.get_by_text("Overview", exact=True).click()
         page.get_by_text("Filter and tools").click()
-        expect(page.get_by_role("searchbox")).to_be_in_viewport()
+        expect(page.get_by_role("combobox", name="Query")).to_be_in_viewport()
         expect(console.rows.last).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     console.rows.last.click()

@@ -165,7 +165,7 @@ def test_an_answer_that_is_no_page_is_said_and_not_asked_for_in_a_storm(
     assert not [problem for problem in console.problems if problem.startswith("uncaught")]
 
 
-def test_a_word_in_the_address_that_is_no_severity_hides_nothing(
+def test_a_word_in_an_old_address_that_is_no_severity_hides_nothing(
     console: ConsolePage, service: Client, new_event: NewEvent, marker: str
 ) -> None:
     service.published(new_event(summary="not hidden"))

@@ -1,0 +1,165 @@
+/** Values of fields, with how often each occurs in what is asked for: a press includes one, or excludes it. */
+
+import { addressParameters, changeAddress } from "./address.js";
+import { part, partOf, slot } from "./dom.js";
+import { FacetList } from "./facet-list.js";
+import { EVERYTHING, logQuery } from "./filter.js";
+import { Pace } from "./pace.js";
+import { chosen, without } from "./query-text.js";
+import { ApiError, showRefusal } from "./requests.js";
+
+/**
+ * @import { FacetValue } from "./answers.d.ts"
+ * @import { Filter } from "./filter.js"
+ * @import { Choice } from "./query-text.js"
+ *
+ * @typedef {{ values: FacetValue[], sample: boolean, complete: boolean }} Counted
+ */
+
+const FIELDS = ["severity", "module", "event_type"];
+const VALUES_SHOWN = 8;
+const REFRESH_MS = 30_000;
+/** The API counts ten fields at once. */
+const PATHS_LIMIT = 7;
+const PATH = /^payload(?:\.(?:"(?:[^",\\]|\\.)*"|[\p{L}\p{N}_-]+))+$/u;
+
+export class Facets {
+  #api;
+  #filter = EVERYTHING;
+  #place = slot("facets");
+  #refusal = slot("facets-refusal");
+  #path = partOf(HTMLInputElement, "[name=facet]");
+  /** @type {Map<string, FacetList>} */
+  #lists = new Map();
+  #asking = new AbortController();
+  #pace = new Pace(REFRESH_MS, () => this.refresh());
+  #running = false;
+  #choose;
+
+  /**
+   * @param {Pick<import("./requests.js").ConsoleApi, "get">} api
+   * @param {(field: string, value: string, choice: Choice) => void} choose
+   */
+  constructor(api, choose) {
+    this.#api = api;
+    this.#choose = choose;
+    for (const field of [...FIELDS, ...pathsOfAddress()]) this.#add(field);
+    part(".facet-form").addEventListener("submit", (submit) => {
+      submit.preventDefault();
+      if (this.add(this.#path.value.trim())) this.#path.value = "";
+    });
+    this.#path.addEventListener("input", () => this.#path.setCustomValidity(""));
+  }
+
+  start() {
+    this.#running = true;
+    this.#pace.start();
+  }
+
+  stop() {
+    this.#running = false;
+    this.#pace.stop();
+  }
+
+  /**
+   * Counts something else from now on.
+   *
+   * @param {Filter} filter
+   */
+  ask(filter) {
+    this.#filter = filter;
+    for (const list of this.#lists.values()) list.showChosen(filter.text);
+    if (this.#running) this.#pace.soon();
+  }
+
+  /**
+   * Counts a field of the payload, too; whether it can be one.
+   *
+   * @param {string} path - such as payload.http.status
+   */
+  add(path) {
+    const full = path.startsWith("payload.") ? path : `payload.${path}`;
+    if (!PATH.test(full) || this.#paths.length >= PATHS_LIMIT) {
+      this.#path.setCustomValidity(this.#path.title);
+      this.#path.reportValidity();
+      return false;
+    }
+    part(".facets").setAttribute("open", "");
+    if (!this.#lists.has(full)) this.#add(full);
+    this.#changed();
+    return true;
+  }
+
+  async refresh() {
+    this.#asking.abort();
+    const { signal } = (this.#asking = new AbortController());
+    try {
+      await Promise.all(this.#questions().map(([text, fields]) => this.#read(text, fields, signal)));
+      if (!signal.aborted) showRefusal(this.#refusal, null);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (signal.aborted) return;
+      showRefusal(this.#refusal, error);
+    }
+    this.#pace.next();
+  }
+
+  get #paths() {
+    return [...this.#lists.keys()].filter((field) => !FIELDS.includes(field));
+  }
+
+  /**
+   * Of a field of which some values are included, the others are counted as well: another one may be wanted.
+   *
+   * @returns {[string, string[]][]}
+   */
+  #questions() {
+    const { text } = this.#filter;
+    const fields = [...this.#lists.keys()];
+    const narrowed = fields.filter((field) => chosen(text, field, "include").size);
+    const others = fields.filter((field) => !narrowed.includes(field));
+    /** @type {[string, string[]][]} */
+    const questions = narrowed.map((field) => [without(text, field), [field]]);
+    return others.length ? [...questions, [text, others]] : questions;
+  }
+
+  /**
+   * @param {string} text
+   * @param {string[]} fields
+   * @param {AbortSignal} signal
+   */
+  async #read(text, fields, signal) {
+    const query = { ...logQuery({ ...this.#filter, text }), fields: fields.join(","), limit: VALUES_SHOWN };
+    const { facets, complete } = await this.#api.get("/events/facets", query, { signal });
+    if (signal.aborted) return;
+    for (const field of fields) {
+      if (facets[field]) this.#lists.get(field)?.show({ ...facets[field], complete }, this.#filter.text);
+    }
+  }
+
+  /** @param {string} field */
+  #add(field) {
+    const remove = FIELDS.includes(field) ? null : () => this.#remove(field);
+    const list = new FacetList(field, { choose: (value, choice) => this.#choose(field, value, choice), remove });
+    this.#lists.set(field, list);
+    this.#place.append(list.element);
+  }
+
+  /** @param {string} field */
+  #remove(field) {
+    this.#lists.get(field)?.element.remove();
+    this.#lists.delete(field);
+    this.#path.focus();
+    this.#changed();
+  }
+
+  #changed() {
+    changeAddress({ facets: this.#paths.join(",") });
+    this.ask(this.#filter);
+  }
+}
+
+function pathsOfAddress() {
+  const paths = (addressParameters().get("facets") ?? "").split(",").filter((path) => PATH.test(path));
+  return [...new Set(paths)].slice(0, PATHS_LIMIT);
+}
