@@ -25,7 +25,6 @@ from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.shared_store.limits import LimitExceeded
 from ledger import clock
 from ledger.faults import LedgerUnavailable
-from vx11_client import exact_json
 
 # At a time in one process, and of one principal: each of them keeps a thread busy as fast as its reader reads.
 EXPORTS_LIMIT = 8
@@ -178,5 +177,5 @@ class _Export:
 
 def _cells(entry: Entry) -> list[object]:
     """The payload is the text that was published: numbers keep their form."""
-    event = entry.view().event
-    return [exact_json.dumps(event[name]).decode() if name == "payload" else event[name] for name in COLUMNS]
+    event = orjson.loads(entry.body)
+    return [entry.view().payload_text if name == "payload" else event[name] for name in COLUMNS]

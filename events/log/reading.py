@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import models, transaction
 
+from events import query
 from events.log import epochs, extent
 from events.log.cursors import Cursor, CursorGone, Head
 from events.log.records import READ_FIELDS, Entry, Record, encode
@@ -211,34 +212,65 @@ def read_rows(
     while len(entries) < limit:
         if selection.queries is None:
             step = min(step, limit - len(entries))
-        read = [encode(Record(*row)) for row in rows.filter(**here).values_list(*READ_FIELDS)[:step]]
-        for entry in _passing(read, selection):
+        read, passing = _step(rows.filter(**here), step, selection)
+        for entry in passing:
             size_bytes += len(entry.body)
             if entries and (size_bytes > size_limit_bytes or len(entries) == limit):
                 return Rows(entries, entries[-1].seq, full=True)
             entries.append(entry)
-        if len(read) < step:
+        if read.rows < step:
             return Rows(entries, after + 1 if backwards else until, full=False)
         if time.monotonic() >= ends_at and len(entries) < limit:
-            return Rows(entries, read[-1].seq, full=False)
-        here = {"seq__lt" if backwards else "seq__gt": read[-1].seq}
+            return Rows(entries, read.last_seq, full=False)
+        here = {"seq__lt" if backwards else "seq__gt": read.last_seq}
         # As many as would fit if they are as large as those, but what comes may be larger.
         if selection.queries is None:
             fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
         else:
-            fit = min(PAGE_LIMIT_ROWS, QUERIED_STEP_BYTES * len(read) // sum(len(entry.body) for entry in read))
+            fit = min(PAGE_LIMIT_ROWS, QUERIED_STEP_BYTES * read.rows // max(1, read.size_bytes))
         step = max(1, min(fit, READ_GROWTH * step))
     return Rows(entries, entries[-1].seq, full=True)
 
 
-def _passing(entries: list[Entry], selection: Selection) -> Iterator[Entry]:
-    """Those that pass the queries; all else was compared by the database."""
+class _Read(NamedTuple):
+    """What one statement gave: how many rows, of which size, up to which seq."""
+
+    rows: int
+    size_bytes: int
+    last_seq: int
+
+
+def _step(rows: models.QuerySet[Event], step: int, selection: Selection) -> tuple[_Read, list[Entry]]:
+    """The next rows, and those of them that pass."""
     if selection.queries is None:
-        yield from entries
-        return
-    for number, entry in enumerate(entries):
-        if number % TURN_ROWS == 0:
-            # Comparing takes Python all the time that it is given: streams and requests of this process come between.
-            time.sleep(0)
-        if entry.passes(selection):
-            yield entry
+        entries = [encode(Record(*row)) for row in rows.values_list(*READ_FIELDS)[:step]]
+        return _Read(len(entries), 0, entries[-1].seq if entries else 0), entries
+    # First only what queries look at: times and JSON are made for those that pass.
+    found = [_Candidate(*row) for row in rows.values_list(*_Candidate._fields)[:step]]
+    passing = [row.seq for number, row in enumerate(found) if _passes(row, number, selection)]
+    size_bytes = sum(len(row.payload) for row in found)
+    read = _Read(len(found), size_bytes, found[-1].seq if found else 0)
+    if not passing:
+        return read, []
+    whole = rows.filter(seq__in=passing).values_list(*READ_FIELDS)
+    return read, [encode(Record(*row)) for row in whole]
+
+
+class _Candidate(NamedTuple):
+    """What queries look at of a row."""
+
+    seq: int
+    event_id: str
+    event_type: str
+    summary: str
+    module: str
+    severity: str
+    correlation_id: str
+    payload: str
+
+
+def _passes(row: _Candidate, number: int, selection: Selection) -> bool:
+    if number % TURN_ROWS == 0:
+        # Comparing takes Python all the time that it is given: streams and requests of this process come between.
+        time.sleep(0)
+    return query.all_match(selection.queries or (), query.RecordView.of_row(row))

@@ -3,51 +3,76 @@
 Each is made when it is first asked for, and once: most queries are decided by a field.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from events.query.words import words
+import orjson
+
+from events.query.words import WORD_LIMIT_CHARACTERS, words
 from vx11_client import exact_json
 
 # The fields that hold words, beside the payload.
 _WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
+_PAYLOAD, _BEHIND_PAYLOAD = b',"payload":', b',"created_at":"'
+# Of JSON without escapes: a string, or another scalar; what is no word character; and a word that would be cut.
+_TEXT = re.compile(r'"[^"]*"|[^"\s,:\[\]{}]+')
+_BETWEEN = re.compile(r"[^0-9a-z\n]+")
+_LONG_WORD = re.compile(rf"[0-9A-Za-z]{{{WORD_LIMIT_CHARACTERS + 1}}}")
+# A number that Python may write in another way than it was published.
+_ODD_NUMBER = re.compile(r"-0|[0-9][.eE]")
 
 
-class Fields(Protocol):
-    """What is known of an event without reading its JSON."""
+class Row(Protocol):
+    """An event as the database gives it; `payload` is JSON text."""
 
     @property
-    def severity(self) -> str: ...
-    @property
-    def module(self) -> str: ...
+    def event_id(self) -> str: ...
     @property
     def event_type(self) -> str: ...
     @property
+    def summary(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
     def correlation_id(self) -> str: ...
+    @property
+    def payload(self) -> str: ...
 
 
 class RecordView:
     """`body` is the event's JSON, as in a stream's data line; `known` holds some of its fields, if they are at hand."""
 
-    __slots__ = ("_body", "_event", "_known", "_lower", "_plain", "_words")
+    __slots__ = ("_body", "_head", "_known", "_lower", "_payload", "_payload_text", "_plain", "_words")
 
-    def __init__(self, body: bytes, known: Fields | None = None) -> None:
+    def __init__(self, body: bytes, known: object = None) -> None:
         self._body = body
         self._known = known
-        self._event: dict[str, Any] | None = None
+        self._head: dict[str, Any] | None = None
+        self._payload_text = ""
+        self._payload: Any = None
         self._words = ""
         self._plain: str | None = None
         self._lower = ""
 
+    @classmethod
+    def of_row(cls, row: Row) -> "RecordView":
+        """Of an event that has no JSON yet."""
+        view = cls(b"", row)
+        view._payload_text = row.payload
+        return view
+
     @property
     def plain(self) -> str:
-        """The JSON itself, where texts stand in it as they are: ASCII without escapes. Else empty.
+        """The texts as they stand in JSON, where all of them are ASCII without escapes. Else empty.
 
         What is not in it is not in the event, which takes a hundredth of the time that reading it takes.
         """
         if self._plain is None:
-            is_plain = self._body.isascii() and b"\\" not in self._body
-            self._plain = self._body.decode() if is_plain else ""
+            text = self._body.decode() if self._body else "\n".join((*map(self.field, _WORD_FIELDS), self.payload_text))
+            self._plain = text if text.isascii() and "\\" not in text else ""
         return self._plain
 
     def may_hold(self, words: Sequence[str]) -> bool:
@@ -57,15 +82,33 @@ class RecordView:
         return not self._lower or all(word in self._lower for word in words)
 
     @property
-    def event(self) -> dict[str, Any]:
-        if self._event is None:
-            self._event = exact_json.loads(self._body.decode())
-        return self._event
+    def payload_text(self) -> str:
+        """The payload's JSON, as it was published."""
+        if not self._payload_text:
+            start, end = self._payload_place()
+            self._payload_text = self._body[start:end].decode()
+        return self._payload_text
+
+    @property
+    def payload(self) -> Any:
+        if self._payload is None:
+            self._payload = _loads(self.payload_text)
+        return self._payload
 
     def field(self, name: str) -> str:
-        """One of severity, event_type, module, correlation_id, event_id."""
-        value: str = getattr(self._known, name, None) or self.event[name]
-        return value
+        """One of severity, event_type, module, correlation_id, event_id, summary."""
+        value: str | None = getattr(self._known, name, None)
+        if value is not None:
+            return value
+        if self._head is None:
+            start, _ = self._payload_place()
+            self._head = orjson.loads(self._body[: start - len(_PAYLOAD)] + b"}")
+        text: str = self._head[name]
+        return text
+
+    def _payload_place(self) -> tuple[int, int]:
+        """In the body, as events.log.records writes it. No text holds these marks: quotes are escaped in texts."""
+        return self._body.index(_PAYLOAD) + len(_PAYLOAD), self._body.rindex(_BEHIND_PAYLOAD)
 
     @property
     def words(self) -> str:
@@ -74,24 +117,35 @@ class RecordView:
         So a word, words in their order, and the beginning of a word are found as parts of it, which takes linear time.
         """
         if not self._words:
-            texts = [self.field(name) for name in _WORD_FIELDS]
-            texts.extend(_texts_in(self.event["payload"]))
-            self._words = "\n".join(f" {' '.join(words(text))} " for text in texts)
+            # In a summary there may be line ends, which do not end its text.
+            fields = [self.field(name).replace("\n", " ") for name in _WORD_FIELDS]
+            if self.plain and not _LONG_WORD.search(self.plain):
+                # JSON need not be read: its strings and its other scalars are its texts.
+                texts = "\n".join([*fields, *_TEXT.findall(self.payload_text)]).lower()
+                self._words = f" {_BETWEEN.sub(' ', texts)} ".replace("\n", " \n ")
+            else:
+                found = [*fields, *_texts_in(self.payload)]
+                self._words = "\n".join(f" {' '.join(words(text))} " for text in found)
         return self._words
 
     @property
     def numbers(self) -> Iterator[float]:
         """Of the payload, wherever they stand."""
-        return (float(scalar) for scalar in _scalars_in(self.event["payload"]) if is_number(scalar))
+        return (float(scalar) for scalar in _scalars_in(self.payload) if is_number(scalar))
 
     def at(self, path: Sequence[str]) -> Iterator[Any]:
         """What stands at this path into the payload: of a list, its elements. Objects too, which are no scalars."""
         if self.plain and not all(f'"{key}"' in self.plain for key in path):
             return
-        found = [self.event["payload"]]
+        found = [self.payload]
         for key in path:
             found = [item[key] for item in _flat(found) if isinstance(item, dict) and key in item]
         yield from _flat(found)
+
+
+def _loads(text: str) -> Any:
+    """Numbers as they were written; where all are whole, in a fifth of the time."""
+    return exact_json.loads(text) if _ODD_NUMBER.search(text) else orjson.loads(text)
 
 
 def is_scalar(value: Any) -> bool:

@@ -78,7 +78,7 @@ def _part(dice: random.Random, about: RecordView) -> str:
 
 
 def _word(dice: random.Random, about: RecordView) -> str:
-    found = words(dice.choice([about.field("event_type"), about.event["summary"], *_scalar_texts(about)]))
+    found = words(dice.choice([about.field("event_type"), about.field("summary"), *_scalar_texts(about)]))
     start = dice.randrange(len(found)) if found else 0
     chosen = " ".join(found[start : start + dice.choice([1, 1, 2, 3])]) or "nothing"
     chosen = dice.choice(SPELLINGS)(chosen)
@@ -97,7 +97,7 @@ SPELLINGS: list[Callable[[str], str]] = [
 
 def _raw(dice: random.Random, about: RecordView) -> str:
     """A text as it stands in the event, or a part of it."""
-    text = dice.choice([about.event["summary"], *_scalar_texts(about)])
+    text = dice.choice([about.field("summary"), *_scalar_texts(about)])
     start = dice.randrange(len(text) + 1)
     return _quoted(text[start : start + dice.choice([5, 20, 200])]) + dice.choice(["", "*"])
 
@@ -115,7 +115,7 @@ def _field(dice: random.Random, about: RecordView) -> str:
 
 
 def _payload(dice: random.Random, about: RecordView) -> str:
-    path, scalar = dice.choice(list(_paths(about.event["payload"])) or [(("a",), "x")])
+    path, scalar = dice.choice(list(_paths(about.payload)) or [(("a",), "x")])
     keys = "".join(f".{key if key.isascii() and key.isalnum() else _quoted(key)}" for key in path)
     if isinstance(scalar, int | float) and not isinstance(scalar, bool):
         numbers = dice.choice([[texts.written(scalar)], texts.respelled(texts.written(scalar)), texts.NUMBERS])
@@ -157,7 +157,7 @@ def _spoiled(dice: random.Random, query: str) -> str:
 
 
 def _scalar_texts(about: RecordView) -> list[str]:
-    return [texts.written(scalar) for _, scalar in _paths(about.event["payload"]) if not isinstance(scalar, dict)]
+    return [texts.written(scalar) for _, scalar in _paths(about.payload) if not isinstance(scalar, dict)]
 
 
 def _paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

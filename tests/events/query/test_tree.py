@@ -1,11 +1,14 @@
 """What a query means: which events pass."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from events.log.records import Record, encode
+from events.query import RecordView
 from events.query.parser import parse
-from tests.events.query.samples import passes
+from tests.events.query.samples import DEFAULTS, passes
 
 
 @pytest.mark.parametrize(
@@ -222,3 +225,22 @@ def test_a_deep_and_wide_payload_is_searched_whole() -> None:
         deep = {"k": [deep, "x"]}
     assert passes("needle", deep)
     assert passes(f"payload.{'.'.join(['k'] * 30)}:needle", deep)
+
+
+@pytest.mark.parametrize(
+    "summary", ["a word\nand more", 'quotes " in it', "back\\slash", "naïve", "\t tab, x" + "y" * 70]
+)
+@pytest.mark.parametrize(
+    "payload", ['{"a":"b c","n":[-1.5e3,true,null],"k":{"d-e":"f:g, h"}}', '{"ü":"\\u00e9"}', "{}"]
+)
+def test_a_row_and_its_json_have_the_same_words(summary: str, payload: str) -> None:
+    """A word, a phrase, and where one text ends, whichever way it was read."""
+    record = Record(
+        1, payload=payload, created_at=datetime.now(UTC), occurred_at=None, **DEFAULTS | {"summary": summary}
+    )
+    row, stored = RecordView.of_row(record), RecordView(encode(record).body)
+    texts = [[word for word in line.split(" ") if word] for line in row.words.split("\n")]
+    assert sorted(texts) == sorted([word for word in line.split(" ") if word] for line in stored.words.split("\n"))
+    for name in ("summary", "module", "event_id", "severity"):
+        assert row.field(name) == stored.field(name)
+    assert row.payload == stored.payload

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events import log, search
 from events.index import IndexUnavailable, TooSlow
-from events.log import Cursor, Entry, Page
+from events.log import Cursor, Entry, Page, reading
 from events.query import BadQuery, Condition, compiled, parse, terms_of
 from events.search import budget, spans
 from events.search.narrowing import for_database
@@ -186,13 +186,13 @@ def test_the_index_says_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     exact = ExactIndex(first, first + 37, [])
     monkeypatch.setattr(spans, "the_index", lambda: exact)
     read: list[int] = []
-    passes = Entry.passes
+    passes = reading._passes
 
-    def noted(entry: Entry, *of: Any) -> bool:
-        read.append(entry.seq - first)
-        return passes(entry, *of)
+    def noted(row: Any, *of: Any) -> bool:
+        read.append(row.seq - first)
+        return passes(row, *of)
 
-    monkeypatch.setattr(Entry, "passes", noted)
+    monkeypatch.setattr(reading, "_passes", noted)
     asked = Selection(queries=frozenset({"rare"}))
     assert [entry.seq - first for entry in pages_back(asked, 5)] == [7, 30]
     assert set(read) == {38, 39, 30, 7}
