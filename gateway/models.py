@@ -1,6 +1,7 @@
 """Tables of rights, of their audit, and of chores.
 
-RightsVersion (one row), AccessToken, EndedSession, EndedStream, EndedTicket, TokenAudit (append-only), Chore.
+RightsVersion (one row), AccessToken, TokenHolder, EndedSession, EndedStream, EndedTicket, TokenAudit (append-only),
+Chore.
 """
 
 import uuid
@@ -149,6 +150,22 @@ class AccessToken(models.Model):
             expires_at=expires_at,
         )
         return token, text
+
+
+class TokenHolder(models.Model):
+    """A serving process, and the tokens that its environment gave it: by digest, as they are stored."""
+
+    process = models.CharField(max_length=150, primary_key=True)
+    seen_at = models.DateTimeField(db_index=True)
+    digests = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """Host and process id."""
+        return self.process.rpartition(":")[0]
 
 
 class EndedSession(models.Model):
