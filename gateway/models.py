@@ -1,7 +1,6 @@
 """Tables of rights, of their audit, and of chores.
 
-RightsVersion (one row), AccessToken, TokenHolder, EndedSession, EndedStream, EndedTicket, TokenAudit (append-only),
-Chore.
+RightsVersion has one row; rows of TokenAudit are only added.
 """
 
 import uuid
@@ -160,10 +159,6 @@ class TokenHolder(models.Model):
     digests = models.JSONField(default=list)
 
     def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
         """Host and process id."""
         return self.process.rpartition(":")[0]
 

@@ -116,7 +116,7 @@ def differences() -> tuple[int, dict[str, list[str]]]:
     running = list(TokenHolder.objects.filter(seen_at__gte=Now() - timedelta(seconds=RUNNING_SECONDS)))
     names = {token.digest: str(token) for token in _of_environment(_all_of(running)).filter(revoked_at=None)}
     missing = {
-        holder.name: sorted(name for digest, name in names.items() if digest not in holder.digests)
+        str(holder): sorted(name for digest, name in names.items() if digest not in holder.digests)
         for holder in running
     }
     return len(running), {process: lacks for process, lacks in sorted(missing.items()) if lacks}
