@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 
+from gateway.backend.client import LOOK_SECONDS, the_backend
 from gateway.identity.environment_tokens import HOLD_SECONDS, the_holding
 from ledger.faults import LedgerUnavailable
 from ledger.per_loop import PerLoop
@@ -50,7 +51,9 @@ class BackgroundTasks:
             (hold_environment_tokens, HOLD_SECONDS),
             (give_up_messages, UNANSWERED_CHECK_SECONDS),
         )
-        if settings.ROLE != "gateway":
+        if settings.ROLE == "gateway":
+            duties += ((look_at_backend, LOOK_SECONDS),)
+        else:
             # Modules are in the backend's network, and a process that is reachable from outside must not reach them.
             duties += ((probe_modules, WRITE_SECONDS),)
         self._tasks = [asyncio.create_task(_again_and_again(duty, seconds)) for duty, seconds in duties]
@@ -69,6 +72,10 @@ async def expire_windows() -> None:
 
 async def write_last_seen() -> None:
     published_modules.write()
+
+
+async def look_at_backend() -> None:
+    await the_backend().look()
 
 
 async def probe_modules() -> None:
