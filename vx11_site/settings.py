@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from vx11_site import __version__
+from vx11_site import __version__, release
 from vx11_site.config.environment import BadEnvironment, Environment
 from vx11_site.config.postgres import PostgresAccess
 from vx11_site.config.redis import RedisAccess
 
 ENVIRONMENT = Environment()
-VERSION = __version__
+VERSION = release.version()
 LOG_FORMATS = ("text", "json")
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
@@ -266,7 +266,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "VX11 Operator",
     "DESCRIPTION": "Live operator events through tickets that last a minute and open one stream.",
-    "VERSION": VERSION,
+    # Of the API, which does not change with each commit.
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["vx11_site.openapi.first_names_only"],
     "POSTPROCESSING_HOOKS": ["vx11_site.openapi.complete"],

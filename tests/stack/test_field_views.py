@@ -6,6 +6,7 @@ from tests.answers import assert_problem
 from tests.client import API, Client
 from tests.stack.operators import close_window, operator, window
 from tests.stacks import Stack
+from vx11_site import release
 
 NOT_HERE = (
     "scorecard", "logs/tail", "hormiguero/status", "hormiguero/incidents?limit=10", "spawner/runs", "rails",
@@ -17,6 +18,10 @@ NOT_HERE = (
 def test_health_is_answered_where_front_ends_ask_for_it(stack: Stack, prefix: str) -> None:
     client = stack.client(None)
     assert client.get(f"{prefix}/health").json() == client.get("/health").json()
+    version = client.get("/health").json()["version"]
+    metrics = stack.client(stack.principal_token).get("/metrics").text
+    assert f'vx11_build_info{{version="{version}"}} 1.0' in metrics
+    assert version == release.version()
 
 
 @pytest.mark.parametrize("path", NOT_HERE)
