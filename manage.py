@@ -11,9 +11,9 @@ EXIT_NOBODY_READS = 141
 def main() -> None:
     if sys.argv[1:] == ["version"]:
         # Django's own answer would be Django's version.
-        from vx11_site import __version__
+        from vx11_site import release
 
-        print(__version__)  # noqa: T201 - that is what was asked for
+        print(release.version())  # noqa: T201 - that is what was asked for
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vx11_site.settings")
     from vx11_site.config.environment import BadEnvironment

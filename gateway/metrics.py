@@ -27,6 +27,9 @@ BACKEND_AWAY = Gauge(
     "vx11_backend_away", "1 while the breaker sends no requests to the backend, because it failed too often."
 )
 LIMITED = Counter("vx11_limited_total", "Requests answered 429, by the limit that they exceeded.", ["limit"])
+ENVIRONMENT_TOKENS_MISSING = Gauge(
+    "vx11_environment_tokens_missing", "Valid tokens that the environment gave to other processes and not to this one."
+)
 CHORES_ENDED = Counter("vx11_chores_ended_total", "Chores that this process ran, by outcome.", ["chore", "outcome"])
 CHORE_DONE_AT = Gauge("vx11_chore_done_timestamp_seconds", "When this process last completed a chore.", ["chore"])
 

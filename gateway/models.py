@@ -1,6 +1,6 @@
 """Tables of rights, of their audit, and of chores.
 
-RightsVersion (one row), AccessToken, EndedSession, EndedStream, EndedTicket, TokenAudit (append-only), Chore.
+RightsVersion has one row; rows of TokenAudit are only added.
 """
 
 import uuid
@@ -149,6 +149,18 @@ class AccessToken(models.Model):
             expires_at=expires_at,
         )
         return token, text
+
+
+class TokenHolder(models.Model):
+    """A serving process, and the tokens that its environment gave it: by digest, as they are stored."""
+
+    process = models.CharField(max_length=150, primary_key=True)
+    seen_at = models.DateTimeField(db_index=True)
+    digests = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        """Host and process id."""
+        return self.process.rpartition(":")[0]
 
 
 class EndedSession(models.Model):

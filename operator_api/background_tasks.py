@@ -1,7 +1,7 @@
 """The periodic tasks of each serving process: work for operators that no request starts.
 
 Windows past their deadline are closed; the time at which modules published is stored; modules with an address are
-probed; chat messages that will get no answer get a message that says so.
+probed; chat messages that will get no answer get a message that says so; what tokens this process holds is written.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 
+from gateway.backend.client import LOOK_SECONDS, the_backend
+from gateway.identity.environment_tokens import HOLD_SECONDS, the_holding
 from ledger.faults import LedgerUnavailable
 from ledger.per_loop import PerLoop
 from ledger.reader import reader
@@ -46,9 +48,12 @@ class BackgroundTasks:
         duties: tuple[tuple[Duty, float], ...] = (
             (expire_windows, EXPIRY_CHECK_SECONDS),
             (write_last_seen, WRITE_SECONDS),
+            (hold_environment_tokens, HOLD_SECONDS),
             (give_up_messages, UNANSWERED_CHECK_SECONDS),
         )
-        if settings.ROLE != "gateway":
+        if settings.ROLE == "gateway":
+            duties += ((look_at_backend, LOOK_SECONDS),)
+        else:
             # Modules are in the backend's network, and a process that is reachable from outside must not reach them.
             duties += ((probe_modules, WRITE_SECONDS),)
         self._tasks = [asyncio.create_task(_again_and_again(duty, seconds)) for duty, seconds in duties]
@@ -69,11 +74,19 @@ async def write_last_seen() -> None:
     published_modules.write()
 
 
+async def look_at_backend() -> None:
+    await the_backend().look()
+
+
 async def probe_modules() -> None:
     if await reader.run(probes.any_due):
         due = await writer.commit(probes.claim_many, None)
         if due:
             await writer.commit(probes.record_many, await probes.send_all(due))
+
+
+async def hold_environment_tokens() -> None:
+    await reader.run(the_holding.hold)
 
 
 async def give_up_messages() -> None:

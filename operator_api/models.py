@@ -76,6 +76,9 @@ class ChatMessage(models.Model):
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)  # noqa: DJ001 - NULL leaves the unique index
     # The digest of the content that was sent under the key.
     fingerprint = models.CharField(max_length=32, blank=True)
+    # Who answered, as the assistant said to the process that asked it; not stored.
+    provider: str | None = None
+    model_used: str | None = None
 
     class Meta:
         ordering = ("-pk",)

@@ -164,7 +164,7 @@ async def readiness() -> tuple[bool, Readiness]:
     if missing:
         return False, {"unavailable": missing}
     degraded = [] if cache_up else ["cache"]
-    if settings.ROLE == "gateway" and the_backend().is_away:
+    if settings.ROLE == "gateway" and the_backend().seems_away:
         # Streams and publishing go on, so this process should still get them.
         degraded.append("backend")
     return True, {"status": "ok", "degraded": degraded}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ class Listener:
     """For the length of an `async with` block. Each connection is served by a task of its own: `serve`."""
 
     buffer_bytes = BUFFER_BYTES
+    tls: ssl.SSLContext | None = None
 
     def __init__(self) -> None:
         self.url = ""
@@ -27,8 +29,8 @@ class Listener:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=self.buffer_bytes)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=self.buffer_bytes, ssl=self.tls)
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(

@@ -4,6 +4,7 @@ Views declare their input and output. What follows from their kind (a body, a cr
 for all of them in one place.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -29,8 +30,11 @@ Listed = tuple[str, str, str, Callable[..., Any]]
 OPENAPI_VERSION = "3.1.1"
 API_PREFIX = "/operator/api/"
 SHOWN_PATHS = frozenset({"/health", "/ready", "/metrics"})
-# Second names of endpoints that are in the document already.
-ALIASES = frozenset(f"/operator/api/{alias.pattern}" for alias in operator_api.http.urls.aliases)
+# Second names of endpoints that are in the document already, and what only front ends of the field ask for.
+ALIASES = frozenset(
+    "/operator/api/" + re.sub("<str:([a-z_]+)>", r"{\1}", str(alias.pattern))
+    for alias in operator_api.http.urls.aliases
+)
 STREAM_PATH = "/operator/api/events/stream"
 ALL_KINDS = frozenset({"principal", "session", "service"})
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from vx11_site import __version__
+from vx11_site import __version__, release
 from vx11_site.config.environment import BadEnvironment, Environment
 from vx11_site.config.postgres import PostgresAccess
 from vx11_site.config.redis import RedisAccess
 
 ENVIRONMENT = Environment()
-VERSION = __version__
+VERSION = release.version()
 LOG_FORMATS = ("text", "json")
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
@@ -117,6 +117,9 @@ PRINCIPAL_TOKENS = ENVIRONMENT.tokens("VX11_PRINCIPAL_TOKEN")
 SERVICE_TOKENS = ENVIRONMENT.tokens("VX11_SERVICE_TOKEN")
 ROLE = ENVIRONMENT.choice("VX11_ROLE", ("all", "gateway", "backend"))
 BACKEND_URL = ENVIRONMENT.address("VX11_BACKEND_URL")
+BACKEND_TLS_CA = ENVIRONMENT.text("VX11_BACKEND_TLS_CA")
+BACKEND_TLS_CERT = ENVIRONMENT.text("VX11_BACKEND_TLS_CERT")
+BACKEND_TLS_KEY = ENVIRONMENT.text("VX11_BACKEND_TLS_KEY")
 # More than a minute defeats the purpose of tickets; a larger value is for debugging only.
 SSE_TOKEN_TTL_SECONDS = ENVIRONMENT.number("VX11_SSE_TOKEN_TTL_SECONDS", minimum=1, maximum=86_400)
 SSE_TOKEN_SINGLE_USE = ENVIRONMENT.flag("VX11_SSE_TOKEN_SINGLE_USE")
@@ -270,7 +273,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "VX11 Operator",
     "DESCRIPTION": "Live operator events through tickets that last a minute and open one stream.",
-    "VERSION": VERSION,
+    # Of the API, which does not change with each commit.
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["vx11_site.openapi.first_names_only"],
     "POSTPROCESSING_HOOKS": ["vx11_site.openapi.complete"],

@@ -2,7 +2,7 @@
 
 from events import log, search
 from events.http import polling
-from events.http.parameters import CURSOR_OR_EMPTY, FILTERS, QUERY, QUERY_MEANS
+from events.http.parameters import ALIASES_TOO, CURSOR_OR_EMPTY, FILTERS, QUERY, QUERY_MEANS
 from events.stream import sse
 from events.stream.stream_request import ALLOW, FLAGS
 from gateway.filters import SEVERITIES, SEVERITY_ALIASES
@@ -198,7 +198,9 @@ def stream_operations() -> dict[str, Json]:
     """The stream's methods. Written by hand, because a consumer answers it and no view."""
     own = [
         _stream_parameter("token", {"type": "string", "format": "uuid"}, "A ticket; it goes before tokens in headers."),
-        _stream_parameter("last_event_id", CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now."),
+        _stream_parameter(
+            "last_event_id", CURSOR_OR_EMPTY, "Cursor to go on from; without one, from now. " + ALIASES_TOO
+        ),
         _stream_parameter("follow", text(any_case(tuple(FLAGS))), "false: replay what is there, then end."),
         {
             **_stream_parameter("Last-Event-ID", CURSOR_OR_EMPTY, "As last_event_id, and goes before it."),

@@ -6,10 +6,11 @@ from drf_spectacular.utils import OpenApiParameter
 
 from events import log, search
 from events.http import polling
-from events.stream.stream_request import FLAGS
+from events.stream.stream_request import CURSOR_ALIASES, FLAGS
 from gateway.http.openapi import ID, MOMENT, SEVERITY_LIST, VALUE_LIST, Json, any_case, text
 
 BUCKET_MAX_SECONDS = 3600
+ALIASES_TOO = f"Also read by the names {', '.join(CURSOR_ALIASES)}."
 CURSOR_OR_EMPTY = text(f"(?:{log.CURSOR_FORM.pattern})?")
 
 
@@ -51,6 +52,7 @@ NAME_PARAMETERS = [_parameter("name", ID, "The event's `event_id`, or its cursor
 POLL_PARAMETERS = [
     *FILTER_PARAMETERS,
     _parameter("since", CURSOR_OR_EMPTY, "Cursor: events after it."),
+    _parameter("last_event_id", CURSOR_OR_EMPTY, f"As `since`, which goes before it. {ALIASES_TOO}"),
     _parameter("before", CURSOR_OR_EMPTY, "Cursor: events before it, to page backwards."),
     _parameter("at", {"anyOf": [MOMENT, {"const": ""}]}, "The page around this time."),
     _parameter("from", _TIME, "Events stored at this time or later; `-15m` is a quarter of an hour ago."),

@@ -14,7 +14,7 @@ from events.search import ALL_TIME, Budget, Window
 from events.stream.connections import the_connections
 from events.stream.live_queries import live_queries
 from events.stream.relay import the_relay
-from events.stream.stream_request import FLAGS, read_cursor
+from events.stream.stream_request import CURSOR_ALIASES, FLAGS, last_event_id, read_cursor
 from gateway.filters import BadFilter, Selection
 from gateway.http.errors import ApiError
 from gateway.shared_store.limits import LimitExceeded
@@ -34,6 +34,8 @@ class MaySee(NamedTuple):
     selection: Selection
     expires_at: datetime | None
 
+
+CURSOR_NAMES = ("last_event_id", *CURSOR_ALIASES)
 
 # Called again after every wait. Raises ApiError when the caller may see nothing any more.
 Rights = Callable[[], Awaitable[MaySee]]
@@ -88,7 +90,9 @@ async def page_for(query: Query, asked: Asked) -> Page:
     """The page after, before or around the position that the query names, else the newest. Raises CursorGone."""
     wait_seconds = read_number(query, "wait", 0, minimum=0, maximum=WAIT_MAX_SECONDS)
     # All are read, also those that do not count beside another: a bad value is never taken.
-    since, before, at = (single(query, name) for name in ("since", "before", "at"))
+    since, before, at, *_ = (single(query, name) for name in ("since", "before", "at", *CURSOR_NAMES))
+    # A client that follows the stream, and polls where streams do not get through, may keep the name of its cursor.
+    since = since or last_event_id(query)
     after, until = (read_cursor(text) if text else None for text in (since, before))
     moment = read_moment("at", at) if at else None
     if after is not None:

@@ -13,7 +13,9 @@ from gateway.http import headers
 from gateway.http.errors import ApiError
 
 ALLOW = "GET, HEAD, OPTIONS"
-SINGLE_PARAMETERS = ("token", "last_event_id", "follow", "q")
+# Other names of `last_event_id`: libraries add these when they reconnect, and their users cannot choose the name.
+CURSOR_ALIASES = ("lastEventId", "lastEventID", "last-event-id")
+SINGLE_PARAMETERS = ("token", "last_event_id", "follow", "q", *CURSOR_ALIASES)
 # How EventSource and fetch() ask; an element that loads the address does so with the mode of fetch(), too.
 SCRIPT_MODES = frozenset({"cors", "same-origin", "no-cors"})
 FLAGS = {"true": True, "1": True, "": True, "false": False, "0": False}
@@ -46,10 +48,27 @@ def read_request(scope: Mapping[str, Any]) -> StreamRequest:
     first = {name: values[0] for name, values in query.items()}
     return StreamRequest(
         ticket=first.get("token", ""),
-        cursor=_cursor(headers.all_values(raw, b"last-event-id"), first.get("last_event_id", "")),
+        cursor=_cursor(headers.all_values(raw, b"last-event-id"), last_event_id(query)),
         follow=_follow(first.get("follow", "")),
         asked=read_filters(query),
     )
+
+
+def last_event_id(query: Mapping[str, list[str]]) -> str:
+    """The cursor by any of its names; "" without one.
+
+    An alias goes before `last_event_id`: a library adds it to the address that the page gave it, and it is newer.
+    Raises BadFilter for a name that only resembles these: a cursor that is ignored loses events without a word.
+    """
+    for name in query:
+        folded = name.lower()
+        if "event" in folded and "id" in folded and name not in ("last_event_id", *CURSOR_ALIASES):
+            raise BadFilter(name[:64], "there is no such parameter; a cursor is sent as last_event_id")
+    given = {text for name in CURSOR_ALIASES for text in query.get(name, ()) if text}
+    if len(given) > 1:
+        raise ApiError("duplicate_parameter", title="One cursor may stand here.")
+    own = query.get("last_event_id", [""])
+    return given.pop() if given else own[0]
 
 
 def read_filters(query: Mapping[str, list[str]]) -> Selection:

@@ -5,6 +5,7 @@ Every other answer, and none, is one thing to the caller: the backend is unavail
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import random
@@ -17,9 +18,9 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
-from gateway import metrics
+from gateway import metrics, tokens
 from gateway.backend import delegation
-from gateway.backend.bounded_client import UNFIT, BoundedClient, Bounds, NoAnswer
+from gateway.backend.bounded_client import BUSY, UNFIT, BoundedClient, Bounds, NoAnswer
 from gateway.backend.service_tokens import ServiceTokens
 from gateway.http.errors import ApiError
 from ledger.per_loop import PerLoop
@@ -41,6 +42,8 @@ ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 # before it (often 8) may refuse a request for its length: that would look like a backend that is not there.
 HEAD_LIMIT_BYTES = 6 * 1024
 RETRY_PAUSE_SECONDS = 0.1
+# How often a gateway asks its backend when no operator does.
+LOOK_SECONDS = 5.0
 # One request at a time finds out whether it is back.
 BREAKER_PAUSE_SECONDS = 2.0
 PASSED_ON_HEADERS = ("Content-Type", "Retry-After", "WWW-Authenticate")
@@ -103,26 +106,43 @@ class Backend:
             answer_limit_bytes=ANSWER_LIMIT_BYTES,
             breaker_pause_seconds=BREAKER_PAUSE_SECONDS,
         )
-        # The system's authorities, so that a site's own can be among them.
-        verify = ssl.create_default_context() if urlsplit(url).scheme == "https" else True
-        self._client = BoundedClient(bounds, headers={"User-Agent": "vx11-operator"}, verify=verify)
+        self._client = BoundedClient(bounds, headers={"User-Agent": "vx11-operator"}, verify=tls_for(url))
+        # Whether the last request was answered; None before the first.
+        self._answers: bool | None = None
+        self._asked_at = float("-inf")
 
     @property
     def is_away(self) -> bool:
         """Whether the breaker is open after the last requests."""
         return self._client.is_away
 
+    @property
+    def seems_away(self) -> bool:
+        """Whether the last request was not answered, or the breaker is open."""
+        return self._answers is False or self.is_away
+
+    async def look(self) -> None:
+        """Ask for its status, unless a request was answered lately: a gateway without traffic must notice too."""
+        if self._answers and time.monotonic() - self._asked_at < LOOK_SECONDS:
+            return
+        with contextlib.suppress(BackendUnavailable):
+            await self.ask(Question("GET", "status", "", {"X-Correlation-Id": tokens.new_uuid()}, b""))
+
     async def ask(self, question: Question) -> BackendAnswer:
         """The backend's answer, whatever its status below 500. Raises BackendUnavailable, ApiError."""
         started, outcome = time.perf_counter(), "given_up"
+        self._asked_at = time.monotonic()
         try:
             answer = await self._client.ask(partial(self._ask_with_one_retry, question))
+            self._answers = True
             if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
                 # Not the breaker's business: the backend is there.
                 raise NoAnswer("failed", f"it answered {answer.status}")
             outcome = "answered"
         except NoAnswer as error:
             outcome = error.outcome
+            if outcome not in ("failed", BUSY):
+                self._answers = False
             self._log_trouble(f"{outcome}: {error}")
             raise BackendUnavailable(outcome, str(error)) from None
         finally:
@@ -207,6 +227,21 @@ class Backend:
             logger.warning("the backend answers again")
         if not trouble.startswith("spared"):
             self._trouble = trouble
+
+
+def tls_for(url: str) -> ssl.SSLContext | bool:
+    """How a backend proves who it is, and this gateway to it. Raises OSError (ssl.SSLError) for files that do not fit.
+
+    Without VX11_BACKEND_TLS_CA by the system's authorities, so that a site's own can be among them.
+    """
+    if urlsplit(url).scheme != "https":
+        return True
+    context = ssl.create_default_context(cafile=settings.BACKEND_TLS_CA or None)
+    if settings.BACKEND_TLS_CERT:
+        # Without a passphrase: OpenSSL would ask for it on the terminal.
+        key = settings.BACKEND_TLS_KEY or None
+        context.load_cert_chain(settings.BACKEND_TLS_CERT, key, password=lambda: "")
+    return context
 
 
 def _backend_of_the_settings() -> Backend:

@@ -29,9 +29,31 @@ def roles(app_configs: Apps, **kwargs: Any) -> Messages:
     if settings.BACKEND_URL and settings.ROLE != "gateway":
         message = f"VX11_BACKEND_URL is set, and VX11_ROLE is {settings.ROLE}: nothing is forwarded."
         found.append(checks.Warning(message, hint="Set VX11_ROLE=gateway, or take it out.", id="vx11.W020"))
+    if settings.ROLE == "gateway" and settings.BACKEND_URL:
+        found.extend(_unfit_certificates())
     if settings.ROLE == "backend" and settings.CHAT_UPSTREAM_URL:
         found.extend(_waits_too_long())
     return found
+
+
+def _unfit_certificates() -> Messages:
+    # As below.
+    from gateway.backend.client import tls_for
+
+    given = (settings.BACKEND_TLS_CA, settings.BACKEND_TLS_CERT, settings.BACKEND_TLS_KEY)
+    if any(given) and urlsplit(settings.BACKEND_URL).scheme != "https":
+        message = "VX11_BACKEND_TLS_... is set, and VX11_BACKEND_URL is not https: no certificate is shown or checked."
+        return [checks.Error(message, hint="Use https://, or take them out.", id="vx11.E024")]
+    if settings.BACKEND_TLS_KEY and not settings.BACKEND_TLS_CERT:
+        message = "VX11_BACKEND_TLS_KEY is set, and VX11_BACKEND_TLS_CERT is not."
+        return [checks.Error(message, hint="Set both; a file may hold both.", id="vx11.E024")]
+    try:
+        tls_for(settings.BACKEND_URL)
+    except OSError as error:
+        message = f"The files of VX11_BACKEND_TLS_CA, _CERT and _KEY cannot be used: {type(error).__name__}."
+        hint = "PEM files that the server can read, a key without a passphrase, and that of this certificate."
+        return [checks.Error(message, hint=hint, id="vx11.E024")]
+    return []
 
 
 def _waits_too_long() -> Messages:

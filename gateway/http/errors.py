@@ -30,7 +30,7 @@ from rest_framework import exceptions as drf
 
 from gateway.filters import BadFilter
 from gateway.http.asgi import Send
-from gateway.shared_store.limits import LimitExceeded
+from gateway.shared_store.limits import LimitExceeded, setting_of
 from gateway.shared_store.store import StoreUnavailable
 from ledger.faults import LedgerBusy, LedgerUnavailable
 
@@ -135,7 +135,9 @@ def api_error_for(error: BaseException) -> ApiError:
             return ApiError("dependency_unavailable")
         case LimitExceeded():
             reason = "too_many_streams" if error.name == "streams" else "rate_limited"
-            return ApiError(reason, headers={"Retry-After": str(error.retry_after_seconds)})
+            # People who see it in a log or a console can say at once what an operator has to change.
+            title = f"{REASONS[reason][1]} {setting_of(error.name)}.".removesuffix(" .")
+            return ApiError(reason, title=title, headers={"Retry-After": str(error.retry_after_seconds)})
         case BadFilter():
             return ApiError("validation_error", errors=error.errors)
         case Http404() | drf.NotFound():

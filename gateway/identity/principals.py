@@ -227,7 +227,7 @@ def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
     version.
     """
     if known is None:
-        environment_tokens.register()
+        environment_tokens.the_holding.register()
     # The version is read before the rows: after a change in between, the next check reads them again.
     version = RightsVersion.current()
     if known is not None and known.version == version and not again:

@@ -135,6 +135,16 @@ _SETTINGS = {
 }
 
 
+def setting_of(name: str) -> str:
+    """The variable that sets this limit and its value, for people; "" if it is not a setting."""
+    if name == "streams":
+        return f"VX11_MAX_STREAMS_PER_PRINCIPAL is {settings.MAX_STREAMS_PER_PRINCIPAL}"
+    if name in _SETTINGS and (rate := rate_of(name)) is not None:
+        amount, seconds = rate
+        return f"VX11_{_SETTINGS[name][0]} allows {amount} in {seconds} s"
+    return ""
+
+
 @dataclasses.dataclass(slots=True)
 class _Reserve:
     """What was counted in Redis already and is not used yet."""

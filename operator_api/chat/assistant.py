@@ -3,7 +3,7 @@
 import json
 import time
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from django.conf import settings
@@ -22,12 +22,22 @@ CONCURRENT_QUESTIONS = 32
 KEEP_ALIVE_SECONDS = 5.0
 ANSWER_LIMIT_BYTES = 256 * 1024
 ANSWER_LIMIT_CHARACTERS = 64_000
+# Of the names of a provider and a model.
+NAME_LIMIT_CHARACTERS = 200
 # Why a question was not even sent, and how the metric calls it.
 _NOT_ASKED = {BUSY: "busy", SPARED: "breaker"}
 
 
 class AssistantUnavailable(Exception):
     """No answer, and why, for our log."""
+
+
+class AssistantAnswer(NamedTuple):
+    """What the assistant says, and who it says that it is."""
+
+    text: str
+    provider: str | None
+    model_used: str | None
 
 
 class AssistantClient:
@@ -45,19 +55,19 @@ class AssistantClient:
         )
         self._client = BoundedClient(bounds, headers={"X-VX11-Token": token} if token else {})
 
-    async def ask(self, message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> str:
-        """The answer's text. Raises AssistantUnavailable."""
+    async def ask(self, message: ChatMessage, metadata: dict[str, Any], correlation_id: str) -> AssistantAnswer:
+        """Its answer. Raises AssistantUnavailable."""
         started, outcome = time.perf_counter(), "cancelled"
         try:
             question = _question(message, metadata, correlation_id)
-            text = await self._client.ask(partial(self._post, question, correlation_id))
+            answer = await self._client.ask(partial(self._post, question, correlation_id))
             outcome = "answered"
         except NoAnswer as error:
             outcome = error.outcome if error.outcome in _NOT_ASKED else "failed"
             raise AssistantUnavailable(str(error)) from None
         finally:
             self._count(outcome, time.perf_counter() - started)
-        return text
+        return answer
 
     def _count(self, outcome: str, seconds: float) -> None:
         if outcome in _NOT_ASKED:
@@ -66,7 +76,7 @@ class AssistantClient:
         metrics.UPSTREAM_SECONDS.labels(outcome).observe(seconds)
         metrics.BREAKER_OPEN.set(self._client.is_away)
 
-    async def _post(self, question: dict[str, Any], correlation_id: str) -> str:
+    async def _post(self, question: dict[str, Any], correlation_id: str) -> AssistantAnswer:
         """Raises NoAnswer for an answer that cannot be used."""
         headers = {"X-Correlation-Id": correlation_id, "Content-Type": "application/json"}
         content = exact_json.dumps(question)
@@ -76,7 +86,7 @@ class AssistantClient:
         try:
             if response.status_code != httpx.codes.OK:
                 raise NoAnswer("failed", f"it answered {response.status_code}")
-            return _text_of(await self._client.read_body(response))
+            return _answer_in(await self._client.read_body(response))
         finally:
             await response.aclose()
 
@@ -94,7 +104,7 @@ def _question(message: ChatMessage, metadata: dict[str, Any], correlation_id: st
     }
 
 
-def _text_of(body: bytes) -> str:
+def _answer_in(body: bytes) -> AssistantAnswer:
     """Raises NoAnswer."""
     try:
         answer = json.loads(body)
@@ -103,9 +113,13 @@ def _text_of(body: bytes) -> str:
     text = answer.get("response") if isinstance(answer, dict) else None
     if not isinstance(text, str) or not text:
         raise NoAnswer(UNFIT, "its answer holds no response")
-    # PostgreSQL takes no NUL, and UTF-8 no half of a surrogate pair.
-    clean = text.replace("\0", "").encode(errors="replace").decode()
-    return clean[:ANSWER_LIMIT_CHARACTERS]
+    names = (_clean(answer.get(name), NAME_LIMIT_CHARACTERS) for name in ("provider", "model_used"))
+    return AssistantAnswer(_clean(text, ANSWER_LIMIT_CHARACTERS) or "", *names)
+
+
+def _clean(text: object, limit: int) -> str | None:
+    """PostgreSQL takes no NUL, and UTF-8 no half of a surrogate pair. None for what is no text."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:limit] if isinstance(text, str) else None
 
 
 _assistant = PerLoop(lambda: AssistantClient(settings.CHAT_UPSTREAM_URL, settings.CHAT_UPSTREAM_TOKEN))

@@ -121,11 +121,13 @@ async def _in_time(
 async def _ask(assistant: AssistantClient, row: ChatMessage, metadata: dict[str, Any]) -> ChatMessage:
     """The final answer to this message, stored: the assistant's, or that there is none."""
     try:
-        text = await assistant.ask(row, metadata, row.correlation_id)
+        answered = await assistant.ask(row, metadata, row.correlation_id)
     except AssistantUnavailable as error:
         logger.warning("a chat message was not answered: %s", error)
         return await _store(Answer(responder.AWAY, exchange.SYSTEM, row))
-    return await _store(Answer(text, exchange.ASSISTANT, row))
+    stored = await _store(Answer(answered.text, exchange.ASSISTANT, row))
+    stored.provider, stored.model_used = answered.provider, answered.model_used
+    return stored
 
 
 def _ended(asking: "asyncio.Task[ChatMessage]") -> None:

@@ -126,4 +126,6 @@ def _replied(reply: Reply, correlation_id: str) -> dict[str, object]:
         "correlation_id": correlation_id,
         "degraded": reply.degraded,
         "fallback_source": FALLBACK if reply.degraded else None,
+        "provider": reply.answer and reply.answer.provider,
+        "model_used": reply.answer and reply.answer.model_used,
     }

@@ -127,6 +127,8 @@ SCHEMAS: dict[str, Json] = {
         correlation_id=ID,
         degraded={"type": "boolean", "description": "The assistant was late or away, and this is said in its place."},
         fallback_source={"enum": ["local", None]},
+        provider={"type": ["string", "null"], "description": "As the assistant says, if it does."},
+        model_used={"type": ["string", "null"], "description": "As the assistant says, if it does."},
     ),
     "ChatMessage": exactly(
         message_id=_UUID,
@@ -161,7 +163,8 @@ SCHEMAS: dict[str, Json] = {
     ),
     "SettingsToKeep": {
         "type": "object",
-        "required": ["settings"],
+        "minProperties": 1,
+        "description": "Without `settings`, the whole object is what is stored.",
         "properties": {"settings": {**_OBJECT, "description": f"At most {LIMIT_BYTES} bytes of JSON."}},
     },
     "Health": exactly(status={"const": "ok"}, module={"type": "string"}, version={"type": "string"}),

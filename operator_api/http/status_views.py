@@ -84,7 +84,8 @@ class SettingsView(OperatorEndpoint):
         responses={200: component("OperatorSettings"), **BY_POLICY},
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Replace the stored object by this one. Only while a window is open."""
+        """Replace the stored object by this one, or by the body itself if it has no `settings`. Only while a window is
+        open."""
         await self.count_change()
         content = await self.read(request, _read_content)
         try:
@@ -100,7 +101,8 @@ def _read(principal_id: str) -> tuple[str, windows.Status]:
 
 def _read_content(body: dict[str, Any]) -> str:
     """Raises ApiError."""
-    fields = Fields(body)
+    # Existing front ends send the bare object. An empty body is more likely a mistake than a wish to delete all.
+    fields = Fields(body if "settings" in body or not body else {"settings": body})
     given = fields.object("settings", required=True)
     content = b"{}"
     try:

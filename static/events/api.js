@@ -37,7 +37,7 @@ export class Api {
    * GET /events: the answer of 200 or 410. `wait` are the seconds for which the server may hold the answer.
    *
    * @param {AbortSignal} signal
-   * @param {{ limit: number, since?: string, wait?: number }} parameters
+   * @param {{ limit: number, since?: string, from?: string, wait?: number }} parameters
    * @returns {Promise<EventAnswer>}
    */
   async events(signal, parameters) {

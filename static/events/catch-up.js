@@ -2,7 +2,7 @@
 
 import { causeOf, POLL_LIMIT, reachedBy } from "./connection.js";
 import { split } from "./cursors.js";
-import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
+import { ATTEMPT_FLOOR_MS, Interruption, sleep, sleepUnlessWoken, waitMs } from "./retry.js";
 
 /** @import { Cause, EventPage, LogReset, Range } from "./event-client-parts.d.ts" */
 
@@ -80,7 +80,7 @@ export class CatchUp {
         if (!(interruption instanceof Interruption)) throw interruption;
         if (interruption.final) return this.#onfinal(causeOf(interruption));
         failures += 1;
-        await sleep(waitMs(failures, interruption.floorMs), signal);
+        await sleepUnlessWoken(waitMs(failures, interruption.floorMs), interruption.floorMs, signal);
       }
     }
     if (!signal.aborted) this.#reading = null;

@@ -1,7 +1,7 @@
 /** A connection to the server that lasts: history, streams, waits between them, and polls where streams are blocked. */
 
 import { cursorOf, reaches } from "./cursors.js";
-import { ATTEMPT_FLOOR_MS, Interruption, sleep, waitMs } from "./retry.js";
+import { ATTEMPT_FLOOR_MS, Interruption, sleep, sleepUnlessWoken, waitMs } from "./retry.js";
 import { follow } from "./stream.js";
 
 /**
@@ -22,6 +22,7 @@ export class Connection {
   #history;
   #cursor;
   #closing = new AbortController();
+  #startedAtMs = 0;
 
   /**
    * @param {import("./api.js").Api} api
@@ -37,6 +38,7 @@ export class Connection {
   }
 
   start() {
+    this.#startedAtMs = performance.now();
     this.#run(this.#closing.signal);
   }
 
@@ -80,7 +82,7 @@ export class Connection {
     // A time of day, because other tabs receive it; nothing waits by it.
     const retryAtMs = Date.now() + ms;
     this.#owner.state({ state: "reconnecting", transport: null, retryAtMs, ...causeOf(interruption) });
-    await sleep(ms, signal);
+    await sleepUnlessWoken(ms, interruption.floorMs, signal);
     if (!signal.aborted) this.#owner.state({ state: "connecting", transport: null });
   }
 
@@ -186,7 +188,7 @@ export class Connection {
    */
   async #pollOnce(signal, wait) {
     const since = this.#cursor;
-    const query = since === null ? { limit: 1 } : { since, limit: POLL_LIMIT, wait };
+    const query = since === null ? this.#sinceTheStart() : { since, limit: POLL_LIMIT, wait };
     const { status, body } = await this.#api.events(signal, query);
     // What was asked before the stream took over, it brings as well.
     if (signal.aborted) return false;
@@ -197,12 +199,22 @@ export class Connection {
       return false;
     }
     if (since === null) {
-      this.#begin(body.cursor);
-      // Without a cursor, `has_more` is about older ones.
+      this.#give({ upto: body.cursor, events: body.events });
+      // Without a cursor, `has_more` is about older ones: more came than are read at a time.
+      const { cursor: newest, first_cursor: oldest = newest } = body;
+      if (body.has_more) this.#owner.reset({ reason: "unknown", oldest, newest }, newest);
       return false;
     }
     this.#give({ upto: reachedBy(body), events: body.events, live: wait > 0 });
     return body.has_more;
+  }
+
+  /**
+   * What came while a stream was tried that brought nothing: something between may have kept it. By the server's clock.
+   */
+  #sinceTheStart() {
+    const seconds = Math.ceil((performance.now() - this.#startedAtMs) / 1000) + 1;
+    return { from: `-${seconds}s`, limit: POLL_LIMIT };
   }
 
   /** @param {string} cursor */

@@ -24,6 +24,7 @@ export interface LogReset extends Reset {
 export interface EventPage {
   events: OperatorEvent[];
   cursor: string;
+  first_cursor?: string;
   has_more: boolean;
 }
 

@@ -93,6 +93,26 @@ export function waitMs(failures, floorMs) {
 }
 
 /**
+ * As `sleep`, but ends when there is a reason to try now: the network is back, the page is seen again, or it was
+ * restored from the back-forward cache. Never sooner than the server asks for, nor within a second.
+ *
+ * @param {number} ms
+ * @param {number} floorMs
+ * @param {AbortSignal} signal
+ */
+export async function sleepUnlessWoken(ms, floorMs, signal) {
+  const woken = new AbortController();
+  const earliestMs = performance.now() + Math.max(ATTEMPT_FLOOR_MS, floorMs);
+  const wake = () => sleep(earliestMs - performance.now(), signal).then(() => woken.abort());
+  const either = AbortSignal.any([signal, woken.signal]);
+  addEventListener("online", wake, { signal: either });
+  addEventListener("pageshow", ({ persisted }) => persisted && wake(), { signal: either });
+  document.addEventListener("visibilitychange", () => document.hidden || wake(), { signal: either });
+  await sleep(ms, either);
+  woken.abort(); // Listens no more.
+}
+
+/**
  * Resolves after `ms`, or as soon as `signal` is aborted.
  *
  * @param {number} ms
@@ -101,6 +121,7 @@ export function waitMs(failures, floorMs) {
  */
 export function sleep(ms, signal) {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const timer = setTimeout(done, Math.max(0, ms));
     function done() {
       clearTimeout(timer);

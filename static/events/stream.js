@@ -44,6 +44,8 @@ class Stream {
   #connectedAtMs = null;
   #live = false;
   #close = () => this.#end("closed");
+  /** The browser has cut the connection of a page that it kept in its back-forward cache. */
+  #restored = (/** @type {PageTransitionEvent} */ { persisted }) => persisted && this.#end("connection_lost");
 
   /**
    * @param {string} url
@@ -69,6 +71,7 @@ class Stream {
     // Its own reconnect would send the used ticket again, so the first error is the last.
     this.#source.addEventListener("error", () => this.#end("connection_lost"));
     signal.addEventListener("abort", this.#close);
+    addEventListener("pageshow", this.#restored);
     if (signal.aborted) this.#close();
     else this.#watch();
   }
@@ -115,6 +118,7 @@ class Stream {
   #end(reason, meaning = {}) {
     clearTimeout(this.#watchdog);
     this.#signal.removeEventListener("abort", this.#close);
+    removeEventListener("pageshow", this.#restored);
     this.#source.close();
     const stable = this.#connectedAtMs !== null && performance.now() - this.#connectedAtMs >= STABLE_STREAM_MS;
     this.#reject(new Interruption(reason, { stable, ...meaning }));

@@ -2,8 +2,8 @@
 
 import { part, partOf } from "./dom.js";
 import { marked } from "./highlight.js";
-import { textIfAny } from "./texts.js";
-import { longTime, shortTime } from "./times.js";
+import { text, textIfAny } from "./texts.js";
+import { happenedAt, longTime, shortTime } from "./times.js";
 
 /**
  * @import { OperatorEvent } from "../events/event-client.d.ts"
@@ -24,9 +24,11 @@ function eventRow(event) {
     part(selector, row).replaceChildren(...marked(words));
   };
   const time = partOf(HTMLTimeElement, "time", row);
-  time.dateTime = event.created_at;
-  time.textContent = shortTime(event.created_at);
-  time.title = longTime(event.created_at);
+  const happened = happenedAt(event);
+  time.dateTime = happened;
+  time.textContent = shortTime(happened);
+  time.title = longTime(happened);
+  if (happened !== event.created_at) time.title += `\n${text("detail.created_at")}: ${longTime(event.created_at)}`;
   row.id = `event-${event.event_id}`;
   row.dataset.key = event.event_id;
   row.dataset.severity = event.severity;

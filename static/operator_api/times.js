@@ -2,21 +2,34 @@
 
 import { addressParameters, changeAddress } from "./address.js";
 
+/** What happened and was stored so soon after has one time. */
+const SAME_TIME_MS = 1_000;
 const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 /** @type {(() => void)[]} */
 const listeners = [];
-/** @type {Record<"time" | "minutes" | "day" | "long", Intl.DateTimeFormat> | null} */
+/** @type {Record<"time" | "minutes" | "day" | "date" | "year" | "long", Intl.DateTimeFormat> | null} */
 let formats = null;
 let utc = addressParameters().get("time") === "utc";
 
 /**
- * Hours to milliseconds; the day instead of the milliseconds when it is not today.
+ * When it happened, if that differs from when it was stored: lines that were imported are of another time.
+ *
+ * @param {{ created_at: string, occurred_at: string | null }} event
+ */
+export function happenedAt({ created_at: stored, occurred_at: happened }) {
+  if (happened === null) return stored;
+  return Math.abs(Date.parse(happened) - Date.parse(stored)) > SAME_TIME_MS ? happened : stored;
+}
+
+/**
+ * Hours to milliseconds; the day instead of the milliseconds when it is not today, with the year, and no seconds, when it is another.
  *
  * @param {string} iso
  */
 export function shortTime(iso) {
   const moment = new Date(iso);
-  const { day, time } = zone();
+  const { date, day, minutes, time, year } = zone();
+  if (year.format(moment) !== year.format(Date.now())) return `${date.format(moment)} ${minutes.format(moment)}`;
   if (day.format(moment) !== day.format(Date.now())) return `${day.format(moment)} ${time.format(moment)}`;
   return `${time.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
 }
@@ -146,6 +159,8 @@ function zone() {
     time: format({ timeStyle: "medium", hourCycle: "h23" }),
     minutes: format({ timeStyle: "short", hourCycle: "h23" }),
     day: format({ day: "2-digit", month: "short" }),
+    date: format({ dateStyle: "short" }),
+    year: format({ year: "numeric" }),
     long: format({ dateStyle: "long", timeStyle: "long", hourCycle: "h23" }),
   };
   return formats;

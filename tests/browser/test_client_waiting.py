@@ -132,3 +132,60 @@ def test_a_server_that_is_away_altogether_is_looked_for_with_streams_not_polls(
     client.run(change["seconds"] * 1000)
     script.next_stream().connected("e-0")
     client.wait_for_state("live")
+
+
+SEEN_AGAIN = {
+    "online": "dispatchEvent(new Event('online'))",
+    "visibilitychange": "document.dispatchEvent(new Event('visibilitychange'))",
+    "back_forward_cache": "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+}
+
+
+@pytest.mark.parametrize("reason", SEEN_AGAIN)
+def test_a_wait_ends_when_there_is_a_reason_to_try_now(start: Start, page: Page, reason: str) -> None:
+    page.route("**/events/sse-token", lambda route: route.abort())
+    client = start(luck=1)
+    for number, seconds in enumerate([3, 5, 9], start=1):
+        assert client.wait_for_state("reconnecting", times=number)["seconds"] == seconds
+        client.run(seconds * 1000)
+    client.wait_for_state("reconnecting", times=4)
+    asked = client.asked
+    page.evaluate(SEEN_AGAIN[reason])
+    # Never within a second of the last attempt.
+    client.run(WAIT_FLOOR_MS - 1)
+    assert client.asked == asked
+    client.run(1)
+    client.wait_for_state("reconnecting", times=5)
+    assert client.asked == asked + 1
+
+
+def test_a_wait_that_the_server_asked_for_does_not_end_early(start: Start, page: Page, script: ScriptedServer) -> None:
+    script.tickets.append(refusal(503, "draining", Retry_After="7"))
+    client = start(luck=1)
+    client.wait_for_state("reconnecting")
+    page.evaluate(SEEN_AGAIN["online"])
+    client.run(6_999)
+    assert client.asked == 1
+    client.run(1)
+    script.next_stream()
+
+
+def test_a_page_that_is_hidden_waits_on(start: Start, page: Page) -> None:
+    page.route("**/events/sse-token", lambda route: route.abort())
+    client = start(luck=1)
+    client.wait_for_state("reconnecting")
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
+    page.evaluate(SEEN_AGAIN["visibilitychange"])
+    client.run(2_900)
+    assert client.asked == 1
+
+
+def test_a_stream_of_a_page_that_was_kept_is_opened_anew(start: Start, page: Page, script: ScriptedServer) -> None:
+    client = start()
+    stream = script.next_stream()
+    stream.connected("e-7")
+    client.wait_for_state("live")
+    page.evaluate(SEEN_AGAIN["back_forward_cache"])
+    assert client.wait_for_state("reconnecting")["reason"] == "connection_lost"
+    client.run(WAIT_FLOOR_MS)
+    assert script.next_stream().query["last_event_id"] == "e-7"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -187,3 +188,26 @@ def test_one_event_is_counted_as_one(console: ConsolePage, service: Client, new_
     for words in ("1 event", "2 events"):
         service.published(new_event())
         expect(count).to_have_text(words)
+
+
+def test_a_row_shows_when_it_happened_where_that_differs_from_when_it_was_stored(
+    console: ConsolePage, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    console.show(correlation=marker)
+    soon = (datetime.now(UTC) - timedelta(milliseconds=300)).isoformat()
+    long_ago = "2019-03-02T11:12:13.5+00:00"
+    service.published(
+        [
+            new_event(summary="imported", occurred_at=long_ago),
+            new_event(summary="of now", occurred_at=soon),
+            new_event(summary="without"),
+        ]
+    )
+    expect(console.rows).to_have_count(3)
+    imported, of_now, without = (console.row(name).locator("time") for name in ("imported", "of now", "without"))
+    expect(imported).to_have_attribute("datetime", re.compile("^2019-03-02T11:12:13.5"))
+    expect(imported).to_contain_text("2019")
+    expect(imported).to_have_attribute("title", re.compile(f"2019.*\nStored: .*{datetime.now(UTC).year}", re.DOTALL))
+    for row in (of_now, without):
+        expect(row).not_to_contain_text("2019")
+        expect(row).not_to_have_attribute("title", re.compile("Stored"))

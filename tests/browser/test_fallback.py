@@ -41,12 +41,28 @@ def test_polling_goes_back_to_streaming_by_itself_without_gap_or_double(
     assert client.states[-1] == "live"
 
 
-def test_polling_without_a_cursor_begins_from_now(start_polling: Start, script: ScriptedServer) -> None:
+def test_polling_without_a_cursor_begins_with_what_came_since_the_start(start: Start, script: ScriptedServer) -> None:
     script.pages.append(page_of([event(8)], "e-8"))
     script.pages.append(page_of([event(9)], "e-9"))
-    client = start_polling()
+    client = start()
+    # Opened, and something between keeps what it brings.
+    script.next_stream()
+    client.run(10_000)
+    client.wait_for_events([8])
     client.run(WAIT_FLOOR_MS)
-    client.wait_for_events([9])
+    client.wait_for_events([8, 9])
+    first, second = script.asked("/events")[:2]
+    assert first == {"from": "-11s", "limit": "500"}
+    assert second["since"] == "e-8"
+    assert client.resets == []
+
+
+def test_more_than_a_page_since_the_start_is_said(start_polling: Start, script: ScriptedServer) -> None:
+    status, body, headers = page_of([event(508)], "e-508", has_more=True)
+    script.pages.append((status, {**body, "first_cursor": "e-8"}, headers))
+    client = start_polling()
+    assert client.wait_for_reset() == {"reason": "unknown", "oldest": "e-8", "newest": "e-508"}
+    client.wait_for_events([508])
 
 
 def test_polls_go_on_while_a_stream_is_tried(start_polling: Start, script: ScriptedServer) -> None:

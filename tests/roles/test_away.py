@@ -69,6 +69,9 @@ def test_f30_a_backend_that_crashed_or_hangs_is_missed_in_time_and_found_again(
     with principal.stream() as stream:
         stream.connected()
         backend.kill()
+        # Also a gateway that no operator asks for anything notices.
+        away = {"status": "ok", "degraded": ["backend"]}
+        wait_until(lambda: principal.get("/ready").json() == away, "the gateway has noticed", timeout_seconds=12)
         assert_degraded(principal)
         assert_unavailable(principal)
         # What does not need the backend does not notice.

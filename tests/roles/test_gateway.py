@@ -54,8 +54,8 @@ def test_one_correlation_id_goes_through_both(own_stack: OwnStack) -> None:
     [
         "/api/status",
         "/api/window/open",
-        f"{API}/health",
-        f"{API}/metrics",
+        f"{API}/ready",
+        f"{API}/figures",
         f"{API}/modules/..",
         f"{API}/modules/%2e%2e",
         f"{API}/modules/..%2fstatus",

@@ -1,6 +1,8 @@
 """HTTP as it is meant to be spoken: kept connections, requests in a row, streams for old and for curious clients."""
 
 import socket
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -28,6 +30,27 @@ def test_requests_in_one_packet_are_answered_in_their_order(stack: Stack) -> Non
         answers = [wire.answer() for _ in ids]
     assert [answer.status for answer in answers] == [200, 401, 200, 404, 200]
     assert [answer.headers["x-correlation-id"] for answer in answers] == ids
+
+
+def test_every_answer_says_when_it_was_made(stack: Stack) -> None:
+    token, long_line = stack.principal_token, "/" + 20_000 * "a"
+    requests = {
+        "an endpoint": get("/health"),
+        "a page": get("/operator/login"),
+        "a file": get("/static/events/event-client.js"),
+        "a stream": get(f"{STREAM}?follow=false", token),
+        "an error of the application": get("/nowhere"),
+        "a refusal before the application": request("GET", "/health", {"X-Odd": "\x01"}),
+        "a body that is too large": request("POST", "/health", {"Content-Length": str(2**30)}),
+        "a head that is too long": get(long_line),
+        "no HTTP": b"\0\0 nonsense\r\n\r\n",
+    }
+    for what, sent in requests.items():
+        with Wire(stack.a.url) as wire:
+            wire.send(sent)
+            date = wire.answer().headers.get("date", "")
+        assert date.endswith(" GMT"), what
+        assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 10, what
 
 
 def test_a_request_behind_a_stream_waits_for_the_streams_end(stack: Stack, service: Client, marker: str) -> None:

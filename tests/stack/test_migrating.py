@@ -1,4 +1,4 @@
-"""manage.py migrate on a PostgreSQL that others use at the same time."""
+"""manage.py migrate on a database that others use at the same time."""
 
 import secrets
 import sys
@@ -65,3 +65,13 @@ def test_the_limit_on_the_time_of_a_statement_is_not_for_migrations(server: Runn
     server.environment["VX11_DATABASE_URL"] += "?options=-c%20statement_timeout%3D1"
     server.manage("migrate", "--no-input")
     assert "statement timeout" in server.run_manage("shell", "-c", SLEEPS).stderr
+
+
+@pytest.mark.once
+def test_on_sqlite_several_that_migrate_at_once_take_turns(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path, {})
+    with ThreadPoolExecutor(4) as people:
+        done = list(people.map(lambda _: server.run_manage("migrate", "--no-input"), range(4)))
+    assert [one.returncode for one in done] == [0] * 4, [one.stdout + one.stderr for one in done]
+    assert any("Another process migrates this database; waiting." in one.stderr for one in done)
+    assert "[ ]" not in server.manage("showmigrations")

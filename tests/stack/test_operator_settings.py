@@ -31,6 +31,17 @@ def test_settings_are_kept_for_each_principal_and_seen_by_every_process(stack: S
     assert kept(client) == {"settings": {"theme": "light"}, "read_only": True, "policy": "solo_madre"}
 
 
+def test_a_bare_object_is_the_settings_as_front_ends_of_the_field_send_it(stack: Stack, principal: Client) -> None:
+    client, _ = operator(stack)
+    bare = {"chat": {"model": "m", "temperature": 0.7}, "appearance": {"theme": "dark"}}
+    with window(principal):
+        answer = client.post(SETTINGS, json=bare)
+        assert (answer.status_code, answer.json()["settings"]) == (200, bare)
+        refused = client.post(SETTINGS, json={"a": "x" * 17_000})
+        assert_problem(refused, 413, "payload_too_large")
+    assert kept(client)["settings"] == bare
+
+
 def test_without_a_window_they_are_read_only(stack: Stack, principal: Client) -> None:
     close_window(principal)
     client, _ = operator(stack)
@@ -43,9 +54,7 @@ def test_without_a_window_they_are_read_only(stack: Stack, principal: Client) ->
     assert kept(client) == {"settings": {}, "read_only": True, "policy": "solo_madre"}
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"theme": "dark"}, {"settings": None}, {"settings": []}, {"settings": {"a": 2**70}}]
-)
+@pytest.mark.parametrize("body", [{}, {"settings": None}, {"settings": []}, {"settings": {"a": 2**70}}])
 def test_what_is_no_object_of_settings_is_422(body: Any, principal: Client) -> None:
     with window(principal):
         refused = assert_problem(principal.post(SETTINGS, json=body), 422, "validation_error")

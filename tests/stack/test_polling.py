@@ -126,6 +126,22 @@ def test_an_unknown_query_key_is_ignored(principal: Client, published: list[str]
     assert ids(principal.polled(correlation_id=marker, limit=25, colour="blue")) == published
 
 
+@pytest.mark.parametrize("name", ["last_event_id", "lastEventId", "lastEventID", "last-event-id"])
+def test_a_cursor_by_the_names_of_the_stream_is_read_as_since(
+    principal: Client, published: list[str], marker: str, name: str
+) -> None:
+    first = principal.polled(correlation_id=marker, at="2020-01-01T00:00:00Z", limit=5)
+    params = {"correlation_id": marker, "limit": 25}
+    after = ids(principal.polled(since=first["cursor"], **params))
+    assert after != published
+    assert ids(principal.polled(**{name: first["cursor"]}, **params)) == after
+
+
+def test_a_cursor_by_a_name_that_is_not_read_is_refused_and_the_right_one_named(principal: Client) -> None:
+    problem = assert_problem(principal.poll(**{"LastEvent_Id": "k7f3-9"}), 422, "validation_error")
+    assert "last_event_id" in problem["errors"]["LastEvent_Id"][0]
+
+
 @pytest.mark.parametrize(
     ("params", "wanted"),
     [

@@ -96,7 +96,9 @@ def test_what_is_over_a_limit_is_on_record_with_whose_it_was(own_stack: OwnStack
     token, public_id = stack.issue_token("principal")
     client = stack.client(token)
     assert client.issue_ticket().status_code == 200
-    assert client.issue_ticket(headers={"X-Correlation-Id": f"{marker}-a"}).status_code == 429
+    refused = client.issue_ticket(headers={"X-Correlation-Id": f"{marker}-a"})
+    assert refused.status_code == 429
+    assert "VX11_TOKEN_RATE allows 1 in 60 s" in refused.json()["title"]
     assert rows_of(stack, f"{marker}-a") == [["refused", "rate_limited: tickets", public_id]]
     with client.stream() as stream:
         stream.connected()

@@ -1,5 +1,6 @@
 """Starting and restarting: data is kept, the environment's tokens are what counts, mistakes are said aloud."""
 
+import json
 import secrets
 import stat
 from collections.abc import Callable
@@ -43,7 +44,33 @@ def test_several_tokens_of_the_environment_are_valid_and_one_that_is_gone_is_not
         server.environment["VX11_PRINCIPAL_TOKEN"] = new
         server.restart()
 
-    assert [stack.client(token).issue_ticket().status_code for token in (old, new)] == [401, 200]
+    # Over the restart and a minute longer; tests/gateway/identity/test_environment_tokens.py has its end.
+    assert [stack.client(token).issue_ticket().status_code for token in (old, new)] == [200, 200]
+    public_id = stack.a.python(
+        "from gateway.models import AccessToken; from gateway import tokens; "
+        f"print(AccessToken.objects.get(digest=tokens.digest({old!r})).public_id)"
+    ).strip()
+    stack.a.manage("revoke_token", public_id)
+    wait_until(lambda: stack.client(old).issue_ticket().status_code == 401, "the old token is refused")
+    assert stack.client(new).issue_ticket().status_code == 200
+
+
+def test_a_process_without_its_secrets_ends_no_token_of_the_fleet(own_stack: OwnStack, stack_size: str) -> None:
+    if stack_size == "embedded":
+        pytest.skip("there is one process on SQLite")
+    stack = own_stack()
+    secrets_of_a = ("VX11_PRINCIPAL_TOKEN", "VX11_SERVICE_TOKEN")
+    bare = {name: value for name, value in stack.a.environment.items() if name not in secrets_of_a}
+    third = RunningServer(stack.folder / "third", bare)
+    third.start()
+    try:
+        assert stack.client(stack.principal_token, server=third).issue_ticket().status_code == 200
+        assert stack.client(stack.principal_token).issue_ticket().status_code == 200
+        done = third.run_manage("doctor", "--json")
+        said = [finding["found"] for finding in json.loads(done.stdout)["findings"] if finding["area"] == "tokens"]
+        assert [text for text in said if "was started without" in text and f":{third.pid} " in text], said
+    finally:
+        third.stop()
 
 
 def test_a_secret_may_come_in_a_file(own_stack: OwnStack, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def test_r04_one_more_stream_is_refused_by_every_server_until_one_is_closed(stac
             last.connected()
             for server in stack.servers:
                 refused = stack.client(stack.principal_token, server=server).get(STREAM)
-                assert_problem(refused, 429, "too_many_streams")
+                problem = assert_problem(refused, 429, "too_many_streams")
+                assert f"VX11_MAX_STREAMS_PER_PRINCIPAL is {LIMIT}" in problem["title"]
                 assert int(refused.headers["retry-after"]) >= 1
                 assert stack.client(stack.principal_token, server=server).request("HEAD", STREAM).status_code == 429
         wait_until(lambda: reader(stack, 1).stream_status() == 200, "the place is free", pause_seconds=0.1)

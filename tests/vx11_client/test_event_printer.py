@@ -37,6 +37,19 @@ def test_a_line_has_local_time_severity_module_type_and_summary(monkeypatch: pyt
     assert states == ""
 
 
+def test_a_line_shows_when_it_happened_where_that_differs_from_when_it_was_stored() -> None:
+    stored = "2026-01-04T01:34:28.123456Z"
+
+    def time_of(occurred_at: str | None) -> str:
+        return printed(Received({**EVENT, "created_at": stored, "occurred_at": occurred_at}))[0].split("  ")[0]
+
+    same = time_of(None)
+    assert time_of("2026-01-04T01:34:27.9Z") == same
+    assert time_of("2019-03-02T11:12:13Z").startswith("2019-03-02 ")
+    assert time_of("2026-01-04T01:34:20Z") != same
+    assert time_of("no time") == same
+
+
 def test_colour_is_there_only_when_asked_for() -> None:
     assert "\x1b" not in printed(Received(EVENT))[0]
     assert "\x1b[1;31merror   \x1b[0m" in printed(Received(EVENT), in_colour=True)[0]

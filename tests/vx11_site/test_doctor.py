@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from events.models import LogHead
-from gateway.models import AccessToken, Chore
+from events.models import LogHead, StreamSession
+from gateway.models import AccessToken, Chore, TokenAudit
 from gateway.redaction import given_texts
 from tests.events.index.stores import index_all, make_store
 from tests.events.samples import append_events, grow_older
@@ -277,3 +278,24 @@ def test_a_redis_that_may_evict_or_fill_up_is_named(info: dict[str, object], exp
 )
 def test_a_redis_whose_copies_fail_is_named(info: dict[str, object], expected: str) -> None:
     assert redis._persistence(info).level.value == expected
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_principal_near_its_limits_is_named_with_the_setting(settings: Settings) -> None:
+    settings.MAX_STREAMS_PER_PRINCIPAL, settings.TOKEN_RATE = 10, (5, 60)
+    now = timezone.now()
+    # In the middle of a window of the rate, so that all are in the same one.
+    at = now.replace(second=0, microsecond=0) - timedelta(seconds=30)
+    for principal, number in (("p_many", 8), ("p_few", 7)):
+        for _ in range(number):
+            StreamSession.objects.create(
+                id=uuid.uuid4(), node=uuid.uuid4(), principal_id=principal, cursor="a-1", opened_at=now
+            )
+    TokenAudit.objects.bulk_create(
+        TokenAudit(action=TokenAudit.Action.TICKET_ISSUED, principal_id=principal, at=at)
+        for principal in ("p_quick", "p_quick", "p_quick", "p_quick", "p_slow")
+    )
+    found = {finding.text.partition(" ")[0]: finding for finding in access.probe_tokens() if finding.text[:2] == "p_"}
+    assert set(found) == {"p_many", "p_quick"}
+    assert "VX11_MAX_STREAMS_PER_PRINCIPAL is 10" in found["p_many"].text
+    assert "VX11_TOKEN_RATE allows 5" in found["p_quick"].text

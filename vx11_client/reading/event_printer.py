@@ -10,6 +10,8 @@ from vx11_client.terminal_text import coloured, shown, shown_json
 
 SEVERITY_WIDTH = len("critical")
 MODULE_WIDTH = 14
+# What happened and was stored so soon after has one time.
+SAME_TIME = datetime.timedelta(seconds=1)
 
 
 class OutputClosed(Exception):
@@ -53,13 +55,15 @@ class EventPrinter:
                 assert_never(item)
 
     def line(self, event: dict[str, Any]) -> str:
-        """`2026-01-04 02:34:28  warn      hormiguero      drift  summary`, in local time."""
+        """`2026-01-04 02:34:28  warn      hormiguero      drift  summary`, in local time: when it happened, if it was
+        stored at another time.
+        """
         severity = shown(str(event.get("severity", "")))
         label = f"{severity:<{SEVERITY_WIDTH}}"
         fields = (shown(str(event.get(name, ""))) for name in ("module", "event_type", "summary"))
         module, event_type, summary = fields
         marked = coloured(label, severity) if self._in_colour else label
-        return f"{_local_time(event.get('created_at'))}  {marked}  {module:<{MODULE_WIDTH}}  {event_type}  {summary}"
+        return f"{_local_time(_happened_at(event))}  {marked}  {module:<{MODULE_WIDTH}}  {event_type}  {summary}"
 
     def _write(self, line: str) -> None:
         # In this order: `_stopped` shows a signal that came before the check, and a later signal interrupts the write.
@@ -83,6 +87,16 @@ class EventPrinter:
     def _print_state(self, text: str) -> None:
         self._state_out.write(f"tail_events: {shown(text)}\n")
         self._state_out.flush()
+
+
+def _happened_at(event: dict[str, Any]) -> object:
+    """`occurred_at` where it differs from when the event was stored: lines that were imported are of another time."""
+    stored, happened = event.get("created_at"), event.get("occurred_at")
+    try:
+        apart = datetime.datetime.fromisoformat(str(happened)) - datetime.datetime.fromisoformat(str(stored))
+    except (ValueError, TypeError):
+        return stored
+    return happened if abs(apart) > SAME_TIME else stored
 
 
 def _local_time(text: object) -> str:

@@ -1,6 +1,5 @@
 """The role of this process, and whether a gateway's backend answers and accepts its token."""
 
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ import httpx
 from django.conf import settings
 
 from gateway.backend import delegation
-from gateway.backend.client import REFUSALS_OF_TOKENS
+from gateway.backend.client import REFUSALS_OF_TOKENS, tls_for
 from vx11_site.doctor.findings import Finding, fail, ok, warn
 
 REPAIR = "Start it, or correct VX11_BACKEND_URL; see its own log. Until then operators get 503 for all but status."
@@ -28,8 +27,7 @@ def probe() -> Iterator[Finding]:
 
 
 def _backend(tokens: Sequence[str]) -> Iterator[Finding]:
-    verify = ssl.create_default_context() if urlsplit(settings.BACKEND_URL).scheme == "https" else True
-    with httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=verify) as client:
+    with httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=tls_for(settings.BACKEND_URL)) as client:
         started = time.perf_counter()
         answers = [_status_from_backend(client, token) for token in tokens]
         milliseconds = (time.perf_counter() - started) * 1000 / len(tokens)

@@ -1,6 +1,7 @@
 """One connection: Twisted's HTTP/1.1 with deadlines, and with a refusal of ambiguous requests."""
 
 from typing import Any
+from wsgiref.handlers import format_date_time
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.main import CONNECTION_DONE
@@ -10,6 +11,7 @@ from zope.interface import implementer
 
 from gateway import tokens
 from gateway.http.errors import CONTENT_TYPE, ApiError
+from ledger import clock
 from vx11_site.server.response_writer import bound_kernel
 
 # From the first byte (or the connection, if none comes) to the end of the headers, and from there to the end of the
@@ -24,6 +26,11 @@ ABORT_SECONDS = 2
 CLOSE_SECONDS = 30
 # Methods that change nothing, as bytes of a request line.
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+
+
+def http_date() -> bytes:
+    """The Date of a response. By the database's clock, like the times of events, so that pages can compare them."""
+    return format_date_time(clock.now().timestamp()).encode()
 
 
 @implementer(IHalfCloseableProtocol)
@@ -142,6 +149,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
         body = refusal.body(correlation_id)
         lines = (
             b"HTTP/1.1 400 Bad Request",
+            b"Date: " + http_date(),
             b"Content-Type: " + CONTENT_TYPE.encode(),
             b"Content-Length: %d" % len(body),
             b"X-Correlation-Id: " + correlation_id.encode(),

@@ -18,7 +18,7 @@ from gateway.http.errors import CONTENT_TYPE, ApiError
 from gateway.http.middleware import headers_for
 from vx11_site.server import request_syntax
 from vx11_site.server.body_room import SMALL_BODY_BYTES, Held
-from vx11_site.server.channel import Channel
+from vx11_site.server.channel import Channel, http_date
 from vx11_site.server.response_writer import ResponseWriter
 
 logger = logging.getLogger(__name__)
@@ -135,6 +135,8 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         elif message.get("more_body", False):
             self.open_writer()
         super().handle_reply(message)
+        if message.get("type") == "http.response.start" and not self.responseHeaders.hasHeader(b"date"):
+            self.responseHeaders.setRawHeaders(b"Date", [http_date()])
 
     def finish(self) -> None:
         if self.writer is not None:

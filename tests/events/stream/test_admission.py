@@ -63,6 +63,27 @@ def test_the_header_of_a_browser_that_comes_back_beats_the_query() -> None:
     assert read_request(scope("last_event_id=k7f3-1", last_event_id="")).cursor == Cursor("k7f3", 1)
 
 
+@pytest.mark.parametrize("name", ["lastEventId", "lastEventID", "last-event-id"])
+def test_the_names_by_which_libraries_send_a_cursor_are_read(name: str) -> None:
+    assert read_request(scope(f"{name}=k7f3-9")).cursor == Cursor("k7f3", 9)
+    # A library adds its own to the address that a page gave it, where the cursor of the beginning still stands.
+    assert read_request(scope(f"last_event_id=k7f3-1&{name}=k7f3-9")).cursor == Cursor("k7f3", 9)
+    assert read_request(scope(f"last_event_id=k7f3-1&{name}=")).cursor == Cursor("k7f3", 1)
+    assert read_request(scope(f"{name}=k7f3-1", last_event_id="k7f3-9")).cursor == Cursor("k7f3", 9)
+    assert refused(f"{name}=garbage!") == "bad_cursor"
+
+
+@pytest.mark.parametrize("name", ["Last-Event-ID", "LASTEVENTID", "lasteventid", "event_id", "evt.last_event.id"])
+def test_a_cursor_by_a_name_that_is_not_read_is_refused_and_the_right_one_named(name: str) -> None:
+    with pytest.raises(BadFilter) as raised:
+        read_request(scope(f"{name}=k7f3-9"))
+    assert "last_event_id" in raised.value.errors[name][0]
+
+
+def test_two_different_cursors_by_other_names_are_refused() -> None:
+    assert refused("lastEventId=k7f3-1&last-event-id=k7f3-2") == "duplicate_parameter"
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
 def test_other_methods_are_not_allowed(method: str) -> None:
     assert refused(method=method) == "method_not_allowed"

@@ -206,3 +206,21 @@ async def test_an_address_that_cannot_be_written_is_the_callers_mistake(new_back
         with pytest.raises(ApiError, match="bad_request"):
             await new_backend(fake.url).ask(question(query="a=\x01"))
     assert fake.requests == []
+
+
+async def test_one_request_without_an_answer_makes_it_seem_away_until_the_next_answer(new_backend: NewBackend) -> None:
+    async with FakeBackend(HANG_UP, HANG_UP, http_answer()) as fake:
+        backend = new_backend(fake.url)
+        assert not backend.seems_away
+        await backend.look()
+        assert (backend.seems_away, backend.is_away) == (True, False)
+        await backend.look()
+        assert not backend.seems_away
+
+
+async def test_a_backend_that_was_asked_lately_is_not_asked_again_for_its_health(new_backend: NewBackend) -> None:
+    async with FakeBackend(http_answer()) as fake:
+        backend = new_backend(fake.url)
+        await backend.ask(question())
+        await backend.look()
+    assert len(fake.requests) == 1

@@ -40,7 +40,7 @@ def test_sessions_and_ended_streams_are_known_until_their_time_is_over() -> None
 
 def test_tokens_of_the_environment_have_public_ids_of_their_kind(settings: Settings) -> None:
     settings.PRINCIPAL_TOKENS, settings.SERVICE_TOKENS = ["one of a reader"], ["one of a module"]
-    environment_tokens.register()
+    environment_tokens.the_holding.register()
     for text, letter in (("one of a reader", "p-"), ("one of a module", "s-")):
         assert AccessToken.objects.get(digest=tokens.digest(text)).public_id.startswith(letter)
 

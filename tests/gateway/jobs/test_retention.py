@@ -149,11 +149,11 @@ def test_a_dead_token_that_somebody_still_tries_stays_until_they_stop() -> None:
 
 def test_a_token_of_the_environment_that_was_revoked_does_not_come_back_by_a_purge(settings: Settings) -> None:
     settings.PRINCIPAL_TOKENS = ["a-token-of-more-than-sixteen-characters"]
-    environment_tokens.register()
+    environment_tokens.the_holding.register()
     AccessToken.objects.all().revoke(because="stolen")
     AccessToken.objects.all().update(revoked_at=ago(500))
     purge()
-    environment_tokens.register()
+    environment_tokens.the_holding.register()
     assert [token.state for token in AccessToken.objects.all()] == ["revoked"]
 
 

@@ -169,7 +169,7 @@ async def test_more_questions_than_the_limit_are_not_asked(
     with pytest.raises(AssistantUnavailable, match="requests wait"):
         await here.ask(row, {}, "c-2")
     assistant.release()
-    assert await first == "you said hello"
+    assert (await first).text == "you said hello"
     await here.close()
 
 
@@ -210,3 +210,14 @@ async def test_n01_a_token_that_no_header_can_hold_is_not_quoted_in_why_there_wa
         await broken.ask(row, {}, "c-1")
     await broken.close()
     assert "half" not in str(away.value)
+
+
+async def test_who_answered_is_passed_on_where_the_assistant_says_so(assistant: Assistant) -> None:
+    await open_a_window()
+    answer = (await conversations.ask(message())).answer
+    assert answer is not None
+    assert (answer.provider, answer.model_used) == (None, None)
+    assistant.body = b'{"response": "hi", "provider": "deepseek", "model_used": "r1", "tokens": 7}'
+    answer = (await conversations.ask(message())).answer
+    assert answer is not None
+    assert (answer.content, answer.provider, answer.model_used) == ("hi", "deepseek", "r1")

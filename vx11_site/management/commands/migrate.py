@@ -1,8 +1,11 @@
-"""manage.py migrate: Django's command; on PostgreSQL it also waits for other migrations, and for tables in use."""
+"""manage.py migrate: Django's command, one at a time; on PostgreSQL it also waits for tables in use."""
 
+import fcntl
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -34,7 +37,8 @@ class Command(migrate.Command):
             if connection.vendor == "postgresql":
                 self._migrate_in_turn(connection, *args, **options)
             else:
-                super().handle(*args, **options)
+                with self._turn_of_file(connection):
+                    super().handle(*args, **options)
 
     def _migrate_in_turn(self, connection: BaseDatabaseWrapper, *args: Any, **options: Any) -> None:
         with self._turn(connection):
@@ -54,21 +58,35 @@ class Command(migrate.Command):
         """A transaction-level lock on a separate connection: it works through a pooler too."""
         waited = connection.copy()
         waited.set_autocommit(False)
-        deadline = time.monotonic() + TURN_LIMIT_SECONDS
         try:
             with waited.cursor() as cursor:
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                announced = False
-                while not _locked(cursor):
-                    if time.monotonic() > deadline:
-                        raise CommandError(f"Another process migrates this database for over {TURN_LIMIT_SECONDS} s.")
-                    if not announced:
-                        self.stderr.write("Another process migrates this database; waiting.")
-                    announced = True
-                    time.sleep(PAUSE_SECONDS)
+                self._wait_for(lambda: _locked(cursor))
             yield
         finally:
             waited.close()
+
+    @contextmanager
+    def _turn_of_file(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
+        """A lock on the folder of the file: it leaves nothing behind, and ends with its process."""
+        folder = os.open(Path(connection.settings_dict["NAME"]).parent, os.O_RDONLY)
+        try:
+            self._wait_for(lambda: _flocked(folder))
+            yield
+        finally:
+            os.close(folder)
+
+    def _wait_for(self, is_locked: Callable[[], bool]) -> None:
+        """Raises CommandError when another process takes too long."""
+        deadline = time.monotonic() + TURN_LIMIT_SECONDS
+        announced = False
+        while not is_locked():
+            if time.monotonic() > deadline:
+                raise CommandError(f"Another process migrates this database for over {TURN_LIMIT_SECONDS} s.")
+            if not announced:
+                self.stderr.write("Another process migrates this database; waiting.")
+            announced = True
+            time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
@@ -91,3 +109,11 @@ def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
 def _locked(cursor: Any) -> bool:
     cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADVISORY_LOCK])
     return bool(cursor.fetchone()[0])
+
+
+def _flocked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
