@@ -76,6 +76,7 @@ let connected = false;
 client.on("event", (event, arrival) => {
   feed.add(event, arrival.cursor);
   histogram.count(event, arrival.cursor);
+  facets.note();
   latency.note(arrival.lagMs);
   notices.receive(event);
   if (event.event_type.startsWith("window.")) readWindow();

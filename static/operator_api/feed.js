@@ -138,7 +138,6 @@ export class Feed {
    */
   showBeside(filter, event, cursor) {
     this.#following = false;
-    this.#listeners.followed(false);
     return this.#readBeside(filter, middle(event, cursor));
   }
 
@@ -234,8 +233,10 @@ export class Feed {
     const { attached, older, newer, missing, entries } = this.#log;
     // It could not be read, or grew faster than it was read.
     if (!attached && this.#following) this.#reading.again(() => this.#following && this.toNewest());
-    else if (older !== null && missing > 0) this.#reading.again(() => this.#readOlder());
+    else if (missing <= 0) return;
+    // Around a moment, what came after it is looked for first.
     else if (newer !== null && !entries.length) this.#reading.again(() => this.#readNewer());
+    else if (older !== null) this.#reading.again(() => this.#readOlder());
   }
 
   #lookBack() {
@@ -309,7 +310,7 @@ export class Feed {
       hasNewer: !attached && newer !== null,
       unread: this.#unread,
       reading: busy,
-      searching: missing > 0 && older !== null,
+      searching: missing > 0 && (older !== null || (newer !== null && !entries.length)),
       backTo,
       failed: failure !== null,
       filtered: isActive(this.#filter),

@@ -24,7 +24,7 @@ def feed(console: ConsolePage, service: Client, new_event: NewEvent, marker: str
 
 def test_everything_can_be_reached_by_tab(feed: ConsolePage) -> None:
     reached = set()
-    for _ in range(40):
+    for _ in range(120):
         feed.page.keyboard.press("Tab")
         reached.add(
             feed.page.evaluate(

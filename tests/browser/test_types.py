@@ -24,6 +24,7 @@ def test_the_types_of_the_answers_are_named_like_the_schemas() -> None:
     assert named == {
         "EventPage",
         "Stats",
+        "Facets",
         "WindowStatus",
         "Module",
         "Modules",
