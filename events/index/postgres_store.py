@@ -64,32 +64,26 @@ class PostgresStore:
     ) -> list[int]:
         ends_at = time.monotonic() + seconds
         with self._reader() as cursor, transaction.atomic():
-            tables.limit_search(cursor, ends_at)
-            before = tables.read_state(cursor)
-            if before is None or low < before.low or high > before.high:
+            wanted = segments_between(low, high, self._segment_seqs)
+            state, numbers = tables.open_search(cursor, ends_at, wanted)
+            if state is None or low < state.low or high > state.high:
                 raise IndexUnavailable("the range is not indexed")
             if condition is None:
                 every = range(low, high + 1) if forwards else range(high, low - 1, -1)
                 return list(every[:limit])
             query = as_tsquery(condition)
             found: list[int] = []
-            for part in self._parts(cursor, low, high, forwards=forwards):
-                tables.limit_search(cursor, ends_at, is_ordered=part.is_ordered)
+            for part in self._parts(numbers, low, high, forwards=forwards):
+                if not part.is_ordered:
+                    tables.search_by_gin(cursor, ends_at)
                 found += part.search(cursor, query, limit - len(found), forwards=forwards)
                 if len(found) >= limit:
                     break
-            # Tables that were dropped and made anew meanwhile held less than the state had promised.
-            after = tables.read_state(cursor)
-            if after is None or after.generation != before.generation:
-                raise IndexUnavailable("it began anew during the search")
             return found
 
-    def _parts(self, cursor: CursorWrapper, low: int, high: int, *, forwards: bool) -> Iterator[tables.Part]:
+    def _parts(self, numbers: list[int], low: int, high: int, *, forwards: bool) -> Iterator[tables.Part]:
         """In the direction of the search: what is read in order, and then what GIN finds."""
         size, ordered_left = self._segment_seqs, self._ordered_seqs
-        wanted = segments_between(low, high, size)
-        cursor.execute(tables.SEGMENTS_BETWEEN, [wanted.start, wanted.stop - 1])
-        numbers = [number for (number,) in cursor.fetchall()]
         for number in numbers if forwards else numbers[::-1]:
             first, last = max(low, number * size), min(high, (number + 1) * size - 1)
             length = min(ordered_left, last - first + 1)
@@ -130,6 +124,7 @@ class PostgresStore:
     def begin(self, holder: str, epoch: str, *, after: int) -> State:
         state = State(epoch, after + 1, after, secrets.token_hex(8))
         with self._writer(holder) as cursor:
+            cursor.execute(tables.LOCK_SEGMENTS)
             tables.drop_tables(cursor, tables.SEGMENT_PREFIX)
             cursor.execute(tables.FORGET_SEGMENTS)
             cursor.execute(tables.SET_STATE, state)

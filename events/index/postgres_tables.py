@@ -43,13 +43,16 @@ LOCK_HOLDER = f"SELECT holder FROM {PREFIX}state FOR UPDATE"  # noqa: S608
 SET_STATE = f"UPDATE {PREFIX}state SET epoch = %s, low = %s, high = %s, generation = %s"  # noqa: S608
 SET_RANGE = f"UPDATE {PREFIX}state SET low = %s, high = %s"  # noqa: S608
 ADD_SEGMENT = f"INSERT INTO {PREFIX}segments VALUES (%s) ON CONFLICT DO NOTHING"  # noqa: S608
-SEGMENTS_BETWEEN = f"SELECT number FROM {PREFIX}segments WHERE number BETWEEN %s AND %s ORDER BY number"  # noqa: S608
+# Searches read the list of segments in their transaction, so this waits until they have ended: none of them loses a
+# segment that its state promised.
+LOCK_SEGMENTS = f"LOCK TABLE {PREFIX}segments IN ACCESS EXCLUSIVE MODE"
 # A segment that was deleted by hand: searches fail, which cannot be told from one that was pruned meanwhile.
 LOST_SEGMENTS = f"SELECT number FROM {PREFIX}segments WHERE to_regclass('{SEGMENT_PREFIX}' || number) IS NULL"  # noqa: S608
 SEGMENTS_BELOW = f"SELECT number FROM {PREFIX}segments WHERE number < %s"  # noqa: S608
 _STATE = f"SELECT format, epoch, low, high, generation FROM {PREFIX}state"  # noqa: S608
 _OURS = f"FROM pg_class WHERE relkind = 'r' AND starts_with(relname, '{PREFIX}') AND pg_table_is_visible(oid)"
-TABLES = f"SELECT relname {_OURS}"
+# The list of segments first: it is what a search locks first.
+TABLES = f"SELECT relname {_OURS} ORDER BY relname"
 FORGET_SEGMENTS = f"DELETE FROM {PREFIX}segments"  # noqa: S608
 SIZE = f"SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint {_OURS}"
 # Terms hold no spaces.
@@ -60,8 +63,12 @@ FROM unnest(%s::bigint[], %s::text[]) AS rows(seq, terms)
 # One way of each search is left to the planner, which knows little of tables that have just been filled: in the order
 # of the primary key, or GIN alone (the key is hidden from it by an addition).
 _LIMITS = (
-    "SELECT set_config('statement_timeout', %s, true), set_config('enable_seqscan', 'off', true), "
+    "set_config('statement_timeout', %s, true), set_config('enable_seqscan', 'off', true), "
     "set_config('enable_indexscan', %s, true), set_config('enable_bitmapscan', %s, true)"
+)
+_OPEN = (
+    f"SELECT format, epoch, low, high, generation, ARRAY(SELECT number FROM {PREFIX}segments "  # noqa: S608
+    f"WHERE number BETWEEN %s AND %s ORDER BY number), {_LIMITS} FROM {PREFIX}state"
 )
 _SEARCH = "SELECT seq FROM {table} WHERE terms @@ %s::tsquery AND {seq} BETWEEN %s AND %s ORDER BY seq {order} LIMIT %s"
 
@@ -81,12 +88,23 @@ class Part(NamedTuple):
         return [seq for (seq,) in cursor.fetchall()]
 
 
-def limit_search(cursor: CursorWrapper, ends_at: float, *, is_ordered: bool = True) -> None:
-    """For the statements of this transaction: when they end, and which way they go. Raises TooSlow."""
+def open_search(cursor: CursorWrapper, ends_at: float, segments: range) -> tuple[State | None, list[int]]:
+    """The state, and which of these segments there are; ready for parts that are ordered. Raises TooSlow."""
+    cursor.execute(_OPEN, [segments.start, segments.stop - 1, *_limits(ends_at, is_ordered=True)])
+    row: Any = cursor.fetchone()
+    return (None, []) if row is None else (_as_state(row), row[5])
+
+
+def search_by_gin(cursor: CursorWrapper, ends_at: float) -> None:
+    """Of this transaction, what comes next. Raises TooSlow."""
+    cursor.execute(f"SELECT {_LIMITS}", _limits(ends_at, is_ordered=False))
+
+
+def _limits(ends_at: float, *, is_ordered: bool) -> list[str]:
     left_ms = int((ends_at - time.monotonic()) * 1000)
     if left_ms < 1:
         raise TooSlow
-    cursor.execute(_LIMITS, [str(left_ms), "on" if is_ordered else "off", "off" if is_ordered else "on"])
+    return [str(left_ms), "on" if is_ordered else "off", "off" if is_ordered else "on"]
 
 
 def drop_tables(cursor: CursorWrapper, beginning: str = PREFIX) -> None:
@@ -104,11 +122,13 @@ def segment_table(number: int) -> str:
 def read_state(cursor: CursorWrapper) -> State | None:
     cursor.execute(_STATE)
     row: Any = cursor.fetchone()
-    if row is None or not row[1]:
-        return None
+    return None if row is None else _as_state(row)
+
+
+def _as_state(row: Any) -> State | None:
     if row[0] != FORMAT:
         raise Damaged("of another format")
-    return State(*row[1:])
+    return State(*row[1:5]) if row[1] else None
 
 
 def insert(cursor: CursorWrapper, number: int, rows: Iterable[Row]) -> None:

@@ -1,6 +1,6 @@
 """What a store of the index can do, and why it could not. The state says which part of which log it holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
 from events.query import Condition
@@ -45,7 +45,7 @@ class State(NamedTuple):
 
 
 # A seq and its terms.
-Row = tuple[int, Sequence[str]]
+Row = tuple[int, Collection[str]]
 
 
 class Store(Protocol):

@@ -6,10 +6,11 @@ events share those, and a term that only one event has takes more space than any
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from events.query import AllOf, AnyOf, Condition, RecordView, Term, terms_of
-from events.query.words import words
+from events.query.terms import number_term
+from events.query.words import WORD_LIMIT_CHARACTERS, words
 
 # What is neither letter nor digit of ASCII nor one of : . _ - becomes "_": quotes, spaces, and surrogates, which no
 # database takes. Each character by itself, so that the beginning of a term is the beginning of what it becomes.
@@ -25,7 +26,6 @@ TERM_LIMIT_BYTES = 1_000
 # Of event ids and correlation ids, with the colon behind them.
 _ID_LETTERS = ("i:", "c:")
 _WORD = re.compile(r"[0-9a-z]+")
-_WORD_LIMIT = 64
 # A number outside of texts has one of these before and behind it. In texts this finds too many, which is allowed.
 _NUMBER = re.compile(r"[:\[,\s](-?[0-9][0-9.eE+-]*)(?=[\s,\]}])")
 # Where the values of an event's fields stand when its JSON is cut at each quote, as events.log.records writes it.
@@ -33,36 +33,40 @@ _EVENT_ID, _TYPE, _SUMMARY, _MODULE, _SEVERITY, _CORRELATION = 7, 13, 17, 21, 25
 _PAYLOAD, _BEHIND_PAYLOAD = ',"payload":', ',"created_at":"'
 
 
-def terms_in(body: bytes) -> list[str]:
+def terms_in(body: bytes) -> Collection[str]:
     """What the index holds of an event, given its JSON."""
     text = body.decode()
-    plain = text.isascii() and "\\" not in text
-    terms = _terms_in_plain(text) if plain else set(terms_of(RecordView(body)))
-    held = [as_held(term) for term in terms if not term.startswith(_ID_LETTERS)]
+    held = _held_of_plain(text) if text.isascii() and "\\" not in text else _held_of_any(body)
     too_many = len(body) > TERMS_LIMIT_BYTES // 16 and sum(len(term.encode()) + 8 for term in held) > TERMS_LIMIT_BYTES
     return [ALWAYS] if too_many else held
 
 
-def _terms_in_plain(text: str) -> set[str]:
-    """All of `terms_of`, and perhaps more, in a third of the time: without letters to fold, JSON need not be parsed.
+def _held_of_any(body: bytes) -> set[str]:
+    return {as_held(term) for term in terms_of(RecordView(body)) if not term.startswith(_ID_LETTERS)}
+
+
+def _held_of_plain(text: str) -> set[str]:
+    """The same, and perhaps more, in a quarter of the time: without letters to fold, JSON need not be parsed.
 
     Its punctuation stands between words as that of any text does.
     """
     start, end = text.index(_PAYLOAD), text.rindex(_BEHIND_PAYLOAD)
     payload = text[start + len(_PAYLOAD) : end]
     head = text[:start].split('"')
-    event_id, event_type, module = head[_EVENT_ID], head[_TYPE], head[_MODULE]
-    correlation_id = head[_CORRELATION]
-    all_texts = f"{event_id} {event_type} {head[_SUMMARY]} {module} {correlation_id} {payload}"
-    terms = {word[:_WORD_LIMIT] for word in _WORD.findall(all_texts.lower())}
-    terms.update((f"t:{event_type}", f"m:{module}", f"s:{head[_SEVERITY]}"))
+    event_type, module = head[_TYPE], head[_MODULE]
+    all_texts = f"{head[_EVENT_ID]} {event_type} {head[_SUMMARY]} {module} {head[_CORRELATION]} {payload}"
+    held = set(_WORD.findall(all_texts.lower()))
+    if any(len(word) > WORD_LIMIT_CHARACTERS for word in held):
+        held = {word[:WORD_LIMIT_CHARACTERS] for word in held}
+    fields = [f"t:{event_type}", f"m:{module}", f"s:{head[_SEVERITY]}"]
     for number in set(_NUMBER.findall(payload)):
         try:
-            terms.add(f"n:{float(number) + 0.0!r}")
+            fields.append(number_term(float(number)))
         except ValueError:
             # In a text, such as 10.0.0.7.
             continue
-    return terms
+    held.update(map(as_held, fields))
+    return held
 
 
 def as_held(term: str) -> str:

@@ -116,7 +116,7 @@ def test_a_database_that_is_away_or_hangs_is_named_in_time(tmp_path: Path, silen
         found = diagnosis(server, exit_code=1)
         assert time.monotonic() - started < WHOLE_LIMIT_SECONDS
         assert set(found) == EVERY_AREA
-        assert failed(found) == {"database", "tokens", "clock", "log", "chores"}
+        assert failed(found) == {"database", "tokens", "clock", "log", "index", "chores"}
 
 
 def test_a_redis_that_may_forget_tickets_is_a_failure(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from gateway.models import AccessToken, Chore
 from gateway.redaction import given_texts
+from tests.events.index.stores import index_all, make_store
 from tests.events.samples import append_events, grow_older
 from vx11_site.doctor import access, configuration, database, log, machine, redis
 from vx11_site.doctor.examination import examine
@@ -171,6 +172,27 @@ class TestWithDatabase:
         settings.EVENT_RETENTION_ROWS = 5
         grow_older(2, timedelta(days=settings.EVENT_RETENTION_DAYS + 2))
         assert levels(log.probe()) == ["WARN", "WARN"]
+
+    def test_the_index_is_well_while_few_events_are_missing(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        store = make_store(tmp_path)
+        monkeypatch.setattr(log, "the_store", lambda: store)
+        append_events(3)
+        assert [finding.text for finding in log.probe_index()] == ["not made yet: a server makes it"]
+        index_all(store)
+        append_events(2, prefix="n")
+        (finding,) = log.probe_index()
+        assert finding.text.startswith("2 of 5 events are not indexed yet, ")
+        assert finding.level is Level.OK
+        monkeypatch.setattr(log, "BEHIND_LIMIT_EVENTS", 1)
+        assert levels(log.probe_index()) == ["WARN"]
+        monkeypatch.setattr(store, "_is_damaged", True)
+        assert levels(log.probe_index()) == ["WARN"]
+        settings.SEARCH_INDEX = False
+        (finding,) = log.probe_index()
+        assert finding.text.startswith("off")
+        store.remove()
 
     @pytest.mark.parametrize(
         ("due_hours_ago", "outcome", "expected"),

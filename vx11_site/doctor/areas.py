@@ -17,5 +17,6 @@ AREAS = (
     Area("clock", machine.probe_redis_clock, machine.CLOCK_REPAIR),
     Area("limits", machine.probe_limits, machine.LIMITS_REPAIR),
     Area("log", log.probe, log.REPAIR),
+    Area("index", log.probe_index, log.REPAIR),
     Area("chores", log.probe_chores, log.REPAIR),
 )

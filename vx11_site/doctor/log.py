@@ -1,4 +1,4 @@
-"""The log compared with its retention, and the chores that prune and purge."""
+"""The log compared with its retention, its search index, and the chores that prune and purge."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from events import log
+from events.index import IndexUnavailable, Progress, the_store
 from gateway.jobs import scheduler
 from gateway.models import Chore
 from ledger import clock
@@ -18,6 +19,9 @@ ROWS_TOLERANCE = 1.2
 AGE_TOLERANCE = timedelta(days=1)
 # A chore is overdue when it has been due for so long and no process has started it.
 OVERDUE = timedelta(minutes=15)
+# More than a server indexes in some seconds: it is not keeping up, or no server runs.
+BEHIND_LIMIT_EVENTS = 20_000
+REINDEX = "Start a server, which goes on with it; at once, and twice as fast: manage.py reindex --continue"
 PRUNE = "See the chores below; by hand: manage.py prune_events"
 
 
@@ -39,6 +43,31 @@ def probe() -> Iterator[Finding]:
     text = f"the oldest event is {age.days} days old, and VX11_EVENT_RETENTION_DAYS is {settings.EVENT_RETENTION_DAYS}"
     if age > timedelta(days=settings.EVENT_RETENTION_DAYS) + AGE_TOLERANCE:
         yield warn(text, PRUNE)
+
+
+def probe_index() -> Iterator[Finding]:
+    if not settings.SEARCH_INDEX:
+        yield ok("off (VX11_SEARCH_INDEX): searches read the log itself")
+        return
+    if not database.is_made():
+        return
+    store, head = the_store(), log.peek()
+    if head is None:
+        yield ok("nothing to index: nothing was published yet")
+        return
+    if not (size := store.size_bytes()):
+        yield ok("not made yet: a server makes it")
+        return
+    try:
+        progress = Progress(head, store.state())
+    except IndexUnavailable as error:
+        yield warn(
+            f"cannot be read: {error}", "A server makes it anew and its log says why not; by hand: manage.py reindex"
+        )
+        return
+    text = f"{progress.missing_events} of {head.last_seq - head.oldest_seq + 1} events are not indexed yet"
+    text = f"{text}, {size / 1024**2:.0f} MiB"
+    yield warn(text, REINDEX) if progress.missing_events > BEHIND_LIMIT_EVENTS else ok(text)
 
 
 def probe_chores() -> Iterator[Finding]:
