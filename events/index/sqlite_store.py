@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from events.index import sqlite_tables as tables
+from events.index.deadlines import the_deadlines
 from events.index.store import (
     FORMAT,
     LEASE_SECONDS,
@@ -32,8 +33,6 @@ from events.query import Condition
 
 # How long a writer waits for `manage.py reindex`, or this for the server.
 LOCK_WAIT_SECONDS = 5.0
-# SQLite asks after so many of its steps whether to go on. It takes Python's lock each time.
-STEPS = 10_000
 # One that fails so often, one time after the other, is made anew: a file that was harmed while readers have it open can
 # stay locked or give errors for ever. Without room, or without its folder, a new one would fare no better.
 FAILURES_LIMIT = 15
@@ -95,11 +94,10 @@ class SqliteStore:
     def _reader(self, ends_at: float) -> Iterator[sqlite3.Connection]:
         try:
             database = self._reading_connection()
-            database.set_progress_handler(lambda: time.monotonic() >= ends_at, STEPS)
             try:
-                yield database
+                with the_deadlines().ends(database, ends_at):
+                    yield database
             finally:
-                database.set_progress_handler(None, 0)
                 if database.in_transaction:
                     database.rollback()
         except (sqlite3.Error, OSError) as error:

@@ -8,7 +8,7 @@ from events.index import Index, Indexer, IndexUnavailable, LeaseLost, Store, Too
 from events.index.searching import NOTHING, StoredIndex
 from events.log import epochs
 from events.models import Event, LogHead
-from events.query import Term
+from events.query import AnyOf, Term
 from tests.events.index.stores import SEGMENT_SEQS, end_lease, found, index_all, segments, steps_until_done
 from tests.events.samples import append_events
 
@@ -185,6 +185,22 @@ def test_a_search_ends_when_its_time_is_over(store: Store, index: Index) -> None
         index.seqs(Term("test"), low=1, high=10, limit=10, seconds=0)
     # And that thread's next one is not disturbed.
     assert index.seqs(Term("test"), low=1, high=10, limit=1, seconds=10) == [10]
+
+
+def test_a_statement_is_ended_when_its_time_is_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_segment_seqs", 1_000_000)
+    monkeypatch.setattr(store, "_ordered_seqs", 0, raising=False)
+    store.claim("test")
+    store.begin("test", "epoch", after=0)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    rows = [(seq, [f"{letter}{seq * 7 % 9973}" for letter in letters]) for seq in range(1, 5_001)]
+    store.write("test", rows, low=1, high=5_000)
+    # Takes a multiple of the time that it gets, as each letter begins thousands of terms.
+    condition = AnyOf(tuple(Term(letter, prefix=True) for letter in letters))
+    with pytest.raises(TooSlow):
+        store.seqs(condition, low=1, high=5_000, limit=5_000, seconds=0.004)
+    # And that thread's next one has all its time.
+    assert len(store.seqs(condition, low=1, high=5_000, limit=5_000, seconds=20)) == 5_000
 
 
 def test_an_empty_log_has_nothing_to_index(store: Store, index: Index) -> None:
