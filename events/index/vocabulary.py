@@ -61,7 +61,7 @@ def _held_of_plain(text: str) -> set[str]:
     fields = [f"t:{event_type}", f"m:{module}", f"s:{head[_SEVERITY]}"]
     for number in set(_NUMBER.findall(payload)):
         try:
-            fields.append(number_term(float(number)))
+            fields.append(number_term(float(number)).text)
         except ValueError:
             # In a text, such as 10.0.0.7.
             continue
