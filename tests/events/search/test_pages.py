@@ -10,7 +10,7 @@ from django.utils import timezone
 from events import log
 from events.log import Page
 from events.log.cursors import Cursor
-from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans
+from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans, tallied
 from gateway.filters import EVERYTHING, Selection
 from tests.events.samples import append_events, seqs
 
@@ -106,7 +106,7 @@ def test_n04_counting_that_would_take_long_counts_nothing() -> None:
 
 
 def test_n04_counts_over_time_that_are_ended_hold_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 4)
+    monkeypatch.setattr(tallied, "COUNT_SPAN_SEQS", 4)
     monkeypatch.setattr(counting, "COUNT_SECONDS", 0.0)
     append_events(10)
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
