@@ -76,26 +76,14 @@ class Tally(NamedTuple):
 
     @classmethod
     def of(cls, first: int, last: int, counts: Counts) -> "Tally":
-        totals: Counter[Source] = Counter()
-        for (_, source), events in counts.items():
-            totals[source] += events
-        numbers = {source: number for number, source in enumerate(totals)}
-        severities: dict[int, Counter[str]] = {}
-        minutes: dict[int, tuple[list[int], list[int]]] = {}
+        content = _Content()
         for (minute, source), events in counts.items():
-            severities.setdefault(minute, Counter())[source.severity] += events
-            sources, of_sources = minutes.setdefault(minute, ([], []))
-            sources.append(numbers[source])
+            content.add_source(source, events)
+            content.severities.setdefault(minute, Counter())[source.severity] += events
+            numbers, of_sources = content.minutes.setdefault(minute, ([], []))
+            numbers.append(content.numbers[source])
             of_sources.append(events)
-        return cls(
-            first,
-            last,
-            min(minutes, default=0),
-            max(minutes, default=0),
-            orjson.dumps([[minute, dict(events)] for minute, events in severities.items()]),
-            orjson.dumps([[*source, events] for source, events in totals.items()]),
-            orjson.dumps([[minute, *columns] for minute, columns in minutes.items()]),
-        )
+        return content.tally(first, last)
 
     def takes_in(self, beside: "Tally") -> bool:
         """Whether the two become one. The other must not be longer, so that an event is rewritten a few times only."""
@@ -104,18 +92,12 @@ class Tally(NamedTuple):
 
     def together(self, others: Iterable["Tally"]) -> "Tally":
         """One tally of ranges that lie beside each other."""
-        parts, counts = [self, *others], Counts()
+        parts, content = [self, *others], _Content()
         for part in parts:
-            part._add_to(counts)
-        return Tally.of(min(part.first for part in parts), max(part.last for part in parts), counts)
-
-    def _add_to(self, counts: Counts) -> None:
-        sources = [Source(*fields) for *fields, _ in _read(self.sources)]
-        for minute, numbers, events in _read(self.minutes):
-            for number, count in zip(numbers, events, strict=True):
-                counts[minute, sources[number]] += count
-            # Streams of this process come between: this takes Python all the time that it is given.
+            content.add(part)
+            # Streams of this process come between.
             time.sleep(0)
+        return content.tally(min(part.first for part in parts), max(part.last for part in parts))
 
     def by_bucket(self, grid: Grid, passes: Callable[[Source], bool]) -> Iterator[tuple[int, Source, int]]:
         """Bucket, source, events: of the sources that pass."""
@@ -140,6 +122,47 @@ class Tally(NamedTuple):
         for bucket, of_bucket in buckets.items():
             for number, count in of_bucket.items():
                 yield bucket, totals[number][0], count
+
+
+class _Content:
+    """What tallies that become one hold together. Most minutes are in one of them only, and are copied."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Source, int] = {}
+        self.totals: list[int] = []
+        self.severities: dict[int, Counter[str]] = {}
+        self.minutes: dict[int, tuple[list[int], list[int]]] = {}
+
+    def add_source(self, source: Source, events: int) -> int:
+        """Its number."""
+        number = self.numbers.setdefault(source, len(self.totals))
+        if number == len(self.totals):
+            self.totals.append(0)
+        self.totals[number] += events
+        return number
+
+    def add(self, tally: Tally) -> None:
+        ours = [self.add_source(Source(*fields), events) for *fields, events in _read(tally.sources)]
+        for minute, of_severities in _read(tally.severities):
+            self.severities.setdefault(minute, Counter()).update(of_severities)
+        for minute, theirs, events in _read(tally.minutes):
+            column = list(map(ours.__getitem__, theirs))
+            if (known := self.minutes.get(minute)) is not None:
+                both = Counter(dict(zip(*known, strict=True)))
+                both.update(dict(zip(column, events, strict=True)))
+                column, events = list(both), list(both.values())
+            self.minutes[minute] = column, events
+
+    def tally(self, first: int, last: int) -> Tally:
+        return Tally(
+            first,
+            last,
+            min(self.minutes, default=0),
+            max(self.minutes, default=0),
+            orjson.dumps([[minute, dict(events)] for minute, events in self.severities.items()]),
+            orjson.dumps([[*source, events] for source, events in zip(self.numbers, self.totals, strict=True)]),
+            orjson.dumps([[minute, *columns] for minute, columns in self.minutes.items()]),
+        )
 
 
 def _read(column: bytes | None) -> list[Any]:

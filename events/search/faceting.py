@@ -77,16 +77,18 @@ Counts = dict[str, Counter[str]]
 def _by_tallies(
     selection: Selection, counts: Counts, now: Head, oldest: int, newest: int, budget: Budget
 ) -> Iterator[int]:
-    passes = tallied.admits(selection)
+    passes, by_source = tallied.admits(selection), Counter[Source]()
     for part in tallied.back(now, oldest, newest, budget, Wanted(ONE_BUCKET)):
         if part.tally is None:
             found = ((source, events) for source, events, _ in tallied.counted_by_database(selection, part))
         else:
             found = ((source, events) for _, source, events in part.tally.by_bucket(ONE_BUCKET, passes))
         for source, events in found:
-            for name, values in counts.items():
-                values[getattr(source, name)] += events
+            by_source[source] += events
         yield part.first
+    for source, events in by_source.items():
+        for name, values in counts.items():
+            values[getattr(source, name)] += events
 
 
 def _by_the_database(
