@@ -26,6 +26,9 @@ STATS_MAX_BUCKETS = 1_000
 # Of a range of time that is asked for by `from`, `to` or `buckets`.
 BUCKETS_DEFAULT, BUCKETS_MAX = 60, 500
 FACETS_MAX_FIELDS = 10
+MINUTE_SECONDS = 60
+# A part of a minute by which a bucket may be shorter than asked for.
+MINUTE_TOLERANCE = 0.05
 VALUES_DEFAULT, VALUES_MAX = 10, 100
 
 
@@ -65,12 +68,22 @@ def _range(query: Query, window: Window) -> tuple[datetime, datetime, int]:
     if window != ALL_TIME or single(query, "buckets"):
         if single(query, "bucket"):
             raise BadFilter("bucket", "not with `from`, `to` or `buckets`: say how many `buckets` there are to be")
-        bucket_seconds = max(1, math.ceil((end - start).total_seconds() / buckets))
+        bucket_seconds = _bucket_seconds((end - start).total_seconds() / buckets)
     elif seconds / bucket_seconds > STATS_MAX_BUCKETS:
         raise BadFilter("bucket", f"at most {STATS_MAX_BUCKETS} buckets; take a larger one")
     # Buckets begin at whole multiples, so that two readers see the same ones.
     first = int(start.timestamp()) // bucket_seconds * bucket_seconds
     return datetime.fromtimestamp(first, UTC), end, bucket_seconds
+
+
+def _bucket_seconds(wanted: float) -> int:
+    """About so long; from a minute on whole minutes, because the index has counted the events of those.
+
+    `-24h` and the end of the range are read one after the other: a day and some milliseconds is a day.
+    """
+    if wanted < MINUTE_SECONDS:
+        return max(1, math.ceil(wanted))
+    return max(1, math.ceil(wanted / MINUTE_SECONDS - MINUTE_TOLERANCE)) * MINUTE_SECONDS
 
 
 def _counted(counted: Counted, start: datetime, end: datetime, bucket_seconds: int) -> dict[str, Any]:

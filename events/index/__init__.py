@@ -1,7 +1,8 @@
-"""WHERE IS WHICH WORD? The terms of each event, kept apart from the log by a reader of it.
+"""WHERE IS WHICH WORD, AND HOW OFTEN WHAT? Terms and tallies of the log, kept apart from it by a reader of it.
 
 The index is derived and dispensable: it can be lost, damaged or off, and a search then reads more of the log. It is a
 second or so behind, lets too much through and never too little: the predicate of events.query looks at each candidate.
+Tallies are exact.
 
 Callers of searches use `the_index()`, from threads of a lane. The server starts `Indexing`, and the commands and the
 doctor use `Indexer`, `the_store` and `measure`. See "Search index" in docs/architecture.md.
@@ -12,19 +13,26 @@ from events.index.indexing import Indexing
 from events.index.searching import Index, the_index
 from events.index.store import Damaged, IndexUnavailable, LeaseLost, State, Store, TooSlow
 from events.index.stores import the_store
+from events.index.tallies import MINUTE_SECONDS, ONE_BUCKET, Grid, Source, Tally, Wanted
 
 __all__ = (
     "BY_COMMAND",
     "Damaged",
+    "Grid",
     "Index",
     "Indexer",
     "Indexing",
     "IndexUnavailable",
     "LeaseLost",
+    "MINUTE_SECONDS",
+    "ONE_BUCKET",
     "Progress",
+    "Source",
     "State",
     "Store",
+    "Tally",
     "the_index",
     "the_store",
     "TooSlow",
+    "Wanted",
 )

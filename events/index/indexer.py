@@ -10,10 +10,11 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from events import log, metrics
 from events.index.store import LEASE_SECONDS, Row, State, Store
+from events.index.tallies import Tally, Tallying
 from events.index.vocabulary import terms_in
 from events.log import Cursor, CursorGone, Entry, Head
 from gateway.filters import EVERYTHING
@@ -126,30 +127,34 @@ class Indexer:
     def _index(self, head: Head, state: State) -> State:
         """A batch of what came lately, or else of what is older than all that is indexed."""
         if state.high < head.last_seq:
-            rows, reached = self._read(Cursor(head.epoch, state.high), until=state.high + BATCH_ROWS)
+            rows, tallies, reached = self._read(Cursor(head.epoch, state.high), until=state.high + BATCH_ROWS)
             indexed = state._replace(high=reached)
         elif state.low > head.oldest_seq:
             start = max(head.oldest_seq, state.low - BATCH_ROWS)
-            rows, _ = self._read(Cursor(head.epoch, start - 1), until=state.low - 1)
+            rows, tallies, _ = self._read(Cursor(head.epoch, start - 1), until=state.low - 1)
             indexed = state._replace(low=start)
         else:
             return state
-        self._store.write(self.holder, rows, low=indexed.low, high=indexed.high)
+        self._store.write(self.holder, rows, low=indexed.low, high=indexed.high, tallies=tallies)
         return indexed
 
-    def _read(self, cursor: Cursor, *, until: int) -> tuple[list[Row], int]:
+    def _read(self, cursor: Cursor, *, until: int) -> tuple[list[Row], list[Tally], int]:
         """The events after the cursor up to that seq or to the end of the log, and the last seq that was searched."""
         rows: list[Row] = []
+        tallying, first = Tallying(), cursor.seq + 1
         while cursor.seq < until:
             page = log.read_after(cursor, EVERYTHING, limit=min(PAGE_ROWS, until - cursor.seq))
             # A log with holes may be searched further than asked for.
-            rows += self._terms(entry for entry in page.entries if entry.seq <= until)
+            entries = [entry for entry in page.entries if entry.seq <= until]
+            rows += self._terms(entries)
+            tallying.add(entries)
             cursor = page.cursor
             if not page.has_more:
                 break
-        return rows, min(cursor.seq, until)
+        reached = min(cursor.seq, until)
+        return rows, tallying.of(first, reached), reached
 
-    def _terms(self, entries: Iterator[Entry]) -> Iterator[Row]:
+    def _terms(self, entries: Iterable[Entry]) -> Iterator[Row]:
         started = time.thread_time()
         for number, entry in enumerate(entries, start=1):
             yield entry.seq, terms_in(entry.body)

@@ -8,7 +8,7 @@ crash of PostgreSQL, or on a standby that took over, they are empty and the inde
 import contextlib
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from django.db import connection, transaction
@@ -27,6 +27,7 @@ from events.index.store import (
     answered_in_time,
     segments_between,
 )
+from events.index.tallies import Tally, Wanted
 from events.index.vocabulary import as_tsquery
 from events.query import Condition
 from ledger.faults import DATABASE_FAULTS
@@ -82,6 +83,10 @@ class PostgresStore:
                     break
             return found
 
+    def tallies(self, epoch: str, *, low: int, high: int, wanted: Wanted, limit: int, seconds: float) -> list[Tally]:
+        with self._reader() as cursor, transaction.atomic():
+            return tables.tallies(cursor, epoch, low, high, wanted, limit, time.monotonic() + seconds)
+
     def _parts(self, numbers: list[int], low: int, high: int, *, forwards: bool) -> Iterator[tables.Part]:
         """In the direction of the search: what is read in order, and then what GIN finds."""
         size, ordered_left = self._segment_seqs, self._ordered_seqs
@@ -133,10 +138,12 @@ class PostgresStore:
             cursor.execute(tables.SET_STATE, state)
         return state
 
-    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int) -> None:
+    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int, tallies: Sequence[Tally] = ()) -> None:
         with self._writer(holder) as cursor:
             for number, segment in groupby(rows, key=lambda row: row[0] // self._segment_seqs):
                 tables.insert(cursor, number, segment)
+            for tally in tallies:
+                tables.add_tally(cursor, tally)
             cursor.execute(tables.SET_RANGE, [low, high])
 
     def forget_below(self, holder: str, seq: int) -> int:
@@ -147,6 +154,7 @@ class PostgresStore:
             cursor.execute(tables.SEGMENTS_BELOW, [seq // self._segment_seqs])
             old = [number for (number,) in cursor.fetchall()]
             tables.drop(cursor, old)
+            cursor.execute(tables.FORGET_TALLIES_BELOW, [seq])
             return len(old)
 
     def release(self, holder: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db.backends.utils import CursorWrapper
 
 from events.index.store import FORMAT, LEASE_SECONDS, Damaged, Row, State, TooSlow
+from events.index.tallies import Tally, Wanted
 
 # All tables begin so.
 PREFIX = "vx11_search_"
@@ -25,6 +26,10 @@ CREATE UNLOGGED TABLE IF NOT EXISTS {PREFIX}state (
     generation text NOT NULL, holder text NOT NULL, held_until timestamptz NOT NULL
 );
 CREATE UNLOGGED TABLE IF NOT EXISTS {PREFIX}segments (number bigint PRIMARY KEY);
+CREATE UNLOGGED TABLE IF NOT EXISTS {PREFIX}tallies (
+    first bigint PRIMARY KEY, last bigint NOT NULL UNIQUE, first_minute bigint NOT NULL, last_minute bigint NOT NULL,
+    severities bytea NOT NULL, sources bytea NOT NULL, minutes bytea NOT NULL
+);
 """
 # Numbers and names in these texts are ours.
 _SEGMENT = """
@@ -53,7 +58,21 @@ _STATE = f"SELECT format, epoch, low, high, generation FROM {PREFIX}state"  # no
 _OURS = f"FROM pg_class WHERE relkind = 'r' AND starts_with(relname, '{PREFIX}') AND pg_table_is_visible(oid)"
 # The list of segments first: it is what a search locks first.
 TABLES = f"SELECT relname {_OURS} ORDER BY relname"
-FORGET_SEGMENTS = f"DELETE FROM {PREFIX}segments"  # noqa: S608
+FORGET_SEGMENTS = f"DELETE FROM {PREFIX}segments; DELETE FROM {PREFIX}tallies"  # noqa: S608
+FORGET_TALLIES_BELOW = f"DELETE FROM {PREFIX}tallies WHERE last < %s"  # noqa: S608
+# One statement, so the tallies are of the log that the state names.
+_TALLIES = f"""
+SELECT first, last, first_minute, last_minute,
+    CASE WHEN %(enough)s THEN severities END, CASE WHEN NOT %(enough)s THEN sources END,
+    CASE WHEN NOT %(enough)s AND (first_minute - %(start)s) / %(minutes)s <> (last_minute - %(start)s) / %(minutes)s
+    THEN minutes END
+FROM {PREFIX}tallies WHERE first BETWEEN %(low)s AND %(high)s AND last <= %(high)s
+    AND EXISTS (SELECT FROM {PREFIX}state WHERE format = {FORMAT} AND epoch = %(epoch)s)
+ORDER BY first DESC LIMIT %(limit)s
+"""  # noqa: S608
+_BESIDE = f"SELECT * FROM {PREFIX}tallies WHERE first = %s OR last = %s"  # noqa: S608
+_FORGET_TALLIES = f"DELETE FROM {PREFIX}tallies WHERE first = ANY(%s)"  # noqa: S608
+_INSERT_TALLY = f"INSERT INTO {PREFIX}tallies VALUES (%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608
 SIZE = f"SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint {_OURS}"
 # Terms hold no spaces.
 _INSERT = """
@@ -139,6 +158,31 @@ def insert(cursor: CursorWrapper, number: int, rows: Iterable[Row]) -> None:
     statement = _INSERT.format(table=segment_table(number))
     for batch in _batches(rows):
         cursor.execute(statement, [[seq for seq, _ in batch], [" ".join(terms) for _, terms in batch]])
+
+
+def tallies(
+    cursor: CursorWrapper, epoch: str, low: int, high: int, wanted: Wanted, limit: int, ends_at: float
+) -> list[Tally]:
+    """The newest first. The columns that are not needed are not read from the disk. Raises TooSlow."""
+    cursor.execute("SELECT set_config('statement_timeout', %s, true)", _limits(ends_at, is_ordered=True)[:1])
+    cursor.execute(_TALLIES, {"epoch": epoch, "low": low, "high": high, "limit": limit, **wanted.columns})
+    return _as_tallies(cursor)
+
+
+def add_tally(cursor: CursorWrapper, tally: Tally) -> None:
+    """As one with those beside it that it takes in."""
+    while True:
+        cursor.execute(_BESIDE, [tally.last + 1, tally.first - 1])
+        beside = [found for found in _as_tallies(cursor) if tally.takes_in(found)]
+        if not beside:
+            break
+        cursor.execute(_FORGET_TALLIES, [[found.first for found in beside]])
+        tally = tally.together(beside)
+    cursor.execute(_INSERT_TALLY, tally)
+
+
+def _as_tallies(cursor: CursorWrapper) -> list[Tally]:
+    return [Tally(*row) for row in cursor.fetchall()]
 
 
 def drop(cursor: CursorWrapper, numbers: Iterable[int]) -> None:

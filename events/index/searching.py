@@ -7,6 +7,7 @@ from django.conf import settings
 from events import log
 from events.index.store import IndexUnavailable, Store
 from events.index.stores import the_store
+from events.index.tallies import Tally, Wanted
 from events.index.vocabulary import by_words
 from events.query import Condition
 from ledger.faults import DATABASE_FAULTS
@@ -31,6 +32,12 @@ class Index(Protocol):
 
         The range must lie within the extent. Raises TooSlow when that was not found in so many seconds, and
         IndexUnavailable when the index cannot be asked, or lost the range since the extent was read.
+        """
+
+    def tallies(self, epoch: str, *, low: int, high: int, wanted: Wanted, limit: int, seconds: float) -> list[Tally]:
+        """Tallies of this log that lie in the range, at most `limit`, the newest first; there may be gaps between them.
+
+        Each has only what is wanted of it. Raises TooSlow and IndexUnavailable.
         """
 
 
@@ -58,6 +65,9 @@ class StoredIndex:
         wanted = by_words(condition)
         return self._store.seqs(wanted, low=low, high=high, limit=limit, seconds=seconds, forwards=forwards)
 
+    def tallies(self, epoch: str, *, low: int, high: int, wanted: Wanted, limit: int, seconds: float) -> list[Tally]:
+        return self._store.tallies(epoch, low=low, high=high, wanted=wanted, limit=limit, seconds=seconds)
+
 
 class _NoIndex:
     def extent(self) -> tuple[int, int]:
@@ -66,6 +76,9 @@ class _NoIndex:
     def seqs(
         self, condition: Condition, *, low: int, high: int, limit: int, seconds: float, forwards: bool = False
     ) -> list[int]:
+        raise IndexUnavailable("VX11_SEARCH_INDEX is off")
+
+    def tallies(self, epoch: str, *, low: int, high: int, wanted: Wanted, limit: int, seconds: float) -> list[Tally]:
         raise IndexUnavailable("VX11_SEARCH_INDEX is off")
 
 

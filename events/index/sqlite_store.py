@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from events.index.store import (
     answered_in_time,
     segments_between,
 )
+from events.index.tallies import Tally, Wanted
 from events.index.vocabulary import as_fts5
 from events.query import Condition
 
@@ -84,6 +85,14 @@ class SqliteStore:
                 if len(found) >= limit:
                     break
             return found
+
+    def tallies(self, epoch: str, *, low: int, high: int, wanted: Wanted, limit: int, seconds: float) -> list[Tally]:
+        with self._reader(time.monotonic() + seconds) as database:
+            database.execute("BEGIN")
+            state = tables.read_state(database)
+            if state is None or state.epoch != epoch:
+                raise IndexUnavailable("it is of another log")
+            return tables.tallies(database, low, high, wanted, limit)
 
     def _segments(self, database: sqlite3.Connection, low: int, high: int, *, forwards: bool) -> list[int]:
         wanted = segments_between(low, high, self._segment_seqs)
@@ -154,13 +163,16 @@ class SqliteStore:
             self.remove()
             self.claim(holder)
         with self._writer(holder) as database:
+            database.execute("DELETE FROM tallies")
             database.execute("UPDATE state SET epoch = ?, low = ?, high = ?, generation = ?", state)
         return state
 
-    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int) -> None:
+    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int, tallies: Sequence[Tally] = ()) -> None:
         with self._writer(holder) as database:
             for number, segment in groupby(rows, key=lambda row: row[0] // self._segment_seqs):
                 tables.insert(database, number, segment)
+            for tally in tallies:
+                tables.add_tally(database, tally)
             database.execute("UPDATE state SET low = ?, high = ?", (low, high))
 
     def forget_below(self, holder: str, seq: int) -> int:
@@ -170,6 +182,7 @@ class SqliteStore:
             ).fetchall()
             for (number,) in old:
                 tables.drop(database, number)
+            database.execute("DELETE FROM tallies WHERE last < ?", (seq,))
             return len(old)
 
     def release(self, holder: str) -> None:

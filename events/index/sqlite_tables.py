@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from events.index.store import FORMAT, Damaged, IndexUnavailable, Row, State
+from events.index.tallies import Tally, Wanted
 from events.index.vocabulary import PUNCTUATION
 
 # Suffixes of the files of one database.
@@ -22,6 +23,10 @@ CREATE TABLE IF NOT EXISTS state (
     holder TEXT, held_until REAL
 );
 CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS tallies (
+    first INTEGER PRIMARY KEY, last INTEGER, first_minute INTEGER, last_minute INTEGER,
+    severities BLOB, sources BLOB, minutes BLOB
+);
 INSERT OR IGNORE INTO state VALUES (1, {format}, '', 1, 0, '', '', 0);
 COMMIT;
 """
@@ -85,6 +90,36 @@ def insert(database: sqlite3.Connection, number: int, rows: Iterable[Row]) -> No
     left = iter(rows)
     while batch := [(seq, " ".join(terms)) for seq, terms in itertools.islice(left, INSERT_ROWS)]:
         database.execute(INSERT.format(number=number), (orjson.dumps(batch),))
+
+
+def tallies(database: sqlite3.Connection, low: int, high: int, wanted: Wanted, limit: int) -> list[Tally]:
+    """The newest first. The columns that are not needed are not read from the disk."""
+    rows = database.execute(
+        "SELECT first, last, first_minute, last_minute, "
+        "CASE WHEN :enough THEN severities END, CASE WHEN NOT :enough THEN sources END, "
+        "CASE WHEN NOT :enough AND (first_minute - :start) / :minutes <> (last_minute - :start) / :minutes "
+        "THEN minutes END FROM tallies "
+        "WHERE first BETWEEN :low AND :high AND last <= :high ORDER BY first DESC LIMIT :limit",
+        {"low": low, "high": high, "limit": limit, **wanted.columns},
+    )
+    return [Tally(*row) for row in rows]
+
+
+def add_tally(database: sqlite3.Connection, tally: Tally) -> None:
+    """As one with those beside it that it takes in."""
+    while beside := [found for found in _beside(database, tally) if tally.takes_in(found)]:
+        database.executemany("DELETE FROM tallies WHERE first = ?", [(found.first,) for found in beside])
+        tally = tally.together(beside)
+    database.execute("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?)", tally)
+
+
+def _beside(database: sqlite3.Connection, tally: Tally) -> list[Tally]:
+    rows = database.execute(
+        "SELECT * FROM tallies WHERE first = :last + 1 "
+        "OR first = (SELECT max(first) FROM tallies WHERE first < :first) AND last = :first - 1",
+        {"first": tally.first, "last": tally.last},
+    )
+    return [Tally(*row) for row in rows]
 
 
 def drop(database: sqlite3.Connection, number: int) -> None:

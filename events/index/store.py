@@ -1,13 +1,14 @@
 """What a store of the index can do, and why it could not. The state says which part of which log it holds."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from events.index.tallies import Tally, Wanted
 from events.query import Condition
 
 # Raised when what is stored, or in which form, changes: an index of another format is built anew.
-FORMAT = 1
+FORMAT = 2
 # One table for each range of so many seqs. Pruning drops whole tables; the beginnings of words (`word*`) cost about
 # 25 ms for each table that is searched, other terms less than one.
 SEGMENT_SEQS = 250_000
@@ -59,7 +60,7 @@ Row = tuple[int, Collection[str]]
 
 
 class Store(Protocol):
-    """Where the terms are. Readers of any thread use `state` and `seqs`; the rest is for the one that indexes."""
+    """Where terms and tallies are. Readers of any thread use the first three; the rest is for the one that indexes."""
 
     def state(self) -> State | None:
         """None before the first beginning. Raises IndexUnavailable; Damaged also if a search found damage."""
@@ -68,6 +69,9 @@ class Store(Protocol):
         self, condition: Condition, *, low: int, high: int, limit: int, seconds: float, forwards: bool = False
     ) -> list[int]:
         """As `Index.seqs`."""
+
+    def tallies(self, epoch: str, *, low: int, high: int, wanted: Wanted, limit: int, seconds: float) -> list[Tally]:
+        """As `Index.tallies`."""
 
     def claim(self, holder: str, *, force: bool = False) -> bool:
         """Whether this holder may write, for LEASE_SECONDS from now; makes an empty store if there is none.
@@ -81,11 +85,11 @@ class Store(Protocol):
         Raises LeaseLost, as all below do.
         """
 
-    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int) -> None:
-        """Add terms, and set what is indexed then, in one transaction."""
+    def write(self, holder: str, rows: Iterable[Row], *, low: int, high: int, tallies: Sequence[Tally] = ()) -> None:
+        """Add terms and tallies, and set what is indexed then, in one transaction."""
 
     def forget_below(self, holder: str, seq: int) -> int:
-        """Drop the tables of which all seqs are smaller; how many."""
+        """Drop the tables of which all seqs are smaller, and such tallies; how many tables."""
 
     def release(self, holder: str) -> None:
         """Let another process take over at once. Does nothing without the lease."""

@@ -7,18 +7,17 @@ from typing import NamedTuple
 from django.db import models
 
 from events import log
-from events.log import Cursor, Rows
-from events.search import spans
+from events.index import MINUTE_SECONDS, Grid, Source, Wanted
+from events.log import Cursor, Head, Rows
+from events.search import spans, tallied
 from events.search.budget import Budget
-from events.search.narrowing import for_database
+from events.search.narrowing import for_database, is_decided_by
 from events.search.pages import ALL_TIME, Window
 from gateway.filters import Selection
 from ledger.clock import UnixSeconds
 
 # How many matching events a polling answer counts.
 COUNT_LIMIT = 10_000
-# Counting by time is done by the database where it can, which takes much less for each row.
-COUNT_SPAN_SEQS = 50_000
 COUNT_SECONDS = 0.15
 
 
@@ -67,38 +66,64 @@ def count_by_time(
     counts: dict[tuple[int, str], int] = {}
     reached = newest + 1
     budget = budget or Budget(rows=max(1, now.last_seq), seconds=COUNT_SECONDS)
-    start = int(since.timestamp())
-    counted = _by_the_database if selection.queries is None else _by_reading
-    for step in counted(selection, oldest, newest, start, bucket_seconds, budget):
+    buckets = _Buckets(int(since.timestamp()), bucket_seconds)
+    counted = _by_parts if selection.queries is None or is_decided_by(selection, Source._fields) else _by_reading
+    for step in counted(selection, now, oldest, newest, buckets, budget):
         reached = step.reached
         if step.events:
             counts[step.bucket, step.severity] = counts.get((step.bucket, step.severity), 0) + step.events
     return Counted(counts, Cursor(now.epoch, newest), Cursor(now.epoch, reached - 1), reached <= oldest)
 
 
-def _by_the_database(
-    selection: Selection, oldest: int, newest: int, start: int, bucket_seconds: int, budget: Budget
+class _Buckets(NamedTuple):
+    """They begin at `start`, in seconds since 1970."""
+
+    start: int
+    seconds: int
+
+    @property
+    def grid(self) -> Grid | None:
+        """For tallies, which hold whole minutes."""
+        if self.start % MINUTE_SECONDS or self.seconds % MINUTE_SECONDS:
+            return None
+        return Grid(self.start // MINUTE_SECONDS, self.seconds // MINUTE_SECONDS)
+
+
+def _by_parts(
+    selection: Selection, now: Head, oldest: int, newest: int, buckets: _Buckets, budget: Budget
 ) -> Iterator[Step]:
-    last = newest
-    while last >= oldest and not (budget.is_used_up and last < newest):
-        first = max(oldest, last - COUNT_SPAN_SEQS + 1)
-        rows = log.matching(selection).filter(seq__gte=first, seq__lte=last).order_by()
-        bucket = (UnixSeconds("created_at") - start) / bucket_seconds
-        counted = rows.annotate(bucket=bucket).values_list("bucket", "severity").annotate(models.Count("seq"))
+    wanted, passes = None, tallied.admits(selection)
+    if (grid := buckets.grid) is not None and is_decided_by(selection, Source._fields):
+        wanted = Wanted(grid, is_severity_enough=is_decided_by(selection, ("severity",)))
+    for part in tallied.back(now, oldest, newest, budget, wanted):
+        if part.tally is None or grid is None:
+            counted = _by_the_database(selection, part, buckets)
+        else:
+            found = part.tally.by_bucket(grid, passes)
+            counted = ((bucket, source.severity, events) for bucket, source, events in found)
         for number, severity, events in counted:
             # A clock that differs a little may have dated an event before the first bucket.
-            yield Step(max(0, number), severity, events, last + 1)
-        yield Step(0, "", 0, first)
-        last = first - 1
+            yield Step(max(0, number), severity, events, part.last + 1)
+        yield Step(0, "", 0, part.first)
+
+
+def _by_the_database(selection: Selection, part: tallied.Part, buckets: _Buckets) -> Iterator[tuple[int, str, int]]:
+    bucket = (UnixSeconds("created_at") - buckets.start) / buckets.seconds
+    if selection.queries is not None:
+        for source, events, (number,) in tallied.counted_by_database(selection, part, bucket=bucket):
+            yield number, source.severity, events
+        return
+    rows = log.matching(selection).filter(seq__gte=part.first, seq__lte=part.last).order_by()
+    yield from rows.annotate(bucket=bucket).values_list("bucket", "severity").annotate(models.Count("seq"))
 
 
 def _by_reading(
-    selection: Selection, oldest: int, newest: int, start: int, bucket_seconds: int, budget: Budget
+    selection: Selection, now: Head, oldest: int, newest: int, buckets: _Buckets, budget: Budget
 ) -> Iterator[Step]:
     for span in spans.back(selection, oldest, newest, budget):
         for rows in rows_in(selection, span, budget):
             for entry in rows.entries:
-                bucket = max(0, int(entry.created_at - start) // bucket_seconds)
+                bucket = max(0, int(entry.created_at - buckets.start) // buckets.seconds)
                 yield Step(bucket, entry.severity, 1, span.last + 1)
             yield Step(0, "", 0, rows.reached)
 

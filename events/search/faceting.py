@@ -7,11 +7,13 @@ from typing import NamedTuple
 from django.db import models
 
 from events import log
-from events.log import Cursor, Rows
+from events.index import ONE_BUCKET, Source, Wanted
+from events.log import Cursor, Head, Rows
 from events.query.record_view import as_text, is_scalar
-from events.search import spans
+from events.search import spans, tallied
 from events.search.budget import Budget
-from events.search.counting import COUNT_SPAN_SEQS, rows_in
+from events.search.counting import rows_in
+from events.search.narrowing import is_decided_by
 from events.search.pages import Window
 from gateway.filters import Selection
 
@@ -36,8 +38,13 @@ def count_fields(selection: Selection, fields: Sequence[str], *, window: Window,
     now = log.head()
     oldest, newest = window.seqs(now)
     counts = {name: Counter[str]() for name in fields}
-    count = _by_the_database if selection.queries is None else _by_reading
-    reached = min(count(selection, counts, oldest, newest, budget), default=newest + 1)
+    if set(fields) <= set(Source._fields) and is_decided_by(selection, Source._fields):
+        parts = _by_tallies(selection, counts, now, oldest, newest, budget)
+    elif selection.queries is None:
+        parts = _by_the_database(selection, counts, now, oldest, newest, budget)
+    else:
+        parts = _by_reading(selection, counts, oldest, newest, budget)
+    reached = min(parts, default=newest + 1)
     return Facets(counts, Cursor(now.epoch, reached - 1), reached <= oldest)
 
 
@@ -64,16 +71,34 @@ def count_paths(selection: Selection, paths: Mapping[str, Sequence[str]], *, win
 Counts = dict[str, Counter[str]]
 
 
-def _by_the_database(selection: Selection, counts: Counts, oldest: int, newest: int, budget: Budget) -> Iterator[int]:
-    """Counts span after span, and gives the first seq of each."""
-    last = newest
-    while last >= oldest and not (budget.is_used_up and last < newest):
-        first = max(oldest, last - COUNT_SPAN_SEQS + 1)
-        rows = log.matching(selection).filter(seq__gte=first, seq__lte=last).order_by()
+# These count part after part, and give the first seq of each.
+
+
+def _by_tallies(
+    selection: Selection, counts: Counts, now: Head, oldest: int, newest: int, budget: Budget
+) -> Iterator[int]:
+    passes, by_source = tallied.admits(selection), Counter[Source]()
+    for part in tallied.back(now, oldest, newest, budget, Wanted(ONE_BUCKET)):
+        if part.tally is None:
+            found = ((source, events) for source, events, _ in tallied.counted_by_database(selection, part))
+        else:
+            found = ((source, events) for _, source, events in part.tally.by_bucket(ONE_BUCKET, passes))
+        for source, events in found:
+            by_source[source] += events
+        yield part.first
+    for source, events in by_source.items():
+        for name, values in counts.items():
+            values[getattr(source, name)] += events
+
+
+def _by_the_database(
+    selection: Selection, counts: Counts, now: Head, oldest: int, newest: int, budget: Budget
+) -> Iterator[int]:
+    for part in tallied.back(now, oldest, newest, budget, None):
+        rows = log.matching(selection).filter(seq__gte=part.first, seq__lte=part.last).order_by()
         for name, values in counts.items():
             values.update(dict(rows.values_list(name).annotate(models.Count("seq"))))
-        yield first
-        last = first - 1
+        yield part.first
 
 
 def _by_reading(selection: Selection, counts: Counts, oldest: int, newest: int, budget: Budget) -> Iterator[int]:

@@ -17,13 +17,13 @@ SEGMENT_SEQS = 7
 ORDERED_SEQS = 3
 
 
-def make_store(folder: Path) -> Store:
+def make_store(folder: Path, *, segment_seqs: int = SEGMENT_SEQS) -> Store:
     if connection.vendor == "postgresql":
-        store = PostgresStore(segment_seqs=SEGMENT_SEQS, ordered_seqs=ORDERED_SEQS)
+        store = PostgresStore(segment_seqs=segment_seqs, ordered_seqs=ORDERED_SEQS)
         # Of a test that was ended, or of the server of another.
         store.remove()
         return store
-    return SqliteStore(folder / "search.sqlite3", segment_seqs=SEGMENT_SEQS)
+    return SqliteStore(folder / "search.sqlite3", segment_seqs=segment_seqs)
 
 
 def index_all(store: Store) -> Indexer:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from events import log
 from events.log import Page
 from events.log.cursors import Cursor, CursorGone
-from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans
+from events.search import budget, count, count_by_time, counting, read_before, read_newest, spans, tallied
 from gateway.filters import EVERYTHING, Selection
 from tests.events.samples import append, append_events, grow_older, new_event, seqs, submission
 
@@ -107,14 +107,14 @@ def test_n04_counting_that_would_take_long_counts_nothing() -> None:
 
 
 def test_n04_counts_over_time_that_are_ended_hold_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 4)
+    monkeypatch.setattr(tallied, "COUNT_SPAN_SEQS", 4)
     monkeypatch.setattr(counting, "COUNT_SECONDS", 0.0)
     append_events(10)
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 100, UTC)
     counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
     assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (4, 6, False)
     # Also when only the oldest is left.
-    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 9)
+    monkeypatch.setattr(tallied, "COUNT_SPAN_SEQS", 9)
     counted = count_by_time(EVERYTHING, since=since, bucket_seconds=3600)
     assert (sum(counted.counts.values()), counted.searched_from.seq, counted.complete) == (9, 1, False)
 
@@ -211,7 +211,7 @@ def test_counting_reads_no_further_than_its_limit(monkeypatch: pytest.MonkeyPatc
 
 
 def test_counts_over_time_go_back_to_their_begin_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "COUNT_SPAN_SEQS", 2)
+    monkeypatch.setattr(tallied, "COUNT_SPAN_SEQS", 2)
     append_events(9)
     grow_older(4, timedelta(hours=2))
     since = datetime.fromtimestamp(int(timezone.now().timestamp()) - 3600, UTC)

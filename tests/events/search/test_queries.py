@@ -14,7 +14,7 @@ from events.index import IndexUnavailable, TooSlow
 from events.log import Cursor, Entry, Page, reading
 from events.query import BadQuery, Condition, compiled, parse, terms_of
 from events.search import budget, spans
-from events.search.narrowing import for_database
+from events.search.narrowing import for_database, is_decided_by
 from gateway.filters import EVERYTHING, Selection
 from tests.events.query.strategies import FIELDS, PAYLOADS, QUERIES
 from tests.events.query.test_terms import fulfilled
@@ -176,6 +176,21 @@ def test_what_a_query_demands_of_fields_is_said_to_the_database() -> None:
     # Part of an alternative, or of what must not be, is demanded of nothing.
     for text in ("module:b OR refused", "-module:b", "module:b*"):
         assert for_database(Selection(queries=frozenset({text}))).modules is None
+
+
+def test_a_selection_is_decided_by_fields_if_it_names_no_others_and_asks_for_nothing_else() -> None:
+    source = ("severity", "module", "event_type")
+    for text in ("module:(a,b) severity>=warn", "-type:http.*", "module:a OR NOT (severity:info type:b)"):
+        asked = Selection(queries=frozenset({text}))
+        assert is_decided_by(asked, source)
+        assert not is_decided_by(asked, ("severity",))
+    for text in ("refused", "correlation:c", "id:e1", "payload.a:*", "module:a OR refused", "-refused"):
+        assert not is_decided_by(Selection(queries=frozenset({text})), source)
+    assert not is_decided_by(Selection(correlation_ids=frozenset({"c"})), source)
+    assert is_decided_by(
+        Selection(severities=frozenset({"warn"}), queries=frozenset({"-severity:info"})), ("severity",)
+    )
+    assert not is_decided_by(Selection(modules=frozenset({"a"})), ("severity",))
 
 
 def test_the_index_says_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
