@@ -12,7 +12,7 @@ from tests.faults.traffic import Traffic
 from tests.faults.waiting import until
 from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
-from vx11_site import __version__
+from vx11_site import release
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -54,7 +54,7 @@ async def test_f32_an_upgrade_and_the_way_back_lose_nothing_though_old_and_new_s
         # Of the old release, on the new tables.
         await are_back(traffic)
         assert {reader.connections for reader in traffic.readers} == {1}
-        for version, there in ((next_release.NEXT_VERSION, checkout), (__version__, ROOT)):
+        for version, there in ((next_release.NEXT_VERSION, checkout), (release.version(), ROOT)):
             for number, server in enumerate(stack.servers, start=1):
                 with recovery("a process is replaced by one of another release, and all its readers are back"):
                     await asyncio.to_thread(replace, server, there)
@@ -84,7 +84,7 @@ async def test_f32_the_table_of_events_becomes_a_partition_beneath_servers_of_th
             with recovery("a process is replaced by one of another release, and all its readers are back"):
                 await asyncio.to_thread(replace, server, ROOT)
                 await are_back(traffic)
-            assert versions(stack)[:number] == [__version__] * number
+            assert versions(stack)[:number] == [release.version()] * number
         await traffic.settle()
     assert set(traffic.refused) <= {503}
 

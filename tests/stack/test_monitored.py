@@ -7,7 +7,7 @@ from tests.conftest import OwnStack
 from tests.metrics import figures, metric
 from tests.stacks import Stack
 from tests.waiting import wait_until
-from vx11_site import __version__
+from vx11_site import release
 from vx11_site.server.request_metrics import route_of
 
 
@@ -68,7 +68,7 @@ def test_a_stream_and_a_long_poll_are_counted_and_not_measured(own: Stack) -> No
 def test_what_the_process_stands_on_is_told(own: Stack) -> None:
     for server in own.servers:
         seen = figures(own.client(own.principal_token, server=server))
-        assert seen[f'vx11_build_info{{version="{__version__}"}}'] == 1
+        assert seen[f'vx11_build_info{{version="{release.version()}"}}'] == 1
         assert seen['vx11_dependency_up{dependency="database"}'] == 1
         assert seen['vx11_dependency_up{dependency="cache"}'] == 1
         assert seen['vx11_modules{category="core",status="UP"}'] == 3
