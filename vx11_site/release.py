@@ -1,7 +1,7 @@
 """Which program this is: the version, and the commit for all that is no tagged release. The one place that knows."""
 
 import re
-import subprocess
+import subprocess  # nosec B404
 from pathlib import Path
 
 from vx11_site import __version__
@@ -38,7 +38,7 @@ def _commit_of_checkout(folder: Path) -> str:
     command = ["git", "-c", f"safe.directory={folder}", "-C", str(folder), "show", "-s", "--format=%H%x00%D", "HEAD"]
     try:
         # Without the variables by which a hook of Git names another checkout.
-        done = subprocess.run(  # noqa: S603 - nothing of it is from outside
+        done = subprocess.run(  # noqa: S603 - nothing of it is from outside  # nosec B603
             command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True, env={"PATH": PATH}
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):

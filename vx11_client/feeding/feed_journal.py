@@ -7,7 +7,7 @@ import collections
 import contextlib
 import dataclasses
 import shutil
-import subprocess
+import subprocess  # nosec B404
 from collections.abc import Sequence
 
 import orjson
@@ -60,7 +60,7 @@ class JournalSource:
         start = [f"--after-cursor={cursor}"] if cursor else []
         following = ["--follow", "--no-tail"] if follow else []
         # In a session of its own: Ctrl-C is for us, and what the child has written is still read.
-        self._child = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
+        self._child = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell  # nosec B603
             [program, *OUTPUT, *selection, *start, *following],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -137,7 +137,7 @@ def cursor_of(line: Line) -> str:
 
 def _newest_cursor(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603 - as above
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603 - as above  # nosec B603
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoJournal(f"it does not answer: {error}") from None
     if done.returncode:
