@@ -160,7 +160,7 @@ def _takes_nothing(schema: Json, schemas: dict[str, Json]) -> bool:
         return _takes_nothing(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if "anyOf" in schema:
         return any(_takes_nothing(each, schemas) for each in schema["anyOf"])
-    return not schema.get("required")
+    return not schema.get("required") and not schema.get("minProperties")
 
 
 def _is_shown(path: str) -> bool:

@@ -79,7 +79,11 @@ SCHEMAS: dict[str, Json] = {
             "errors": {
                 "type": "object",
                 "description": "What is wrong, by field.",
-                "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                "additionalProperties": {
+                    "type": "array",
+                    "items": {"anyOf": [{"type": "string"}, component("QueryMistake")]},
+                    "minItems": 1,
+                },
             },
             "reset": {"enum": ["expired", "epoch", "unknown"], "description": "Why reading cannot go on."},
             "oldest": {"type": "string", "description": "The cursor from which all that is left can be read."},
@@ -92,6 +96,11 @@ SCHEMAS: dict[str, Json] = {
             },
         },
     },
+    "QueryMistake": exactly(
+        position={"type": "integer", "minimum": 0, "description": "In characters, from the beginning of the query."},
+        length={"type": "integer", "minimum": 0, "description": "0: something is missing there."},
+        message={"type": "string", "description": "What would be right."},
+    ),
     "TicketRequest": {
         "type": "object",
         "description": "What narrows the ticket; everything may be left out.",

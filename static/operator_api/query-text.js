@@ -8,7 +8,8 @@
 
 /** Long names, and the short ones that are written. */
 const SHORT = new Map([["event_type", "type"], ["correlation_id", "correlation"], ["event_id", "id"]]);
-const PLAIN_KEY = /^(?:[A-Za-z0-9_-]|[^\p{ASCII}\p{C}\p{Z}])+$/u;
+// Letters of any script, digits, "_" and "-": all but invisible signs, spaces and other signs of ASCII.
+const PLAIN_KEY = /^[^\p{C}\p{Z}!-,.\/:-@\[-\^`{-~]+$/u;
 const PLAIN_VALUE = /^[^\p{C}\p{Z}(),"*]+$/u;
 const KEY = '(?:"(?:[^"\\\\]|\\\\.)*"|[^":\\s()<>.]+)';
 const CLAUSE = new RegExp(`^(-?)(${KEY}(?:\\.${KEY})*):(.+)$`, "s");

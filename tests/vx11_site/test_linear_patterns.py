@@ -110,7 +110,9 @@ def test_n01_no_pattern_takes_more_than_linear_time(name: str) -> None:
 
 
 def test_the_patterns_are_found() -> None:
-    assert {"gateway.tokens._UUID", "events.log.CURSOR_FORM", "gateway.redaction._TICKET"} <= PYTHON.keys()
+    assert {"gateway.tokens._UUID", "gateway.redaction._TICKET"} <= PYTHON.keys()
+    # By whichever module that has it is found first.
+    assert any(name.endswith(".CURSOR_FORM") for name in PYTHON)
     assert len(JAVASCRIPT) > 5
 
 
