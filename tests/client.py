@@ -84,6 +84,17 @@ class Stream:
         deadline = time.monotonic() + timeout_seconds
         return [self.event(timeout_seconds=deadline - time.monotonic()) for _ in range(count)]
 
+    def history(self, count: int) -> list[Json]:
+        """So many events and `caught-up`, in whichever order: a server may hear of what another one committed later
+        than it says so."""
+        events: list[Json] = []
+        caught_up = False
+        while len(events) < count or not caught_up:
+            frame = self.next(lambda frame: frame.is_event or frame.name == "caught-up", f"{count} events, caught-up")
+            caught_up = caught_up or not frame.is_event
+            events += [frame.data] if frame.is_event else []
+        return events
+
     def rest(self) -> list[Frame]:
         """All that comes until the server ends the stream."""
         return list(self.frames)

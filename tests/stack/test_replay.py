@@ -171,8 +171,7 @@ def test_filters_hold_for_replay_and_live_alike(
     published = service.published(batch)["events"]
 
     with principal.stream(last_event_id=before, correlation_id=marker, **params) as stream:
-        replayed = stream.events(2)
-        stream.named("caught-up")
+        replayed = stream.history(2)
         again = service.published(batch)["events"]
         live = stream.events(2)
 
