@@ -85,7 +85,7 @@ class Stream:
         return [self.event(timeout_seconds=deadline - time.monotonic()) for _ in range(count)]
 
     def history(self, count: int) -> list[Json]:
-        """So many events and `caught-up`, in whichever order: a server may hear of what another one committed later
+        """So many events and `caught-up`, in whichever order: a server may get what another one committed later
         than it says so."""
         events: list[Json] = []
         caught_up = False
