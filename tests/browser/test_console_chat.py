@@ -20,7 +20,7 @@ def talking(page: Page, own_stack: OwnStack) -> tuple[ConsolePage, Stack, Accoun
     account = add_account(stack, group="operator")
     console = ConsolePage(page, stack.a.url)
     console.open(account)
-    console.page.get_by_role("button", name="Chat").click()
+    console.page.get_by_role("button", name="Chat", exact=True).click()
     return console, stack, account
 
 
@@ -63,7 +63,7 @@ def test_with_a_window_there_is_an_answer_and_it_is_there_again_after_a_reload(
     expect(console.page.get_by_label("Message")).to_have_value("")
     console.page.reload()
     console.expect_state("Live")
-    console.page.get_by_role("button", name="Chat").click()
+    console.page.get_by_role("button", name="Chat", exact=True).click()
     expect(said(console, "user").locator("p")).to_have_text("status")
     assert console.problems == []
 
@@ -95,7 +95,7 @@ def test_what_is_said_in_one_tab_is_heard_in_the_other(
     open_window(stack)
     other = ConsolePage(new_page(), stack.a.url)
     other.open(account)
-    other.page.get_by_role("button", name="Chat").click()
+    other.page.get_by_role("button", name="Chat", exact=True).click()
     say(console, "help")
     expect(said(other, "user").locator("p")).to_have_text("help")
     expect(said(other, "assistant")).to_have_count(1)

@@ -36,7 +36,7 @@ def talking(page: Page, own_stack: OwnStack, assistant: Assistant, wait_ms: int)
     open_window(stack)
     console = ConsolePage(page, stack.a.url)
     console.open(add_account(stack, group="operator"))
-    console.page.get_by_role("button", name="Chat").click()
+    console.page.get_by_role("button", name="Chat", exact=True).click()
     return console
 
 
@@ -75,7 +75,7 @@ def test_a_late_answer_appears_in_every_tab_and_after_a_reload(
     talking.expect_state("Live")
     assistant.release()
     expect(said(other, "assistant").locator("p")).to_have_text("you said are you there?")
-    talking.page.get_by_role("button", name="Chat").click()
+    talking.page.get_by_role("button", name="Chat", exact=True).click()
     expect(said(talking, "assistant").locator("p")).to_have_text("you said are you there?")
 
 
@@ -86,7 +86,7 @@ def new_tab(talking: ConsolePage) -> Callable[[], ConsolePage]:
     def make() -> ConsolePage:
         other = ConsolePage(talking.page.context.new_page(), talking.url)
         other.show()
-        other.page.get_by_role("button", name="Chat").click()
+        other.page.get_by_role("button", name="Chat", exact=True).click()
         return other
 
     return make

@@ -191,7 +191,7 @@ def test_values_are_suggested_as_the_log_has_them(
 
 
 def test_escape_closes_the_suggestions_and_nothing_else(console: ConsolePage, line: Locator, options: Locator) -> None:
-    console.page.get_by_role("button", name="Chat").click()
+    console.page.get_by_role("button", name="Chat", exact=True).click()
     line.press_sequentially("mod")
     expect(options).to_have_count(1)
     console.page.keyboard.press("Escape")

@@ -67,16 +67,16 @@ def test_a_refusal_leaves_the_focus_on_the_button_and_a_second_press_is_told_ane
 
 
 def test_a_panel_gives_the_focus_back_to_the_button_that_opened_it(console: ConsolePage) -> None:
-    console.page.get_by_role("button", name="Chat").press("Enter")
+    console.page.get_by_role("button", name="Chat", exact=True).press("Enter")
     expect(console.page.get_by_label("Message")).to_be_focused()
     console.page.keyboard.press("Escape")
-    expect(console.page.get_by_role("button", name="Chat")).to_be_focused()
+    expect(console.page.get_by_role("button", name="Chat", exact=True)).to_be_focused()
 
 
 def test_what_was_said_is_not_read_out_again_with_each_new_message(operating: tuple[ConsolePage, Client]) -> None:
     console, principal = operating
     assert principal.post(f"{API}/window/open", json={}).status_code == 200
-    console.page.get_by_role("button", name="Chat").click()
+    console.page.get_by_role("button", name="Chat", exact=True).click()
     expect(console.page.get_by_text("messages get no answer until one is open")).to_be_hidden()
     message, bubbles = console.page.get_by_label("Message"), console.page.locator("#chat li")
     message.fill("status")
@@ -134,7 +134,7 @@ def test_the_link_to_the_events_does_not_read_them_again(
     console.page.on("request", lambda request: asked.append(request.url))
     console.page.locator(".skip").press("Enter")
     expect(console.feed).to_be_focused()
-    console.page.get_by_role("button", name="Chat").click()
+    console.page.get_by_role("button", name="Chat", exact=True).click()
     expect(console.page.get_by_label("Message")).to_be_focused()
     assert not [url for url in asked if "/events?" in url]
 
