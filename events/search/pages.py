@@ -73,21 +73,35 @@ def read_after(
     if reset := now.reset_for(cursor):
         raise CursorGone(reset, now)
     first, last = window.seqs(now)
-    start = cursor._replace(seq=max(cursor.seq, first - 1))
     budget = budget or Budget()
-    span = spans.forward(selection, start.seq, last, budget)
+    page = _part(cursor._replace(seq=max(cursor.seq, first - 1)), selection, last, limit, size_limit_bytes, budget)
+    # A part ends where the index does, and the page is not full there.
+    while page.cursor.seq < last and len(page.entries) < limit and not (page.complete or budget.is_used_up):
+        size_left_bytes = size_limit_bytes - sum(len(entry.body) for entry in page.entries)
+        more = _part(page.cursor, selection, last, limit - len(page.entries), size_left_bytes, budget)
+        if page.entries and sum(len(entry.body) for entry in more.entries) > size_left_bytes:
+            break
+        page = more._replace(entries=page.entries + more.entries)
+    is_full = page.complete or len(page.entries) >= limit
+    page = _dated(page._replace(searched=(cursor, page.cursor), complete=is_full))
+    # At the end of the window nothing more will come.
+    return page if page.cursor.seq < last or window.end is None else page._replace(has_more=False, complete=True)
+
+
+def _part(cursor: Cursor, selection: Selection, last: int, limit: int, size_limit_bytes: int, budget: Budget) -> Page:
+    """What comes next of a page: as far as the index says what may pass, or as one statement reads."""
+    span = spans.forward(selection, cursor.seq, last, budget)
     page = log.read_after(
-        start,
+        cursor,
         for_database(selection),
         limit=limit,
         size_limit_bytes=size_limit_bytes,
-        until=span.last if span else min(last, start.seq + log.span_seqs(selection)),
+        until=span.last if span else min(last, cursor.seq + log.span_seqs(selection)),
         seqs=span.seqs if span else None,
         ends_at=budget.ends_at,
     )
-    page = _dated(page._replace(searched=(cursor, page.cursor)))
-    # At the end of the window nothing more will come.
-    return page if page.cursor.seq < last or window.end is None else page._replace(has_more=False, complete=True)
+    budget.spend(len(span.seqs or ()) if span else page.cursor.seq - cursor.seq)
+    return page
 
 
 def _dated(page: Page) -> Page:
