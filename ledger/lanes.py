@@ -7,6 +7,7 @@ its caller does not wait for any more is taken out of the queue, or its statemen
 import asyncio
 import contextvars
 import functools
+import select
 import threading
 import time
 from collections import deque
@@ -37,6 +38,14 @@ KINDS = 3
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+
+
+def give_way() -> None:
+    """Let other threads of the process run: one that computes keeps the interpreter for as long as it is let.
+
+    By a call of the system that waits for nothing. time.sleep() asks clocks, and fails while one of them is changed.
+    """
+    select.select((), (), (), 0)
 
 
 class GivenUp(Exception):

@@ -8,7 +8,6 @@ clocks differ a little, and questions select events by seq (events/log/moments.p
 """
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from events.log import Entry
+from ledger.lanes import give_way
 
 # The seqs of one block; a tally lies in one. Larger: more of the log is counted for the part of a block in which a
 # question begins (10 ms). Smaller: more tallies are read (33 for a day of 30 that have 10 000 000 events).
@@ -96,7 +96,7 @@ class Tally(NamedTuple):
         for part in parts:
             content.add(part)
             # Streams of this process come between.
-            time.sleep(0)
+            give_way()
         return content.tally(min(part.first for part in parts), max(part.last for part in parts))
 
     def by_bucket(self, grid: Grid, passes: Callable[[Source], bool]) -> Iterator[tuple[int, Source, int]]:
