@@ -10,11 +10,9 @@ def stored(client: Client, module: str) -> list[Json]:
     while True:
         page = client.polled(module=module, limit=500, **query)
         events = page["events"] + events
-        if len(page["events"]) < 500:
+        if not page["has_more"]:
             return events
-        # Backwards: the cursor just before an event is where it would be read from.
-        epoch = page["cursor"].rpartition("-")[0]
-        query = {"before": f"{epoch}-{page['events'][0]['seq']}"}
+        query = {"before": page["first_cursor"]}
 
 
 def summaries(client: Client, module: str) -> list[str]:
