@@ -165,8 +165,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         try:
             super().run()
         finally:
-            indexing.stop()
             scheduler.stop()
+            indexing.stop()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         """Disables Daphne's access log, which would print tickets. `access_log` logs requests when they end."""
