@@ -31,7 +31,8 @@ def read_newest(selection: Selection, *, limit: int, window: Window = ALL_TIME, 
     """The newest entries that pass, oldest first; the cursor is the head, from which a stream goes on."""
     now = log.head()
     first, last = window.seqs(now)
-    page = _dated(_backwards(now, selection, oldest=first, until=last, limit=limit, budget=budget or Budget()))
+    page = _backwards(now, selection, oldest=first, until=last, limit=limit, budget=budget or Budget())
+    page = _dated(page, selection, window)
     return page if last == now.last_seq else page._replace(cursor=Cursor(now.epoch, max(last, now.oldest.seq)))
 
 
@@ -51,7 +52,7 @@ def read_before(
         now, selection, oldest=first, until=min(cursor.seq - 1, last), limit=limit, budget=budget or Budget()
     )
     page = page._replace(cursor=page.first_cursor if page.has_more or page.entries else Cursor(now.epoch, first))
-    return _dated(page)
+    return _dated(page, selection, window)
 
 
 def read_after(
@@ -86,7 +87,7 @@ def read_after(
             break
         page = more._replace(entries=page.entries + more.entries)
     is_full = page.complete or len(page.entries) >= limit
-    page = _dated(page._replace(searched=(cursor, page.cursor), complete=is_full))
+    page = _dated(page._replace(searched=(cursor, page.cursor), complete=is_full), selection, window)
     # At the end of the window nothing more will come.
     return page if page.cursor.seq < last or window.end is None else page._replace(has_more=False, complete=True)
 
@@ -116,8 +117,10 @@ def _part(
     return page
 
 
-def _dated(page: Page) -> Page:
-    """With the times between which was searched."""
+def _dated(page: Page, selection: Selection, window: Window) -> Page:
+    """With the times between which was searched, if it was a search: a plain page costs no statement for that."""
+    if selection.queries is None and window == ALL_TIME:
+        return page
     assert page.searched is not None  # noqa: S101 - every page of a search says so
     first, last = page.searched
     begin, end = log.created_at(first.seq + 1, last.seq)
