@@ -44,7 +44,7 @@ def kinds() -> dict[str, dict[str, str]]:
         "negation": {"q": f"module:billing1 -{known.common} -{known.middle}"},
         "either": {"q": f"{RARE_WORD} OR {known.middle}"},
         "prefix": {"q": f"{known.middle[:4]}*"},
-        NOTHING: {"q": f"{RARE_WORD} severity:critical module:nginx1 payload.user:nobody"},
+        NOTHING: {"q": f"{RARE_WORD} severity:critical module:nginx1 payload.user:absent"},
         "last 15 minutes": {"q": known.common, "from": "-15m"},
         "24 hours ago": {"q": known.middle, "to": "-24h"},
     }

@@ -32,6 +32,7 @@ from events.index.store import (
 from events.index.tallies import Tally, Wanted
 from events.index.vocabulary import as_fts5
 from events.query import Condition
+from ledger.uptime import uptime_seconds
 
 # How long a writer waits for `manage.py reindex`, or this for the server.
 LOCK_WAIT_SECONDS = 5.0
@@ -143,7 +144,8 @@ class SqliteStore:
     # For the one that indexes
 
     def claim(self, holder: str, *, force: bool = False) -> bool:
-        now = time.time()
+        # All processes of one file are on one machine; after its restart, what is held seems to be held for too long.
+        now = uptime_seconds()
         with self._writer() as database:
             if database.execute("SELECT format FROM state").fetchone() != (FORMAT,):
                 raise Damaged("of another format")
