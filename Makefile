@@ -200,7 +200,7 @@ soak: test-machine ## the same at random, for MINUTES (30), while memory is watc
 # Not part of CI: what survives is for people to look at. SEED names the mutants, ROOM limits them to one folder.
 .PHONY: mutants
 mutants: MUTANT_MINUTES = $(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),20)
-mutants: test-machine ## wrong lines put into the log, the streams, identity, the store and the ledger: does a test fail? MINUTES (20)
+mutants: test-machine ## wrong lines put into the log, its search and streams, identity, the store and the ledger: does a test fail? MINUTES (20)
 	$(BIN)/python -m tests.mutants --minutes $(MUTANT_MINUTES) $(if $(SEED),--seed $(SEED)) $(addprefix --room ,$(ROOM))
 
 .PHONY: screenshots

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from tests.answers import assert_problem
 from tests.cases.recording import Recovery
 from tests.client import Json
+from tests.conftest import OwnStack
+from tests.metrics import metric
 from tests.stacks import Size, Stack
 from tests.stores import PrivatePostgres
 from tests.waiting import wait_until
@@ -106,6 +109,73 @@ def test_f22_on_a_full_disk_nothing_is_stored_and_all_else_goes_on_until_there_i
         assert stream.event()["event_id"] == after
     events = reader.polled(since=start, limit=500)["events"]
     assert [event["event_id"] for event in events] == [*stored, after]
+
+
+def test_on_a_full_disk_searches_read_the_log_and_the_index_catches_up_once_there_is_room(
+    stack: Stack, disk: SmallDisk, new_event: Callable[..., Json], recovery: Recovery
+) -> None:
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token, server=stack.b)
+
+    def found() -> tuple[list[str], bool]:
+        page = reader.polled(q="quokka", limit=500)
+        return sorted(event["event_id"] for event in page["events"]), page["complete"]
+
+    def is_indexed() -> bool:
+        return metric(reader, "vx11_search_index_lag_events") == 0 and metric(reader, "vx11_search_index_failing") == 0
+
+    large = new_event(summary="a quokka", payload={"filling": "x" * EVENT_BYTES})
+    stored = [service.published(large)["event_id"] for _ in range(3)]
+    wait_until(is_indexed, "the first events are indexed", timeout_seconds=60)
+    disk.fill()
+    wait_until(lambda: service.publish(large).status_code == 503, "there is no room", timeout_seconds=60)
+    # What there was room for after all is in the log, too, and the log is what a search tells of.
+    ids, complete = found()
+    assert complete
+    assert set(ids) >= set(stored)
+    disk.make_room()
+    with recovery("the index has all of the log again after there is room"):
+        wait_until(lambda: service.publish(large).status_code == 201, "events are stored again")
+        wait_until(is_indexed, "the index catches up", timeout_seconds=60)
+    events = reader.polled(limit=500)["events"]
+    assert found() == (sorted(event["event_id"] for event in events), True)
+
+
+def test_an_index_without_room_costs_searches_time_alone_and_heals(
+    stack_size: Size, disk: SmallDisk, own_stack: OwnStack, new_event: Callable[..., Json], recovery: Recovery
+) -> None:
+    if stack_size != "embedded":
+        pytest.skip("on PostgreSQL the index has no disk of its own")
+    stack = own_stack(VX11_PUBLISH_RATE="")
+    reader, service = stack.client(stack.principal_token), stack.client(stack.service_token)
+    index = stack.a.data / "operator-search.sqlite3"
+    stack.a.stop()
+    for file in stack.a.data.glob(f"{index.name}*"):
+        file.unlink()
+    index.symlink_to(disk.folder / "index.sqlite3")
+    stack.a.start()
+    events = [new_event(summary="a quokka") for _ in range(100)]
+    wait_until(lambda: service.published(events[0]) and (disk.folder / "index.sqlite3").exists(), "it is there")
+    disk.fill()
+
+    def is_failing() -> bool:
+        # The log has room, the index soon has none.
+        service.published([new_event(summary=f"a quokka named {uuid.uuid4()}") for _ in range(200)])
+        return metric(reader, "vx11_search_index_failing") == 1
+
+    wait_until(is_failing, "the index has no room", timeout_seconds=60)
+    stored = log_length(stack)
+    page = reader.polled(q="quokka", limit=500, total="true")
+    assert (page["complete"], page["total"], len(page["events"])) == (True, stored, 500)
+    assert reader.get("/ready").status_code == 200
+    disk.make_room()
+    with recovery("the index has all of the log after there is room"):
+        wait_until(lambda: metric(reader, "vx11_search_index_failing") == 0, "it works again", timeout_seconds=60)
+        wait_until(lambda: metric(reader, "vx11_search_index_lag_events") == 0, "it is whole", timeout_seconds=60)
+    assert reader.polled(q="quokka", limit=1, total="true")["total"] == stored
+
+
+def log_length(stack: Stack) -> int:
+    return int(stack.a.python("from events.models import Event\nprint(Event.objects.count())"))
 
 
 def published(answer: httpx.Response) -> str:

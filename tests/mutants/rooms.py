@@ -26,6 +26,9 @@ ROOMS = (
     Room("gateway/identity", ("tests/gateway/identity", "tests/gateway/http", "tests/gateway/test_commands.py")),
     Room("gateway/shared_store", ("tests/gateway/shared_store", "tests/gateway/identity")),
     Room("events/log", ("tests/events/log", "tests/events/test_commands.py", "tests/operator_api/test_windows.py")),
+    Room("events/query", ("tests/events/query", "tests/events/search")),
+    Room("events/search", ("tests/events/search", "tests/events/http")),
+    Room("events/index", ("tests/events/index", "tests/events/search")),
     # Those of the log have relays that keep its watermark, and notice another database.
     Room("events/stream", ("tests/events/stream", "tests/events/http", "tests/events/log")),
 )

@@ -1,5 +1,6 @@
 """manage.py backup and restore: the database of one process, copied while it serves and put back when it does not."""
 
+import json
 import sqlite3
 import stat
 import threading
@@ -11,13 +12,22 @@ import httpx
 import pytest
 
 from tests.accounts import add_account
-from tests.client import LOOPBACK, Event
+from tests.client import LOOPBACK, Client, Event
 from tests.conftest import OwnStack
+from tests.metrics import figures
 from tests.stacks import Stack
 from tests.waiting import wait_until
 from vx11_site.data import sqlite_copy
 
 NewEvent = Callable[..., Event]
+INDEXED = """
+import json
+from events.index import the_index
+from events.query import Term
+index = the_index()
+low, high = index.extent()
+print(json.dumps([low, high, index.seqs(Term("quokka"), low=low, high=high, limit=1000, seconds=10)]))
+"""
 
 
 @pytest.fixture
@@ -48,6 +58,15 @@ def publishing(stack: Stack, new_event: NewEvent) -> Iterator[list[int]]:
     finally:
         enough.set()
         thread.join()
+
+
+def wait_until_indexed(stack: Stack, seq: int) -> None:
+    wait_until(lambda: json.loads(stack.a.python(INDEXED))[:2] == [1, seq], "all is indexed", timeout_seconds=30)
+
+
+def begun(reader: Client) -> float:
+    """How often the server has begun its index anew."""
+    return sum(value for name, value in figures(reader).items() if name.startswith("vx11_search_index_begun_total"))
 
 
 def events_in(path: Path) -> list[int]:
@@ -127,6 +146,64 @@ def test_f23_a_restored_log_has_a_new_epoch_and_gives_no_seq_out_twice(
     assert len(asides) == 1
     assert sqlite_copy.log_head(asides[0])[1] == lost["seq"] + 1
     assert not list(database_of(embedded).parent.glob("*.restored*"))
+
+
+def test_a_backup_with_the_index_is_restored_with_it_and_searches_need_no_new_one(
+    embedded: Stack, new_event: NewEvent, tmp_path: Path
+) -> None:
+    reader, service = embedded.client(embedded.principal_token), embedded.client(embedded.service_token)
+    service.published([new_event(summary=f"quokka {number}") for number in range(100)])
+    wait_until_indexed(embedded, 100)
+    backup = tmp_path / "backup.sqlite3"
+    said = embedded.a.manage("backup", "--with-index", str(backup))
+    assert f"{tmp_path}/backup-search.sqlite3 holds its search index" in said
+    assert stat.S_IMODE((tmp_path / "backup-search.sqlite3").stat().st_mode) == 0o600
+    service.published([new_event(summary="a quokka that is lost") for _ in range(10)])
+    wait_until_indexed(embedded, 110)
+
+    embedded.a.stop()
+    assert "Its search index is that of the backup." in embedded.a.manage("restore", str(backup))
+    # Nothing indexes now: this is what was brought along.
+    low, high, seqs = json.loads(embedded.a.python(INDEXED))
+    assert (low, high, len(seqs)) == (1, 100, 100)
+    embedded.a.start()
+    wait_until_indexed(embedded, service.published(new_event(summary="one more quokka"))["seq"])
+    page = reader.polled(q="quokka", limit=500)
+    assert (len(page["events"]), page["complete"]) == (101, True)
+    assert begun(reader) == 0
+
+
+@pytest.mark.parametrize("harm", ["none", "other", "newer", "broken"])
+def test_an_index_that_does_not_belong_to_the_backup_is_not_taken(
+    embedded: Stack, new_event: NewEvent, tmp_path: Path, harm: str
+) -> None:
+    reader, service = embedded.client(embedded.principal_token), embedded.client(embedded.service_token)
+    service.published([new_event(summary="quokka") for _ in range(5)])
+    wait_until_indexed(embedded, 5)
+    backup, index = tmp_path / "backup.sqlite3", tmp_path / "backup-search.sqlite3"
+    embedded.a.manage("backup", "--with-index", str(backup))
+    if harm == "none":
+        index.unlink()
+    elif harm == "broken":
+        index.write_bytes(b"no database " * 1000)
+    else:
+        with closing(sqlite3.connect(index)) as database:
+            database.execute("UPDATE state SET epoch = 'x'" if harm == "other" else "UPDATE state SET high = high + 1")
+            database.commit()
+    embedded.a.stop()
+    assert "Its search index is built anew." in embedded.a.manage("restore", str(backup))
+    embedded.a.start()
+    wait_until(lambda: begun(reader) >= 1, "it begins anew")
+    assert len(reader.polled(q="quokka", limit=500)["events"]) == 5
+
+
+def test_without_an_index_a_backup_says_so(embedded: Stack, tmp_path: Path) -> None:
+    embedded.a.stop()
+    for file in database_of(embedded).parent.glob("operator-search.sqlite3*"):
+        file.unlink()
+    said = embedded.a.manage("backup", "--with-index", str(tmp_path / "backup.sqlite3"))
+    assert "There is no search index that can be read" in said
+    assert [path.name for path in tmp_path.glob("backup*")] == ["backup.sqlite3"]
 
 
 def test_n11_a_restore_names_tokens_that_live_again_and_ends_sessions_unless_told_otherwise(

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 # 4 MiB of pages of the usual size. After each step, progress is shown and Ctrl-C takes effect.
@@ -25,8 +25,10 @@ class InUse(Exception):
     """Another process has the database open."""
 
 
-def copy(source: Path, target: Path, after_step: AfterStep) -> None:
-    """Copy the source to a new file that only its owner can read. Raises BadCopy, OSError, sqlite3.Error.
+def copy(source: Path, target: Path, after_step: AfterStep, *, tables: Collection[str] = OURS) -> None:
+    """Copy the source, which has these tables, to a new file that only its owner can read.
+
+    Raises BadCopy, OSError, sqlite3.Error.
 
     Writers go on meanwhile, and what they write is not in the copy. The copy gets its name, and replaces an earlier
     file of that name, only when it is complete and verified.
@@ -43,7 +45,7 @@ def copy(source: Path, target: Path, after_step: AfterStep) -> None:
             reading.backup(writing, pages=STEP_PAGES, progress=lambda _code, left, all_: after_step(all_ - left, all_))
             # No write-ahead log: the copy is a single file.
             writing.execute("PRAGMA journal_mode=DELETE")
-        verify(half_done)
+        verify(half_done, tables)
         _to_disk(half_done)
         half_done.replace(target)
         _to_disk(target.parent)
@@ -52,8 +54,8 @@ def copy(source: Path, target: Path, after_step: AfterStep) -> None:
             half_done.unlink()
 
 
-def verify(path: Path) -> None:
-    """Read all of it. Raises BadCopy."""
+def verify(path: Path, tables: Collection[str] = OURS) -> None:
+    """Read all of it, and see that it has these tables. Raises BadCopy."""
     try:
         with _opened(path, writable=False) as database:
             result = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -62,7 +64,7 @@ def verify(path: Path) -> None:
         raise BadCopy(f"{path} cannot be read: {error}") from None
     if result != "ok":
         raise BadCopy(f"{path} is damaged: {result}")
-    if missing := sorted(OURS - names):
+    if missing := sorted(set(tables) - names):
         raise BadCopy(f"{path} is no database of this program: it has no table {missing[0]}")
 
 

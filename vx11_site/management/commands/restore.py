@@ -1,5 +1,6 @@
 """manage.py restore: replaces the SQLite database by a backup, and begins a new epoch of the log."""
 
+import functools
 import os
 import time
 from argparse import ArgumentParser
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
+from events import index
 from events.log import begin_new_epoch
 from gateway.identity import revival
 from vx11_client.terminal_text import shown
@@ -50,14 +52,27 @@ class Command(BaseCommand):
             with single_process.without_a_server(database.parent):
                 kept = self._replace(database, backup)
                 head = begin_new_epoch()
+                has_index = self._adopt_index(backup, database, head.epoch)
         except (single_process.Serving, sqlite_copy.InUse):
             raise CommandError(f"A server or another process has {shown(str(database))} open. Stop it first.") from None
         self.stdout.write(f"Restored. The log's epoch is now {shown(head.epoch)}; it goes on after {head.last_seq}.")
+        self.stdout.write("Its search index is that of the backup." if has_index else "Its search index is built anew.")
         if kept:
             self.stdout.write(f"What was there before is {shown(str(kept))}.")
         for line in revival.report(keep_sessions=options["keep_sessions"]):
             self.stdout.write(line)
         self._print_revived(kept, database)
+
+    def _adopt_index(self, backup: Path, database: Path, epoch: str) -> bool:
+        copied = sqlite_copy.log_head(backup)
+        try:
+            return index.adopt(
+                backup, copied, database, epoch, functools.partial(copy_with_progress, self, tables=index.SQLITE_TABLES)
+            )
+        except CommandError as error:
+            # The log is there; the rest makes itself.
+            self.stderr.write(f"The search index of the backup cannot be used: {error}")
+            return False
 
     def _print_revived(self, before: Path | None, now: Path) -> None:
         """Print the tokens that were revoked after the copy was made, if the replaced database can be read."""
