@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 30
+DIST ?= dist
+EVENT_CLIENT = $(notdir $(wildcard static/events/*.js static/events/*.d.ts))
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,9 +50,20 @@ help: ## this list
 
 .PHONY: run
 run: $(VENV)/.runtime ## set up what is missing and serve at http://HOST:PORT (127.0.0.1:8000)
-	@output=$$($(MANAGE) migrate --no-input 2>&1) || { echo "$$output" >&2; exit 1; }
-	@$(MANAGE) welcome
-	@exec $(MANAGE) serve --host $(HOST) --port $(PORT)
+	@exec $(MANAGE) run --host $(HOST) --port $(PORT)
+
+# Beside the dependencies' exact versions that it requires, a wheel needs nothing of this folder. `build` would keep
+# modules that are gone.
+.PHONY: dist
+dist: $(VENV)/.development ## into DIST (dist): the wheels of the program and of its client, and the npm tarball
+	@rm -rf build vx11_client/build
+	@mkdir -p $(DIST)
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) . ./vx11_client
+	@rm -rf build vx11_client/build *.egg-info vx11_client/*.egg-info
+	@version=$$(sed -n 's/^  "version": "\(.*\)",/\1/p' static/events/package.json) && \
+		tar --create --gzip --file $(DIST)/vx11-event-client-$$version.tgz --sort=name --owner=0 --group=0 --numeric-owner \
+		--transform 's,^,package/,' LICENSE -C static/events package.json README.md $(EVENT_CLIENT)
+	@ls -1 $(DIST)
 
 .PHONY: install
 install: $(VENV)/.runtime ## make .venv with the pinned requirements

@@ -7,7 +7,8 @@ from pathlib import Path
 from vx11_site import __version__
 
 FOLDER = Path(__file__).resolve().parent.parent
-# Written by the build of an image, which has no checkout: --build-arg COMMIT=$(git rev-parse HEAD).
+# Written by what has no checkout afterwards: the build of a wheel (setup.py), and that of an image by --build-arg
+# COMMIT=$(git rev-parse HEAD).
 COMMIT_FILE = Path(__file__).resolve().parent / "COMMIT"
 COMMIT_CHARACTERS = 12
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -18,8 +19,13 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 def version(folder: Path = FOLDER, commit_file: Path = COMMIT_FILE) -> str:
     """`X.Y.Z` of a tagged release, or where the commit cannot be known; else `X.Y.Z+g<commit>`."""
-    commit = _commit_of_build(commit_file) or _commit_of_checkout(folder)
-    return f"{__version__}+g{commit}" if commit else __version__
+    known = commit(folder, commit_file)
+    return f"{__version__}+g{known}" if known else __version__
+
+
+def commit(folder: Path = FOLDER, commit_file: Path = COMMIT_FILE) -> str:
+    """Shortened; "" of a tagged release, and where it cannot be known."""
+    return _commit_of_build(commit_file) or _commit_of_checkout(folder)
 
 
 def _commit_of_build(file: Path) -> str:

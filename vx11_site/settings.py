@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from vx11_site import __version__, release
+from vx11_site import __version__, installation, release
 from vx11_site.config.environment import BadEnvironment, Environment
 from vx11_site.config.postgres import PostgresAccess
 from vx11_site.config.redis import RedisAccess
@@ -15,8 +15,7 @@ from vx11_site.config.redis import RedisAccess
 ENVIRONMENT = Environment()
 VERSION = release.version()
 LOG_FORMATS = ("text", "json")
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or BASE_DIR / "data")
+DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or installation.default_data_folder())
 # It holds the database and the secret key, so only the server's user may enter it.
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
@@ -189,7 +188,7 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [installation.FILES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -218,7 +217,7 @@ LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [installation.FILES / "locale"]
 LANGUAGE_COOKIE_NAME = "vx11_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True
@@ -228,7 +227,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [installation.FILES / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 # WhiteNoise needs the folder to exist, even if it is empty.
 STATIC_ROOT.mkdir(exist_ok=True)

@@ -199,8 +199,9 @@ export class EventClient {
       try {
         listener(...values);
       } catch (error) {
-        // A fault of the page must not stop the events.
-        reportError(error);
+        // A fault of the page must not stop the events. Node has no reportError.
+        // deno-lint-ignore no-console
+        (globalThis.reportError ?? console.error)(error);
       }
     }
   }

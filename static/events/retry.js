@@ -105,9 +105,10 @@ export async function sleepUnlessWoken(ms, floorMs, signal) {
   const earliestMs = performance.now() + Math.max(ATTEMPT_FLOOR_MS, floorMs);
   const wake = () => sleep(earliestMs - performance.now(), signal).then(() => woken.abort());
   const either = AbortSignal.any([signal, woken.signal]);
-  addEventListener("online", wake, { signal: either });
-  addEventListener("pageshow", ({ persisted }) => persisted && wake(), { signal: either });
-  document.addEventListener("visibilitychange", () => document.hidden || wake(), { signal: either });
+  // Outside of a browser there is no page that could tell.
+  globalThis.addEventListener?.("online", wake, { signal: either });
+  globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && wake(), { signal: either });
+  globalThis.document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal: either });
   await sleep(ms, either);
   woken.abort(); // Listens no more.
 }

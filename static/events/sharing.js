@@ -25,8 +25,9 @@ const SETTLE_MS = 50;
 /** @type {ConnectionState} */
 const NOWHERE = { state: "connecting", transport: null };
 
+/** Whether this is a page, of which there may be several. Programs have no tabs. */
 export function canShare() {
-  return typeof BroadcastChannel === "function";
+  return typeof BroadcastChannel === "function" && typeof document === "object";
 }
 
 export class SharedConnection {

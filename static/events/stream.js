@@ -28,8 +28,9 @@ const FINAL_REASONS = new Set(["revoked", "expired", "disconnected_by_admin", "e
  * @param {Sink} sink
  * @returns {Promise<never>}
  */
-export function follow(url, signal, sink) {
-  return new Promise((_, reject) => new Stream(url, signal, sink, reject));
+export async function follow(url, signal, sink) {
+  const Source = globalThis.EventSource ?? (await import("./fetch-source.js")).FetchSource;
+  return new Promise((_, reject) => new Stream(new Source(url), signal, sink, reject));
 }
 
 class Stream {
@@ -48,13 +49,13 @@ class Stream {
   #restored = (/** @type {PageTransitionEvent} */ { persisted }) => persisted && this.#end("connection_lost");
 
   /**
-   * @param {string} url
+   * @param {EventSource | import("./fetch-source.js").FetchSource} source
    * @param {AbortSignal} signal
    * @param {Sink} sink
    * @param {(interruption: Interruption) => void} reject
    */
-  constructor(url, signal, sink, reject) {
-    this.#source = new EventSource(url);
+  constructor(source, signal, sink, reject) {
+    this.#source = source;
     this.#signal = signal;
     this.#sink = sink;
     this.#reject = reject;
@@ -71,7 +72,7 @@ class Stream {
     // Its own reconnect would send the used ticket again, so the first error is the last.
     this.#source.addEventListener("error", () => this.#end("connection_lost"));
     signal.addEventListener("abort", this.#close);
-    addEventListener("pageshow", this.#restored);
+    globalThis.addEventListener?.("pageshow", this.#restored);
     if (signal.aborted) this.#close();
     else this.#watch();
   }
@@ -118,7 +119,7 @@ class Stream {
   #end(reason, meaning = {}) {
     clearTimeout(this.#watchdog);
     this.#signal.removeEventListener("abort", this.#close);
-    removeEventListener("pageshow", this.#restored);
+    globalThis.removeEventListener?.("pageshow", this.#restored);
     this.#source.close();
     const stable = this.#connectedAtMs !== null && performance.now() - this.#connectedAtMs >= STABLE_STREAM_MS;
     this.#reject(new Interruption(reason, { stable, ...meaning }));

@@ -55,7 +55,10 @@ class ScriptedStream:
         self.send_raw("\n".join(lines) + "\n\n")
 
     def send_raw(self, text: str) -> None:
-        self._chunks.put(text.encode())
+        self.send_bytes(text.encode())
+
+    def send_bytes(self, data: bytes) -> None:
+        self._chunks.put(data)
 
     def connected(self, cursor: str, *, heartbeat_seconds: float = 10) -> None:
         self.send({"type": "connected", "cursor": cursor, "heartbeat_sec": heartbeat_seconds}, cursor=cursor)

@@ -21,7 +21,9 @@ ANSWER_TIMEOUT_SECONDS = 1
 # For each sentinel. Several may be away, and a caller waits for 1.5 s in all.
 SENTINEL_TIMEOUT_SECONDS = 0.3
 # The kernel gives up a connection about ten seconds after the other end has vanished; its default is two hours.
-KEEPALIVE = {socket.TCP_KEEPIDLE: 5, socket.TCP_KEEPINTVL: 2, socket.TCP_KEEPCNT: 3, socket.TCP_USER_TIMEOUT: 10_000}
+# By the names that this system has: macOS has no TCP_USER_TIMEOUT.
+_KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+KEEPALIVE = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
 # One process uses it from four threads of the store and four of the reader; chores and the admin take the rest. A
 # caller that finds no free connection gets the same error as when Redis is away.
 CACHE_CONNECTIONS = 32

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import socket
 import struct
+import sys
 import termios
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from zope.interface import implementer
 # The time that a client has to read the end of its stream.
 LINGER_SECONDS = 2.0
 # The offset of tcpi_bytes_acked in Linux's struct tcp_info (linux/tcp.h), and a size that includes it.
+TCP_INFO = getattr(socket, "TCP_INFO", None)
 TCP_INFO_BYTES, BYTES_ACKED_OFFSET = 128, 120
 
 # After this time without an acknowledgement, the kernel closes the connection. With a heartbeat every 10 s, a client
@@ -28,8 +30,8 @@ TCP_INFO_BYTES, BYTES_ACKED_OFFSET = 128, 120
 UNACKNOWLEDGED_MS = 30_000
 # Unsent bytes that the kernel may hold for a connection: the memory that a client which does not read can cost.
 UNSENT_BYTES = 128 * 1024
-# linux/tcp.h; Python 3.11 does not name it.
-TCP_NOTSENT_LOWAT = 25
+# Python 3.11 does not name it; 25 is linux/tcp.h. None where a system has none.
+TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 
 _framed: tuple[bytes, bytes] = (b"", b"")
 
@@ -80,20 +82,21 @@ class ResponseWriter:
 
     @property
     def taken_bytes(self) -> int:
-        """Bytes that the client has acknowledged since it connected; on a Unix socket, minus the bytes it has not
-        read.
+        """Bytes that the client has acknowledged since it connected; on a Unix socket, and on other systems than Linux,
+        minus the bytes it has not read.
         """
         channel = self._request.channel
         handle = None if channel is None else socket_of(channel.transport)
         if handle is None:
             return 0
         with contextlib.suppress(OSError, struct.error):
-            if handle.family == socket.AF_UNIX:
+            # Other systems than Linux do not tell what was acknowledged; what was not read yet does as well.
+            if handle.family == socket.AF_UNIX or TCP_INFO is None:
                 transport = channel.transport
                 queued: int = struct.unpack("=i", fcntl.ioctl(handle, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
                 held: int = len(transport.dataBuffer) - transport.offset
                 return -queued - held
-            info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+            info = handle.getsockopt(socket.IPPROTO_TCP, TCP_INFO, TCP_INFO_BYTES)
             acked: int = struct.unpack_from("=Q", info, BYTES_ACKED_OFFSET)[0]
             return acked
         return 0

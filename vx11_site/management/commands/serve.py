@@ -11,13 +11,15 @@ from django.core.management.base import BaseCommand, CommandError
 from vx11_site.data import pending_migrations
 from vx11_site.server.daphne import SERVER_NAME, OperatorServer
 
+# What a program listens on that is to be reached on all addresses of its machine.
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - not listened on here  # nosec B104
+
 
 class Command(BaseCommand):
     help = "Serve the API, the event stream, the console and the admin with Daphne."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="Address to listen on.")
-        parser.add_argument("--port", default=os.environ.get("PORT", "8000"), type=int, help="Port to listen on.")
+        add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         why_not = pending_migrations.refusal()
@@ -26,12 +28,25 @@ class Command(BaseCommand):
         serve(host=options["host"], port=options["port"])
 
 
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="Address to listen on.")
+    parser.add_argument("--port", default=os.environ.get("PORT", "8000"), type=int, help="Port to listen on.")
+
+
+def address_to_open(host: str, port: int) -> str:
+    """The console's address for a browser on this machine: no browser opens 0.0.0.0 everywhere."""
+    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here  # nosec B104
+    return f"http://{f'[{named}]' if ':' in named else named}:{port}/operator/"
+
+
 def serve(*, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     from vx11_site.asgi import application  # imported here, because the import claims the lock of the single process
 
     def print_ready() -> None:
-        sys.stdout.write(f"VX11 Operator serves at http://{host}:{port}/operator/ (Ctrl-C ends it)\n")
+        sys.stdout.write(f"VX11 Operator serves at {address_to_open(host, port)} (Ctrl-C ends it)\n")
+        if host in EVERY_ADDRESS:
+            sys.stdout.write("Other machines reach it by the names in VX11_ALLOWED_HOSTS only.\n")
         sys.stdout.flush()
 
     server = OperatorServer(

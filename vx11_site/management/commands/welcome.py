@@ -11,13 +11,14 @@ from gateway.checks.startup import OF_SETTINGS
 from gateway.identity.actors import acting
 from gateway.models import AccessToken, TokenAudit
 from gateway.scopes import DEFAULT_SCOPES
+from vx11_site.installation import MANAGE
 
 DEMO_USER = "operator"
-NEW_ONES = """\
-More tokens:      .venv/bin/python manage.py issue_token --kind principal --name "my client"
-                  .venv/bin/python manage.py issue_token --kind service --name "my module" --module my_module
-A new password:   .venv/bin/python manage.py changepassword operator
-All tokens:       .venv/bin/python manage.py list_tokens
+NEW_ONES = f"""\
+More tokens:      {MANAGE} issue_token --kind principal --name "my client"
+                  {MANAGE} issue_token --kind service --name "my module" --module my_module
+A new password:   {MANAGE} changepassword operator
+All tokens:       {MANAGE} list_tokens
 """
 
 

@@ -1,0 +1,31 @@
+"""Where this program lies: in a checkout, or installed from a wheel. The one place that knows.
+
+Templates, static files, translations and deploy files are folders of the checkout. A wheel has them in
+`vx11_site/share`, so that all of it is in one package.
+"""
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+SHARE = PACKAGE / "share"
+NAME = "vx11-operator"
+
+
+def is_installed(share: Path = SHARE) -> bool:
+    return share.is_dir()
+
+
+# What is no Python: templates, static, locale, deploy.
+FILES = SHARE if is_installed() else PACKAGE.parent
+# How a person calls a command; for messages.
+MANAGE = f"{NAME} manage" if is_installed() else ".venv/bin/python manage.py"
+
+
+def default_data_folder() -> Path:
+    """`data` in a checkout. Of an installed program the user's own folder, by the XDG Base Directory Specification."""
+    if not is_installed():
+        return PACKAGE.parent / "data"
+    # The specification wants a relative path to be ignored.
+    home = Path(os.environ.get("XDG_DATA_HOME") or "")
+    return (home if home.is_absolute() else Path.home() / ".local" / "share") / NAME

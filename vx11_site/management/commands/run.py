@@ -1,0 +1,28 @@
+"""manage.py run: all that a first start needs, and the server."""
+
+import io
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connections
+
+from gateway.checks.startup import OF_SETTINGS
+from vx11_site.management.commands import serve
+
+
+class Command(BaseCommand):
+    help = "Make the database or bring it up to date; make a first user and tokens, and print them once; serve."
+    requires_system_checks = OF_SETTINGS
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        serve.add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Sixty lines that nobody needs, if all goes well; its errors are raised.
+        call_command("migrate", interactive=False, verbosity=0, stdout=io.StringIO())
+        call_command("welcome", stdout=self.stdout)
+        self.stdout.flush()
+        connections.close_all()
+        serve.serve(host=options["host"], port=options["port"])
