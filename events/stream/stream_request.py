@@ -9,7 +9,7 @@ from django.http.request import split_domain_port, validate_host
 
 from events.log import BadCursor, Cursor
 from gateway.filters import BadFilter, Selection, queries, read_severities, read_values
-from gateway.http import headers
+from gateway.http import foreign_hosts, headers
 from gateway.http.errors import ApiError
 
 ALLOW = "GET, HEAD, OPTIONS"
@@ -95,9 +95,10 @@ def accepts_event_stream(values: list[str]) -> bool:
 
 
 def _refuse_host(raw: headers.RawHeaders) -> None:
-    domain, _ = split_domain_port(",".join(headers.all_values(raw, b"host")))
+    name = ",".join(headers.all_values(raw, b"host"))
+    domain, _ = split_domain_port(name)
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
-        raise ApiError("bad_request", title="This host name is not served here.")
+        raise foreign_hosts.refusal(name)
 
 
 def _refuse_cross_site(raw: headers.RawHeaders) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from asgiref.sync import markcoroutinefunction
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway import correlation
-from gateway.http import headers
+from gateway.http import foreign_hosts, headers
 from gateway.http.authentication import caller_of, note_refusal, refused_credential
 from gateway.http.errors import ApiError, api_error_for, respond
 from gateway.identity import console_sessions
@@ -51,7 +52,7 @@ class EdgeMiddleware:
         correlation.current.set(correlation_id)
         try:
             if request.path not in ANY_HOST_PATHS:
-                request.get_host()
+                _check_host(request)
             headers.query_of(scope.get("query_string", b""))
             if _is_page(request.path) and "%00" in request.get_full_path():
                 raise ApiError("bad_request")  # No text of any page has a NUL, and PostgreSQL takes none.
@@ -92,6 +93,13 @@ async def _refuse_outdated(request: HttpRequest, response: HttpResponseBase, beg
             raise InvalidCredential("password changed", principal.public_id)
     except InvalidCredential as refused:
         raise await refused_credential("main_auth_failed", refused, caller) from None
+
+
+def _check_host(request: HttpRequest) -> None:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        raise foreign_hosts.refusal(request.META.get("HTTP_HOST", "")) from None
 
 
 def _is_page(path: str) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.answers import assert_problem
 from tests.client import API, Client
+from tests.conftest import OwnStack
 from tests.server.watching import MEBIBYTE, resident_bytes, wait_for_line
 from tests.server.wire import STREAM, Wire, request
 from tests.stacks import Stack
@@ -115,4 +116,16 @@ def test_a_host_that_is_not_ours_or_not_one_is_a_bad_request(stack: Stack, path:
     lines = "".join(f"Host: {host}\r\n" for host in hosts)
     with Wire(stack.a.url) as wire:
         wire.send(f"GET {path} HTTP/1.1\r\n{lines}X-VX11-Token: {stack.principal_token}\r\n\r\n")
-        assert_problem(wire.answer(), 400, "bad_request")
+        answer = wire.answer()
+    assert_problem(answer, 400, "bad_request")
+    assert "VX11_ALLOWED_HOSTS" in answer.json()["title"]
+
+
+def test_a_foreign_host_is_in_the_log_once_and_with_the_setting(own_stack: OwnStack) -> None:
+    stack = own_stack()
+    for _ in range(3):
+        with Wire(stack.a.url) as wire:
+            wire.send(f"GET {EVENTS} HTTP/1.1\r\nHost: box.example\r\n\r\n")
+            assert wire.answer().status_code == 400
+    (line,) = [line for line in stack.a.process.log().splitlines() if "box.example" in line]
+    assert "VX11_ALLOWED_HOSTS" in line

@@ -44,7 +44,7 @@ RUNS: dict[str, list[list[str]]] = {
     "welcome": [[]],
 }
 # They print nothing that others wrote: they serve, or hand over to a program of Django's or PostgreSQL's own.
-SILENT = {"serve", "migrate", "postgresql"}
+SILENT = {"run", "serve", "migrate", "postgresql"}
 
 
 @pytest.fixture

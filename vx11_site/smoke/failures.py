@@ -9,6 +9,7 @@ RECOVERY = "docs/runbooks/service-recovery.md"
 REDIRECTED = "give --url the address that it names: no token is sent there by itself"
 # The meaning of these statuses is the same in every trial; the pages explain their reasons.
 REPAIRS = {
+    400: "is the host in --url among those in the server's VX11_ALLOWED_HOSTS?",
     401: "docs/runbooks/stream-401-403.md#401",
     403: "docs/runbooks/stream-401-403.md#403",
     429: "docs/runbooks/token-abuse.md#find-out",

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         serve.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Sixty lines that nobody needs, if all goes well; its errors are raised.
+        # Sixty lines that say nothing, if all goes well; its errors are raised.
         call_command("migrate", interactive=False, verbosity=0, stdout=io.StringIO())
         call_command("welcome", stdout=self.stdout)
         self.stdout.flush()
