@@ -35,24 +35,32 @@ def manage(words: list[str]) -> None:
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vx11_site.settings")
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import DatabaseError
 
     from vx11_client.terminal_text import shown_lines
     from vx11_site.config.environment import BadEnvironment
-    from vx11_site.config.postgres import known_repair
 
     try:
         execute_from_command_line(words)
     except BadEnvironment as error:
         sys.exit(f"{error}. docs/settings.md describes every setting.")
-    except OperationalError as error:
-        if not (repair := known_repair(error)):
+    except DatabaseError as error:
+        if not (repair := _database_repair(error)):
             raise
         sys.exit(f"The database cannot be asked: {shown_lines(str(error))}\n{repair}")
     except BrokenPipeError:
         # `| head` has seen enough. What Python still holds cannot be written either, and must not be tried at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_NOBODY_READS)
+
+
+def _database_repair(error: Exception) -> str:
+    """What to do, if that is known; "" otherwise."""
+    from vx11_site.config.postgres import known_repair
+    from vx11_site.data import first_start
+
+    path = first_start.sqlite_path()
+    return first_start.sqlite_repair(error, path) if path else known_repair(error)
 
 
 def operator() -> None:

@@ -1,5 +1,6 @@
 """Django's settings, all of them from the environment. docs/settings.md says what each variable means."""
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -15,9 +16,17 @@ from vx11_site.config.redis import RedisAccess
 ENVIRONMENT = Environment()
 VERSION = release.version()
 LOG_FORMATS = ("text", "json")
+# Of Django's own keys, 50 characters are the least.
+KEY_FLOOR_CHARACTERS = 32
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or installation.default_data_folder())
-# It holds the database and the secret key, so only the server's user may enter it.
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+STATIC_ROOT = DATA_DIR / "static"
+try:
+    # It holds the database and the secret key, so only the server's user may enter it.
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # WhiteNoise needs the folder to exist, even if it is empty.
+    STATIC_ROOT.mkdir(exist_ok=True)
+except OSError as error:
+    raise BadEnvironment(f"VX11_DATA_DIR has to be a folder that this user may write to: {error}") from None
 DEBUG = ENVIRONMENT.flag("VX11_DEBUG")
 # None: SQLite, in the data folder.
 POSTGRES = PostgresAccess.from_environment(ENVIRONMENT)
@@ -30,12 +39,31 @@ def _kept_secret_key() -> str:
     """The key of an embedded set-up: created once, stored in the data folder where only its owner can read it."""
     path = DATA_DIR / "secret_key"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(64))
-    return path.read_text(encoding="ascii").strip()
+        with contextlib.suppress(FileExistsError):
+            _write_whole(path, secrets.token_urlsafe(64))
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadEnvironment(f"VX11_DATA_DIR has a secret_key that this user cannot read or make: {error}") from None
+    if len(key) < KEY_FLOOR_CHARACTERS:
+        # With a key that can be guessed anybody could sign a session.
+        raise BadEnvironment(
+            f"VX11_DATA_DIR has a secret_key that is too short: delete {path}, and people sign in again"
+        )
+    return key
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """A file of its owner alone, that is there whole or not at all. Raises FileExistsError."""
+    begun = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(begun, path)
+    finally:
+        begun.unlink()
 
 
 def _database() -> dict[str, Any]:
@@ -228,9 +256,6 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [installation.FILES / "static"]
-STATIC_ROOT = DATA_DIR / "static"
-# WhiteNoise needs the folder to exist, even if it is empty.
-STATIC_ROOT.mkdir(exist_ok=True)
 # Straight from the source folders: nothing to collect before a start. nginx serves them in larger set-ups.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60

@@ -5,10 +5,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from gateway.checks.startup import OF_SETTINGS
+from vx11_site.data import first_start
 from vx11_site.management.commands import serve
 
 
@@ -20,6 +21,9 @@ class Command(BaseCommand):
         serve.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        problem = first_start.address_problem(options["host"], options["port"]) or first_start.database_problem()
+        if problem:
+            raise CommandError(problem)
         # Sixty lines that say nothing, if all goes well; its errors are raised.
         call_command("migrate", interactive=False, verbosity=0, stdout=io.StringIO())
         call_command("welcome", stdout=self.stdout)

@@ -2,15 +2,16 @@
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
 from django.core.management.base import BaseCommand, CommandError
 
-from vx11_site.data import pending_migrations
+from vx11_site.data import first_start, pending_migrations
 from vx11_site.server.daphne import SERVER_NAME, OperatorServer
 
+PORT_LIMIT = 65_535
 # What a program listens on that is to be reached on all addresses of its machine.
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - not listened on here  # nosec B104
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        why_not = pending_migrations.refusal()
+        why_not = first_start.address_problem(options["host"], options["port"]) or pending_migrations.refusal()
         if why_not:
             raise CommandError(why_not)
         serve(host=options["host"], port=options["port"])
@@ -30,7 +31,13 @@ class Command(BaseCommand):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="Address to listen on.")
-    parser.add_argument("--port", default=os.environ.get("PORT", "8000"), type=int, help="Port to listen on.")
+    parser.add_argument("--port", default=os.environ.get("PORT", "8000"), type=_port, help="Port to listen on.")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > PORT_LIMIT:
+        raise ArgumentTypeError(f"a port is a number up to {PORT_LIMIT}")
+    return int(text)
 
 
 def address_to_open(host: str, port: int) -> str:
