@@ -38,7 +38,8 @@ class CefEvent:
 def read_cef(text: str, clock: Clock) -> CefEvent | None:
     """None for a line that is not CEF."""
     found = _START.search(text[:PREFIX_CHARACTERS]) if "CEF:" in text[:PREFIX_CHARACTERS] else None
-    if found is None:
+    # Within an object of JSON it is a text like any other.
+    if found is None or "{" in text[: found.start(1)]:
         return None
     header, extension = _header(text[found.end() :])
     if len(header) < len(HEADER_FIELDS):
