@@ -28,9 +28,9 @@ ROWS_MIN = {
     "Settings": 14,
     "Metrics": 14,
     "Alerts": 14,
-    "Names": 20,
-    "Procedures": 17,
-    "What is deliberately different, and why": 22,
+    "Names": 22,
+    "Procedures": 22,
+    "What is deliberately different, and why": 24,
 }
 
 
