@@ -3,12 +3,28 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENT_COUNTS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+OPENING_BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 DELIVERY_BUCKETS_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 STREAMS_BY_TICKET = Counter("vx11_operator_sse_connections_ephemeral_total", "Streams opened with a ticket.")
 STREAMS_BY_TOKEN = Counter("vx11_operator_sse_connections_principal_total", "Streams opened with a principal token.")
+STREAMS_IN_URL = Counter(
+    "vx11_operator_sse_connections_in_url_total",
+    "Streams refused because a long-lived token stood in the URL, by whether it is valid.",
+    ["token"],
+)
 STREAMS_ACTIVE = Gauge("vx11_streams_active", "Open streams of this process.")
 STREAMS_OPENED = Counter("vx11_streams_opened_total", "Streams opened, by where reading began.", ["start"])
+STREAM_OPEN_SECONDS = Histogram(
+    "vx11_stream_open_seconds",
+    "From the request for a stream to its first byte, in seconds.",
+    buckets=OPENING_BUCKETS_SECONDS,
+)
+TICKET_TO_FIRST_BYTE_SECONDS = Histogram(
+    "vx11_sse_token_to_first_byte_seconds",
+    "From the issue of a ticket to the first byte of the stream that it opened, in seconds.",
+    buckets=(*OPENING_BUCKETS_SECONDS, 30, 60),
+)
 STREAMS_ENDED = Counter("vx11_streams_ended_total", "Streams that ended, by reason.", ["reason"])
 STREAMS_RESET = Counter("vx11_streams_reset_total", "Resets sent to readers, by reason.", ["reason"])
 REPLAYED_EVENTS = Histogram(
@@ -52,6 +68,8 @@ for _reason in ("expired", "epoch", "unknown"):
 for _by in ("message", "look"):
     GAPS_FOUND.labels(_by)
 STREAMS_ENDED.labels("slow_consumer")
+for _token in ("valid", "unknown"):
+    STREAMS_IN_URL.labels(_token)
 
 INDEX_LAG_EVENTS = Gauge("vx11_search_index_lag_events", "Events of the log that the search index does not hold yet.")
 INDEX_LAG_SECONDS = Gauge(

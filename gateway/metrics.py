@@ -15,6 +15,14 @@ TICKETS_STORED = Gauge(
 )
 TICKETS_ACTIVE = Gauge("vx11_operator_ephemeral_tokens_active", "Valid tickets in the store that all processes share.")
 TICKETS_INVALID = Counter("vx11_operator_ephemeral_tokens_invalid_total", "Tickets refused at the stream.")
+TICKETS_UNUSED = Counter(
+    "vx11_sse_token_expired_unused_total", "Tickets of this process that ended without having opened a stream."
+)
+TICKET_REDEEM_SECONDS = Histogram(
+    "vx11_sse_token_redeem_seconds",
+    "From the issue of a ticket to its use, in seconds.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
+)
 AUTH_FAILURES = Counter("vx11_sse_auth_failures_total", "Invalid credentials, by reason.", ["reason"])
 PRINCIPALS_INVALID = Counter("vx11_principal_token_invalid_total", "Invalid principal and service tokens.")
 FORWARDED = Counter("vx11_forwarded_total", "Requests for the backend, by outcome.", ["outcome"])

@@ -71,10 +71,11 @@ def run(page_text: str, environment: Mapping[str, str], *, check: bool = True, f
 @contextmanager
 def host_of(stack: Stack, folder: Path) -> Iterator[dict[str, str]]:
     """The environment of somebody signed in where the stack runs, with stand-ins for what starts services there."""
-    with _services(stack.servers) as url:
+    settings = folder / "settings.env"
+    with _services(stack.servers, settings) as url:
         programs = folder / "programs"
         programs.mkdir()
-        for name in ("systemctl", "kubectl"):
+        for name in ("systemctl", "kubectl", "nginx"):
             (programs / name).write_text(STAND_IN.format(url=url))
             (programs / name).chmod(0o755)
         yield {
@@ -82,11 +83,13 @@ def host_of(stack: Stack, folder: Path) -> Iterator[dict[str, str]]:
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "VX11_URL": stack.a.url,
             "PREVIOUS": "HEAD",
+            "SETTINGS": str(settings),
+            "BLOCKED": str(folder / "blocked.conf"),
         }
 
 
 @contextmanager
-def _services(servers: Sequence[RunningServer]) -> Iterator[str]:
+def _services(servers: Sequence[RunningServer], settings: Path) -> Iterator[str]:
     """`systemctl restart vx11-operator@800N` restarts the stack's server N; `kubectl` must name what deploy/ has."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,7 +97,7 @@ def _services(servers: Sequence[RunningServer]) -> Iterator[str]:
             address = urlsplit(self.path)
             words = dict(parse_qsl(address.query))["words"].split()
             try:
-                _serve(address.path.strip("/"), words, servers)
+                _serve(address.path.strip("/"), words, servers, settings)
             except (AssertionError, LookupError, ValueError) as error:
                 self._answer(400, f"{type(error).__name__}: {error}")
             else:
@@ -110,14 +113,21 @@ def _services(servers: Sequence[RunningServer]) -> Iterator[str]:
         yield services.address
 
 
-def _serve(program: str, words: list[str], servers: Sequence[RunningServer]) -> None:
-    if program == "systemctl":
+def _serve(program: str, words: list[str], servers: Sequence[RunningServer], settings: Path) -> None:
+    if program == "nginx":
+        assert words == ["-t"], "no page asks nginx for more"
+    elif words == ["reload", "nginx"]:
+        assert program == "systemctl"
+    elif program == "systemctl":
         action, unit = words
         template, _, instance = unit.partition("@")
         assert action == "restart", "no page says more than restart"
         assert (ROOT / "deploy" / "systemd" / f"{template}@.service").is_file(), f"{template} is not in deploy/systemd"
         # An embedded stack has one server where a host has two.
-        servers[(int(instance) - 8001) % len(servers)].restart()
+        server = servers[(int(instance) - 8001) % len(servers)]
+        if settings.exists():
+            server.environment |= dict(line.split("=", 1) for line in settings.read_text().splitlines())
+        server.restart()
     else:
         assert words[:3] == ["-n", "vx11-operator", "rollout"], words
         assert words[3] in ("undo", "status", "restart"), words

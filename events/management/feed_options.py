@@ -17,6 +17,7 @@ from vx11_client.feeding.feed_journal import JournalSource
 from vx11_client.feeding.feed_source import LineSource, PipeSource
 from vx11_client.files.file_set import FileSet
 from vx11_client.files.places import Places, PlacesInUse
+from vx11_client.formats import csv_rows
 from vx11_client.lines.records import RULES
 from vx11_client.lines.severity_words import SCALES
 from vx11_client.stop_signal import Interruption
@@ -80,6 +81,12 @@ def add_reading_arguments(event: argparse._ArgumentGroup) -> None:
         default="auto",
         help="which lines become one event: those that surely belong together (auto), also indented ones (indented), "
         "all without a time at their start (timed), or none (off)",
+    )
+    event.add_argument(
+        "--csv",
+        choices=csv_rows.RULES,
+        default="auto",
+        help="whether the first line of a file names columns: if it surely does (auto), always, or never (off)",
     )
 
 

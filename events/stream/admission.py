@@ -13,7 +13,9 @@ from gateway.identity import tickets
 from gateway.identity.audit import record_behind
 from gateway.identity.principals import Principal
 from gateway.identity.tickets import InvalidTicket, Ticket
+from gateway.identity.unused_tickets import the_unused_tickets
 from gateway.models import TokenAudit
+from ledger.uptime import uptime_seconds
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ def _redeemed(redeeming: "asyncio.Future[bool]") -> None:
 async def _redeem(text: str, ticket: Ticket, principal: Principal, caller: Caller, stream_id: str) -> bool:
     if not await tickets.use(text, ticket):
         return False
+    the_unused_tickets().used(text)
+    if ticket.issued_at is not None:
+        metrics.TICKET_REDEEM_SECONDS.observe(uptime_seconds() - ticket.issued_at)
     record_behind(
         TokenAudit(
             action=TokenAudit.Action.TICKET_REDEEMED,

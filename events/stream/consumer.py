@@ -1,5 +1,6 @@
 """The stream's HTTP side: an ASGI consumer that admits, answers, and lends its `send` to a Stream."""
 
+import functools
 import logging
 from typing import Any
 
@@ -19,8 +20,10 @@ from gateway import correlation
 from gateway.http import headers
 from gateway.http.asgi import Receive, while_there
 from gateway.http.authentication import Caller, note_refusal
-from gateway.http.errors import api_error_for, send_api_error
+from gateway.http.errors import TokenInQuery, api_error_for, send_api_error
 from gateway.http.middleware import headers_for
+from gateway.identity.tickets import Ticket
+from ledger.uptime import uptime_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +38,14 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     caller: Caller
     # As soon as it is known who asks.
     _principal_id = ""
+    _asked_at = 0.0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """As the base class does, with less for each stream: no channel to listen to, no thread for old connections.
 
         The answer is a task of its own, so that a disconnect is noticed while the stream runs.
         """
-        self.scope, self.base_send = scope, send
+        self.scope, self.base_send, self._asked_at = scope, send, uptime_seconds()
         while (message := await receive()).get("more_body", False):
             pass
         if message["type"] == "http.disconnect":
@@ -65,6 +69,8 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             stream = await self._open(read_request(self.scope))
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self._principal_id)
+            if isinstance(error, TokenInQuery) and self.scope["method"] == "GET":
+                metrics.STREAMS_IN_URL.labels("valid" if error.principal_id else "unknown").inc()
             fields = {"X-Correlation-Id": correlation_id, **self._common_headers()}
             await send_api_error(self.send, api_error_for(error), correlation_id, fields, head=head)
             return
@@ -106,8 +112,16 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             selection=admitted.selection,
             caller=self.caller,
             follow=request.follow,
+            on_first_byte=functools.partial(self._note_first_byte, admitted.ticket),
         )
         return Stream(opening, the_relay(), open_transport(self.scope, self.send))
+
+    def _note_first_byte(self, ticket: Ticket | None) -> None:
+        """How long the reader waited for it, since it asked, and since its ticket was issued."""
+        now = uptime_seconds()
+        metrics.STREAM_OPEN_SECONDS.observe(now - self._asked_at)
+        if ticket is not None and ticket.issued_at is not None:
+            metrics.TICKET_TO_FIRST_BYTE_SECONDS.observe(now - ticket.issued_at)
 
     async def _run(self, stream: Stream) -> bool:
         """Whether the answer can be ended in order."""

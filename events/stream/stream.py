@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 
 from django.conf import settings
@@ -42,13 +42,17 @@ class Stalled(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StreamOpening:
-    """What a reader was admitted to. `ticket_id` is empty for a principal token in a header."""
+    """What a reader was admitted to. `ticket_id` is empty for a principal token in a header.
+
+    `on_first_byte` is called when the first bytes were written.
+    """
 
     principal: Principal
     ticket_id: str
     selection: Selection
     caller: Caller
     follow: bool
+    on_first_byte: Callable[[], None] = lambda: None
 
 
 class Stream:
@@ -157,6 +161,7 @@ class Stream:
 
     async def _serve(self) -> None:
         self._put(self._opening_chunk())
+        self.opening.on_first_byte()
         await self._go_live(first=True)
         while not self._is_ending():
             # Meanwhile the hub writes, and this task costs nothing.

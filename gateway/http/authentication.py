@@ -12,7 +12,7 @@ from gateway import metrics
 from gateway.addresses import address_group
 from gateway.filters import BadFilter, Selection
 from gateway.http import headers
-from gateway.http.errors import ApiError, api_error_for, correlation_id_of
+from gateway.http.errors import ApiError, TokenInQuery, api_error_for, correlation_id_of
 from gateway.identity.audit import refusals
 from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.redaction import is_credential
@@ -42,7 +42,8 @@ def caller_of(request: HttpRequest) -> Caller:
 def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = "") -> None:
     """Write an audit row for a refusal that is about access. `refused_credential` writes those of credentials itself.
 
-    A token in a URL has leaked to every log on its way: the audit records the fact, but not the token.
+    A token in a URL has leaked to every log on its way: the audit records the fact and the public id of a valid token,
+    but not the token.
     """
     if isinstance(error, LimitExceeded):
         reason = f"{api_error_for(error).reason}: {error.name}"
@@ -52,8 +53,10 @@ def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = ""
         is_recorded = reason in ON_RECORD
     if not is_recorded:
         return
-    if reason == "token_in_query":
+    if isinstance(error, TokenInQuery):
         metrics.AUTH_FAILURES.labels(reason).inc()
+        # The answer is the same for every token, and does not wait for this.
+        error.principal_id = next(filter(None, map(directory.recognised_digest, error.digests)), "")
     principal_id = principal_id or getattr(error, "principal_id", "")
     refusals.record(
         reason=reason, address=caller.address, principal_id=principal_id, correlation_id=caller.correlation_id

@@ -2,6 +2,7 @@
 
 Exception
 +-- ApiError               the edge's answer, any status below; carries its reason and extra fields
+|   +-- TokenInQuery       400, with what the audit needs to name the token's holder
 +-- LedgerUnavailable     (ledger)           -> 503 dependency_unavailable
 |   +-- LedgerBusy        (ledger)           -> 503 at_capacity
 +-- StoreUnavailable      (gateway.shared_store.store)    -> 503 dependency_unavailable
@@ -13,7 +14,7 @@ Exception
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -121,6 +122,17 @@ class ApiError(Exception):
         if self.errors:
             problem["errors"] = self.errors
         return orjson.dumps(problem)
+
+
+class TokenInQuery(ApiError):
+    """A long-lived token stands in a URL. It is refused without being checked.
+
+    `digests` are those of the texts that stood there, so that the audit can name the holder; the texts are not kept.
+    """
+
+    def __init__(self, digests: Sequence[str]) -> None:
+        super().__init__("token_in_query")
+        self.digests = tuple(digests)
 
 
 def api_error_for(error: BaseException) -> ApiError:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 from gateway import tokens
 from gateway.addresses import Network, is_address, is_within
-from gateway.http.errors import ApiError
+from gateway.http.errors import ApiError, TokenInQuery
 from gateway.redaction import is_credential
 from vx11_client.wire_names import ID_FORM
 
@@ -81,10 +81,10 @@ def refuse_tokens(query: dict[str, list[str]]) -> None:
     """Raises ApiError for a long-lived token in a URL. It has leaked already, so it is refused without being
     checked.
     """
-    if any(name.lower() in CREDENTIAL_KEYS for name in query):
-        raise ApiError("token_in_query")
-    if any(value and not tokens.looks_like_ticket(value) for value in query.get("token", ())):
-        raise ApiError("token_in_query")
+    texts = [text for name, values in query.items() if name.lower() in CREDENTIAL_KEYS for text in values]
+    found = [text for text in query.get("token", ()) if text and not tokens.looks_like_ticket(text)]
+    if found or any(name.lower() in CREDENTIAL_KEYS for name in query):
+        raise TokenInQuery([tokens.digest(text.removeprefix("Bearer ")) for text in found + texts])
 
 
 def client_address(peer: str, headers: RawHeaders, trusted: Sequence[Network]) -> str:

@@ -17,6 +17,7 @@ from gateway.http.json_bodies import read_json
 from gateway.http.rest import Endpoint, answer
 from gateway.identity import audit, tickets
 from gateway.identity.lifetimes import longest_ticket_seconds
+from gateway.identity.unused_tickets import the_unused_tickets
 from gateway.models import REASON_LENGTH, TokenAudit
 from gateway.shared_store.limits import limiter
 
@@ -97,6 +98,7 @@ class SseTokenView(Endpoint):
                 correlation_id=self.caller.correlation_id,
             )
         )
+        the_unused_tickets().issued(text)
         return text
 
 

@@ -74,7 +74,11 @@ class Snapshot:
 
     def with_token(self, text: str) -> Principal:
         """The principal of a token text. Raises InvalidCredential."""
-        return _admitted(self.by_digest.get(tokens.digest(text)))
+        return self.with_digest(tokens.digest(text))
+
+    def with_digest(self, digest: str) -> Principal:
+        """As `with_token`, by the digest of the token's text."""
+        return _admitted(self.by_digest.get(digest))
 
     def with_public_id(
         self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""

@@ -21,6 +21,7 @@ from gateway.identity.principals import InvalidCredential, Principal, directory
 from gateway.shared_store.limits import limiter
 from gateway.shared_store.store import FAULTS, ask, the_redis, the_store
 from gateway.shared_store.ticket_cache import TicketLocMemCache
+from ledger.uptime import uptime_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ KEY_PREFIX = "vx11:sse_token:"
 # A used ticket is remembered by its public id until it would have expired, so that the audit can name a ticket that is
 # presented a second time: it was stolen, or its holder lost the response.
 USED_PREFIX = "vx11:used_ticket:"
+# It is remembered a little longer, so that `unused_tickets` still finds the mark of one that was used at once.
+USED_MORE_SECONDS = 10
 # Valid tickets are counted up to this number.
 COUNT_LIMIT = 100_000
 # Keys read at a time when tickets are removed from the store.
@@ -48,6 +51,8 @@ class Ticket:
     session_id: str = ""
     session_row: str = ""
     generation: str = ""
+    # When it was issued, by this process's uptime clock, as far as the store's own clock tells; not stored.
+    issued_at: float | None = dataclasses.field(default=None, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         data = {
@@ -128,9 +133,10 @@ async def find(text: str) -> Ticket | None:
     """The valid ticket with this text, without using it up; None if there is none. Raises Used, StoreUnavailable."""
     key, used_key = _key(text), _key(text, USED_PREFIX)
     try:
-        found = await ask(functools.partial(_look_up, key, used_key))
+        found, left_seconds = await ask(functools.partial(_look_up, key, used_key))
         if key in found:
-            return Ticket.from_json(found[key])
+            issued_at = uptime_seconds() - max(0.0, longest_ticket_seconds() - left_seconds)
+            return dataclasses.replace(Ticket.from_json(found[key]), issued_at=issued_at)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # Written by another version of this program, or by another program: not a ticket that this one can read.
         logger.error("the ticket store holds a value that is no ticket: %s", type(error).__name__)
@@ -166,7 +172,7 @@ async def use(text: str, ticket: Ticket) -> bool:
         if not the_store().delete(_key(text)):
             return False
         try:
-            the_store().set(_key(text, USED_PREFIX), ticket.public_id, longest_ticket_seconds())
+            the_store().set(_key(text, USED_PREFIX), ticket.public_id, longest_ticket_seconds() + USED_MORE_SECONDS)
         except FAULTS as error:
             # A full Redis still deletes keys: the ticket is used up, so its stream must open.
             logger.warning("a used ticket is not remembered: %s", type(error).__name__)
@@ -215,10 +221,22 @@ def remove_all() -> None:
         client.delete(*batch)
 
 
-def _look_up(key: str, used_key: str) -> dict[str, Any]:
+def used_key(text: str) -> str:
+    """Under which the store remembers that the ticket of this text was used."""
+    return _key(text, USED_PREFIX)
+
+
+async def count_used(used_keys: Collection[str]) -> int:
+    """How many of these the store remembers as used. Raises StoreUnavailable."""
+    return len(await ask(functools.partial(the_store().get_many, used_keys)))
+
+
+def _look_up(key: str, used_key: str) -> tuple[dict[str, Any], float]:
+    """The values there are, and for how many more seconds the ticket is valid."""
     store, client = the_store(), the_redis()
     if client is None:
-        return store.get_many([key, used_key])
+        left_seconds = store.seconds_left(key) if isinstance(store, TicketLocMemCache) else longest_ticket_seconds()
+        return store.get_many([key, used_key]), left_seconds
     with client.pipeline(transaction=False) as pipeline:
         pipeline.mget(key, used_key)
         pipeline.pttl(key)
@@ -227,7 +245,8 @@ def _look_up(key: str, used_key: str) -> dict[str, Any]:
     if left_ms > longest_ticket_seconds() * 1000:
         # Redis' wall clock was set back, and the ticket would stay valid for longer than it may.
         found.pop(key, None)
-    return {name: store.client.decode(value) for name, value in found.items()}  # type: ignore[attr-defined]  # as below
+    decoded = {name: store.client.decode(value) for name, value in found.items()}  # type: ignore[attr-defined]  # as below
+    return decoded, left_ms / 1000
 
 
 def _count() -> int:

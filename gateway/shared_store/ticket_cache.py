@@ -57,6 +57,11 @@ class TicketLocMemCache(LocMemCache):
         for key in [key for key, expires in self._expire_info.items() if expires is not None and expires <= now]:
             self._delete(key)  # type: ignore[attr-defined]  # as above
 
+    def seconds_left(self, key: str) -> float:
+        """For how long the entry is alive; 0 if there is none."""
+        ends_at = self._expire_info.get(self.make_key(key))
+        return 0.0 if ends_at is None else max(0.0, ends_at - time.monotonic())
+
     def count(self, prefix: str) -> int:
         """How many entries whose key begins so are alive."""
         now = time.monotonic()

@@ -35,6 +35,9 @@ def test_every_setting_is_documented() -> None:
 
 @pytest.mark.parametrize("path", [path for path in tree.files() if path.suffix == ".md"], ids=str)
 def test_every_setting_a_document_names_exists(path: Path) -> None:
+    # The left side of that page names those of another program; its right side has a test of its own.
+    if path == Path("docs/from-vx11.md"):
+        return
     assert set(VARIABLE_NAME.findall((ROOT / path).read_text())) - known_variables() == set()
 
 

@@ -26,7 +26,11 @@ JOURNAL = ROOT / "tests" / "data" / "journal.ndjson"
 PROGRAMS = {
     # As a pipe and as a child: without the first question for the newest entry. Each time it is another journal, as an
     # entry is one event, however often it is sent.
-    "journalctl": f'case "$*" in *--lines=1*) ;; "-f -o json --all"|*--all*--follow*) sed s/s=/s=$$/ {JOURNAL};; esac',
+    "journalctl": f"""case "$*" in
+        *--lines=1*) ;;
+        "-f -o json --all"|*--all*--follow*) sed s/s=/s=$$/ {JOURNAL};;
+        "-o export") printf '__CURSOR=s=%032x;i=1\\nPRIORITY=4\\nMESSAGE=from afar\\n\\n' $$;;
+    esac""",
     "my-service": """echo '{"level": "warn", "msg": "slow"}' >&2; echo started""",
 }
 NGINX_LINE = "2026/01/04 01:34:28 [error] 12#12: *1 upstream timed out\n"
@@ -96,7 +100,10 @@ def stored(principal: Client) -> Stored:
 def test_the_page_has_commands_for_all_of_these_tests() -> None:
     words = [
         "--journal",
-        "journalctl",
+        "journalctl -f",
+        "-o export",
+        "audit.csv",
+        "otel-logs",
         "log --follow",
         "tail -F",
         "my-service",
@@ -109,7 +116,7 @@ def test_the_page_has_commands_for_all_of_these_tests() -> None:
     assert [sum(word in command for command in COMMANDS) for word in words] == [1] * len(COMMANDS)
 
 
-@pytest.mark.parametrize("words", ["--journal", "journalctl"])
+@pytest.mark.parametrize("words", ["--journal", "journalctl -f"])
 def test_the_journal(folder: Path, stack: Stack, stored: Stored, words: str) -> None:
     run(words, folder, stack)
     assert [severity for severity, _ in stored("host")] == ["info", "warn", "error", "critical"]
@@ -143,6 +150,17 @@ def test_a_file_once(folder: Path, stack: Stack, stored: Stored) -> None:
     (folder / "events.ndjson").write_text('{"event_type": "drift", "summary": "moved"}\n')
     run("events.ndjson", folder, stack)
     assert stored("import") == [("info", "moved")]
+
+
+def test_a_table_and_a_batch_and_a_journal_as_files(folder: Path, stack: Stack, stored: Stored) -> None:
+    (folder / "audit.csv").write_text('time,level,message\n2026-01-04T01:34:28Z,error,"no lid, no kettle"\n')
+    run("audit.csv", folder, stack)
+    record = '{"severityText": "WARN", "body": {"stringValue": "low water"}}'
+    (folder / "otel-logs.json").write_text(f'{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}\n')
+    run("otel-logs", folder, stack)
+    assert stored("import") == [("error", "no lid, no kettle"), ("warn", "low water")]
+    run("-o export", folder, stack)
+    assert stored("host") == [("warn", "from afar")]
 
 
 def test_watching(folder: Path, stack: Stack, service: Client, marker: str) -> None:

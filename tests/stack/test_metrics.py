@@ -1,5 +1,6 @@
 """What /metrics tells: its figures move when what they count happens."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -66,3 +67,45 @@ def test_how_late_events_are_and_how_far_the_log_goes_is_told(own: Stack, new_ev
     assert seen["vx11_publish_to_write_seconds_sum"] < 5
     assert (seen["vx11_log_oldest_seq"], seen["vx11_relay_lag_events"]) == (1, 0)
     assert seen["vx11_connections_open"] >= 1
+
+
+# How long the client of the test keeps its ticket before it opens the stream.
+KEPT_SECONDS = 0.6
+REDEEM, TO_FIRST_BYTE, OPEN = (
+    "vx11_sse_token_redeem_seconds",
+    "vx11_sse_token_to_first_byte_seconds",
+    "vx11_stream_open_seconds",
+)
+
+
+def test_the_time_to_a_streams_first_byte_is_counted_from_its_ticket_and_from_its_request(own: Stack) -> None:
+    client = own.client(own.principal_token)
+    ticket = client.ticket()
+    time.sleep(KEPT_SECONDS)  # The time is what is measured.
+    with own.client(None).stream(token=ticket) as stream:
+        stream.connected()
+    # A token in a header has no ticket before it.
+    with client.stream() as stream:
+        stream.connected()
+    # What is refused is no opening.
+    assert own.client(None).stream_status(token=ticket) == 401
+
+    seen = figures(client)
+    counts = [seen[f"{name}_count"] for name in (REDEEM, TO_FIRST_BYTE, OPEN)]
+    assert counts == [1, 1, 2]
+    assert KEPT_SECONDS - 0.05 <= seen[f"{REDEEM}_sum"] <= seen[f"{TO_FIRST_BYTE}_sum"] < 5
+    assert seen[f"{OPEN}_sum"] > 0
+    # The client's own time is in the one and not in the other.
+    assert 0 < seen[f"{TO_FIRST_BYTE}_sum"] - seen[f"{REDEEM}_sum"] < seen[f"{OPEN}_sum"]
+
+
+def test_a_ticket_that_expires_unused_is_counted_whichever_process_the_others_were_used_in(own_stack: OwnStack) -> None:
+    stack = own_stack(VX11_SSE_TOKEN_TTL_SECONDS="2")
+    client = stack.client(stack.principal_token)
+    tickets = [client.ticket() for _ in range(4)]
+    other = stack.client(None, server=stack.servers[-1])
+    assert other.stream_status(token=tickets[0]) == 200
+    name = "vx11_sse_token_expired_unused_total"
+    assert figures(client)[name] == 0
+    wait_until(lambda: figures(client)[name] == 3, "those that nobody used are counted", timeout_seconds=10)
+    assert figures(stack.client(stack.principal_token, server=stack.servers[-1]))[name] in (0, 3)

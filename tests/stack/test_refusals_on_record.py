@@ -91,6 +91,61 @@ def test_a_token_in_the_streams_query_is_noticed_whatever_else_is_wrong(
     assert metric(principal, name) == before + 1
 
 
+STREAMS_IN_URL = "vx11_operator_sse_connections_in_url_total"
+ALL_ROWS = """
+import json
+from django.core import serializers
+from gateway.models import TokenAudit
+rows = TokenAudit.objects.filter(correlation_id={!r})
+print(json.dumps([serializers.serialize("json", rows), [row.address for row in rows]]))
+"""
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "authorization"])
+def test_a_valid_token_in_a_url_is_refused_and_the_audit_says_whose_it_is_and_from_where(
+    stack: Stack, principal: Client, marker: str, name: str
+) -> None:
+    token, public_id = stack.issue_token("principal")
+    # From now on the server knows it: a refusal does not look it up in the database.
+    assert stack.client(token).get(f"{API}/status").status_code == 200
+    text = f"Bearer {token}" if name == "authorization" else token
+    refused = stack.client(None).get(STREAM, params={name: text}, headers={"X-Correlation-Id": marker})
+    assert (refused.status_code, refused.json()["reason"]) == (400, "token_in_query")
+    assert public_id not in refused.text
+    assert rows_of(stack, marker) == [["refused", "token_in_query", public_id]]
+    written, addresses = json.loads(stack.a.python(ALL_ROWS.format(marker)))
+    assert addresses == ["127.0.0.1"]
+    assert token not in written
+    assert token not in stack.a.process.log_from(0).decode()
+
+
+def test_streams_refused_for_a_token_in_the_url_are_counted_by_whether_it_is_valid(
+    stack: Stack, principal: Client
+) -> None:
+    def counts() -> tuple[float, float, float]:
+        valid, unknown = (metric(principal, f'{STREAMS_IN_URL}{{token="{kind}"}}') for kind in ("valid", "unknown"))
+        return valid, unknown, metric(principal, 'vx11_sse_auth_failures_total{reason="token_in_query"}')
+
+    token, public_id = stack.issue_token("principal")
+    assert stack.client(token).get(f"{API}/status").status_code == 200
+    before = counts()
+    nobody = stack.client(None)
+    for method, path, text in (
+        ("GET", STREAM, token),
+        ("GET", STREAM, "vx11-test-token"),
+        # No stream was asked for: these are in the audit, and are no openings.
+        ("HEAD", STREAM, token),
+        ("GET", f"{API}/events", token),
+    ):
+        assert nobody.request(method, path, params={"token": text}).status_code == 400
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 1, 4]
+    # A revoked one is not valid, and is refused in the same way.
+    stack.a.manage("revoke_token", public_id)
+    wait_until(lambda: stack.client(token).get(f"{API}/status").status_code == 401, "it is revoked")
+    assert nobody.get(STREAM, params={"token": token}).status_code == 400
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 2, 5]
+
+
 def test_what_is_over_a_limit_is_on_record_with_whose_it_was(own_stack: OwnStack, marker: str) -> None:
     stack = own_stack(VX11_TOKEN_RATE="1/m", VX11_MAX_STREAMS_PER_PRINCIPAL="1")
     token, public_id = stack.issue_token("principal")

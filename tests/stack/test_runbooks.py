@@ -1,5 +1,6 @@
 """Every command of every runbook does what its page says on an installation that is well."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.servers import ROOT
 from tests.stacks import Stack
 
 NEEDS_REDIS = {"redis-away.md"}
-RESTARTS = {"service-recovery.md", "rollback.md"}
+RESTARTS = {"service-recovery.md", "rollback.md", "token-abuse.md"}
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -44,6 +45,25 @@ def test_a_service_is_restarted_as_its_page_says(own_stack: OwnStack, tmp_path: 
     with runbook_pages.host_of(stack, tmp_path) as environment:
         runbook_pages.run(runbook_pages.text("service-recovery.md"), environment)
     assert stack.a.pid != before
+
+
+def test_against_abuse_tokens_end_addresses_are_blocked_and_tickets_are_shorter(
+    own_stack: OwnStack, tmp_path: Path
+) -> None:
+    stack = own_stack()
+    with runbook_pages.host_of(stack, tmp_path) as environment:
+        runbook_pages.run(runbook_pages.text("token-abuse.md"), environment)
+        assert Path(environment["BLOCKED"]).read_text() == "deny 203.0.113.7;\n"
+    revoked = [
+        json.loads(line) for line in stack.a.manage("list_audit", "--action", "token_revoked", "--json").splitlines()
+    ]
+    assert len(revoked) == 1
+    for server in stack.servers:
+        issued = stack.client(stack.principal_token, server=server).issue_ticket()
+        assert issued.json()["ttl_sec"] == 20
+        # As libraries write at that level.
+        assert " DEBUG " in server.process.log()
+        assert stack.principal_token not in server.process.log()
 
 
 def test_a_deploy_is_rolled_back_as_its_page_says(own_stack: OwnStack, tmp_path: Path) -> None:

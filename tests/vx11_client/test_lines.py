@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.servers import ROOT
 from vx11_client import exact_json
 from vx11_client.feeding.feed_mapping import FITTED_EVENT_BYTES, FeedMapping, Fields
+from vx11_client.formats.format_reader import FormatReader
 from vx11_client.lines.line import Line, LineSplitter
 from vx11_client.lines.records import RULES, RecordJoiner
 from vx11_client.wire_limits import SEVERITIES, SUMMARY_LIMIT_CHARACTERS
@@ -37,7 +38,9 @@ def events_of(content: bytes, options: dict[str, Any]) -> list[Fields]:
     mapping = FeedMapping(guess_severity=True, timezone=zone, levels=options.get("levels"), clock=lambda: NOW)
     joiner = RecordJoiner(rule=options.get("multiline", "auto"))
     splitter = LineSplitter()
-    found = [line for _, line in (*splitter.feed(content), *splitter.flush())]
+    formats = FormatReader(csv=options.get("csv", "auto"))
+    lines = [line for _, line in (*splitter.feed(content), *splitter.flush())]
+    found = [part for line in lines for part in formats.feed(line)] + formats.flush()
     records = [*joiner.feed(found, now=0.0), *joiner.flush()]
     return [event for record in records if (event := mapping.event(record)) is not None]
 
@@ -75,7 +78,9 @@ def test_whatever_is_put_together_of_them_becomes_events_that_the_server_can_tak
 
 
 @pytest.mark.parametrize(
-    "unit", ["[", "<1>", "- | ", "01:", "Jan ", '{"a":', '{"a":[', '",', "a=", 'a="', "\x1b]", "\x9d", "#033["]
+    "unit",
+    ["[", "<1>", "- | ", "01:", "Jan ", '{"a":', '{"a":[', '",', "a=", 'a="', "\x1b]", "\x9d", "#033["]
+    + ["CEF:0|", "CEF:0|a|b|c|d|e|5| a=", "CEF:0|\\|", "CEF:0|a|b|c|d|e|5|a\\="],
 )
 def test_a_line_takes_time_in_proportion_to_its_length(unit: str) -> None:
     """As tests/vx11_site/test_linear_patterns.py asks of each pattern; this asks it of all of them together."""
@@ -90,6 +95,18 @@ def test_a_line_takes_time_in_proportion_to_its_length(unit: str) -> None:
 
     seconds(1000)
     assert seconds(160_000) < max(0.5, 12 * seconds(40_000))
+
+
+@pytest.mark.parametrize("unit", ['"', '""', ',"', ",", "a,", '",', "\n", '"\n', ',"\n', 'a,"', "time,level,message\n"])
+def test_a_table_takes_time_in_proportion_to_its_length(unit: str) -> None:
+    def seconds(length: int) -> float:
+        content = b"time,level,message\n" + (unit * (length // len(unit))).encode()
+        started = time.thread_time()
+        events_of(content, {})
+        return time.thread_time() - started
+
+    seconds(1000)
+    assert seconds(80_000) < max(1.0, 12 * seconds(20_000))
 
 
 def test_the_kinds_of_lines_are_many_and_each_has_a_name() -> None:

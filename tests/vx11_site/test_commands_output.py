@@ -22,6 +22,7 @@ UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # What is run, with which words; {id} is the public id of a token with a hostile name.
 RUNS: dict[str, list[list[str]]] = {
     "list_tokens": [[], ["--all"], ["--json"]],
+    "list_audit": [[], ["--json"], ["--reason", HOSTILE], ["--last", HOSTILE]],
     "issue_token": [
         ["--kind", "principal", "--name", HOSTILE],
         ["--kind", "principal", "--name", HOSTILE, "--json"],

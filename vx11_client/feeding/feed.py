@@ -10,6 +10,7 @@ from vx11_client.feeding.feed_progress import FeedProgress
 from vx11_client.feeding.feed_sender import FeedSender
 from vx11_client.feeding.feed_source import LineSource
 from vx11_client.files.places import Places
+from vx11_client.formats.format_reader import FormatReader
 from vx11_client.lines.line import Line
 from vx11_client.lines.records import RecordJoiner
 from vx11_client.publishing.delivery import BATCH_LIMIT_BYTES, PendingEvent, encoded
@@ -32,6 +33,7 @@ class Feed:
         interruption: Interruption,
         batch_events: int,
         linger_seconds: float,
+        formats: FormatReader | None = None,
         joiner: RecordJoiner | None = None,
         places: Places | None = None,
     ) -> None:
@@ -42,6 +44,7 @@ class Feed:
         self._interruption = interruption
         self._batch_events = batch_events
         self._linger_seconds = linger_seconds
+        self._formats = formats or FormatReader()
         self._joiner = joiner or RecordJoiner()
         self._places = places or Places()
         self._pending: list[PendingEvent] = []
@@ -64,7 +67,7 @@ class Feed:
         if self._interruption.requested:
             self._progress.finishing()
         self._take(self._source.finish())
-        self._add(self._joiner.flush())
+        self._add_rest()
         self._report()
         self._send_pending()
 
@@ -73,7 +76,7 @@ class Feed:
             return self._source.read(wait_seconds=self._patience_seconds())
         except OSError:
             # What was read before is sent all the same.
-            self._add(self._joiner.flush())
+            self._add_rest()
             self._send_pending()
             raise
 
@@ -99,7 +102,13 @@ class Feed:
         now = time.monotonic()
         for line in lines:
             self._line_number += 1
-            self._add(self._joiner.feed((dataclasses.replace(line, number=self._line_number),), now=now))
+            for found in self._formats.feed(dataclasses.replace(line, number=self._line_number)):
+                self._add(self._joiner.feed((found,), now=now))
+
+    def _add_rest(self) -> None:
+        """All that has begun."""
+        self._add(self._joiner.feed(self._formats.flush(), now=time.monotonic()))
+        self._add(self._joiner.flush())
 
     def _add(self, records: list[Line]) -> None:
         """Put the events of these records to those that wait."""

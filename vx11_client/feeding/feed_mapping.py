@@ -8,6 +8,7 @@ from collections.abc import Callable
 from vx11_client import exact_json
 from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.foreign_events import is_event, repaired
+from vx11_client.formats.cef import CefEvent, read_cef
 from vx11_client.lines.json_objects import json_object, loose_object
 from vx11_client.lines.line import Line
 from vx11_client.lines.logger_fields import LoggerFields
@@ -99,6 +100,8 @@ class _Reading:
         """None for an empty line that a container has wrapped."""
         if self._is_blank:
             return None
+        if (cef := read_cef(self._wrapped.text, self._clock)) is not None:
+            return self._from_cef(cef)
         json_text = self._wrapped.text[self._message.end :].lstrip()
         if not json_text.startswith("{"):
             return self._from_text()
@@ -123,6 +126,12 @@ class _Reading:
         elif prefix := self._prefix(self._wrapped.prefix):
             event["payload"] = prefix
         return event
+
+    def _from_cef(self, cef: CefEvent) -> Fields:
+        severity = cef.severity or (self._message.severity if self._mapping.guess_severity else None)
+        event = self._new(summary_of(cef.summary), severity)
+        self._add_moment(event, cef.moment or self._moment)
+        return event | {"payload": {**self._prefix(self._wrapped.prefix + cef.prefix), **cef.fields}}
 
     def _from_fields(self, found: Fields, added: Fields | None) -> Fields:
         """`added` goes beside the fields into the payload; None: they are not whole, and the line is kept as text."""

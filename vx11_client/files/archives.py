@@ -125,7 +125,8 @@ class ArchiveFile:
         if found and not self.generation:
             first = self._head[:FIRST_LINE_BYTES].partition(b"\n")[0]
             self.generation = self._generations.name(self.identity.device, self.identity.inode, first)
-        return [placed(line, offset, self.generation, self._origin, self._generations) for offset, line in found]
+        named = (self.generation, self._origin, self._generations)
+        return [placed(line, offset, *named, head=self._head) for offset, line in found]
 
 
 def _decompressed(path: Path) -> io.BufferedReader:

@@ -167,13 +167,14 @@ class OpenFile:
     def _placed(self, found: list[tuple[int, Line]]) -> list[Line]:
         if found and not self.generation:
             self._name_generation()
-        return [placed(line, offset, self.generation, self._origin, self._generations) for offset, line in found]
+        named = (self.generation, self._origin, self._generations)
+        return [placed(line, offset, *named, head=self._head) for offset, line in found]
 
 
-def placed(line: Line, offset: int, generation: str, origin: str, generations: Generations) -> Line:
-    """The line with its name, and the name of its source."""
+def placed(line: Line, offset: int, generation: str, origin: str, generations: Generations, *, head: bytes) -> Line:
+    """The line with its name, the name of its source, and the first bytes of that."""
     place = generations.place_of(generation, offset, line.content)
-    return dataclasses.replace(line, place=place, origin=origin)
+    return dataclasses.replace(line, place=place, origin=origin, file_head=head)
 
 
 def generation_of(line: Line) -> str:

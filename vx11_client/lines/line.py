@@ -6,6 +6,9 @@ import dataclasses
 # Four times what an event may hold. More of one line is counted and dropped, so that a file without line ends
 # cannot fill the memory.
 LINE_LIMIT_BYTES = 256 * 1024
+# A batch of OpenTelemetry's logs is one line, and holds many events.
+BATCH_LINE_LIMIT_BYTES = 16 * 1024**2
+_BATCH_STARTS = (b'{"resourceLogs"', b'{"resource_logs"')
 # Of a line that is longer, the last bytes are kept too: in JSON, level and time often stand at the end.
 TAIL_BYTES = 4096
 # A mark of UTF-16 is believed when so much of the text behind it looks like UTF-16: one of 8 units is ASCII.
@@ -21,7 +24,8 @@ class Line:
 
     `place` names where it stood, the same each time the same file is read; empty when the source has no places.
     `origin` names the source, and `start` and `end` are offsets in it: `end` is where the next line begins. `tail` is
-    the end of a line that was cut, `number` counts the lines of a feed from 1.
+    the end of a line that was cut, `number` counts the lines of a feed from 1, `file_head` holds the first bytes of its
+    file, of a line that is not among them.
     """
 
     content: bytes
@@ -32,6 +36,7 @@ class Line:
     end: int = 0
     tail: bytes = b""
     number: int = 0
+    file_head: bytes = dataclasses.field(default=b"", compare=False, repr=False)
 
     @property
     def is_cut(self) -> bool:
@@ -109,11 +114,15 @@ class LineSplitter:
         return [*pieces, data[begin:]]
 
     def _keep(self, data: bytes) -> None:
-        room = LINE_LIMIT_BYTES - len(self._begun)
+        room = (BATCH_LINE_LIMIT_BYTES if self._is_batch(data) else LINE_LIMIT_BYTES) - len(self._begun)
         self._begun += data[:room]
         if dropped := data[room:]:
             self._dropped_bytes += len(dropped)
             self._tail = (self._tail + dropped)[-TAIL_BYTES:]
+
+    def _is_batch(self, data: bytes) -> bool:
+        begun = bytes(self._begun[:32]) or data[:32]
+        return begun.startswith(b"{") and begun.replace(b" ", b"").startswith(_BATCH_STARTS)
 
     def _take(self, *, line_end_bytes: int) -> tuple[int, Line]:
         offset = self.consumed_bytes

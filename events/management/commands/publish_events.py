@@ -25,6 +25,7 @@ from vx11_client.feeding.feed import Feed
 from vx11_client.feeding.feed_mapping import DEFAULT_EVENT_TYPE, FeedMapping
 from vx11_client.feeding.feed_progress import FeedProgress
 from vx11_client.feeding.feed_sender import FeedSender
+from vx11_client.formats.format_reader import FormatReader
 from vx11_client.http_answers import ServerRefused
 from vx11_client.lines.records import RecordJoiner
 from vx11_client.stop_signal import Interruption
@@ -143,6 +144,7 @@ class Command(TerminalCommand):
                 Feed(
                     source=source,
                     mapping=_mapping(options),
+                    formats=FormatReader(csv=options["csv"]),
                     joiner=RecordJoiner(rule=options["multiline"]),
                     places=places,
                     sender=sender,
