@@ -1,14 +1,12 @@
 """Django's settings, all of them from the environment. docs/settings.md says what each variable means."""
 
-import contextlib
 import ipaddress
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from vx11_site import __version__, installation, release
+from vx11_site.config import secret_key
 from vx11_site.config.environment import BadEnvironment, Environment
 from vx11_site.config.postgres import PostgresAccess
 from vx11_site.config.redis import RedisAccess
@@ -16,8 +14,6 @@ from vx11_site.config.redis import RedisAccess
 ENVIRONMENT = Environment()
 VERSION = release.version()
 LOG_FORMATS = ("text", "json")
-# Of Django's own keys, 50 characters are the least.
-KEY_FLOOR_CHARACTERS = 32
 DATA_DIR = Path(ENVIRONMENT.text("VX11_DATA_DIR") or installation.default_data_folder())
 STATIC_ROOT = DATA_DIR / "static"
 try:
@@ -33,37 +29,6 @@ POSTGRES = PostgresAccess.from_environment(ENVIRONMENT)
 REDIS = RedisAccess.from_environment(ENVIRONMENT)
 # Empty: there is none.
 REDIS_URL = REDIS.url if REDIS else ""
-
-
-def _kept_secret_key() -> str:
-    """The key of an embedded set-up: created once, stored in the data folder where only its owner can read it."""
-    path = DATA_DIR / "secret_key"
-    try:
-        with contextlib.suppress(FileExistsError):
-            _write_whole(path, secrets.token_urlsafe(64))
-        key = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadEnvironment(f"VX11_DATA_DIR has a secret_key that this user cannot read or make: {error}") from None
-    if len(key) < KEY_FLOOR_CHARACTERS:
-        # With a key that can be guessed anybody could sign a session.
-        raise BadEnvironment(
-            f"VX11_DATA_DIR has a secret_key that is too short: delete {path}, and people sign in again"
-        )
-    return key
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """A file of its owner alone, that is there whole or not at all. Raises FileExistsError."""
-    begun = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(begun, path)
-    finally:
-        begun.unlink()
 
 
 def _database() -> dict[str, Any]:
@@ -134,7 +99,7 @@ def _log_format() -> str:
     return name
 
 
-SECRET_KEY = ENVIRONMENT.text("VX11_SECRET_KEY") or _kept_secret_key()
+SECRET_KEY = ENVIRONMENT.text("VX11_SECRET_KEY") or secret_key.kept_in(DATA_DIR)
 ALLOWED_HOSTS = ENVIRONMENT.items("VX11_ALLOWED_HOSTS")
 PUBLIC_URL = ENVIRONMENT.text("VX11_PUBLIC_URL").rstrip("/")
 ALLOWED_ORIGINS = frozenset(ENVIRONMENT.items("VX11_ALLOWED_ORIGINS"))
