@@ -1,8 +1,11 @@
 """Users of the console and the admin, put into an installation's database, and sessions of theirs."""
 
 import dataclasses
+import functools
 import json
 import secrets
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from tests.servers import RunningServer
 from tests.stacks import Stack
@@ -36,13 +39,21 @@ class Account:
         return self.server.python(NEW_SESSION.format(name=self.name)).strip()
 
 
+@functools.cache
+def password_and_hash() -> tuple[str, str]:
+    """The password of all accounts of this process: to hash one takes 0.4 s of CPU, on purpose."""
+    password = secrets.token_urlsafe(16)
+    return password, PBKDF2PasswordHasher().encode(password, secrets.token_hex(16))
+
+
 def add_account(stack: Stack, *, group: str | None, name: str | None = None) -> Account:
     """A new user of the console, in one group or in none."""
-    account = Account(name or f"user-{secrets.token_hex(4)}", secrets.token_urlsafe(16), stack.a)
-    values = json.dumps({"username": account.name, "password": account.password})
+    password, hashed = password_and_hash()
+    account = Account(name or f"user-{secrets.token_hex(4)}", password, stack.a)
+    values = json.dumps({"username": account.name, "password": hashed})
     # At once: a server must not come to know of the account and not of its role.
     lines = ["from django.contrib.auth.models import Group, User", "from django.db import transaction"]
-    lines += ["with transaction.atomic():", f"    user = User.objects.create_user(**{values})"]
+    lines += ["with transaction.atomic():", f"    user = User.objects.create(**{values})"]
     lines += [f"    user.groups.add(Group.objects.get(name={group!r}))"] if group else []
     stack.a.python("\n".join(lines))
     stack.credentials.add(account.password)

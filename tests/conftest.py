@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import django
 import pytest
+from django.conf import settings
 from pytest_django import DjangoDbBlocker
 
 from tests import prepared
@@ -72,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # environment of a process that directs: its workers would read their settings before their database is up.
         os.environ["DJANGO_SETTINGS_MODULE"] = "vx11_site.settings"
         django.setup()
+        # Django's own is slow on purpose: 0.4 s of CPU for each password. Servers of tests keep it.
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def _only_directs(config: pytest.Config) -> bool:

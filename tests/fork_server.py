@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -183,12 +184,26 @@ def _become(program: dict[str, Any]) -> None:
     for target, file in enumerate(program["files"]):
         os.dup2(file, target)
         os.close(file)
+    _open_streams()
     os.chdir(program["folder"])
     os.environ.clear()
     os.environ.update(program["environment"])
     sys.argv = program["arguments"]
     # As Python does for a script: it finds what lies beside it.
     sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
+
+
+def _open_streams() -> None:
+    """Anew: what there was has asked, before the fork, whether its files can be read at any place."""
+    for file, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        # As Python opens them with -u.
+        binary = open(file, "wb" if file else "rb", buffering=0 if file else -1, closefd=False)  # noqa: SIM115
+        stream = io.TextIOWrapper(
+            binary, before.encoding, before.errors, newline="\n" if file else None, write_through=bool(file)
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _import_libraries(names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.forked_python import forked_python
 from tests.http_stand_in import HttpStandIn
 from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
@@ -53,6 +54,8 @@ def run(page_text: str, environment: Mapping[str, str], *, check: bool = True, f
     begin = section("README.md", "Before you begin")
     commands = "\n".join(commands for commands, _ in blocks(begin) + blocks(page_text))
     commands = commands if check else f"set +e\n{commands}"
+    # The one that `host_of` has put into PATH.
+    commands = commands.replace(".venv/bin/python", "python")
     done = subprocess.run(
         [*SHELL, commands],
         check=False,
@@ -78,14 +81,15 @@ def host_of(stack: Stack, folder: Path) -> Iterator[dict[str, str]]:
         for name in ("systemctl", "kubectl", "nginx"):
             (programs / name).write_text(STAND_IN.format(url=url))
             (programs / name).chmod(0o755)
-        yield {
-            **stack.a.environment,
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "VX11_URL": stack.a.url,
-            "PREVIOUS": "HEAD",
-            "SETTINGS": str(settings),
-            "BLOCKED": str(folder / "blocked.conf"),
-        }
+        with forked_python(programs / "python"):
+            yield {
+                **stack.a.environment,
+                "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+                "VX11_URL": stack.a.url,
+                "PREVIOUS": "HEAD",
+                "SETTINGS": str(settings),
+                "BLOCKED": str(folder / "blocked.conf"),
+            }
 
 
 @contextmanager

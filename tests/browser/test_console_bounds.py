@@ -1,7 +1,7 @@
 """What the page keeps is bounded, by count and by bytes, however long the log is and however large its events."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,8 @@ from tests.accounts import add_account
 from tests.browser.console_page import ConsolePage
 from tests.browser.test_console_log import scroll_to, scroll_until, shown
 from tests.client import API, LOOPBACK, Client
-from tests.conftest import OwnStack
-from tests.stacks import Stack
+from tests.conftest import POSTGRES, OwnStack
+from tests.stacks import Size, Stack
 from tests.waiting import wait_until
 
 NewEvent = Callable[..., Mapping[str, object]]
@@ -31,20 +31,29 @@ LARGE_EVENTS = 700
 LARGE_BATCH_EVENTS = 50
 
 
+@pytest.fixture(scope="module")
+def long_log_stack(
+    stack_size: Size, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Stack]:
+    """Events numbered from 0, in an installation that holds nothing else. It takes long to fill: tests only read it."""
+    stack = Stack(stack_size, tmp_path_factory.mktemp("long-log"), postgres=pytestconfig.stash[POSTGRES])
+    with stack:
+        headers = {"X-VX11-Token": stack.service_token}
+        # One connection for all: there are two hundred requests.
+        with httpx.Client(base_url=stack.a.url, headers=headers, **LOOPBACK, timeout=30) as service:
+            for start in range(0, LONG_LOG_EVENTS, BATCH_EVENTS):
+                batch = range(start, start + BATCH_EVENTS)
+                events = [{"event_type": "drift", "summary": str(number)} for number in batch]
+                assert service.post(f"{API}/events", json={"events": events}).status_code == 201
+        yield stack
+    stack.assert_clean_logs()
+
+
 @pytest.fixture
-def long_log(page: Page, own_stack: OwnStack) -> tuple[ConsolePage, Stack]:
-    """Events numbered from 0, in an installation that holds nothing else."""
-    stack = own_stack()
-    headers = {"X-VX11-Token": stack.service_token}
-    # One connection for all: there are two hundred requests.
-    with httpx.Client(base_url=stack.a.url, headers=headers, **LOOPBACK, timeout=30) as service:
-        for start in range(0, LONG_LOG_EVENTS, BATCH_EVENTS):
-            batch = range(start, start + BATCH_EVENTS)
-            events = [{"event_type": "drift", "summary": str(number)} for number in batch]
-            assert service.post(f"{API}/events", json={"events": events}).status_code == 201
-    console = ConsolePage(page, stack.a.url)
-    console.open(add_account(stack, group="viewer"))
-    return console, stack
+def long_log(page: Page, long_log_stack: Stack) -> tuple[ConsolePage, Stack]:
+    console = ConsolePage(page, long_log_stack.a.url)
+    console.open(add_account(long_log_stack, group="viewer"))
+    return console, long_log_stack
 
 
 def count_held(console: ConsolePage) -> int:

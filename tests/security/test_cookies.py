@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
+import psycopg
 import pytest
 
 from tests.accounts import add_account
@@ -36,20 +37,34 @@ class Watch:
         self.threads = self.files = self.connections = 0
 
     def look(self) -> None:
+        with self._administrator() as database:
+            self._look(database)
+
+    def _look(self, database: psycopg.Connection | None) -> None:
         self.threads = max(self.threads, len(list((self._process / "task").iterdir())))
         self.files = max(self.files, len(list((self._process / "fd").iterdir())))
-        if self._stack.size != "embedded":
+        if database is not None:
             name = self._stack.a.environment["VX11_DATABASE_URL"].rpartition("/")[2]
-            held = int(self._stack.postgres.ask(HELD, name)[0][0])
+            [(held,)] = database.execute(HELD, (name,)).fetchall()
             self.connections = max(self.connections, held)
+
+    @contextmanager
+    def _administrator(self) -> Iterator[psycopg.Connection | None]:
+        """One connection for many looks: a new one for each would keep PostgreSQL busier than the flood does."""
+        if self._stack.size == "embedded":
+            yield None
+            return
+        with psycopg.connect(self._stack.postgres.url(), autocommit=True) as database:
+            yield database
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         ended = Event()
 
         def watch() -> None:
-            while not ended.wait(0.02):
-                self.look()
+            with self._administrator() as database:
+                while not ended.wait(0.02):
+                    self._look(database)
 
         thread = Thread(target=watch)
         thread.start()

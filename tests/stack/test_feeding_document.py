@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.client import Client
 from tests.conftest import OwnStack
+from tests.forked_python import forked_python
 from tests.servers import ROOT
 from tests.stacks import Stack
 from tests.waiting import wait_until
@@ -39,7 +39,7 @@ Stored = Callable[[str], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """Where the commands run: a checkout, as far as they see, with the programs and files that they name."""
     (tmp_path / "manage.py").symlink_to(ROOT / "manage.py")
     programs = tmp_path / "bin"
@@ -48,14 +48,15 @@ def folder(tmp_path: Path) -> Path:
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
     (tmp_path / "error.log").write_text("from before\n")
-    return tmp_path
+    with forked_python(programs / "python"):
+        yield tmp_path
 
 
 @contextmanager
 def running(words: str, folder: Path, stack: Stack, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """The page's command that holds `words`, in a shell of its own. What it still runs at the end is ended."""
     (command,) = (command for command in COMMANDS if words in command)
-    here = command.replace(".venv/bin/python", sys.executable).replace("/var/log/nginx/error.log", "error.log")
+    here = command.replace(".venv/bin/python", "python").replace("/var/log/nginx/error.log", "error.log")
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with (
         (folder / "stderr").open("ab") as said,

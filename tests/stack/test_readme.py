@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO
 import pytest
 
 from tests.client import Client
+from tests.forked_python import forked_python
 from tests.processes import free_port
 from tests.servers import ROOT
 from tests.stacks import Stack
@@ -68,7 +68,10 @@ def test_feeding_a_log(stack: Stack, principal: Client, tmp_path: Path, marker: 
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
     }
     cursor = principal.cursor()
-    with shell(commands.replace(".venv/bin/python", sys.executable), stack.a.environment | environment):
+    with (
+        forked_python(tmp_path / "python"),
+        shell(commands.replace(".venv/bin/python", "python"), stack.a.environment | environment),
+    ):
         wait_until(
             lambda: any(marker in event["summary"] for event in principal.polled(since=cursor, limit=500)["events"]),
             "the line is in the log",

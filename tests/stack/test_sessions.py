@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.accounts import password_and_hash
 from tests.answers import assert_problem
 from tests.client import API, LOOPBACK, Client, Json
 from tests.stacks import Stack
@@ -25,8 +26,8 @@ class User:
     def __init__(self, stack: Stack, *groups: str) -> None:
         self.stack = stack
         self.name = f"user-{secrets.token_hex(4)}"
-        self.password = secrets.token_urlsafe(16)
-        make = f"User.objects.create_user({self.name!r}, password={self.password!r})"
+        self.password, hashed = password_and_hash()
+        make = f"User.objects.create(username={self.name!r}, password={hashed!r})"
         joins = "".join(f"; user.groups.add(Group.objects.get(name={group!r}))" for group in groups)
         # At once: a server must not come to know of the account and not of its role.
         self._shell(f"from django.db import transaction\nwith transaction.atomic(): user = {make}{joins}")
