@@ -32,12 +32,6 @@ DESKTOP = ViewportSize(width=1280, height=800)
 NewPage = Callable[..., Page]
 
 
-def new_profile(browser: Browser, **options: Any) -> BrowserContext:
-    context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC", **options})
-    context.set_default_timeout(TIMEOUT_MS)
-    return context
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -52,8 +46,10 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
     contexts: list[BrowserContext] = []
 
     def make(**options: Any) -> Page:
-        contexts.append(new_profile(browser, **options))
-        return contexts[-1].new_page()
+        context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "UTC", **options})
+        context.set_default_timeout(TIMEOUT_MS)
+        contexts.append(context)
+        return context.new_page()
 
     yield make
     for context in contexts:
@@ -63,33 +59,6 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 @pytest.fixture
 def page(new_page: NewPage) -> Page:
     return new_page()
-
-
-@pytest.fixture(scope="session")
-def kept_profile(browser: Browser) -> Iterator[BrowserContext]:
-    """For `cached_page` alone."""
-    context = new_profile(browser)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def cached_page(kept_profile: BrowserContext, shared_stack: Stack) -> Iterator[Page]:
-    """A page of the shared installation that has its scripts from the cache of the page before.
-
-    Of that page nothing else is left. A test that changes the profile for good (the clock, scripts for all its pages)
-    takes `page` instead.
-    """
-    page = kept_profile.new_page()
-    # Here, because a page may store something while it is closed.
-    devtools = kept_profile.new_cdp_session(page)
-    devtools.send("Storage.clearDataForOrigin", {"origin": shared_stack.a.url, "storageTypes": "all"})
-    devtools.detach()
-    yield page
-    for left in kept_profile.pages:
-        left.close()
-    kept_profile.clear_cookies()
-    kept_profile.clear_permissions()
 
 
 @pytest.fixture
@@ -169,8 +138,8 @@ def no_window(principal: Client) -> Iterator[None]:
 
 
 @pytest.fixture
-def console(cached_page: Page, stack: Stack, viewer: Account) -> ConsolePage:
+def console(page: Page, stack: Stack, viewer: Account) -> ConsolePage:
     """The console of the shared installation, live, with a viewer signed in."""
-    console = ConsolePage(cached_page, stack.a.url)
+    console = ConsolePage(page, stack.a.url)
     console.open(viewer)
     return console
