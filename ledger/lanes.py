@@ -24,6 +24,8 @@ from ledger.turns import Job, Turns
 
 # Callers are promised an answer within two seconds.
 LANE_WAIT_SECONDS = 1.7
+# A call that began so late had too little of that time left for what it asks.
+LATE_SECONDS = LANE_WAIT_SECONDS / 2
 # What may wait in one lane; more would only time out.
 QUEUE_LIMIT_CALLS = 2_000
 # A call that does not end within this time after its statement was interrupted waits for a database that is gone: its
@@ -204,7 +206,8 @@ class Lane:
                     return None
                 self._changed.wait()
             job.thread, thread.running = thread, job
-            job.cut_at = time.monotonic() + job.lasts_seconds
+            job.began_at = time.monotonic()
+            job.cut_at = job.began_at + job.lasts_seconds
             return job
 
     def _take(self, thread: _Thread) -> Job | None:
@@ -255,11 +258,13 @@ class Lane:
 
     async def _wait_for(self, job: Job, turns: Turns) -> Any:
         self._put(job, turns)
+        late = time.monotonic() + LATE_SECONDS
         try:
             async with asyncio.timeout(LANE_WAIT_SECONDS):
                 return await asyncio.wrap_future(job.future)
         except TimeoutError:
-            if job.thread is None:
+            if job.thread is None or job.began_at > late:
+                # It is the queue that took the time, and not the database.
                 raise LedgerBusy(f"too much waits for {self.name}") from None
             raise LedgerUnavailable("the database took too long to answer") from None
         finally:

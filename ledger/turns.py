@@ -17,6 +17,8 @@ class Job:
     future: "Future[Any]" = dataclasses.field(default_factory=Future)
     # The thread in which it runs, or ran.
     thread: Any = None
+    # When it began, by the monotonic clock.
+    began_at: float = math.inf
     given_up: bool = False
     # How long it may take, and until when that is by the monotonic clock; then its connection is cut.
     lasts_seconds: float = math.inf

@@ -97,6 +97,22 @@ async def test_a_read_that_takes_too_long_is_unavailable_in_time_and_later_reads
         released.set()
 
 
+@pytest.mark.parametrize(("queued_share", "fault"), [(0.8, LedgerBusy), (0.1, LedgerUnavailable)])
+async def test_a_call_whose_time_went_by_in_the_queue_does_not_blame_the_database(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, queued_share: float, fault: type[Exception]
+) -> None:
+    monkeypatch.setattr(lanes, "LANE_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(lanes, "LATE_SECONDS", 0.5)
+    ended = threading.Event()
+    before = [asyncio.create_task(lane.run(time.sleep, queued_share)) for _ in range(THREADS)]
+    await asyncio.sleep(0)
+    with pytest.raises(LedgerUnavailable) as raised:
+        await lane.run(ended.wait, 5)
+    assert type(raised.value) is fault
+    ended.set()
+    await asyncio.gather(*before)
+
+
 async def test_more_reads_than_may_wait_are_refused_at_once_and_room_comes_back(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
