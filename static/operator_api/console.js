@@ -162,9 +162,10 @@ async function showEventOfAddress() {
  * @param {string} field
  * @param {string} value
  * @param {"include" | "exclude"} choice
+ * @param {boolean} [wanted] - false takes it back; without it, a second press does
  */
-function choosing(field, value, choice) {
-  filters.set({ text: choose(filters.filter.text, field, value, choice) });
+function choosing(field, value, choice, wanted) {
+  filters.set({ text: choose(filters.filter.text, field, value, choice, wanted) });
 }
 
 /** @param {import("./requests.js").ApiError | null} error */

@@ -1,5 +1,6 @@
 /** The values of one field, each with two buttons: only these, and without these. */
 
+import { afterPress } from "./press.js";
 import { chosen, quoted } from "./query-text.js";
 import { text, textIfAny } from "./texts.js";
 import { number } from "./times.js";
@@ -18,12 +19,14 @@ export class FacetList {
   #list = document.createElement("ul");
   /** @type {Counted} */
   #counted = { values: [], sample: false, complete: true };
+  #query = "";
   #shown = "";
+  #render = () => this.#draw();
 
   /**
    * @param {string} field
    * @param {object} actions
-   * @param {(value: string, choice: Choice) => void} actions.choose
+   * @param {(value: string, choice: Choice, wanted: boolean) => void} actions.choose - `wanted`: false takes it back
    * @param {(() => void) | null} actions.remove
    */
   constructor(field, { choose, remove }) {
@@ -44,8 +47,6 @@ export class FacetList {
    */
   show(counted, query) {
     this.#counted = counted;
-    this.#note.hidden = counted.complete && !counted.sample;
-    this.#note.textContent = text(counted.sample ? "facet.sample" : "facet.partly");
     this.showChosen(query);
   }
 
@@ -55,6 +56,14 @@ export class FacetList {
    * @param {string} query
    */
   showChosen(query) {
+    this.#query = query;
+    afterPress(this.#render);
+  }
+
+  #draw() {
+    const query = this.#query;
+    this.#note.hidden = this.#counted.complete && !this.#counted.sample;
+    this.#note.textContent = text(this.#counted.sample ? "facet.sample" : "facet.partly");
     const included = chosen(query, this.#field, "include");
     const excluded = chosen(query, this.#field, "exclude");
     const values = this.#counted.values.map(({ value, count }) => ({ value: String(value), count: number(count) }));
@@ -84,7 +93,9 @@ export class FacetList {
   #item(value, count, { included, excluded }) {
     const item = document.createElement("li");
     const word = this.#field === "severity" ? (textIfAny(`severity.${value}`) ?? value) : visible(value);
-    const include = button("include", "", "", (press) => this.#choose(value, press.altKey ? "exclude" : "include"));
+    // What a press does is what the button shows, also when a text that was just typed says it already.
+    const include = button("include", "", "", ({ altKey: alt }) =>
+      this.#choose(value, alt ? "exclude" : "include", !(alt ? excluded : included)));
     const [name, figure] = [document.createElement("span"), document.createElement("span")];
     [name.className, name.textContent] = ["name", word || "“”"];
     [figure.className, figure.textContent] = ["count", count];
@@ -93,7 +104,7 @@ export class FacetList {
     include.ariaPressed = String(included);
     include.dataset.key = `+${value}`;
     const label = text("facet.exclude", { value: word });
-    const exclude = button("exclude", "−", label, () => this.#choose(value, "exclude"));
+    const exclude = button("exclude", "−", label, () => this.#choose(value, "exclude", !excluded));
     exclude.ariaPressed = String(excluded);
     exclude.dataset.key = `-${value}`;
     if (this.#field === "severity") item.dataset.severity = value;

@@ -40,7 +40,7 @@ export class Facets {
 
   /**
    * @param {Pick<import("./requests.js").ConsoleApi, "get">} api
-   * @param {(field: string, value: string, choice: Choice) => void} choose
+   * @param {(field: string, value: string, choice: Choice, wanted: boolean) => void} choose
    */
   constructor(api, choose) {
     this.#api = api;
@@ -151,7 +151,7 @@ export class Facets {
   /** @param {string} field */
   #add(field) {
     const remove = FIELDS.includes(field) ? null : () => this.#remove(field);
-    const list = new FacetList(field, { choose: (value, choice) => this.#choose(field, value, choice), remove });
+    const list = new FacetList(field, { choose: (...chosen) => this.#choose(field, ...chosen), remove });
     this.#lists.set(field, list);
     this.#place.append(list.element);
   }

@@ -2,6 +2,7 @@
 
 import { slot } from "./dom.js";
 import { Pace } from "./pace.js";
+import { afterPress } from "./press.js";
 import { ApiError, showRefusal } from "./requests.js";
 import { text } from "./texts.js";
 import { longTime } from "./times.js";
@@ -19,6 +20,7 @@ export class Modules {
   #refusal = slot("modules-refusal");
   #pace = new Pace(REFRESH_MS, () => this.refresh());
   #shown = "";
+  #render = () => this.#draw();
   /**
    * By name, as the server listed them; empty before its first answer.
    *
@@ -53,7 +55,7 @@ export class Modules {
       const { modules } = await this.#api.get("/modules");
       this.known = modules;
       showRefusal(this.#refusal, null);
-      this.#show();
+      afterPress(this.#render);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showRefusal(this.#refusal, error);
@@ -62,7 +64,7 @@ export class Modules {
     }
   }
 
-  #show() {
+  #draw() {
     // Buttons that are replaced lose the focus, so they stay while nothing has changed.
     const now = JSON.stringify(this.known);
     if (now === this.#shown) return;
