@@ -244,6 +244,7 @@ class TokenAudit(models.Model):
         SIGN_IN_FAILED = "sign_in_failed"
         ADMIN_CHANGED = "admin_changed"
         EXPORTED = "exported"
+        VIEW_CHANGED = "view_changed"
         PURGED = "purged"
 
     # Made by the caller, so that a row that is written twice, because the result of a commit was lost, is still one
