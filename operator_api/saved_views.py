@@ -124,7 +124,7 @@ def start_address_of(principal_id: str) -> str:
         "columns": view.columns,
         "facets": view.facets,
     }
-    return urlencode({name: value for name, value in parts.items() if value} | {"view": str(view.id)})
+    return urlencode({name: value for name, value in parts.items() if value})
 
 
 def as_json(row: SavedView, principal_id: str, start_id: uuid.UUID | None) -> View:

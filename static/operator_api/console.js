@@ -22,6 +22,7 @@ import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { choose, quoted } from "./query-text.js";
 import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
+import { SavedViews } from "./saved-views.js";
 import { SessionGuard } from "./session-guard.js";
 import { SuggestionSource } from "./suggestions.js";
 import { text, textIfAny } from "./texts.js";
@@ -62,11 +63,12 @@ const histogram = new Histogram(api, (range) => filters.set(range));
 const latency = new LatencyLine();
 const modules = new Modules(api, (name) => choosing("module", name, "include"));
 const facets = new Facets(api, choosing);
-const windowBar = new WindowBar(api, showWindow);
+const windowBar = new WindowBar(api, banners, showWindow);
 const connection = new ConnectionStatus(banners, () => client.start());
 const notices = new Notices(showDetail);
 for (const part of [histogram, facets]) part.ask(filters.filter);
-new WindowDialogs(api, windowBar, modules);
+const windowDialogs = new WindowDialogs(api, windowBar, modules, banners);
+new SavedViews(api, () => filters.filter);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
 
@@ -185,6 +187,7 @@ function showDetail(event) {
 function showWindow(status) {
   // While the state is not known, the page does not show that the chat is closed.
   chat.allow(status?.chat_enabled ?? true);
+  windowDialogs.note(status);
   if (status?.mode === "degraded") banners.show("degraded", text("banner.unknown_window"));
   else if (status?.degraded) banners.show("degraded", text("banner.degraded"));
   else banners.hide("degraded");

@@ -1,5 +1,6 @@
 /** The values of one field, each with two buttons: only these, and without these. */
 
+import { button } from "./dom.js";
 import { afterPress } from "./press.js";
 import { chosen, quoted } from "./query-text.js";
 import { text, textIfAny } from "./texts.js";
@@ -36,7 +37,7 @@ export class FacetList {
     title.textContent = textIfAny(`detail.${field}`) ?? field;
     this.element.setAttribute("aria-labelledby", title.id);
     this.element.dataset.facet = field;
-    if (remove) title.append(" ", button("remove", "×", text("facet.remove", { field }), remove));
+    if (remove) title.append(" ", labelled("remove", "×", text("facet.remove", { field }), remove));
     this.#note.hidden = true;
     this.element.append(title, this.#list, this.#note);
   }
@@ -94,7 +95,7 @@ export class FacetList {
     const item = document.createElement("li");
     const word = this.#field === "severity" ? (textIfAny(`severity.${value}`) ?? value) : visible(value);
     // What a press does is what the button shows, also when a text that was just typed says it already.
-    const include = button("include", "", "", ({ altKey: alt }) =>
+    const include = button("include", "", ({ altKey: alt }) =>
       this.#choose(value, alt ? "exclude" : "include", !(alt ? excluded : included)));
     const [name, figure] = [document.createElement("span"), document.createElement("span")];
     [name.className, name.textContent] = ["name", word || "“”"];
@@ -104,7 +105,7 @@ export class FacetList {
     include.ariaPressed = String(included);
     include.dataset.key = `+${value}`;
     const label = text("facet.exclude", { value: word });
-    const exclude = button("exclude", "−", label, () => this.#choose(value, "exclude", !excluded));
+    const exclude = labelled("exclude", "−", label, () => this.#choose(value, "exclude", !excluded));
     exclude.ariaPressed = String(excluded);
     exclude.dataset.key = `-${value}`;
     if (this.#field === "severity") item.dataset.severity = value;
@@ -119,10 +120,9 @@ export class FacetList {
  * @param {string} label
  * @param {(press: MouseEvent) => void} pressed
  */
-function button(name, words, label, pressed) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: name, textContent: words });
+function labelled(name, words, label, pressed) {
+  const made = button(name, words, pressed);
   if (label) made.ariaLabel = made.title = label;
-  made.addEventListener("click", pressed);
   return made;
 }
 
