@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from gateway.admin.login import ThrottledForm
+from gateway.http import errors
 from gateway.identity import console_sessions
 from gateway.identity.principals import scopes_of_groups
 from operator_api import saved_views
@@ -44,12 +45,26 @@ def console(request: HttpRequest) -> HttpResponse:
         # The page switches off what the account may not do; the server decides at each request.
         "scopes": " ".join(sorted(scopes_of_groups(groups, superuser=user.is_superuser))),
         "start": saved_views.start_address_of(console_sessions.principal_id(user.pk)),
+        "user_id": console_sessions.principal_id(user.pk),
         # The tabs of one session share a stream, and recognise each other by this name.
         "session": console_sessions.session_id(request.session.session_key),
         "user_name": request.user.get_username(),
         "version": settings.VERSION,
     }
     return render(request, "operator_api/console.html", context)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A page for people who follow a link that leads nowhere; the one error body for programs, and for the API."""
+    refusal = errors.not_found(request, exception)
+    is_page = request.path.startswith("/operator/") and not request.path.startswith(f"{API_URL}/")
+    if not is_page or "text/html" not in request.headers.get("Accept", ""):
+        return refusal
+    context = {"version": settings.VERSION, "correlation_id": errors.correlation_id_of(request)}
+    response = render(request, "operator_api/not_found.html", context, status=404)
+    for name, value in refusal.headers.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def is_no_landing_page(request: HttpRequest, address: str) -> bool:

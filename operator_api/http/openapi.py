@@ -65,9 +65,11 @@ _WINDOW: dict[str, Json] = {
 }
 _MODULE: dict[str, Json] = {
     "status": _STATUS,
-    "reason": {**_TEXT_OR_NULL, "description": "Why it is not up."},
+    "reason": {**_TEXT_OR_NULL, "description": "Why it is not up; in_process: the cache is this process's memory."},
     "category": {"enum": list(Module.Category.values)},
     "last_seen": {**_MOMENT_OR_NULL, "description": "When it last published or answered."},
+    "publishing": {"type": "boolean", "description": "It published lately, also if it is off by policy."},
+    "configured": {"type": "boolean", "description": "It was added here, or its port or its probe was noted."},
 }
 _PORT: Json = {"port": {"type": "integer", "minimum": 0}}
 

@@ -49,6 +49,8 @@ export interface Module {
   reason: string | null;
   category: "core" | "optional" | "operator";
   last_seen: string | null;
+  publishing: boolean;
+  configured: boolean;
 }
 
 export interface Modules {

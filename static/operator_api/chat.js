@@ -13,6 +13,8 @@ import { shortTime } from "./times.js";
 
 /** One conversation for each person, so that it is there again when the page is loaded anew. */
 const SESSION_ID = "console";
+/** Stored by a process that does not know who reads it (operator_api/chat/responder.py). */
+const NO_ANSWER = "No answer came. Your message is stored; send it again if it still matters.";
 
 export class Chat {
   #api;
@@ -204,7 +206,7 @@ function bubble({ message_id: id, role, content, created_at: at }) {
   who.textContent = textIfAny(`chat.${role}`) ?? role;
   when.dateTime = at;
   when.textContent = shortTime(at);
-  words.textContent = content;
+  words.textContent = role === "system" && content === NO_ANSWER ? text("chat.no_answer") : content;
   item.append(who, when, words);
   return item;
 }

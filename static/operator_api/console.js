@@ -16,6 +16,7 @@ import { FilterForm } from "./filter-form.js";
 import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
+import { LogEnds } from "./log-ends.js";
 import { LogPages } from "./log-pages.js";
 import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
@@ -35,7 +36,7 @@ import { WindowDialogs } from "./window-dialogs.js";
  * @import { WindowStatus } from "./answers.d.ts"
  */
 
-const { apiUrl = "", session = "" } = document.body.dataset;
+const { apiUrl = "", session = "", user = "" } = document.body.dataset;
 const csrfToken = partOf(HTMLMetaElement, "meta[name=csrf-token]").content;
 const moment = partOf(HTMLInputElement, "[name=at]");
 const utc = partOf(HTMLInputElement, "[data-switch=utc]");
@@ -69,6 +70,7 @@ const notices = new Notices(showDetail);
 for (const part of [histogram, facets]) part.ask(filters.filter);
 const windowDialogs = new WindowDialogs(api, windowBar, modules, banners);
 new SavedViews(api, () => filters.filter);
+const ends = new LogEnds(api);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
 
@@ -95,7 +97,9 @@ client.on("state", (change) => {
   if (change.state === "ended") end();
 });
 client.start();
-new SessionGuard(session, () => {
+// What the stream says is not needed to know these.
+for (const part of [windowBar, modules]) part.start();
+new SessionGuard({ session, user }, () => {
   client.close();
   connection.show({ state: "ended", reason: "replaced" });
   end();
@@ -217,8 +221,10 @@ fold();
 part("[data-action=chat]").addEventListener("click", toggleChat);
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  changeAddress({ at: moment.value && fieldToIso(moment.value) }, { push: true });
+  const at = moment.value && fieldToIso(moment.value);
+  changeAddress({ at }, { push: true });
   showLog();
+  ends.show(at);
 });
 onStep(showEventOfAddress);
 utc.checked = isUtc();

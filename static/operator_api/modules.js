@@ -13,6 +13,22 @@ import { longTime } from "./times.js";
 const REFRESH_MS = 30_000;
 const KNOWN_STATES = new Set(["UP", "DOWN", "OFF_BY_POLICY"]);
 
+/**
+ * Each installation knows the names of the usual modules. Those of which there is no sign here are none of this system.
+ *
+ * @param {Module} module
+ */
+function isHere({ status, category, last_seen: seen, configured }) {
+  return category !== "optional" || configured || seen !== null || status !== "OFF_BY_POLICY";
+}
+
+/** @param {Module} module */
+function wordsOf({ status, reason, publishing }) {
+  if (reason === "in_process") return text("module.in_process");
+  if (status === "OFF_BY_POLICY" && publishing) return text("module.publishing");
+  return text(`module.${KNOWN_STATES.has(status) ? status : "unknown"}`);
+}
+
 export class Modules {
   #api;
   #chosen;
@@ -70,7 +86,8 @@ export class Modules {
     if (now === this.#shown) return;
     this.#shown = now;
     const focused = document.activeElement?.getAttribute("data-module");
-    this.#grid.replaceChildren(...Object.entries(this.known).map(([name, module]) => this.#tile(name, module)));
+    const here = Object.entries(this.known).filter(([, module]) => isHere(module));
+    this.#grid.replaceChildren(...here.map(([name, module]) => this.#tile(name, module)));
     if (!focused) return;
     const again = this.#grid.querySelector(`[data-module="${CSS.escape(focused)}"]`);
     if (again instanceof HTMLElement) again.focus();
@@ -80,7 +97,8 @@ export class Modules {
    * @param {string} name
    * @param {Module} module
    */
-  #tile(name, { status, reason, last_seen: seen }) {
+  #tile(name, module) {
+    const { status, reason, last_seen: seen } = module;
     const item = document.createElement("li");
     const button = Object.assign(document.createElement("button"), { type: "button", className: "module-tile" });
     const state = KNOWN_STATES.has(status) ? status : "unknown";
@@ -91,7 +109,7 @@ export class Modules {
     mark.ariaHidden = "true";
     label.textContent = name;
     label.className = "name";
-    word.textContent = text(`module.${state}`);
+    word.textContent = wordsOf(module);
     word.className = "state";
     button.title = [reason, seen && text("module.seen", { time: longTime(seen) })].filter(Boolean).join(" · ");
     button.append(mark, label, word);

@@ -25,14 +25,20 @@ export class QueryLine {
   /**
    * @param {import("./suggestions.js").SuggestionSource} source
    * @param {(query: string) => void} changed - called with each text that has no mistake
+   * @param {() => void} left - called when the reader leaves the field with Escape
    */
-  constructor(source, changed) {
+  constructor(source, changed, left) {
     this.#changed = changed;
     const list = part("#query-suggestions");
     this.#completion = new Completion(this.#field, list, (...place) => source.at(...place), () => this.#typed());
     this.#field.addEventListener("input", () => {
       this.#typed();
       this.#completion.open();
+    });
+    this.#field.addEventListener("keydown", (press) => {
+      if (press.key !== "Escape" || press.isComposing || press.defaultPrevented) return;
+      press.stopPropagation();
+      left();
     });
     this.#field.addEventListener("scroll", () => (this.#echo.scrollLeft = this.#field.scrollLeft));
     this.#field.addEventListener("blur", () => afterPress(this.#readNow));
