@@ -227,7 +227,10 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-STATIC_URL = "/static/"
+# Pages name their files by addresses that change with the files, so browsers keep them without asking. Scripts import
+# each other by relative addresses, which are below the same digest. While one develops, files change without a start.
+WHITENOISE_STATIC_PREFIX = "/static/"
+STATIC_URL = WHITENOISE_STATIC_PREFIX if DEBUG else f"{WHITENOISE_STATIC_PREFIX}v-{release.static_digest()}/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 # WhiteNoise needs the folder to exist, even if it is empty.
