@@ -225,6 +225,7 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = "vx11_site.formats"
 USE_TZ = True
 
 # Pages name their files by addresses that change with the files, so browsers keep them without asking. Scripts import
