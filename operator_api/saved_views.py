@@ -22,7 +22,7 @@ from operator_api.models import SavedView, StartView
 OWN_LIMIT = 100
 # Of the whole installation: everybody's list holds all of them.
 SHARED_LIMIT = 200
-# Scopes: whoever may read events has views of their own.
+# The scope for sharing. Callers who may read events have views of their own without it.
 SHARE = "views:share"
 
 

@@ -13,6 +13,7 @@ import { Facets } from "./facets.js";
 import { Feed } from "./feed.js";
 import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
+import { Folds } from "./folds.js";
 import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
@@ -212,9 +213,10 @@ function toError(step) {
 // Where there is little room, the feed comes first.
 const narrow = matchMedia("(width < 52rem)");
 const medium = matchMedia("(width < 64rem)");
+const folds = new Folds();
 const fold = () => {
-  partOf(HTMLDetailsElement, ".facets").open = !medium.matches;
-  for (const details of partsOf(HTMLDetailsElement, ".pictures, .tools")) details.open = !narrow.matches;
+  partOf(HTMLDetailsElement, ".pictures").open = !narrow.matches;
+  folds.apply((details) => !(details.matches(".facets") ? medium : narrow).matches);
 };
 for (const width of [narrow, medium]) width.addEventListener("change", fold);
 fold();
