@@ -55,12 +55,12 @@ class NotAllowed(Exception):
     """The view is another principal's, or the caller may not share."""
 
 
-class Refused(Exception):
-    """A limit or another view stands against it; `errors` by field."""
+class NameTaken(Exception):
+    """Another view of this owner has the name."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(problem)
-        self.errors = {field: [problem]}
+
+class TooMany(Exception):
+    """There are as many views as there may be: of one owner, or shared ones of all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def as_json(row: SavedView, principal_id: str, start_id: uuid.UUID | None) -> Vi
 
 
 @runs_last
-def change_many(changes: Sequence[ViewChange]) -> Sequence[View | NoSuchView | NotAllowed | Refused]:
+def change_many(changes: Sequence[ViewChange]) -> Sequence[View | NoSuchView | NotAllowed | NameTaken | TooMany]:
     return [_within(_change, wanted) for wanted in changes]
 
 
@@ -160,7 +160,7 @@ def _within(function: Any, unit: ViewChange | Removal) -> Any:
     try:
         with change() as changing:
             return function(changing, unit)
-    except (NoSuchView, NotAllowed, Refused) as refusal:
+    except (NoSuchView, NotAllowed, NameTaken, TooMany) as refusal:
         return refusal
 
 
@@ -199,11 +199,11 @@ def _refuse_beyond_limits(row: SavedView) -> None:
     others = SavedView.objects.exclude(pk=row.pk)
     own = others.filter(owner_id=row.owner_id)
     if own.filter(name=row.name).exists():
-        raise Refused("name", "another view of yours has this name")
+        raise NameTaken
     if own.count() >= OWN_LIMIT:
-        raise Refused("name", f"at most {OWN_LIMIT} views of one owner")
+        raise TooMany(f"There are at most {OWN_LIMIT} views of one owner.")
     if row.shared and others.filter(shared=True).count() >= SHARED_LIMIT:
-        raise Refused("shared", f"at most {SHARED_LIMIT} shared views")
+        raise TooMany(f"There are at most {SHARED_LIMIT} shared views.")
 
 
 def _set_start(changing: Change, row: SavedView, wanted: ViewChange) -> None:

@@ -19,7 +19,7 @@ from operator_api.http import openapi
 from operator_api.http.endpoint import OperatorEndpoint
 from operator_api.http.fields import Fields
 from operator_api.models import VIEW_NAME_LENGTH, VIEW_PATHS_LENGTH, VIEW_QUERY_LENGTH, VIEW_TIME_LENGTH
-from operator_api.saved_views import NoSuchView, NotAllowed, Refused, Removal, View, ViewActor, ViewChange
+from operator_api.saved_views import NameTaken, NoSuchView, NotAllowed, Removal, TooMany, View, ViewActor, ViewChange
 
 FIELDS = ("name", "query", "from", "to", "columns", "facets", "shared", "start")
 READ: dict[str, str | None] = {"GET": "events:read"}
@@ -45,8 +45,10 @@ class SavedViewEndpoint(OperatorEndpoint):
             raise _no_such_view() from None
         except NotAllowed:
             raise ApiError("insufficient_scope", title=_WHY_NOT) from None
-        except Refused as refused:
-            raise ApiError("validation_error", errors=refused.errors) from None
+        except NameTaken:
+            raise ApiError("view_name_taken") from None
+        except TooMany as limit:
+            raise ApiError("too_many_views", title=str(limit)) from None
         return view
 
 
@@ -63,7 +65,7 @@ class SavedViewsView(SavedViewEndpoint):
         operation_id="save_view",
         request=body_of("SavedViewToKeep"),
         responses={201: component("SavedView")},
-        extensions=refuses("insufficient_scope"),
+        extensions=refuses("insufficient_scope", "view_name_taken", "too_many_views"),
     )
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Keep a view under a name. To share it needs `views:share`."""
@@ -94,7 +96,7 @@ class SavedViewView(SavedViewEndpoint):
         parameters=[openapi.VIEW_PARAMETER],
         request=body_of("SavedViewChange"),
         responses={200: component("SavedView")},
-        extensions=refuses("not_found", "insufficient_scope"),
+        extensions=refuses("not_found", "insufficient_scope", "view_name_taken", "too_many_views"),
     )
     async def patch(self, request: HttpRequest, view_id: str) -> HttpResponse:
         """Change some fields of one's own view; `start` also of a view that others share."""

@@ -5,6 +5,7 @@ import { button, part, partOf, slot } from "./dom.js";
 import { ApiError, showRefusal } from "./requests.js";
 import { may } from "./rights.js";
 import { text } from "./texts.js";
+import { visible } from "./unseen.js";
 
 /**
  * @import { SavedView } from "./answers.d.ts"
@@ -113,7 +114,7 @@ export class SavedViews {
   /** @param {SavedView} view */
   #item(view) {
     const item = document.createElement("li");
-    const choose = button("view", view.name, () => this.#choose(view));
+    const choose = button("view", visible(view.name), () => this.#choose(view));
     choose.title = [view.query, view.from, view.to].filter(Boolean).join(" · ");
     if (this.#isShown(view)) choose.ariaCurrent = "true";
     const whose = Object.assign(document.createElement("span"), { className: "whose" });

@@ -142,7 +142,7 @@ def test_a_refusal_stands_in_the_dialog_and_goes_with_the_next_success(acting: C
     dialog = save(acting, "one")
     dialog.get_by_label("Save what is asked for now as").fill("one")
     dialog.get_by_role("button", name="Save", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_contain_text("another view of yours has this name")
+    expect(dialog.get_by_role("alert")).to_contain_text("Another view of yours has this name.")
     save(acting, "two")
     expect(dialog.get_by_role("alert")).to_be_hidden()
 

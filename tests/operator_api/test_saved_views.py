@@ -9,7 +9,7 @@ from django.db import transaction
 from gateway.models import TokenAudit
 from operator_api import saved_views
 from operator_api.models import SavedView, StartView
-from operator_api.saved_views import NoSuchView, NotAllowed, Refused, Removal, ViewActor, ViewChange
+from operator_api.saved_views import NameTaken, NoSuchView, NotAllowed, Removal, TooMany, ViewActor, ViewChange
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -74,8 +74,8 @@ def test_sharing_needs_the_right_and_ending_it_does_not() -> None:
 
 def test_a_name_stands_once_for_each_owner() -> None:
     first, second = save("errors"), save("warnings")
-    assert isinstance(save("errors"), Refused)
-    assert edit(second["id"], name="errors").errors == {"name": ["another view of yours has this name"]}
+    assert isinstance(save("errors"), NameTaken)
+    assert isinstance(edit(second["id"], name="errors"), NameTaken)
     assert edit(first["id"], name="errors", query="timeout")["query"] == "timeout"
     assert save("errors", actor("ben"))["name"] == "errors"
 
@@ -84,8 +84,8 @@ def test_the_limits_count_views_of_one_owner_and_shared_ones_of_all(monkeypatch:
     monkeypatch.setattr(saved_views, "OWN_LIMIT", 2)
     monkeypatch.setattr(saved_views, "SHARED_LIMIT", 1)
     views = [save("one", shared=True), save("two")]
-    assert save("three").errors == {"name": ["at most 2 views of one owner"]}
-    assert save("theirs", actor("ben"), shared=True).errors == {"shared": ["at most 1 shared views"]}
+    assert str(save("three")) == "There are at most 2 views of one owner."
+    assert isinstance(save("theirs", actor("ben"), shared=True), TooMany)
     assert edit(views[0]["id"], query="timeout")["query"] == "timeout"
     edit(views[0]["id"], shared=False)
     assert save("theirs", actor("ben"), shared=True)["shared"]

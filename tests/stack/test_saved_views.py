@@ -99,14 +99,13 @@ def test_a_wrong_field_is_named_and_nothing_is_saved(reader: Client, fields: dic
     assert listed(reader) == {}
 
 
-def test_a_name_that_is_taken_and_one_view_too_many_are_422(stack: Stack, reader: Client) -> None:
+def test_a_name_that_is_taken_and_one_view_too_many_are_409(stack: Stack, reader: Client) -> None:
     save(reader, name="one")
-    refusal = assert_problem(reader.post(VIEWS, json={"name": "one"}), 422, "validation_error")
-    assert "another view" in refusal["errors"]["name"][0]
+    assert_problem(reader.post(VIEWS, json={"name": "one"}), 409, "view_name_taken")
     for number in range(OWN_LIMIT - 1):
         save(reader, name=f"view {number}")
-    refusal = assert_problem(reader.post(VIEWS, json={"name": "one more"}), 422, "validation_error")
-    assert str(OWN_LIMIT) in refusal["errors"]["name"][0]
+    refusal = assert_problem(reader.post(VIEWS, json={"name": "one more"}), 409, "too_many_views")
+    assert str(OWN_LIMIT) in refusal["title"]
 
 
 @pytest.mark.parametrize("name", ["x", "00000000-0000-4000-8000-000000000000"])
