@@ -244,10 +244,10 @@ class TokenAudit(models.Model):
         SIGN_IN_FAILED = "sign_in_failed"
         ADMIN_CHANGED = "admin_changed"
         EXPORTED = "exported"
+        VIEW_CHANGED = "view_changed"
         PURGED = "purged"
 
-    # Made by the caller, so that a row that is written twice, because the result of a commit was lost, is still one
-    # row.
+    # Made by the caller: a row that is written twice, because the result of a commit was lost, is still one row.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField(default=clock.now)
     action = models.CharField(max_length=20, choices=Action)

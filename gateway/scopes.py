@@ -7,6 +7,7 @@ OPERATOR_SCOPES = frozenset(
         "window:write",
         "chat:write",
         "chat:read_all",
+        "views:share",
         "tokens:admin",
         "streams:admin",
         "audit:read",
@@ -21,7 +22,7 @@ DEFAULT_SCOPES = {
     "service": frozenset({"events:publish"}),
 }
 _VIEWER = frozenset({"events:read", "tickets:issue"})
-_OPERATOR = _VIEWER | {"window:write", "chat:write"}
+_OPERATOR = _VIEWER | {"window:write", "chat:write", "views:share"}
 SCOPES_OF_GROUP = {
     "viewer": _VIEWER,
     "operator": _OPERATOR,

@@ -1,12 +1,13 @@
-"""Admin pages of windows and chat, which are read-only, and of modules with the addresses of their probes."""
+"""Admin pages of windows, chat and saved views, which are read-only, and of modules with their probes' addresses."""
 
 from django.contrib import admin
+from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from gateway.admin import AuditedAdmin, ReadOnlyAdmin
 from gateway.admin.audited import to_the_second
-from operator_api.models import ChatMessage, Module, Window
+from operator_api.models import ChatMessage, Module, SavedView, Window
 from operator_api.modules import BUILT_IN
 
 
@@ -43,6 +44,22 @@ class ChatMessageAdmin(ReadOnlyAdmin):
     @admin.display(description="written (UTC)", ordering="created_at")
     def written(self, message: ChatMessage) -> str:
         return to_the_second(message.created_at)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    """People change their views in the console. Here, those of people who have left can be deleted."""
+
+    list_display = ("name", "owner_name", "owner_id", "shared", "query", "changed")
+    list_filter = ("shared",)
+    search_fields = ("=owner_id", "=owner_name", "name", "query")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("operator_api.delete_savedview")
+
+    @admin.display(description="changed (UTC)", ordering="updated_at")
+    def changed(self, view: SavedView) -> str:
+        return to_the_second(view.updated_at)
 
 
 @admin.register(Module)

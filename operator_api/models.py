@@ -1,4 +1,4 @@
-"""Tables of operators: Window, ChatMessage, Module, OperatorSettings."""
+"""Tables of operators: Window, ChatMessage, Module, OperatorSettings, SavedView, StartView."""
 
 import uuid
 from urllib.parse import urlsplit
@@ -15,6 +15,13 @@ PRINCIPAL_ID_LENGTH = 32
 NAME_LENGTH = 150
 SESSION_ID_LENGTH = 64
 KEY_LENGTH = 128
+VIEW_NAME_LENGTH = 80
+# As long as a query can be.
+VIEW_QUERY_LENGTH = 1000
+# A moment with its offset, or a time before now.
+VIEW_TIME_LENGTH = 40
+# Paths of the payload, as they stand in the console's address.
+VIEW_PATHS_LENGTH = 1000
 
 
 class Window(models.Model):
@@ -172,3 +179,41 @@ class OperatorSettings(models.Model):
 
     def __str__(self) -> str:
         return f"settings of {self.principal_id}"
+
+
+class SavedView(models.Model):
+    """What an operator asked for, under a name: a query, a range of time, and what stands beside the feed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner_id = models.CharField(max_length=PRINCIPAL_ID_LENGTH)
+    # The owner's name when the view was last changed, for people.
+    owner_name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    name = models.CharField(max_length=VIEW_NAME_LENGTH)
+    query = models.CharField(max_length=VIEW_QUERY_LENGTH, blank=True)
+    # An ISO time, or one before now such as -15m; empty: the log has no limit there.
+    time_from = models.CharField("from", max_length=VIEW_TIME_LENGTH, blank=True)
+    time_to = models.CharField("to", max_length=VIEW_TIME_LENGTH, blank=True)
+    columns = models.CharField(max_length=VIEW_PATHS_LENGTH, blank=True)
+    facets = models.CharField(max_length=VIEW_PATHS_LENGTH, blank=True)
+    shared = models.BooleanField(default=False, help_text="All who may read events see it.")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("name", "pk")
+        constraints = (models.UniqueConstraint(fields=("owner_id", "name"), name="view_name_once_per_owner"),)
+        indexes = (models.Index(fields=["shared"], condition=Q(shared=True), name="view_shared"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StartView(models.Model):
+    """The view with which one principal's console begins: one of its own, or one that others share."""
+
+    principal_id = models.CharField(max_length=PRINCIPAL_ID_LENGTH, primary_key=True)
+    view = models.ForeignKey(SavedView, on_delete=models.CASCADE)
+    chosen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"start of {self.principal_id}"

@@ -26,6 +26,8 @@ BUILT_IN = {
     BACKEND: OPERATOR,
 }
 STORE_UNAVAILABLE, BACKEND_UNAVAILABLE = "window_store_unavailable", "backend_unavailable"
+# Why the cache is up on an installation that has no Redis.
+IN_PROCESS = "in_process"
 # Modules publish when something happens, which may be rare; probes are sent every few seconds.
 PUBLISHED_FRESH_SECONDS = 300
 PROBED_FRESH_SECONDS = 60
@@ -38,6 +40,10 @@ class State(TypedDict):
     reason: str | None
     category: str
     last_seen: str | None
+    # It has published lately, whatever the policy says of it.
+    publishing: bool
+    # An administrator added it, or noted its port or its probe: it is more than a name that every installation has.
+    configured: bool
     # The port that an administrator noted, if one is.
     port: NotRequired[int]
 
@@ -52,6 +58,8 @@ class Surroundings:
     opened: Collection[str] | None
     # Why the window store cannot be read, if it is not up.
     away: str = STORE_UNAVAILABLE
+    # Whether the cache is a Redis, or the memory of this process.
+    cache_is_redis: bool = True
 
 
 def read() -> tuple[datetime, Sequence[Module]]:
@@ -79,6 +87,8 @@ def state_of(module: Module, around: Surroundings) -> State:
         "reason": reason,
         "category": module.category,
         "last_seen": timestamp(seen) if seen else None,
+        "publishing": _is_fresh(module.last_seen, around.now, PUBLISHED_FRESH_SECONDS),
+        "configured": module.name not in BUILT_IN or module.port is not None or bool(module.probe_url),
     }
     if module.port is not None:
         state["port"] = module.port
@@ -93,6 +103,8 @@ def _own_state(name: str, around: Surroundings) -> tuple[str, str | None] | None
         return DOWN, around.away
     if name == CACHE and not around.cache_up:
         return DOWN, "cache_unavailable"
+    if name == CACHE and not around.cache_is_redis:
+        return UP, IN_PROCESS
     return (UP, None) if name in (WINDOW_STORE, CACHE, GATEWAY, BACKEND) else None
 
 

@@ -135,10 +135,14 @@ async def _read_status() -> StatusReading:
     cache_up, read = await asyncio.gather(_cache_up(), _read())
     if read is None:
         window = windows.unknown(reason="window_store_unavailable")
-        around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None)
+        around = Surroundings(
+            clock.now(), store_up=False, cache_up=cache_up, cache_is_redis=bool(settings.REDIS_URL), opened=None
+        )
         return StatusReading(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
     window, (now, rows) = read
-    around = Surroundings(now, store_up=True, cache_up=cache_up, opened=window["services"])
+    around = Surroundings(
+        now, store_up=True, cache_up=cache_up, cache_is_redis=bool(settings.REDIS_URL), opened=window["services"]
+    )
     return StatusReading(window, {row.name: state_of(row, around) for row in rows})
 
 
@@ -151,7 +155,14 @@ async def read_without_backend() -> StatusReading:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CACHE_SECONDS):
             cache_up = await _cache_up()
-    around = Surroundings(clock.now(), store_up=False, cache_up=cache_up, opened=None, away=BACKEND_UNAVAILABLE)
+    around = Surroundings(
+        clock.now(),
+        store_up=False,
+        cache_up=cache_up,
+        cache_is_redis=bool(settings.REDIS_URL),
+        opened=None,
+        away=BACKEND_UNAVAILABLE,
+    )
     return StatusReading(window, {row.name: state_of(row, around) for row in modules.built_in_rows()})
 
 

@@ -217,10 +217,15 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = "vx11_site.formats"
 USE_TZ = True
 
-STATIC_URL = "/static/"
+# Pages name their files by addresses that change with the files, so browsers keep them without asking. Scripts import
+# each other by relative addresses, which are below the same digest. While one develops, files change without a start.
+WHITENOISE_STATIC_PREFIX = "/static/"
 STATICFILES_DIRS = [installation.FILES / "static"]
+_DIGEST = "" if DEBUG else f"v-{release.static_digest(STATICFILES_DIRS[0])}/"
+STATIC_URL = f"{WHITENOISE_STATIC_PREFIX}{_DIGEST}"
 # Straight from the source folders: nothing to collect before a start. nginx serves them in larger set-ups.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60

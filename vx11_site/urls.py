@@ -31,6 +31,7 @@ urlpatterns = [
     path("operator/api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("operator/api/docs/", DocumentView.as_view(url_name="schema"), name="docs"),
     path("operator/api/docs/errors", errors_page, name="errors"),
+    path("operator", RedirectView.as_view(pattern_name="console", query_string=True)),
     path("operator/", console.console, name="console"),
     path("operator/login", console.login, name="login"),
     path("operator/logout", console.logout, name="logout"),
@@ -47,5 +48,5 @@ urlpatterns = [
 ]
 handler400 = "gateway.http.errors.bad_request"
 handler403 = "gateway.http.errors.permission_denied"
-handler404 = "gateway.http.errors.not_found"
+handler404 = "operator_api.http.console.not_found"
 handler500 = "gateway.http.errors.server_error"

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from events import log
 from events.admin import ticket_history
 from events.admin.open_streams import disconnect, live_nodes, open_streams
 from events.admin.stream_filters import CreatedFilter, EndFilter, NodeFilter, OpenedFilter, PrincipalFilter, StateFilter
@@ -39,6 +40,11 @@ class EventAdmin(ReadOnlyAdmin):
     exclude = ("payload",)
     readonly_fields = ("readable_payload",)
     list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Event]:
+        """What the log still holds: rows of pruned events may wait for their deletion."""
+        rows: models.QuerySet[Event] = super().get_queryset(request)
+        return rows.filter(seq__gte=log.head().oldest_seq)
 
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, event: Event) -> str:
@@ -141,7 +147,8 @@ class StreamSessionAdmin(ReadOnlyAdmin, ExportAdmin, SearchingAdmin):
             return None
         if request.POST.get("confirmed") == "yes":
             count = disconnect(streams)
-            self.message_user(request, f"{count} streams end within two seconds.")
+            ending = "1 stream ends" if count == 1 else f"{count} streams end"
+            self.message_user(request, f"{ending} within two seconds.")
             return None
         ids = {stream.principal_id for stream in streams}
         context = {

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from gateway import tokens
-from gateway.admin.audited import AuditedAdmin
+from gateway.admin.audited import AuditedAdmin, to_the_second
 from gateway.admin.granting import grantable_scopes
 from gateway.filters import MODULE_RULE, is_module_name
 from gateway.models import REASON_LENGTH, AccessToken, TokenAudit
@@ -90,7 +90,7 @@ class AccessTokenAdmin(AuditedAdmin):
 
     audit_changes = False
     form = AccessTokenForm
-    list_display = ("public_id", "kind", "name", "state", "created_at", "expires_at", "source")
+    list_display = ("public_id", "kind", "name", "state", "created", "expires", "source")
     list_filter = ("kind", "source", ("revoked_at", admin.EmptyFieldListFilter))
     list_select_related = ("user",)
     search_fields = ("=public_id", "name")
@@ -104,6 +104,14 @@ class AccessTokenAdmin(AuditedAdmin):
         made = super().get_form(request, obj, *args, **kwargs)
         return type("GrantingForm", (made,), {"grantable": grantable_scopes(request.user)})  # type: ignore[arg-type]  # is signed in
 
+    @admin.display(description="created (UTC)", ordering="created_at")
+    def created(self, token: AccessToken) -> str:
+        return to_the_second(token.created_at)
+
+    @admin.display(description="expires (UTC)", ordering="expires_at")
+    def expires(self, token: AccessToken) -> str:
+        return to_the_second(token.expires_at)
+
     @admin.display(description="state")
     def state(self, token: AccessToken) -> str:
         return token.state
@@ -113,7 +121,8 @@ class AccessTokenAdmin(AuditedAdmin):
         # Selected again by id: the page's queryset may be sliced or ordered in ways that update() does not take.
         chosen = AccessToken.objects.filter(pk__in=[token.pk for token in queryset])
         count = chosen.revoke(because=f"admin: {request.user}"[:REASON_LENGTH])
-        self.message_user(request, f"{count} tokens are revoked; their streams end within two seconds.")
+        revoked = "1 token is revoked; its" if count == 1 else f"{count} tokens are revoked; their"
+        self.message_user(request, f"{revoked} streams end within two seconds.")
 
     def save_model(self, request: HttpRequest, obj: AccessToken, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         if not change:

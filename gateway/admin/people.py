@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 
 from gateway.admin import granting
-from gateway.admin.audited import AuditedAdmin, acting_in
+from gateway.admin.audited import AuditedAdmin, acting_in, to_the_second
 from gateway.admin.own_links import check_form
 from gateway.identity.console_sessions import principal_id
 from gateway.models import REASON_LENGTH, TokenAudit
@@ -45,7 +45,11 @@ admin.site.password_change = password_change  # type: ignore[assignment, method-
 class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
     """A role is a group. Only "staff" gives access to the admin."""
 
-    list_display = ("username", "roles", "is_active", "is_staff", "is_superuser", "last_login")
+    list_display = ("username", "roles", "is_active", "is_staff", "is_superuser", "signed_in")
+
+    @admin.display(description="last sign-in (UTC)", ordering="last_login")
+    def signed_in(self, user: User) -> str:
+        return to_the_second(user.last_login)
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:

@@ -46,7 +46,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        return responder.AWAY if self.answer is None else self.answer.content
+        return responder.away() if self.answer is None else self.answer.content
 
 
 async def admit(principal_id: str) -> None:
@@ -112,7 +112,7 @@ async def _in_time(
     if not done:
         _late.add(asking)
         metrics.MESSAGES.labels("late").inc()
-        return await _store(Answer(responder.LATE, exchange.SYSTEM, row, final=False))
+        return await _store(Answer(responder.late(), exchange.SYSTEM, row, final=False))
     answer = None if asking.exception() else asking.result()
     metrics.MESSAGES.labels("away" if answer is None or answer.role == exchange.SYSTEM else "answered").inc()
     return answer
@@ -124,7 +124,7 @@ async def _ask(assistant: AssistantClient, row: ChatMessage, metadata: dict[str,
         answered = await assistant.ask(row, metadata, row.correlation_id)
     except AssistantUnavailable as error:
         logger.warning("a chat message was not answered: %s", error)
-        return await _store(Answer(responder.AWAY, exchange.SYSTEM, row))
+        return await _store(Answer(responder.away(), exchange.SYSTEM, row))
     stored = await _store(Answer(answered.text, exchange.ASSISTANT, row))
     stored.provider, stored.model_used = answered.provider, answered.model_used
     return stored

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from drf_spectacular.utils import extend_schema
 
 from events.http.polling import Query, read_number, single
@@ -47,8 +48,11 @@ class ChatView(OperatorEndpoint):
         await conversations.admit(self.principal.public_id)
         key = request.headers.get("Idempotency-Key")
         message = await self.read(request, partial(_read_message, key_text=key, by=self.actor))
+        # A console page in Spanish is answered in Spanish; programs with tokens go on to read English.
+        language = translation.get_language_from_request(request) if self.principal.kind == "session" else "en"
         try:
-            reply = await conversations.ask(message)
+            with translation.override(language):
+                reply = await conversations.ask(message)
         except WindowClosed:
             return self.off_by_policy()
         except IdempotencyConflict:

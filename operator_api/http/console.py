@@ -5,7 +5,7 @@ decides what a person may see. A person without the right to read events gets th
 """
 
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from django.conf import settings
@@ -20,7 +20,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from gateway.admin.login import ThrottledForm
+from gateway.http import errors
 from gateway.identity import console_sessions
+from gateway.identity.principals import scopes_of_groups
+from operator_api import saved_views
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 API_URL = "/operator/api"
 # Pages that sign in or out, or only take a POST. A redirect to one of them after signing in ends in an error of Django,
@@ -32,14 +38,33 @@ NO_LANDING_PAGES = ("login", "logout", "set_language", "admin:login", "admin:log
 @never_cache
 @login_required(login_url="login")
 def console(request: HttpRequest) -> HttpResponse:
+    user = cast("User", request.user)
+    groups = user.groups.values_list("name", flat=True)
     context = {
         "api_url": API_URL,
+        # The page switches off what the account may not do; the server decides at each request.
+        "scopes": " ".join(sorted(scopes_of_groups(groups, superuser=user.is_superuser))),
+        "start": saved_views.start_address_of(console_sessions.principal_id(user.pk)),
+        "user_id": console_sessions.principal_id(user.pk),
         # The tabs of one session share a stream, and recognise each other by this name.
         "session": console_sessions.session_id(request.session.session_key),
         "user_name": request.user.get_username(),
         "version": settings.VERSION,
     }
     return render(request, "operator_api/console.html", context)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A page for people who follow a link that leads nowhere; the one error body for programs, and for the API."""
+    refusal = errors.not_found(request, exception)
+    is_page = request.path.startswith("/operator/") and not request.path.startswith(f"{API_URL}/")
+    if not is_page or "text/html" not in request.headers.get("Accept", ""):
+        return refusal
+    context = {"version": settings.VERSION, "correlation_id": errors.correlation_id_of(request)}
+    response = render(request, "operator_api/not_found.html", context, status=404)
+    for name, value in refusal.headers.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def is_no_landing_page(request: HttpRequest, address: str) -> bool:

@@ -8,6 +8,8 @@ from gateway.filters import VALUES_LIMIT
 from gateway.http.errors import ApiError
 
 Value = TypeVar("Value")
+# Of an unknown field's name, this much is shown in the refusal.
+FIELD_SHOWN_CHARACTERS = 64
 
 
 class Fields:
@@ -25,6 +27,26 @@ class Fields:
         if not isinstance(value, str) or (required and not value):
             return self._wrong(name, "required: a text" if required else "must be a text", default)
         return value if len(value) <= maximum else self._wrong(name, f"at most {maximum} characters", default)
+
+    def line(self, name: str, *, maximum: int, required: bool = False) -> str:
+        """A text in one line, without control characters; a required one has more than spaces."""
+        value = self.text(name, maximum=maximum, required=required)
+        if not value.isprintable():
+            return self._wrong(name, "one line, without control characters", "")
+        if required and not value.strip() and name not in self.errors:
+            return self._wrong(name, "required: a text", "")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._body.get(name)
+        if value is None:
+            return False
+        return value if isinstance(value, bool) else self._wrong(name, "must be true or false", instead=False)
+
+    def refuse_others(self, known: Sequence[str]) -> None:
+        """Note each field that is none of these; `refuse_wrong` raises for it."""
+        for name in self._body.keys() - set(known):
+            self.wrong(name[:FIELD_SHOWN_CHARACTERS], f"unknown; there are {', '.join(known)}")
 
     def id(self, name: str) -> str:
         value = self._body.get(name)

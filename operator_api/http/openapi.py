@@ -10,9 +10,17 @@ from events.log import ID_FORM, KEY_FORM
 from gateway.filters import VALUES_LIMIT
 from gateway.http.openapi import ID, MOMENT, Json, component, exactly, text
 from operator_api.chat import exchange
-from operator_api.models import ChatMessage, Module
+from operator_api.models import (
+    VIEW_NAME_LENGTH,
+    VIEW_PATHS_LENGTH,
+    VIEW_QUERY_LENGTH,
+    VIEW_TIME_LENGTH,
+    ChatMessage,
+    Module,
+)
 from operator_api.modules import BUILT_IN, DOWN, OFF_BY_POLICY, UNKNOWN, UP
 from operator_api.operator_settings import LIMIT_BYTES
+from operator_api.saved_views import OWN_LIMIT, SHARED_LIMIT
 from operator_api.windows import (
     DEGRADED,
     MODES,
@@ -57,11 +65,28 @@ _WINDOW: dict[str, Json] = {
 }
 _MODULE: dict[str, Json] = {
     "status": _STATUS,
-    "reason": {**_TEXT_OR_NULL, "description": "Why it is not up."},
+    "reason": {**_TEXT_OR_NULL, "description": "Why it is not up; in_process: the cache is this process's memory."},
     "category": {"enum": list(Module.Category.values)},
     "last_seen": {**_MOMENT_OR_NULL, "description": "When it last published or answered."},
+    "publishing": {"type": "boolean", "description": "It published lately, also if it is off by policy."},
+    "configured": {"type": "boolean", "description": "It was added here, or its port or its probe was noted."},
 }
 _PORT: Json = {"port": {"type": "integer", "minimum": 0}}
+
+
+# A shared view of another person may be one's start, too.
+_START: Json = {"type": "boolean", "description": "The caller's console begins with it."}
+_VIEW: dict[str, Json] = {
+    "name": {"type": "string", "minLength": 1, "maxLength": VIEW_NAME_LENGTH},
+    "query": {"type": "string", "maxLength": VIEW_QUERY_LENGTH},
+    "from": {"type": "string", "maxLength": VIEW_TIME_LENGTH, "description": "An ISO time, or -15m; empty: no limit."},
+    "to": {"type": "string", "maxLength": VIEW_TIME_LENGTH},
+    "columns": {"type": "string", "maxLength": VIEW_PATHS_LENGTH, "description": "As in the console's address."},
+    "facets": {"type": "string", "maxLength": VIEW_PATHS_LENGTH, "description": "As in the console's address."},
+    "shared": {"type": "boolean", "description": "All who may read events see it; needs views:share."},
+    "start": _START,
+}
+_VIEW_TO_KEEP: Json = {"type": "object", "properties": _VIEW, "additionalProperties": False}
 
 
 def _module(**more: Json) -> Json:
@@ -167,6 +192,20 @@ SCHEMAS: dict[str, Json] = {
         "description": "Without `settings`, the whole object is what is stored.",
         "properties": {"settings": {**_OBJECT, "description": f"At most {LIMIT_BYTES} bytes of JSON."}},
     },
+    "SavedView": exactly(
+        **_VIEW,
+        id=_UUID,
+        mine={"type": "boolean", "description": "The caller is the owner."},
+        owner={"type": "string", "description": "The owner's name."},
+        created_at=MOMENT,
+        updated_at=MOMENT,
+    ),
+    "SavedViews": exactly(
+        views={"type": "array", "items": component("SavedView"), "maxItems": OWN_LIMIT + SHARED_LIMIT}
+    ),
+    "SavedViewToKeep": {**_VIEW_TO_KEEP, "required": ["name"]},
+    "SavedViewChange": {**_VIEW_TO_KEEP, "description": "What is left out stays."},
+    "SavedViewDeleted": exactly(id=_UUID, status=_DONE),
     "Health": exactly(status={"const": "ok"}, module={"type": "string"}, version={"type": "string"}),
     "Ready": exactly(
         status={"const": "ok"},
@@ -192,3 +231,4 @@ KEY_PARAMETER = OpenApiParameter(
     description="Makes a retry safe: the same again is the same message.",
 )
 MODULE_PARAMETER = OpenApiParameter("name", text(MODULE_FORM), OpenApiParameter.PATH, description="A module's name.")
+VIEW_PARAMETER = OpenApiParameter("view_id", _UUID, OpenApiParameter.PATH, description="A view's id.")

@@ -10,6 +10,7 @@ from operator_api.http.field_views import (
     SpawnerStatusView,
     TopologyView,
 )
+from operator_api.http.saved_view_views import SavedViewsView, SavedViewView
 from operator_api.http.status_views import ModulesView, ModuleView, SettingsView, StatusView
 from operator_api.http.views import HealthView
 from operator_api.http.window_views import WindowCloseView, WindowExtendView, WindowOpenView, WindowStatusView
@@ -24,6 +25,8 @@ urlpatterns = [
     path("modules/<str:name>", ModuleView.as_view()),
     path("status", StatusView.as_view()),
     path("settings", SettingsView.as_view()),
+    path("views", SavedViewsView.as_view()),
+    path("views/<str:view_id>", SavedViewView.as_view()),
 ]
 # Other paths that existing front ends use for the same endpoints.
 aliases = [

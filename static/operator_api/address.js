@@ -1,7 +1,13 @@
 /** What stands in the page's address, so that a link shows the same: filters, time zone, position, switches. */
 
+/** With nothing in the address, the page begins with the view that the reader has chosen for that. */
+const { start } = document.body.dataset;
+if (!location.search && start) history.replaceState(null, "", `?${start}`);
+
 /** The query that the page shows. */
 let shown = location.search;
+/** @type {(() => void)[]} */
+const listeners = [];
 
 export function addressParameters() {
   return new URLSearchParams(location.search);
@@ -32,9 +38,22 @@ export function changeAddress(changes, { push = false } = {}) {
  * @param {() => void} listener
  */
 export function onStep(listener) {
-  addEventListener("popstate", () => {
-    if (location.search === shown) return;
-    shown = location.search;
-    listener();
-  });
+  listeners.push(listener);
 }
+
+/**
+ * Goes to another address of this page, as if the reader had followed a link.
+ *
+ * @param {Record<string, string | null>} changes
+ */
+export function stepTo(changes) {
+  changeAddress(changes, { push: true });
+  step();
+}
+
+function step() {
+  shown = location.search;
+  for (const listener of listeners) listener();
+}
+
+addEventListener("popstate", () => location.search !== shown && step());

@@ -38,6 +38,8 @@ export interface WindowStatus {
   mode: "solo_madre" | "window_active" | "degraded";
   ttl_seconds: number | null;
   services: string[];
+  reason: string | null;
+  opened_by: string | null;
   degraded: boolean;
   chat_enabled: boolean;
 }
@@ -47,10 +49,30 @@ export interface Module {
   reason: string | null;
   category: "core" | "optional" | "operator";
   last_seen: string | null;
+  publishing: boolean;
+  configured: boolean;
 }
 
 export interface Modules {
   modules: Record<string, Module>;
+}
+
+export interface SavedView {
+  id: string;
+  name: string;
+  query: string;
+  from: string;
+  to: string;
+  columns: string;
+  facets: string;
+  shared: boolean;
+  start: boolean;
+  mine: boolean;
+  owner: string;
+}
+
+export interface SavedViews {
+  views: SavedView[];
 }
 
 export interface ChatMessage {
@@ -79,6 +101,7 @@ export interface Reads {
   "/window/status": WindowStatus;
   "/modules": Modules;
   "/chat": ChatHistory;
+  "/views": SavedViews;
 }
 
 /** What a command answers, by its path. */
@@ -87,6 +110,8 @@ export interface Commands {
   "/window/open": WindowStatus;
   "/window/extend": WindowStatus;
   "/window/close": WindowStatus;
+  "/views": SavedView;
+  [view: `/views/${string}`]: Partial<SavedView>;
 }
 
 /** The body of a refusal; any part may be missing when it comes from something between the page and the server. */

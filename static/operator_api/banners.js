@@ -1,6 +1,6 @@
 /** Lines below the bar about what is not as it should be, each as long as it is so. */
 
-import { slot } from "./dom.js";
+import { button, slot } from "./dom.js";
 
 export class Banners {
   #place = slot("banners");
@@ -10,13 +10,17 @@ export class Banners {
   /**
    * @param {string} name
    * @param {string} sentence
+   * @param {{ words: string, pressed: () => void }} [action] - a button behind it; what is pressed is said by `words`
    */
-  show(name, sentence) {
+  show(name, sentence, action) {
     const banner = this.#shown.get(name) ?? document.createElement("p");
     banner.className = "banner";
     banner.dataset.banner = name;
     // Screen readers read out each change of this place, so the same sentence is not set again.
-    if (banner.textContent !== sentence) banner.textContent = sentence;
+    if (banner.firstChild?.textContent !== sentence) {
+      banner.textContent = sentence;
+      if (action) banner.append(" ", button("", action.words, action.pressed));
+    }
     if (!this.#shown.has(name)) this.#place.append(banner);
     this.#shown.set(name, banner);
   }

@@ -1,6 +1,7 @@
 /** The conversation with the modules behind the window: history, sending, and answers that come late. */
 
 import { part, partOf, slot } from "./dom.js";
+import { may } from "./rights.js";
 import { ApiError, newKey, showRefusal } from "./requests.js";
 import { text, textIfAny } from "./texts.js";
 import { shortTime } from "./times.js";
@@ -12,6 +13,8 @@ import { shortTime } from "./times.js";
 
 /** One conversation for each person, so that it is there again when the page is loaded anew. */
 const SESSION_ID = "console";
+/** Stored by a process that does not know who reads it (operator_api/chat/responder.py). */
+const NO_ANSWER = "No answer came. Your message is stored; send it again if it still matters.";
 
 export class Chat {
   #api;
@@ -34,6 +37,13 @@ export class Chat {
   #stale = false;
   /** @type {string | null} */
   #awaited = null;
+  #mayWrite = may("chat:write");
+  /**
+   * What the refusal that is shown is about: it goes when that works again.
+   *
+   * @type {"" | "reading" | "window" | "message"}
+   */
+  #refused = "";
 
   /**
    * @param {import("./requests.js").ConsoleApi} api
@@ -47,7 +57,11 @@ export class Chat {
       submit.preventDefault();
       this.#send();
     });
-    this.#message.addEventListener("input", () => (this.#key = newKey()));
+    if (!this.#mayWrite) this.#switchOff();
+    this.#message.addEventListener("input", () => {
+      this.#key = newKey();
+      if (this.#refused === "message") this.#refuse(null);
+    });
     this.#message.addEventListener("keydown", (press) => {
       if (press.key !== "Enter" || press.shiftKey || press.isComposing) return;
       press.preventDefault();
@@ -76,7 +90,29 @@ export class Chat {
    * @param {boolean} allowed
    */
   allow(allowed) {
-    this.#hint.hidden = allowed;
+    if (this.#mayWrite) this.#hint.hidden = allowed;
+    if (allowed && this.#refused === "window") this.#refuse(null);
+  }
+
+  /** An account without the right reads, and is told why it does not write. */
+  #switchOff() {
+    const send = part("[type=submit]", this.#form);
+    for (const element of [send, this.#message]) {
+      element.ariaDisabled = "true";
+      element.title = text("refused.insufficient_scope");
+    }
+    this.#message.readOnly = true;
+    this.#hint.textContent = text("refused.insufficient_scope");
+    this.#hint.hidden = false;
+  }
+
+  /**
+   * @param {ApiError | null} error
+   * @param {"reading" | "message"} [about]
+   */
+  #refuse(error, about = "message") {
+    this.#refused = error?.reason === "window_closed" ? "window" : error ? about : "";
+    showRefusal(this.#refusal, error);
   }
 
   /**
@@ -97,9 +133,10 @@ export class Chat {
         this.#stale = false;
         this.#show((await this.#api.get("/chat", { session_id: SESSION_ID })).messages);
       }
+      if (this.#refused === "reading") this.#refuse(null);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      showRefusal(this.#refusal, error);
+      this.#refuse(error, "reading");
     } finally {
       this.#reading = false;
     }
@@ -107,7 +144,7 @@ export class Chat {
 
   async #send() {
     const message = this.#message.value.trim();
-    if (!message || this.#form.ariaBusy === "true") return;
+    if (!message || this.#form.ariaBusy === "true" || !this.#mayWrite) return;
     this.#form.ariaBusy = "true";
     this.#showAwaited(null);
     try {
@@ -119,7 +156,7 @@ export class Chat {
       await this.refresh();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      showRefusal(this.#refusal, error);
+      this.#refuse(error);
     } finally {
       this.#form.ariaBusy = "false";
     }
@@ -132,7 +169,7 @@ export class Chat {
    */
   #showAwaited(correlationId) {
     this.#awaited = correlationId;
-    showRefusal(this.#refusal, null);
+    this.#refuse(null);
     if (correlationId === null) return;
     this.#refusal.hidden = false;
     this.#refusal.textContent = text("chat.degraded");
@@ -169,7 +206,7 @@ function bubble({ message_id: id, role, content, created_at: at }) {
   who.textContent = textIfAny(`chat.${role}`) ?? role;
   when.dateTime = at;
   when.textContent = shortTime(at);
-  words.textContent = content;
+  words.textContent = role === "system" && content === NO_ANSWER ? text("chat.no_answer") : content;
   item.append(who, when, words);
   return item;
 }

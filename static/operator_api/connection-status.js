@@ -23,6 +23,8 @@ export class ConnectionStatus {
   #notice = slot("notice");
   #signIn = partOf(HTMLAnchorElement, "[data-slot=notice] a");
   #main = part("main");
+  /** What acts with the session. */
+  #acting = [part(".window"), part("[data-action=chat]"), part(".account [type=submit]")];
   #banners;
   #reason = "";
   /** @type {number | undefined} */
@@ -50,7 +52,8 @@ export class ConnectionStatus {
     if (this.#word.textContent !== word) this.#word.textContent = word;
     this.#detail.textContent = this.#describe(state, transport);
     this.#notice.hidden = state !== "ended";
-    this.#main.hidden = state === "ended" && SESSION_OVER.has(reason);
+    const over = state === "ended" && SESSION_OVER.has(reason);
+    for (const dead of [this.#main, ...this.#acting]) dead.hidden = over;
     if (state === "reconnecting") this.#countDown(seconds);
     if (state === "ended") this.#explain(reason, correlationId);
     this.#warn(state, reason);

@@ -13,15 +13,18 @@ import { Facets } from "./facets.js";
 import { Feed } from "./feed.js";
 import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
+import { Folds } from "./folds.js";
 import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
+import { LogEnds } from "./log-ends.js";
 import { LogPages } from "./log-pages.js";
 import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { choose, quoted } from "./query-text.js";
 import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
+import { SavedViews } from "./saved-views.js";
 import { SessionGuard } from "./session-guard.js";
 import { SuggestionSource } from "./suggestions.js";
 import { text, textIfAny } from "./texts.js";
@@ -34,7 +37,7 @@ import { WindowDialogs } from "./window-dialogs.js";
  * @import { WindowStatus } from "./answers.d.ts"
  */
 
-const { apiUrl = "", session = "" } = document.body.dataset;
+const { apiUrl = "", session = "", user = "" } = document.body.dataset;
 const csrfToken = partOf(HTMLMetaElement, "meta[name=csrf-token]").content;
 const moment = partOf(HTMLInputElement, "[name=at]");
 const utc = partOf(HTMLInputElement, "[data-switch=utc]");
@@ -62,11 +65,13 @@ const histogram = new Histogram(api, (range) => filters.set(range));
 const latency = new LatencyLine();
 const modules = new Modules(api, (name) => choosing("module", name, "include"));
 const facets = new Facets(api, choosing);
-const windowBar = new WindowBar(api, showWindow);
+const windowBar = new WindowBar(api, banners, showWindow);
 const connection = new ConnectionStatus(banners, () => client.start());
 const notices = new Notices(showDetail);
 for (const part of [histogram, facets]) part.ask(filters.filter);
-new WindowDialogs(api, windowBar, modules);
+const windowDialogs = new WindowDialogs(api, windowBar, modules, banners);
+new SavedViews(api, () => filters.filter);
+const ends = new LogEnds(api);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
 
@@ -93,7 +98,9 @@ client.on("state", (change) => {
   if (change.state === "ended") end();
 });
 client.start();
-new SessionGuard(session, () => {
+// What the stream says is not needed to know these.
+for (const part of [windowBar, modules]) part.start();
+new SessionGuard({ session, user }, () => {
   client.close();
   connection.show({ state: "ended", reason: "replaced" });
   end();
@@ -162,9 +169,10 @@ async function showEventOfAddress() {
  * @param {string} field
  * @param {string} value
  * @param {"include" | "exclude"} choice
+ * @param {boolean} [wanted] - false takes it back; without it, a second press does
  */
-function choosing(field, value, choice) {
-  filters.set({ text: choose(filters.filter.text, field, value, choice) });
+function choosing(field, value, choice, wanted) {
+  filters.set({ text: choose(filters.filter.text, field, value, choice, wanted) });
 }
 
 /** @param {import("./requests.js").ApiError | null} error */
@@ -184,6 +192,7 @@ function showDetail(event) {
 function showWindow(status) {
   // While the state is not known, the page does not show that the chat is closed.
   chat.allow(status?.chat_enabled ?? true);
+  windowDialogs.note(status);
   if (status?.mode === "degraded") banners.show("degraded", text("banner.unknown_window"));
   else if (status?.degraded) banners.show("degraded", text("banner.degraded"));
   else banners.hide("degraded");
@@ -204,17 +213,20 @@ function toError(step) {
 // Where there is little room, the feed comes first.
 const narrow = matchMedia("(width < 52rem)");
 const medium = matchMedia("(width < 64rem)");
+const folds = new Folds();
 const fold = () => {
-  partOf(HTMLDetailsElement, ".facets").open = !medium.matches;
-  for (const details of partsOf(HTMLDetailsElement, ".pictures, .tools")) details.open = !narrow.matches;
+  partOf(HTMLDetailsElement, ".pictures").open = !narrow.matches;
+  folds.apply((details) => !(details.matches(".facets") ? medium : narrow).matches);
 };
 for (const width of [narrow, medium]) width.addEventListener("change", fold);
 fold();
 part("[data-action=chat]").addEventListener("click", toggleChat);
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  changeAddress({ at: moment.value && fieldToIso(moment.value) }, { push: true });
+  const at = moment.value && fieldToIso(moment.value);
+  changeAddress({ at }, { push: true });
   showLog();
+  ends.show(at);
 });
 onStep(showEventOfAddress);
 utc.checked = isUtc();

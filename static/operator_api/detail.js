@@ -130,7 +130,8 @@ export class Detail {
     const [term, description] = [document.createElement("dt"), document.createElement("dd")];
     term.textContent = text(`detail.${field}`);
     const words = String(value);
-    description.append(field.endsWith("_at") ? timeOf(words) : element(field === "summary" ? "strong" : "code", words));
+    const shown = field === "severity" ? (textIfAny(`severity.${words}`) ?? words) : words;
+    description.append(field.endsWith("_at") ? timeOf(words) : element(field === "summary" ? "strong" : "code", shown));
     const asked = ASKED.get(field);
     if (asked) description.append(" ", this.#values.button(asked, words));
     return [term, description];

@@ -63,3 +63,14 @@ export function targetOf({ target }) {
 export function behind(id) {
   return id ? [" ", Object.assign(document.createElement("code"), { textContent: id })] : [];
 }
+
+/**
+ * @param {string} name - its class
+ * @param {string} words
+ * @param {(press: MouseEvent) => void} pressed
+ */
+export function button(name, words, pressed) {
+  const made = Object.assign(document.createElement("button"), { type: "button", className: name, textContent: words });
+  made.addEventListener("click", pressed);
+  return made;
+}

@@ -1,5 +1,7 @@
 /** The values of one field, each with two buttons: only these, and without these. */
 
+import { button } from "./dom.js";
+import { afterPress } from "./press.js";
 import { chosen, quoted } from "./query-text.js";
 import { text, textIfAny } from "./texts.js";
 import { number } from "./times.js";
@@ -18,12 +20,14 @@ export class FacetList {
   #list = document.createElement("ul");
   /** @type {Counted} */
   #counted = { values: [], sample: false, complete: true };
+  #query = "";
   #shown = "";
+  #render = () => this.#draw();
 
   /**
    * @param {string} field
    * @param {object} actions
-   * @param {(value: string, choice: Choice) => void} actions.choose
+   * @param {(value: string, choice: Choice, wanted: boolean) => void} actions.choose - `wanted`: false takes it back
    * @param {(() => void) | null} actions.remove
    */
   constructor(field, { choose, remove }) {
@@ -33,7 +37,7 @@ export class FacetList {
     title.textContent = textIfAny(`detail.${field}`) ?? field;
     this.element.setAttribute("aria-labelledby", title.id);
     this.element.dataset.facet = field;
-    if (remove) title.append(" ", button("remove", "×", text("facet.remove", { field }), remove));
+    if (remove) title.append(" ", labelled("remove", "×", text("facet.remove", { field }), remove));
     this.#note.hidden = true;
     this.element.append(title, this.#list, this.#note);
   }
@@ -44,8 +48,6 @@ export class FacetList {
    */
   show(counted, query) {
     this.#counted = counted;
-    this.#note.hidden = counted.complete && !counted.sample;
-    this.#note.textContent = text(counted.sample ? "facet.sample" : "facet.partly");
     this.showChosen(query);
   }
 
@@ -55,6 +57,14 @@ export class FacetList {
    * @param {string} query
    */
   showChosen(query) {
+    this.#query = query;
+    afterPress(this.#render);
+  }
+
+  #draw() {
+    const query = this.#query;
+    this.#note.hidden = this.#counted.complete && !this.#counted.sample;
+    this.#note.textContent = text(this.#counted.sample ? "facet.sample" : "facet.partly");
     const included = chosen(query, this.#field, "include");
     const excluded = chosen(query, this.#field, "exclude");
     const values = this.#counted.values.map(({ value, count }) => ({ value: String(value), count: number(count) }));
@@ -84,7 +94,9 @@ export class FacetList {
   #item(value, count, { included, excluded }) {
     const item = document.createElement("li");
     const word = this.#field === "severity" ? (textIfAny(`severity.${value}`) ?? value) : visible(value);
-    const include = button("include", "", "", (press) => this.#choose(value, press.altKey ? "exclude" : "include"));
+    // What a press does is what the button shows, also when a text that was just typed says it already.
+    const include = button("include", "", ({ altKey: alt }) =>
+      this.#choose(value, alt ? "exclude" : "include", !(alt ? excluded : included)));
     const [name, figure] = [document.createElement("span"), document.createElement("span")];
     [name.className, name.textContent] = ["name", word || "“”"];
     [figure.className, figure.textContent] = ["count", count];
@@ -93,7 +105,7 @@ export class FacetList {
     include.ariaPressed = String(included);
     include.dataset.key = `+${value}`;
     const label = text("facet.exclude", { value: word });
-    const exclude = button("exclude", "−", label, () => this.#choose(value, "exclude"));
+    const exclude = labelled("exclude", "−", label, () => this.#choose(value, "exclude", !excluded));
     exclude.ariaPressed = String(excluded);
     exclude.dataset.key = `-${value}`;
     if (this.#field === "severity") item.dataset.severity = value;
@@ -108,10 +120,9 @@ export class FacetList {
  * @param {string} label
  * @param {(press: MouseEvent) => void} pressed
  */
-function button(name, words, label, pressed) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: name, textContent: words });
+function labelled(name, words, label, pressed) {
+  const made = button(name, words, pressed);
   if (label) made.ariaLabel = made.title = label;
-  made.addEventListener("click", pressed);
   return made;
 }
 

@@ -1,6 +1,6 @@
 /** Values of fields, with how often each occurs in what is asked for: a press includes one, or excludes it. */
 
-import { addressParameters, changeAddress } from "./address.js";
+import { addressParameters, changeAddress, onStep } from "./address.js";
 import { part, partOf, slot } from "./dom.js";
 import { FacetList } from "./facet-list.js";
 import { EVERYTHING, logQuery } from "./filter.js";
@@ -40,7 +40,7 @@ export class Facets {
 
   /**
    * @param {Pick<import("./requests.js").ConsoleApi, "get">} api
-   * @param {(field: string, value: string, choice: Choice) => void} choose
+   * @param {(field: string, value: string, choice: Choice, wanted: boolean) => void} choose
    */
   constructor(api, choose) {
     this.#api = api;
@@ -50,6 +50,7 @@ export class Facets {
       submit.preventDefault();
       if (this.add(this.#path.value.trim())) this.#path.value = "";
     });
+    onStep(() => this.#follow());
     this.#path.addEventListener("input", () => this.#path.setCustomValidity(""));
   }
 
@@ -151,15 +152,30 @@ export class Facets {
   /** @param {string} field */
   #add(field) {
     const remove = FIELDS.includes(field) ? null : () => this.#remove(field);
-    const list = new FacetList(field, { choose: (value, choice) => this.#choose(field, value, choice), remove });
+    const list = new FacetList(field, { choose: (...chosen) => this.#choose(field, ...chosen), remove });
     this.#lists.set(field, list);
     this.#place.append(list.element);
   }
 
+  /** Counts the fields that the address names now. */
+  #follow() {
+    const wanted = pathsOfAddress();
+    const gone = this.#paths.filter((path) => !wanted.includes(path));
+    const more = wanted.filter((path) => !this.#lists.has(path));
+    for (const path of gone) this.#drop(path);
+    for (const path of more) this.#add(path);
+    if (gone.length || more.length) this.ask(this.#filter);
+  }
+
   /** @param {string} field */
-  #remove(field) {
+  #drop(field) {
     this.#lists.get(field)?.element.remove();
     this.#lists.delete(field);
+  }
+
+  /** @param {string} field */
+  #remove(field) {
+    this.#drop(field);
     this.#path.focus();
     this.#changed();
   }

@@ -28,7 +28,8 @@ export class FilterForm {
    */
   constructor(source, changed) {
     this.#changed = changed;
-    this.#line = new QueryLine(source, (text) => text !== this.filter.text && this.#write({ ...this.filter, text }));
+    const write = (/** @type {string} */ text) => text !== this.filter.text && this.#write({ ...this.filter, text });
+    this.#line = new QueryLine(source, write, () => this.#leave());
     this.#form.addEventListener("submit", (submit) => {
       submit.preventDefault();
       this.#line.submit();
@@ -59,6 +60,13 @@ export class FilterForm {
     // On a narrow page the filters are folded away.
     this.#form.closest("details")?.setAttribute("open", "");
     this.#line.focus();
+  }
+
+  /** To the events: what was typed is used, and a text with a mistake gives way to what is asked for. */
+  #leave() {
+    this.#line.submit();
+    this.#line.show(this.filter.text);
+    part("#feed").focus({ preventScroll: true });
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { slot } from "./dom.js";
 import { Pace } from "./pace.js";
+import { afterPress } from "./press.js";
 import { ApiError, showRefusal } from "./requests.js";
 import { text } from "./texts.js";
 import { longTime } from "./times.js";
@@ -12,6 +13,22 @@ import { longTime } from "./times.js";
 const REFRESH_MS = 30_000;
 const KNOWN_STATES = new Set(["UP", "DOWN", "OFF_BY_POLICY"]);
 
+/**
+ * Each installation knows the names of the usual modules. Those of which there is no sign here are none of this system.
+ *
+ * @param {Module} module
+ */
+function isHere({ status, category, last_seen: seen, configured }) {
+  return category !== "optional" || configured || seen !== null || status !== "OFF_BY_POLICY";
+}
+
+/** @param {Module} module */
+function wordsOf({ status, reason, publishing }) {
+  if (reason === "in_process") return text("module.in_process");
+  if (status === "OFF_BY_POLICY" && publishing) return text("module.publishing");
+  return text(`module.${KNOWN_STATES.has(status) ? status : "unknown"}`);
+}
+
 export class Modules {
   #api;
   #chosen;
@@ -19,6 +36,7 @@ export class Modules {
   #refusal = slot("modules-refusal");
   #pace = new Pace(REFRESH_MS, () => this.refresh());
   #shown = "";
+  #render = () => this.#draw();
   /**
    * By name, as the server listed them; empty before its first answer.
    *
@@ -53,7 +71,7 @@ export class Modules {
       const { modules } = await this.#api.get("/modules");
       this.known = modules;
       showRefusal(this.#refusal, null);
-      this.#show();
+      afterPress(this.#render);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showRefusal(this.#refusal, error);
@@ -62,13 +80,14 @@ export class Modules {
     }
   }
 
-  #show() {
+  #draw() {
     // Buttons that are replaced lose the focus, so they stay while nothing has changed.
     const now = JSON.stringify(this.known);
     if (now === this.#shown) return;
     this.#shown = now;
     const focused = document.activeElement?.getAttribute("data-module");
-    this.#grid.replaceChildren(...Object.entries(this.known).map(([name, module]) => this.#tile(name, module)));
+    const here = Object.entries(this.known).filter(([, module]) => isHere(module));
+    this.#grid.replaceChildren(...here.map(([name, module]) => this.#tile(name, module)));
     if (!focused) return;
     const again = this.#grid.querySelector(`[data-module="${CSS.escape(focused)}"]`);
     if (again instanceof HTMLElement) again.focus();
@@ -78,7 +97,8 @@ export class Modules {
    * @param {string} name
    * @param {Module} module
    */
-  #tile(name, { status, reason, last_seen: seen }) {
+  #tile(name, module) {
+    const { status, reason, last_seen: seen } = module;
     const item = document.createElement("li");
     const button = Object.assign(document.createElement("button"), { type: "button", className: "module-tile" });
     const state = KNOWN_STATES.has(status) ? status : "unknown";
@@ -89,7 +109,7 @@ export class Modules {
     mark.ariaHidden = "true";
     label.textContent = name;
     label.className = "name";
-    word.textContent = text(`module.${state}`);
+    word.textContent = wordsOf(module);
     word.className = "state";
     button.title = [reason, seen && text("module.seen", { time: longTime(seen) })].filter(Boolean).join(" · ");
     button.append(mark, label, word);

@@ -2,7 +2,8 @@
 
 import { BadQuery, parse, rangeOf } from "../events/query.js";
 import { Completion } from "./completion.js";
-import { part, partOf, slot } from "./dom.js";
+import { part, partOf, slot, targetOf } from "./dom.js";
+import { afterPress } from "./press.js";
 import { text } from "./texts.js";
 
 /** @typedef {{ position: number, length: number, message: string }} Mistake */
@@ -17,12 +18,16 @@ export class QueryLine {
   #changed;
   /** @type {number | undefined} */
   #timer;
+  /** Whether something was typed that was not read yet. */
+  #unread = false;
+  #readNow = () => this.#read();
 
   /**
    * @param {import("./suggestions.js").SuggestionSource} source
    * @param {(query: string) => void} changed - called with each text that has no mistake
+   * @param {() => void} left - called when the reader leaves the field with Escape
    */
-  constructor(source, changed) {
+  constructor(source, changed, left) {
     this.#changed = changed;
     const list = part("#query-suggestions");
     this.#completion = new Completion(this.#field, list, (...place) => source.at(...place), () => this.#typed());
@@ -30,8 +35,17 @@ export class QueryLine {
       this.#typed();
       this.#completion.open();
     });
+    this.#field.addEventListener("keydown", (press) => {
+      if (press.key !== "Escape" || press.isComposing || press.defaultPrevented) return;
+      press.stopPropagation();
+      left();
+    });
     this.#field.addEventListener("scroll", () => (this.#echo.scrollLeft = this.#field.scrollLeft));
-    this.#field.addEventListener("blur", () => this.#read());
+    this.#field.addEventListener("blur", () => afterPress(this.#readNow));
+    // A press elsewhere means what the reader sees in the field; programs that read to people press without a focus.
+    addEventListener("click", (press) => {
+      if (this.#unread && !targetOf(press)?.closest(".query")) this.#read();
+    }, { capture: true });
   }
 
   focus() {
@@ -53,6 +67,7 @@ export class QueryLine {
    */
   show(query) {
     clearTimeout(this.#timer);
+    this.#unread = false;
     if (this.#field.value.trim() !== query.trim()) this.#field.value = query;
     return this.#check();
   }
@@ -80,11 +95,13 @@ export class QueryLine {
     clearTimeout(this.#timer);
     // The place of a mistake is that in the text of before.
     this.#echo.replaceChildren();
-    this.#timer = setTimeout(() => this.#read(), TYPING_MS);
+    this.#unread = true;
+    this.#timer = setTimeout(() => afterPress(this.#readNow), TYPING_MS);
   }
 
   #read() {
     clearTimeout(this.#timer);
+    this.#unread = false;
     if (this.#check()) this.#changed(this.#field.value.trim());
   }
 

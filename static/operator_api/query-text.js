@@ -46,20 +46,23 @@ export function chosen(text, field, choice) {
 }
 
 /**
- * The text with this value included or excluded; without it, if that was so already.
+ * The text with this value included or excluded; without it, if it is not wanted or, where that is not said, if that
+ * was so already.
  *
  * @param {string} text
  * @param {string} field
  * @param {string} value - as it is in events
  * @param {Choice} choice
+ * @param {boolean} [wanted]
  */
-export function choose(text, field, value, choice) {
+export function choose(text, field, value, choice, wanted) {
   const written = quoted(value);
   const was = chosen(text, field, choice).has(written);
+  if (was && wanted) return text;
   const cleared = rewritten(text, (clause) =>
     isFor(clause, field) ? clause.values.filter((other) => other !== written) : clause.values
   );
-  if (was) return cleared;
+  if (was || wanted === false) return cleared;
   let added = false;
   const joined = rewritten(cleared, (clause) => {
     if (added || !isFor(clause, field, choice)) return clause.values;

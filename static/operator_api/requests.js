@@ -81,11 +81,12 @@ export class ConsoleApi {
    * @param {Path} path
    * @param {object} data
    * @param {Record<string, string>} [headers]
+   * @param {"POST" | "PATCH" | "DELETE"} [method]
    * @returns {Promise<Commands[Path]>}
    */
-  async post(path, data, headers = {}) {
+  async post(path, data, headers = {}, method = "POST") {
     const own = { "Content-Type": "application/json", "X-CSRFToken": this.#csrfToken, ...headers };
-    return (await this.#request("POST", path, { body: JSON.stringify(data), headers: own })).body;
+    return (await this.#request(method, path, { body: JSON.stringify(data), headers: own })).body;
   }
 
   /**

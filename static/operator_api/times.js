@@ -5,6 +5,8 @@ import { addressParameters, changeAddress } from "./address.js";
 /** What happened and was stored so soon after has one time. */
 const SAME_TIME_MS = 1_000;
 const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+/** Spanish would write 8:34 for itself, and columns of times would not stand below each other. */
+const CLOCK = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 /** @type {(() => void)[]} */
 const listeners = [];
 /** @type {Record<"time" | "minutes" | "day" | "date" | "year" | "long", Intl.DateTimeFormat> | null} */
@@ -48,7 +50,7 @@ export function minuteTime(moment) {
 
 /** @param {string} iso */
 export function longTime(iso) {
-  return `${zone().long.format(new Date(iso))} ${utc ? "UTC" : ""}`.trim();
+  return zone().long.format(new Date(iso));
 }
 
 /** @param {number} moment - milliseconds since 1970 */
@@ -156,12 +158,12 @@ function zone() {
   const format = (/** @type {Intl.DateTimeFormatOptions} */ options) =>
     new Intl.DateTimeFormat(locale, { timeZone, ...options });
   formats ??= {
-    time: format({ timeStyle: "medium", hourCycle: "h23" }),
-    minutes: format({ timeStyle: "short", hourCycle: "h23" }),
+    time: format({ ...CLOCK, second: "2-digit" }),
+    minutes: format(CLOCK),
     day: format({ day: "2-digit", month: "short" }),
     date: format({ dateStyle: "short" }),
     year: format({ year: "numeric" }),
-    long: format({ dateStyle: "long", timeStyle: "long", hourCycle: "h23" }),
+    long: format({ ...CLOCK, year: "numeric", month: "long", day: "numeric", second: "2-digit", timeZoneName: "short" }),
   };
   return formats;
 }

@@ -1,5 +1,6 @@
 /** What can be done with one value of an event: ask for it, ask without it, count it, copy it. */
 
+import { button } from "./dom.js";
 import { payloadPath } from "./query-text.js";
 import { text } from "./texts.js";
 
@@ -72,15 +73,4 @@ export class ValueActions {
     group.append(button("", text("value.path"), () => copy(field)));
     more.after(group);
   }
-}
-
-/**
- * @param {string} name
- * @param {string} words
- * @param {() => void} pressed
- */
-function button(name, words, pressed) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: name, textContent: words });
-  made.addEventListener("click", pressed);
-  return made;
 }

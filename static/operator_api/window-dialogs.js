@@ -2,24 +2,32 @@
 
 import { part, partOf, partsOf, slot } from "./dom.js";
 import { ApiError, showRefusal } from "./requests.js";
+import { needs } from "./rights.js";
 import { text } from "./texts.js";
 
 /** @typedef {"open" | "extend" | "close"} Action */
+
+/** Refusals, and what the window has to be for them to hold. */
+const HOLDS_WHILE_OPEN = new Map([["window_already_open", true], ["no_open_window", false]]);
 
 export class WindowDialogs {
   #api;
   #bar;
   #modules;
+  /** @type {ApiError | null} */
+  #refused = null;
 
   /**
    * @param {import("./requests.js").ConsoleApi} api
    * @param {import("./window-bar.js").WindowBar} bar
    * @param {import("./modules.js").Modules} modules
+   * @param {import("./banners.js").Banners} banners
    */
-  constructor(api, bar, modules) {
+  constructor(api, bar, modules, banners) {
     this.#api = api;
     this.#bar = bar;
     this.#modules = modules;
+    for (const button of partsOf(HTMLButtonElement, "[data-window]")) needs(button, "window:write", banners);
     this.#prepare("open", (form) => ({
       services: new FormData(form).getAll("services"),
       mode: new FormData(form).get("mode"),
@@ -34,13 +42,35 @@ export class WindowDialogs {
     }
   }
 
+  /**
+   * The window was read: a refusal that no longer holds goes.
+   *
+   * @param {import("./answers.d.ts").WindowStatus | null} status
+   */
+  note(status) {
+    const refused = this.#refused;
+    if (!refused || !status) return;
+    const whileOpen = HOLDS_WHILE_OPEN.get(refused.reason);
+    if (whileOpen !== undefined && whileOpen !== (status.mode === "window_active")) this.#refuse(null);
+  }
+
   /** @param {Action} action */
-  #open(action) {
+  async #open(action) {
     const form = formOf(action);
-    showRefusal(refusalOf(form), null);
+    this.#refuse(null);
     if (action === "open") this.#offerServices(form);
+    // Before the modules were read it is not known which of them stop.
+    if (action === "close" && !Object.keys(this.#modules.known).length) await this.#modules.refresh();
     if (action === "close") this.#name(form);
     dialogOf(action).showModal();
+  }
+
+  /** @param {ApiError | null} error - one refusal at a time: one dialog is open at a time */
+  #refuse(error) {
+    this.#refused = error;
+    for (const action of /** @type {Action[]} */ (["open", "extend", "close"])) {
+      showRefusal(refusalOf(formOf(action)), error);
+    }
   }
 
   /**
@@ -57,14 +87,14 @@ export class WindowDialogs {
       // Not disabled meanwhile: a disabled button loses the focus.
       if (form.ariaBusy === "true") return;
       form.ariaBusy = "true";
-      showRefusal(refusalOf(form), null);
+      this.#refuse(null);
       try {
         this.#bar.show(await this.#api.post(`/window/${action}`, fields(form)));
         dialog.close();
         this.#bar.focus();
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        showRefusal(refusalOf(form), error);
+        this.#refuse(error);
       } finally {
         form.ariaBusy = "false";
         // Another operator may have been quicker, or the answer was lost on its way.
@@ -87,10 +117,16 @@ export class WindowDialogs {
     place.replaceChildren(...names.map((name) => choice(name, usual.includes(name))));
   }
 
-  /** @param {HTMLFormElement} form */
+  /**
+   * What stops with the window: its own modules, and not those of the core, which the server lists too.
+   *
+   * @param {HTMLFormElement} form
+   */
   #name(form) {
-    const services = (this.#bar.status?.services ?? []).join(", ");
-    slot("closing", form).textContent = text("window.closing", { services });
+    const { known } = this.#modules;
+    const stopping = (this.#bar.status?.services ?? []).filter((name) => known[name]?.category !== "core");
+    const sentence = stopping.length ? "window.closing" : "window.closing_none";
+    slot("closing", form).textContent = text(sentence, { services: stopping.join(", ") });
   }
 }
 

@@ -69,6 +69,13 @@ class ConsolePage:
         enter(self.page.context, self.url, account)
         self.show(**query)
 
+    def open_in(self, account: Account, live: str, **query: str) -> None:
+        """As `open`, in another language: `live` is the word for that state."""
+        enter(self.page.context, self.url, account)
+        self.page.goto(self._address(query))
+        self.expect_state(live)
+        self.expect_read()
+
     def open_by_form(self, account: Account, **query: str) -> None:
         """Signs in, which leaves in the browser what the server puts there; then as `open`."""
         self.sign_in(account, **query)

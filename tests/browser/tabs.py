@@ -1,6 +1,7 @@
 """Several tabs of one browser, each with an event client, that follow one server; what each was told, in order."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -72,10 +73,22 @@ class Tab:
         return wait_until(status, f"the state {state}", timeout_seconds=timeout_seconds)
 
     def wait_for_events(self, numbers: list[int], *, timeout_seconds: float = 10) -> None:
-        try:
+        with contextlib.suppress(AssertionError):
             wait_until(lambda: len(self.events) >= len(numbers), "all events", timeout_seconds=timeout_seconds)
-        finally:
-            assert self.events == numbers
+        # This module is not rewritten by pytest: without a sentence of its own the assertion would say nothing.
+        assert self.events == numbers, f"{self._difference(numbers)}, within {timeout_seconds} s"
+
+    def _difference(self, numbers: list[int]) -> str:
+        """What this tab was told beside what is in the log, and how its connection went meanwhile."""
+        events = self.events
+        missed = [number for number in numbers if number not in events]
+        doubled = [number for number, times in Counter(events).items() if times > 1]
+        foreign = [number for number in events if number not in numbers]
+        return (
+            f"{len(events)} of {len(numbers)} events: missed {missed}, doubled {doubled}, not expected {foreign}, "
+            f"in order: {events == sorted(events)}; cursor {self.page.evaluate('window.told.cursors.at(-1)')}, "
+            f"states {self.states}, resets {self.resets}"
+        )
 
     def wait_for_reset(self) -> dict[str, Any]:
         wait_until(lambda: self.resets, "a reset")

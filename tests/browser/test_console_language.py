@@ -15,7 +15,8 @@ CATALOGUE = ROOT / "locale" / "es" / "LC_MESSAGES"
 SAME_IN_BOTH = {"info", "error", "Chat", "chat", "UTC"}
 TRANSLATED = re.compile(r"""{% translate (?:"([^"]*)"|'([^']*)') %}""")
 
-MARKED = re.compile(r'\b_\("([^"]*)"\)')
+MARKED = re.compile(r"""\b_\(\s*(?:"([^"]*)"|'([^']*)')\s*\)""")
+MARKED_IN = ("gateway/admin/login.py", "operator_api/chat/responder.py")
 
 
 def catalogue() -> gettext.GNUTranslations:
@@ -29,8 +30,10 @@ def source_texts() -> set[str]:
         for path in (ROOT / "templates/operator_api").glob("*.html")
         for match in TRANSLATED.findall(path.read_text())
     ]
-    forms = MARKED.findall((ROOT / "gateway/admin/login.py").read_text())
-    return {double or single for double, single in found} | set(forms)
+    forms = "".join((ROOT / path).read_text() for path in MARKED_IN)
+    return {double or single for double, single in found} | {
+        double or single for double, single in MARKED.findall(forms)
+    }
 
 
 def test_every_text_of_the_pages_has_its_spanish_words() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.accounts import Account
+from tests.accounts import Account, add_account
 from tests.browser.console_page import ConsolePage
 from tests.browser.sample_events import sample_events
 from tests.client import Client
@@ -63,13 +63,15 @@ REPEATED_IDS = """
 
 
 @pytest.fixture
-def open_console(new_page: Callable[..., Page], stack: Stack, viewer: Account, service: Client) -> Open:
-    """The console with some realistic events, in a window of the wanted kind."""
+def open_console(new_page: Callable[..., Page], stack: Stack, service: Client) -> Open:
+    """The console of an operator, with some realistic events, in a window of the wanted kind."""
+
+    operator = add_account(stack, group="operator")
 
     def make(**options: Any) -> ConsolePage:
         service.published(list(sample_events()))
         console = ConsolePage(new_page(**options), stack.a.url)
-        console.open(viewer)
+        console.open(operator)
         expect(console.rows.last).to_contain_text("nightly-index finished")
         return console
 
@@ -89,7 +91,7 @@ def test_the_page_fits_its_window(open_console: Open, viewport: ViewportSize, tm
     for text in ("Live", "closed (solo madre)"):
         expect(console.page.get_by_text(text, exact=True)).to_be_in_viewport(ratio=1)
     for button in ("Sign out", "Open window", "Chat"):
-        expect(console.page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+        expect(console.page.get_by_role("button", name=button, exact=True)).to_be_in_viewport(ratio=1)
     assert picture.stat().st_size > 10_000
 
 

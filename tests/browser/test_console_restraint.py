@@ -68,7 +68,7 @@ def test_a_refusal_leaves_the_focus_on_the_button_and_a_second_press_is_told_ane
 
 def test_a_panel_gives_the_focus_back_to_the_button_that_opened_it(console: ConsolePage) -> None:
     console.page.get_by_role("button", name="Chat", exact=True).press("Enter")
-    expect(console.page.get_by_label("Message")).to_be_focused()
+    expect(console.page.locator("#chat [name=message]")).to_be_focused()
     console.page.keyboard.press("Escape")
     expect(console.page.get_by_role("button", name="Chat", exact=True)).to_be_focused()
 

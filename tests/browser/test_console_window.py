@@ -125,7 +125,12 @@ def test_a_refusal_stands_in_the_dialog_with_its_correlation_id(
 
 
 def test_a_viewer_is_told_that_his_account_may_not(console: ConsolePage, principal: Client, no_window: None) -> None:
-    dialog = press(console, "Open window")
-    dialog.get_by_role("button", name="Open it now").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Your account may not do this.")
+    button = bar(console).get_by_role("button", name="Open window")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_accessible_description(re.compile("Your account may not do this"))
+    button.click(force=True)
+    expect(console.page.get_by_role("dialog")).to_have_count(0)
+    expect(console.page.locator("[data-banner=right]")).to_contain_text("Your account may not do this.")
+    console.page.locator("[data-slot=count]").click()
+    expect(console.page.locator("[data-banner=right]")).to_have_count(0)
     assert principal.get(f"{API}/window/status").json()["mode"] == "solo_madre"

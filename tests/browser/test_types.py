@@ -28,6 +28,8 @@ def test_the_types_of_the_answers_are_named_like_the_schemas() -> None:
         "WindowStatus",
         "Module",
         "Modules",
+        "SavedView",
+        "SavedViews",
         "ChatMessage",
         "ChatHistory",
         "ChatReply",

@@ -48,6 +48,11 @@ def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> b
     operation = case.operation.definition.raw["operationId"]
     if operation == "publish":
         return not ("events" in body and "Idempotency-Key" in (case.headers or {}))
+    if operation in ("save_view", "change_view"):
+        # Queries have a grammar, times are dates that exist, and a line has no character that is not seen.
+        texts = [value for value in body.values() if isinstance(value, str)]
+        asked = any(body.get(name) for name in ("query", "from", "to"))
+        return not asked and all(text.isprintable() and text.strip() == text for text in texts)
     return operation != "event_stats" or _has_room_for_buckets(query)
 
 

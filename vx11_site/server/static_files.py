@@ -5,9 +5,11 @@ middleware is synchronous, which costs several thread hops and a session for eac
 """
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_etags
@@ -19,6 +21,10 @@ from gateway.http.middleware import EdgeMiddleware
 from gateway.http.rest import LeanHandler
 
 METHODS = ("GET", "HEAD")
+# The digest of all files in an address of a page. Another release's page may ask for its own one during an update.
+_DIGEST = re.compile(r"(?<=^/static/)v-[0-9a-f]{12}/")
+# A year, the longest that browsers keep anything.
+KEPT = "max-age=31536000, public, immutable"
 # Separate threads: those of the event loop may all be waiting for a name server.
 READING_THREADS = 2
 
@@ -33,7 +39,7 @@ class StaticHandler(LeanHandler):
         self._middleware_chain = EdgeMiddleware(self._answer)
 
     def has(self, path: str) -> bool:
-        return path in self._files
+        return _plain(path) in self._files
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         """Raises ApiError."""
@@ -44,7 +50,8 @@ class StaticHandler(LeanHandler):
 
     def _read(self, request: ASGIRequest) -> HttpResponse:
         try:
-            file = self._files[request.scope["path"]]
+            path = request.scope["path"]
+            file = self._files[_plain(path)]
             found = file.get_response(request.method, _fields_for_whitenoise(request.META, file.etag))
         except FileNotFoundError:
             # Deleted since the start, for instance by an update of the running installation.
@@ -59,7 +66,14 @@ class StaticHandler(LeanHandler):
         del response["Content-Type"]
         for name, value in found.headers:
             response[name] = value
+        # With another digest it is the file of another release: asked for again soon.
+        if path.startswith(settings.STATIC_URL) and _plain(path) != path:
+            response["Cache-Control"] = KEPT
         return response
+
+
+def _plain(path: str) -> str:
+    return _DIGEST.sub("", path, count=1)
 
 
 def _fields_for_whitenoise(fields: dict[str, Any], etag: str) -> dict[str, Any]:

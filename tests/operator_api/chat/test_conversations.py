@@ -70,12 +70,12 @@ async def test_a_late_answer_is_stored_and_told_when_it_comes(assistant: Assista
     await open_a_window()
     assistant.hold()
     reply = await conversations.ask(message())
-    assert (reply.text, reply.degraded) == (responder.LATE, True)
+    assert (reply.text, reply.degraded) == (responder.late(), True)
     await sync_to_async(close_window)()
     assistant.release()
 
     await until_said(3)
-    assert await said() == [("user", "hello"), ("system", responder.LATE), ("assistant", "you said hello")]
+    assert await said() == [("user", "hello"), ("system", responder.late()), ("assistant", "you said hello")]
     assert (await sync_to_async(types_told)())[-1] == "chat.message"
 
 
@@ -128,7 +128,7 @@ async def test_an_answer_that_is_none_is_the_local_one(
     misbehave(assistant)
     await open_a_window()
     reply = await conversations.ask(message())
-    assert (reply.text, reply.degraded) == (responder.AWAY, True)
+    assert (reply.text, reply.degraded) == (responder.away(), True)
     assert {question.path for question in assistant.questions} == {"/ask"}
 
 
@@ -178,7 +178,7 @@ async def test_more_questions_than_the_limit_are_not_asked(
     [
         ("status", "All core modules are up: hermes unknown, hormiguero OFF_BY_POLICY"),
         (" Window? ", "The window of alice is open for"),
-        ("help", responder.HELP),
+        ("help", responder.help_text()),
         ("make me a sandwich", "No assistant is set up here."),
     ],
 )

@@ -22,7 +22,7 @@ from vx11_site.config.environment import Rate
 
 pytestmark = pytest.mark.usefixtures("ledger", "ending")
 
-HELLO, LATE, AWAY = ("user", "hello"), ("system", responder.LATE), ("system", responder.AWAY)
+HELLO, LATE, AWAY = ("user", "hello"), ("system", responder.late()), ("system", responder.away())
 ANSWER, NO_ANSWER = ("assistant", "you said hello"), ("system", responder.NO_ANSWER)
 
 
@@ -56,7 +56,7 @@ async def test_a_late_failure_is_told_after_the_word_that_it_is_late(assistant: 
     assistant.status = 500
     assistant.hold()
     none = counted("vx11_chat_late_answers_total", outcome="none")
-    assert (await conversations.ask(message())).text == responder.LATE
+    assert (await conversations.ask(message())).text == responder.late()
     assistant.release()
     await conversations.finish(10)
     assert await said() == [HELLO, LATE, AWAY]

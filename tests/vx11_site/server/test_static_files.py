@@ -1,13 +1,16 @@
 """The files of our own pages: what is sent, what browsers keep, and what is no file."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.templatetags.static import static
 from pytest_django import Settings
 
+from vx11_site import release
 from vx11_site.server.static_files import StaticHandler
 
 PATH = "/static/events/event-client.js"
@@ -53,6 +56,35 @@ async def test_a_file_comes_whole_with_what_lets_a_browser_keep_it_and_nothing_t
     assert answer.headers["cache-control"] == "max-age=60, public"
     assert (answer.headers["x-content-type-options"], answer.headers["x-correlation-id"]) == ("nosniff", "c-9")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_page_names_files_by_addresses_that_browsers_keep_without_asking(settings: Settings) -> None:
+    address = static("events/event-client.js")
+    assert re.fullmatch(r"/static/v-[0-9a-f]{12}/events/event-client\.js", address)
+    answer = await ask(address)
+    assert (answer.status, answer.content) == (200, CONTENT)
+    assert answer.headers["cache-control"] == "max-age=31536000, public, immutable"
+    kept = await ask(address, if_none_match=answer.headers["etag"])
+    assert (kept.status, kept.headers["cache-control"]) == (304, "max-age=31536000, public, immutable")
+
+
+async def test_the_digest_of_another_release_is_answered_and_not_kept() -> None:
+    answer = await ask("/static/v-0123456789ab/events/event-client.js")
+    assert (answer.status, answer.content) == (200, CONTENT)
+    assert answer.headers["cache-control"] == "max-age=60, public"
+
+
+def test_the_digest_changes_with_any_file_and_with_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/one.js").write_text("1")
+    first = release.static_digest(tmp_path)
+    assert release.static_digest(tmp_path) == first
+    (tmp_path / "a/one.js").touch()
+    assert release.static_digest(tmp_path) == first
+    (tmp_path / "a/one.js").write_text("2")
+    second = release.static_digest(tmp_path)
+    (tmp_path / "a/one.js").rename(tmp_path / "a/two.js")
+    assert len({first, second, release.static_digest(tmp_path)}) == 3
 
 
 async def test_head_has_the_headers_alone() -> None:
@@ -111,7 +143,15 @@ async def test_a_file_that_has_gone_since_the_start_is_not_found(settings: Setti
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/", "/static", "/static/events", "/static/events/../events/event-client.js", "/static//etc/passwd"]
+    [
+        "/static/v-0123456789ab/",
+        "/static/v-0123/events/event-client.js",
+        "/static/",
+        "/static",
+        "/static/events",
+        "/static/events/../events/event-client.js",
+        "/static//etc/passwd",
+    ]
     + ["/static/events/event-client.js/", "/static/settings.py", "/", ""],
 )
 def test_only_names_of_files_are_files(path: str) -> None:
