@@ -11,7 +11,7 @@ from events.query.parser import LENGTH_LIMIT_CHARACTERS, parse, read_path
 from events.query.record_view import RecordView
 from events.query.scanner import BadQuery
 from events.query.terms import AllOf, AnyOf, Condition, Term, all_of, any_of, field_term, narrowed, terms_of
-from events.query.tree import Query
+from events.query.tree import Matches, Query
 
 __all__ = (
     "LENGTH_LIMIT_CHARACTERS",
@@ -19,6 +19,7 @@ __all__ = (
     "AnyOf",
     "BadQuery",
     "Condition",
+    "Matches",
     "Query",
     "RecordView",
     "Term",

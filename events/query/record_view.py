@@ -45,7 +45,7 @@ class Row(Protocol):
 class RecordView:
     """`body` is the event's JSON, as in a stream's data line; `known` holds some of its fields, if they are at hand."""
 
-    __slots__ = ("_body", "_head", "_known", "_lower", "_payload", "_payload_text", "_plain", "_words")
+    __slots__ = ("_body", "_head", "_known", "_lower", "_payload", "_payload_text", "_plain", "_texts", "_words")
 
     def __init__(self, body: bytes, known: object = None) -> None:
         self._body = body
@@ -56,6 +56,7 @@ class RecordView:
         self._words = ""
         self._plain: str | None = None
         self._lower = ""
+        self._texts: str | None = None
 
     @classmethod
     def of_row(cls, row: Row) -> "RecordView":
@@ -71,15 +72,34 @@ class RecordView:
         What is not in it is not in the event, which takes a hundredth of the time that reading it takes.
         """
         if self._plain is None:
-            text = self._body.decode() if self._body else "\n".join((*map(self.field, _WORD_FIELDS), self.payload_text))
+            text = self._body.decode() if self._body else self._fields_and_payload()
             self._plain = text if text.isascii() and "\\" not in text else ""
         return self._plain
 
     def may_hold(self, words: Sequence[str]) -> bool:
         """Whether all of these words may be in it. Too many are, and never too few."""
         if not self._lower and self.plain:
-            self._lower = self.plain.lower()
+            self._lower = self.plain.lower() if self._body else self.texts
         return not self._lower or all(word in self._lower for word in words)
+
+    @property
+    def texts(self) -> str:
+        """All that holds words, in lower case, where it is plain (else empty): each field, and the payload's JSON.
+
+        A line end stands before and behind each field, and a quote or a line end between any two texts but numbers.
+        """
+        if self._texts is None:
+            text = self.plain and (self._fields_and_payload() if self._body else self.plain)
+            self._texts = text.lower()
+        return self._texts
+
+    def _fields_and_payload(self) -> str:
+        fields = [self.field(name) for name in _WORD_FIELDS]
+        joined = "\n".join(fields)
+        if '"' in joined or joined.count("\n") >= len(fields):
+            # In fields they stand within a text.
+            joined = "\n".join(text.replace("\n", " ").replace('"', " ") for text in fields)
+        return f"{joined}\n{self.payload_text}"
 
     @property
     def payload_text(self) -> str:
