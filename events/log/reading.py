@@ -12,9 +12,9 @@ from events import query
 from events.log import columns, epochs, extent
 from events.log.columns import Columns
 from events.log.cursors import Cursor, CursorGone, Head
-from events.log.records import READ_FIELDS, Entry, Record, encode
+from events.log.records import Entry, encode
 from events.log.tables import Event, LogHead
-from gateway.filters import Selection
+from gateway.filters import EVERYTHING, Selection
 from ledger.lanes import give_way
 
 # For queries that are put together elsewhere: the table of the one row that holds `epoch` and `last_seq`.
@@ -138,6 +138,23 @@ def read_after(
     )
 
 
+def read_columns(cursor: Cursor, *, until: int, limit: int) -> tuple[list[Columns], Cursor]:
+    """The next rows after the cursor up to this seq, at most `limit`, and how far the log was read.
+
+    As they are stored, for those that look at all of them. Raises CursorGone.
+    """
+    before = head()
+    if reset := before.reset_for(cursor):
+        raise CursorGone(reset, before)
+    end_seq = min(until, before.last_seq)
+    rows = columns.read(EVERYTHING, after=cursor.seq, until=end_seq, limit=limit)
+    # As above.
+    after = head()
+    if reset := after.reset_for(cursor):
+        raise CursorGone(reset, after)
+    return rows, Cursor(after.epoch, rows[-1].seq if len(rows) == limit else max(cursor.seq, end_seq))
+
+
 def span_seqs(selection: Selection) -> int:
     """How many seqs one read may pass over: what a query is compared with takes Python more than a statement."""
     return PAGE_SPAN_SEQS if selection.queries is None else QUERIED_SPAN_SEQS
@@ -151,27 +168,6 @@ def matching(selection: Selection) -> models.QuerySet[Event]:
         "correlation_id__in": selection.correlation_ids,
     }
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
-
-
-def find(event_id: str, selection: Selection) -> Entry | None:
-    """The newest event that has this id of its publisher and passes. Raises CursorGone if it is no longer served."""
-    rows = matching(selection).filter(event_id=event_id).order_by("-seq").values_list(*READ_FIELDS)
-    found = next((encode(Record(*row)) for row in rows[:1]), None)
-    now = head()
-    if found is not None and found.seq < now.oldest_seq:
-        raise CursorGone("expired", now)
-    return found
-
-
-def find_at(cursor: Cursor, selection: Selection) -> Entry | None:
-    """The event of this cursor, if it passes. Raises CursorGone if it is no longer served, or of another log."""
-    now = head()
-    # The event of the oldest cursor that can be read on from is gone itself.
-    reset = now.reset_for(cursor) or ("expired" if cursor.seq < now.oldest_seq else "")
-    if reset and reset != "unknown":
-        raise CursorGone(reset, now)
-    rows = matching(selection).filter(seq=cursor.seq).values_list(*READ_FIELDS)
-    return next((encode(Record(*row)) for row in rows), None)
 
 
 def is_few(selection: Selection, limit: int) -> bool:

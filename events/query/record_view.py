@@ -23,6 +23,9 @@ _LONG_WORD = re.compile(rf"[0-9A-Za-z]{{{WORD_LIMIT_CHARACTERS + 1}}}")
 _ODD_NUMBER = re.compile(r"-0|[0-9][.eE]")
 
 
+Path = tuple[str, ...]
+
+
 class Row(Protocol):
     """An event as the database gives it; `payload` is JSON text."""
 
@@ -149,9 +152,9 @@ class RecordView:
         return self._words
 
     @property
-    def numbers(self) -> Iterator[float]:
-        """Of the payload, wherever they stand."""
-        return (float(scalar) for scalar in _scalars_in(self.payload) if is_number(scalar))
+    def numbers(self) -> Iterator[tuple[Path, float]]:
+        """Of the payload: the keys that lead to each, and its double. Lists are no part of a path."""
+        return numbers_in(self.payload)
 
     def at(self, path: Sequence[str]) -> Iterator[Any]:
         """What stands at this path into the payload: of a list, its elements. Objects too, which are no scalars."""
@@ -194,6 +197,18 @@ def _flat(items: Sequence[Any]) -> list[Any]:
         else:
             flat.append(item)
     return flat
+
+
+def numbers_in(payload: Any) -> Iterator[tuple[Path, float]]:
+    pending: list[tuple[Path, Any]] = [((), payload)]
+    while pending:
+        path, item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(((*path, key), value) for key, value in item.items() if not isinstance(value, str))
+        elif isinstance(item, list):
+            pending.extend((path, value) for value in item if not isinstance(value, str))
+        elif is_number(item):
+            yield path, float(item)
 
 
 def _texts_in(payload: Any) -> Iterator[str]:
