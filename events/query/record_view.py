@@ -203,12 +203,16 @@ def numbers_in(payload: Any) -> Iterator[tuple[Path, float]]:
     pending: list[tuple[Path, Any]] = [((), payload)]
     while pending:
         path, item = pending.pop()
-        if isinstance(item, dict):
-            pending.extend(((*path, key), value) for key, value in item.items() if not isinstance(value, str))
-        elif isinstance(item, list):
-            pending.extend((path, value) for value in item if not isinstance(value, str))
+        if isinstance(item, list):
+            inside = [(path, value) for value in item]
+        elif isinstance(item, dict):
+            inside = [((*path, key), value) for key, value in item.items() if value.__class__ is not str]
         elif is_number(item):
             yield path, float(item)
+            continue
+        else:
+            continue
+        pending += inside
 
 
 def _texts_in(payload: Any) -> Iterator[str]:
