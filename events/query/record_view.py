@@ -3,6 +3,7 @@
 Each is made when it is first asked for, and once: most queries are decided by a field.
 """
 
+import operator
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from vx11_client import exact_json
 
 # The fields that hold words, beside the payload.
 _WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
+_word_fields = operator.attrgetter(*_WORD_FIELDS)
 _PAYLOAD, _BEHIND_PAYLOAD = b',"payload":', b',"created_at":"'
 # Of JSON without escapes: a string, or another scalar; what is no word character; and a word that would be cut.
 _TEXT = re.compile(r'"[^"]*"|[^"\s,:\[\]{}]+')
@@ -97,7 +99,8 @@ class RecordView:
         return self._texts
 
     def _fields_and_payload(self) -> str:
-        fields = [self.field(name) for name in _WORD_FIELDS]
+        # A row has all of them, an entry of a stream some.
+        fields = [self.field(name) for name in _WORD_FIELDS] if self._body else _word_fields(self._known)
         joined = "\n".join(fields)
         if '"' in joined or joined.count("\n") >= len(fields):
             # In fields they stand within a text.
