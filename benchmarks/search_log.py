@@ -107,6 +107,15 @@ def fill_postgres(url: str, count: int) -> None:
         cursor.execute("ANALYZE events_event")
 
 
+def index_bytes_on_postgres(url: str) -> int:
+    statement = (
+        "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'vx11_search_%'"
+    )
+    with psycopg.connect(url) as database:
+        row = database.execute(statement).fetchone()
+        return int(row[0]) if row and row[0] else 0
+
+
 def write_lines(path: Path, count: int) -> None:
     """The same events as text, one in each line, for programs that read files."""
     with path.open("w") as out:
