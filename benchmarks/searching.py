@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -68,7 +69,7 @@ class Search:
                 server.stop()
                 search_log.fill_sqlite(server.data / "operator.sqlite3", count)
                 server.start()
-                indexing = _indexing(target, server.pid, count)
+                indexing = _indexing(partial(search_log.indexed_on_sqlite, server.data), server.pid, count)
                 size_bytes = sum(path.stat().st_size for path in server.data.glob("operator-search.sqlite3*"))
                 sqlite = on_a_loop(_measure, target, server.pid)
                 held = Figure(INDEX_BYTES, size_bytes / count, "bytes")
@@ -79,7 +80,7 @@ class Search:
                 server.stop()
                 search_log.fill_postgres(url, count)
                 server.start()
-                indexing = _indexing(target, server.pid, count)
+                indexing = _indexing(partial(search_log.indexed_on_postgres, url), server.pid, count)
                 held = Figure(INDEX_BYTES, search_log.index_bytes_on_postgres(url) / count, "bytes")
                 postgres = on_a_loop(_measure, target, server.pid)
                 found[f"{title}, PostgreSQL"] = [*indexing, held, *_figures(postgres, P95_POSTGRES_MS)]
@@ -116,9 +117,9 @@ class Measured(NamedTuple):
     incomplete: list[str]
 
 
-def _indexing(target: Target, pid: int, count: int) -> list[Figure]:
+def _indexing(extent: Callable[[], tuple[int, int]], pid: int, count: int) -> list[Figure]:
     """Waits for it."""
-    began_cpu_seconds, seconds = cpu_seconds(pid), _until_indexed(target)
+    began_cpu_seconds, seconds = cpu_seconds(pid), _until_indexed(extent, count)
     return [
         Figure("events", count, ""),
         Figure("indexed", count / seconds, "events/s"),
@@ -176,17 +177,12 @@ async def _seconds(connection: Connection, asking: bytes) -> float:
     return time.perf_counter() - began
 
 
-def _until_indexed(target: Target) -> float:
-    """How many seconds it took: until one question finds all that is rare."""
+def _until_indexed(extent: Callable[[], tuple[int, int]], count: int) -> float:
+    """How many seconds it took."""
     began = time.perf_counter()
     while time.perf_counter() - began < INDEXED_TIMEOUT_SECONDS:
-        if on_a_loop(_rare_is_found, target):
+        low, high = extent()
+        if low == 1 and high > count:
             return time.perf_counter() - began
         time.sleep(1)
     raise UnexpectedAnswer("the index is not complete after an hour")
-
-
-async def _rare_is_found(target: Target) -> bool:
-    path = f"{ours.PUBLISH_PATH}?{urlencode({'q': RARE_WORD, 'limit': NEWEST})}"
-    asking = request("GET", path, token=target.principal_token)
-    return bool((await Connection.ask_once(target.port, asking)).expect(200).json()["complete"])
