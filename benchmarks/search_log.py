@@ -28,6 +28,8 @@ COLUMNS = (
 )  # fmt: skip
 # Published, so that the log begins; the others follow it.
 FIRST = {"event_type": "bench.search", "summary": "the first event"}
+# It is older than those that follow it, as it would be in a log that was not made so.
+FIRST_IS_OLDEST = "UPDATE events_event SET created_at = (SELECT min(created_at) FROM events_event) WHERE seq = 1"
 Row = tuple[int, str, str, str, str, str, str, str, datetime, str, str]
 
 
@@ -92,6 +94,7 @@ def fill_sqlite(path: Path, count: int) -> None:
             f"INSERT INTO events_event ({', '.join(COLUMNS)}) VALUES ({marks})",  # noqa: S608 - names of ours
             ((*row[:8], row[8].strftime("%Y-%m-%d %H:%M:%S.%f"), *row[9:]) for row in rows(count)),
         )
+        database.execute(FIRST_IS_OLDEST)
         database.execute("UPDATE events_loghead SET last_seq = ?", (count + 1,))
         database.execute("ANALYZE")
     database.close()
@@ -102,6 +105,7 @@ def fill_postgres(url: str, count: int) -> None:
         with cursor.copy(f"COPY events_event ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for row in rows(count):
                 copy.write_row(row)
+        cursor.execute(FIRST_IS_OLDEST)
         cursor.execute("UPDATE events_loghead SET last_seq = %s", (count + 1,))
         database.commit()
         database.autocommit = True
