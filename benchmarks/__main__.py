@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure, print the table, and keep it when everything was measured at full length."""
 
 import argparse
+import dataclasses
 import json
 import resource
 import subprocess
@@ -34,6 +35,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--only", metavar="NAME", action="append", choices=suite.SUITE, help="again for another one")
     parser.add_argument("--quick", action="store_true", help="some minutes; the figures are rough")
+    parser.add_argument(
+        "--search-events",
+        metavar="N",
+        type=int,
+        action="append",
+        help="in the log that is searched; again for another one",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there too")
     return parser.parse_args(words)
 
@@ -49,7 +57,10 @@ def main() -> None:
         sys.exit("PostgreSQL is not installed (Debian: apt-get install postgresql). --only NAME leaves it out.")
     _allow_open_files()
     described = machine.description()
-    results = suite.run(names, QUICK if options.quick else FULL, announce=announce)
+    size = QUICK if options.quick else FULL
+    if options.search_events:
+        size = dataclasses.replace(size, search_events=tuple(options.search_events))
+    results = suite.run(names, size, announce=announce)
     table = report.as_markdown(described, results)
     print(table)
     figures = report.as_json(described, results)

@@ -1,6 +1,7 @@
 """Plots of what `--json` wrote: `python -m benchmarks.plots FOLDER < FIGURES.json`, in `.venv-bench` (matplotlib)."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import matplotlib as mpl  # type: ignore[import-not-found]  # is in .venv-bench 
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
-from matplotlib.ticker import ScalarFormatter  # type: ignore[import-not-found]
+from matplotlib.ticker import ScalarFormatter, StrMethodFormatter  # type: ignore[import-not-found]
 
 # Values by the names of figures, by what was measured.
 Values = Mapping[str, Mapping[str, float]]
@@ -22,6 +23,15 @@ MEMORY = "memory of an idle stream"
 OUR_COLOUR, OTHER_COLOUR = "#0b5394", "#b7b7b7"
 PERCENTILES = {"latency, p50": ("o", "p50"), "latency, p95": ("s", "p95"), "latency, p99": ("D", "p99")}
 WORST = ("latency, longest", "x", "longest")
+SEARCH_TITLE = re.compile(r"search, ([0-9,]+) events, (SQLite|PostgreSQL|compared)")
+# What is drawn of a search: its label, whose figures, which of them (names of benchmarks/searching.py), and how.
+SEARCHES = (
+    ("ours on SQLite, median of 12 kinds", "SQLite", "median of all kinds", OUR_COLOUR, "o"),
+    ("ours on PostgreSQL, median of 12 kinds", "PostgreSQL", "median of all kinds", "#6fa8dc", "o"),
+    ("ours on SQLite, rare word", "SQLite", "rare word, p50", OUR_COLOUR, "x"),
+    ("tantivy, median of 8 kinds", "compared", "tantivy, median of its kinds", "#666666", "s"),
+    ("grep, rare word", "compared", "grep for the rare word", OTHER_COLOUR, "D"),
+)
 WIDTH_INCHES, DPI = 8.0, 120
 
 
@@ -89,6 +99,30 @@ def plot_memory(values: Values) -> Any:
     return figure
 
 
+def plot_search(values: Values) -> Any:
+    """Latency by the number of events, on two logarithmic axes."""
+    found = sorted(
+        (int(match[1].replace(",", "")), match[2], figures)
+        for title, figures in values.items()
+        if (match := SEARCH_TITLE.fullmatch(title))
+    )
+    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 4.6), layout="constrained")
+    for label_, store, name, colour, marker in SEARCHES:
+        points = [(count, figures[name]) for count, of, figures in found if of == store and name in figures]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker=marker, color=colour, label=label_)
+    axes.set_yscale("log")
+    logarithmic(axes)
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.grid(which="major", color="#e5e5e5", zorder=0)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    axes.set_xlabel("events in the log, logarithmic")
+    axes.set_ylabel("milliseconds, logarithmic")
+    figure.suptitle("The newest 200 events that pass, by the size of the log (less is better)")
+    return figure
+
+
 def bars(axes: Any, peers: Sequence[str], names: Sequence[str], measured: Sequence[float], unit: str) -> None:
     colours = [OUR_COLOUR if peer == OURS else OTHER_COLOUR for peer in peers]
     drawn = axes.barh(names, measured, color=colours, height=0.65)
@@ -104,7 +138,12 @@ def logarithmic(axes: Any) -> None:
     axes.xaxis.set_major_formatter(ScalarFormatter())
 
 
-PLOTS: dict[str, Callable[[Values], Any]] = {"cpu": plot_cpu, "latency": plot_latency, "memory": plot_memory}
+PLOTS: dict[str, Callable[[Values], Any]] = {
+    "cpu": plot_cpu,
+    "latency": plot_latency,
+    "memory": plot_memory,
+    "search": plot_search,
+}
 
 
 def main(folder: str) -> None:

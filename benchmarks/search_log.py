@@ -1,5 +1,6 @@
 """A long log to search in: made quickly, the same each time, of words as often as words are."""
 
+import contextlib
 import itertools
 import json
 import random
@@ -27,6 +28,8 @@ COLUMNS = (
 )  # fmt: skip
 # Published, so that the log begins; the others follow it.
 FIRST = {"event_type": "bench.search", "summary": "the first event"}
+# It is older than those that follow it, as it would be in a log that was not made so.
+FIRST_IS_OLDEST = "UPDATE events_event SET created_at = (SELECT min(created_at) FROM events_event) WHERE seq = 1"
 Row = tuple[int, str, str, str, str, str, str, str, datetime, str, str]
 
 
@@ -91,6 +94,7 @@ def fill_sqlite(path: Path, count: int) -> None:
             f"INSERT INTO events_event ({', '.join(COLUMNS)}) VALUES ({marks})",  # noqa: S608 - names of ours
             ((*row[:8], row[8].strftime("%Y-%m-%d %H:%M:%S.%f"), *row[9:]) for row in rows(count)),
         )
+        database.execute(FIRST_IS_OLDEST)
         database.execute("UPDATE events_loghead SET last_seq = ?", (count + 1,))
         database.execute("ANALYZE")
     database.close()
@@ -101,10 +105,39 @@ def fill_postgres(url: str, count: int) -> None:
         with cursor.copy(f"COPY events_event ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for row in rows(count):
                 copy.write_row(row)
+        cursor.execute(FIRST_IS_OLDEST)
         cursor.execute("UPDATE events_loghead SET last_seq = %s", (count + 1,))
         database.commit()
         database.autocommit = True
         cursor.execute("ANALYZE events_event")
+
+
+def indexed_on_sqlite(folder: Path) -> tuple[int, int]:
+    """The first and the last seq that the index holds; (1, 0) before it begins."""
+    with contextlib.suppress(sqlite3.Error):
+        database = sqlite3.connect(f"{(folder / 'operator-search.sqlite3').as_uri()}?mode=ro", uri=True)
+        with contextlib.closing(database):
+            return _extent(database.execute("SELECT low, high FROM state").fetchone())
+    return 1, 0
+
+
+def indexed_on_postgres(url: str) -> tuple[int, int]:
+    with contextlib.suppress(psycopg.Error), psycopg.connect(url) as database:
+        return _extent(database.execute("SELECT low, high FROM vx11_search_state").fetchone())
+    return 1, 0
+
+
+def _extent(row: tuple[int, int] | None) -> tuple[int, int]:
+    return row or (1, 0)
+
+
+def index_bytes_on_postgres(url: str) -> int:
+    statement = (
+        "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'vx11_search_%'"
+    )
+    with psycopg.connect(url) as database:
+        row = database.execute(statement).fetchone()
+        return int(row[0]) if row and row[0] else 0
 
 
 def write_lines(path: Path, count: int) -> None:

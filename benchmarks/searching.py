@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from benchmarks.peers.python import PROGRAMS
 from benchmarks.search_log import RARE_WORD, words
 from benchmarks.server import Target, postgres_database, running
 from benchmarks.size import Size
+from benchmarks.usage import cpu_seconds
 from benchmarks.wire import Connection, UnexpectedAnswer, request
 from tests.servers import ROOT
 
@@ -28,6 +30,9 @@ REPEATS = 30
 # What a page may take, and no kind of query may take longer.
 P95_SQLITE_MS, P95_POSTGRES_MS, LONGEST_MS = 100, 150, 1_200
 TANTIVY_AT_MOST, GREP_AT_LEAST = 5, 100
+# Names of figures that a plot shows.
+MEDIAN, TANTIVY, GREP = "median of all kinds", "tantivy, median of its kinds", "grep for the rare word"
+INDEX_BYTES, INDEX_CPU = "index, for each event", "CPU of the server to index an event"
 INDEXED_TIMEOUT_SECONDS = 3_600
 
 
@@ -55,26 +60,31 @@ class Search:
     title: str
 
     def run(self, size: Size, announce: Callable[[str], None]) -> dict[str, list[Figure]]:
-        count = size.search_events
         found = {}
-        announce(f"{count:,} events on SQLite")
-        with running() as (server, target):
-            on_a_loop(_begin_the_log, target)
-            server.stop()
-            search_log.fill_sqlite(server.data / "operator.sqlite3", count)
-            server.start()
-            indexing = _indexing(_until_indexed(target), count)
-            sqlite = on_a_loop(_measure, target)
-            found[f"{self.title}, SQLite"] = [*indexing, *_figures(sqlite, P95_SQLITE_MS)]
-        announce(f"{count:,} events on PostgreSQL")
-        with postgres_database() as url, running(database_url=url) as (server, target):
-            on_a_loop(_begin_the_log, target)
-            server.stop()
-            search_log.fill_postgres(url, count)
-            server.start()
-            indexing = _indexing(_until_indexed(target), count)
-            found[f"{self.title}, PostgreSQL"] = [*indexing, *_figures(on_a_loop(_measure, target), P95_POSTGRES_MS)]
-        found[f"{self.title}, compared"] = self._compared(sqlite.latencies, count, announce)
+        for count in size.search_events:
+            title = f"{self.title}, {count:,} events"
+            announce(f"{title}, SQLite")
+            with running() as (server, target):
+                on_a_loop(_begin_the_log, target)
+                server.stop()
+                search_log.fill_sqlite(server.data / "operator.sqlite3", count)
+                server.start()
+                indexing = _indexing(partial(search_log.indexed_on_sqlite, server.data), server.pid, count)
+                size_bytes = sum(path.stat().st_size for path in server.data.glob("operator-search.sqlite3*"))
+                sqlite = on_a_loop(_measure, target, server.pid)
+                held = Figure(INDEX_BYTES, size_bytes / count, "bytes")
+                found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS)]
+            announce(f"{title}, PostgreSQL")
+            with postgres_database() as url, running(database_url=url) as (server, target):
+                on_a_loop(_begin_the_log, target)
+                server.stop()
+                search_log.fill_postgres(url, count)
+                server.start()
+                indexing = _indexing(partial(search_log.indexed_on_postgres, url), server.pid, count)
+                held = Figure(INDEX_BYTES, search_log.index_bytes_on_postgres(url) / count, "bytes")
+                postgres = on_a_loop(_measure, target, server.pid)
+                found[f"{title}, PostgreSQL"] = [*indexing, held, *_figures(postgres, P95_POSTGRES_MS)]
+            found[f"{title}, compared"] = self._compared(sqlite.latencies, count, announce)
         return found
 
     def _compared(self, sqlite: dict[str, list[float]], count: int, announce: Callable[[str], None]) -> list[Figure]:
@@ -92,22 +102,29 @@ class Search:
         theirs: dict[str, float] = json.loads(done.stdout)
         ours_median = median(median(sqlite[kind]) for kind in theirs)
         return [
-            Figure("tantivy, median of its kinds", median(theirs.values()) * 1000, "ms"),
+            Figure(TANTIVY, median(theirs.values()) * 1000, "ms"),
             Figure("ours on SQLite, to tantivy", ours_median / median(theirs.values()), "x", at_most=TANTIVY_AT_MOST),
-            Figure("grep for the rare word", grep_seconds * 1000, "ms"),
+            Figure(GREP, grep_seconds * 1000, "ms"),
             Figure("grep, to ours on SQLite", grep_seconds / median(sqlite["rare word"]), "x", at_least=GREP_AT_LEAST),
         ]
 
 
 class Measured(NamedTuple):
-    """Seconds of each page by kind of query, and the kinds whose page was not complete."""
+    """Seconds of each page by kind of query, the server's CPU for all, and the kinds whose page was not complete."""
 
     latencies: dict[str, list[float]]
+    cpu_seconds: float
     incomplete: list[str]
 
 
-def _indexing(seconds: float, count: int) -> list[Figure]:
-    return [Figure("events", count, ""), Figure("indexed", count / seconds, "events/s")]
+def _indexing(extent: Callable[[], tuple[int, int]], pid: int, count: int) -> list[Figure]:
+    """Waits for it."""
+    began_cpu_seconds, seconds = cpu_seconds(pid), _until_indexed(extent, count)
+    return [
+        Figure("events", count, ""),
+        Figure("indexed", count / seconds, "events/s"),
+        Figure(INDEX_CPU, (cpu_seconds(pid) - began_cpu_seconds) / count * 1e6, "us"),
+    ]
 
 
 def _figures(measured: Measured, p95_ms: float) -> list[Figure]:
@@ -118,17 +135,20 @@ def _figures(measured: Measured, p95_ms: float) -> list[Figure]:
         if not figure.name.endswith("p99")
     ]
     longest = max(max(seconds) for seconds in measured.latencies.values())
+    medians = list(map(median, measured.latencies.values()))
     return [
         *figures,
+        Figure(MEDIAN, median(medians) * 1000, "ms"),
+        Figure("server CPU for a page", measured.cpu_seconds / REPEATS / len(medians) * 1e3, "ms"),
         Figure("longest of all", longest * 1000, "ms", at_most=LONGEST_MS),
         Figure("kinds that took more than one question", len(measured.incomplete), ""),
     ]
 
 
-async def _measure(target: Target) -> Measured:
+async def _measure(target: Target, pid: int) -> Measured:
     connection = await Connection.open(target.port)
     try:
-        latencies, incomplete = {}, []
+        latencies, incomplete, taken = {}, [], 0.0
         for kind, asked in kinds().items():
             path = f"{ours.PUBLISH_PATH}?{urlencode({**asked, 'limit': NEWEST})}"
             asking = request("GET", path, token=target.principal_token)
@@ -137,8 +157,10 @@ async def _measure(target: Target) -> Measured:
                 raise UnexpectedAnswer(f"{kind}: {len(page['events'])} events were found")
             if not page["complete"]:
                 incomplete.append(kind)
+            began = cpu_seconds(pid)
             latencies[kind] = [await _seconds(connection, asking) for _ in range(REPEATS)]
-        return Measured(latencies, incomplete)
+            taken += cpu_seconds(pid) - began
+        return Measured(latencies, taken, incomplete)
     finally:
         connection.close()
 
@@ -155,17 +177,12 @@ async def _seconds(connection: Connection, asking: bytes) -> float:
     return time.perf_counter() - began
 
 
-def _until_indexed(target: Target) -> float:
-    """How many seconds it took: until one question finds all that is rare."""
+def _until_indexed(extent: Callable[[], tuple[int, int]], count: int) -> float:
+    """How many seconds it took."""
     began = time.perf_counter()
     while time.perf_counter() - began < INDEXED_TIMEOUT_SECONDS:
-        if on_a_loop(_rare_is_found, target):
+        low, high = extent()
+        if low == 1 and high > count:
             return time.perf_counter() - began
         time.sleep(1)
     raise UnexpectedAnswer("the index is not complete after an hour")
-
-
-async def _rare_is_found(target: Target) -> bool:
-    path = f"{ours.PUBLISH_PATH}?{urlencode({'q': RARE_WORD, 'limit': NEWEST})}"
-    asking = request("GET", path, token=target.principal_token)
-    return bool((await Connection.ask_once(target.port, asking)).expect(200).json()["complete"])

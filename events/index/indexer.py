@@ -16,13 +16,14 @@ from events import log, metrics
 from events.index.store import LEASE_SECONDS, Row, State, Store
 from events.index.tallies import Tally, Tallying
 from events.index.vocabulary import terms_in
-from events.log import Cursor, CursorGone, Entry, Head
-from gateway.filters import EVERYTHING
+from events.log import Columns, Cursor, CursorGone, Head
 
 logger = logging.getLogger(__name__)
 
 # Of one read. More at a time would keep the interpreter from other threads for too long.
 PAGE_ROWS = 500
+# The first read of a batch shows how large its events are; of large ones, about so much is read at a time.
+FIRST_READ_ROWS, PAGE_BYTES = 64, 1024 * 1024
 # Of one transaction, when so many are to be indexed: few large ones cost less than many small ones.
 BATCH_ROWS = 5_000
 # Terms of so few events are made in a millisecond; then others have their turn.
@@ -141,23 +142,21 @@ class Indexer:
     def _read(self, cursor: Cursor, *, until: int) -> tuple[list[Row], list[Tally], int]:
         """The events after the cursor up to that seq or to the end of the log, and the last seq that was searched."""
         rows: list[Row] = []
-        tallying, first = Tallying(), cursor.seq + 1
+        tallying, first, limit = Tallying(), cursor.seq + 1, FIRST_READ_ROWS
         while cursor.seq < until:
-            page = log.read_after(cursor, EVERYTHING, limit=min(PAGE_ROWS, until - cursor.seq))
-            # A log with holes may be searched further than asked for.
-            entries = [entry for entry in page.entries if entry.seq <= until]
-            rows += self._terms(entries)
-            tallying.add(entries)
-            cursor = page.cursor
-            if not page.has_more:
+            found, cursor = log.read_columns(cursor, until=until, limit=min(PAGE_ROWS, limit))
+            rows += self._terms(found)
+            tallying.add(found)
+            if len(found) < min(PAGE_ROWS, limit):
                 break
-        reached = min(cursor.seq, until)
-        return rows, tallying.of(first, reached), reached
+            # As many as before, unless events are large.
+            limit = max(1, PAGE_BYTES * len(found) // sum(len(row.payload) + 1 for row in found))
+        return rows, tallying.of(first, cursor.seq), cursor.seq
 
-    def _terms(self, entries: Iterable[Entry]) -> Iterator[Row]:
+    def _terms(self, events: Iterable[Columns]) -> Iterator[Row]:
         started = time.thread_time()
-        for number, entry in enumerate(entries, start=1):
-            yield entry.seq, terms_in(entry.body)
+        for number, event in enumerate(events, start=1):
+            yield event.seq, terms_in(event)
             if number % PIECE_ROWS == 0:
                 # While this thread sleeps, the loop gets the interpreter at once and not after a switch interval. What
                 # it waited for others itself does not count: in a busy process it would never catch up.

@@ -39,7 +39,7 @@ CREATE VIRTUAL TABLE terms_{number} USING fts5(
 INSERT_ROWS = 250
 INSERT = """
 INSERT INTO terms_{number} (rowid, terms)
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(CAST(? AS TEXT))
+SELECT CAST(key AS INTEGER), value FROM json_each(CAST(? AS TEXT))
 """
 NO_FAULT_OF_THE_FILE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN})
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -88,7 +88,7 @@ def insert(database: sqlite3.Connection, number: int, rows: Iterable[Row]) -> No
     if database.execute("INSERT OR IGNORE INTO segments VALUES (?)", (number,)).rowcount:
         database.execute(SEGMENT.format(number=number, characters=PUNCTUATION))
     left = iter(rows)
-    while batch := [(seq, " ".join(terms)) for seq, terms in itertools.islice(left, INSERT_ROWS)]:
+    while batch := {str(seq): " ".join(terms) for seq, terms in itertools.islice(left, INSERT_ROWS)}:
         database.execute(INSERT.format(number=number), (orjson.dumps(batch),))
 
 

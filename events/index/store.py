@@ -8,7 +8,7 @@ from events.index.tallies import Tally, Wanted
 from events.query import Condition
 
 # Raised when what is stored, or in which form, changes: an index of another format is built anew.
-FORMAT = 2
+FORMAT = 3
 # One table for each range of so many seqs. Pruning drops whole tables; the beginnings of words (`word*`) cost about
 # 25 ms for each table that is searched, other terms less than one.
 SEGMENT_SEQS = 250_000

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from events.log import Entry
+from events.log import Columns
 from ledger.lanes import give_way
 
 # The seqs of one block; a tally lies in one. Larger: more of the log is counted for the part of a block in which a
@@ -171,20 +171,23 @@ def _read(column: bytes | None) -> list[Any]:
 
 
 class Tallying:
-    """Counts entries as they are read."""
+    """Counts events as they are read."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, Counts] = {}
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        for number, block in itertools.groupby(entries, key=lambda entry: entry.seq // BLOCK_SEQS):
+    def add(self, events: Iterable[Columns]) -> None:
+        for number, block in itertools.groupby(events, key=lambda event: event.seq // BLOCK_SEQS):
             self._blocks.setdefault(number, Counts()).update(
-                (int(entry.created_at // MINUTE_SECONDS), Source(entry.severity, entry.module, entry.event_type))
-                for entry in block
+                (
+                    int(event.created.timestamp() // MINUTE_SECONDS),
+                    Source(event.severity, event.module, event.event_type),
+                )
+                for event in block
             )
 
     def of(self, first: int, last: int) -> list[Tally]:
-        """Of this range, which holds all entries: one for each block, also for one that has no event."""
+        """Of this range, which holds all of them: one for each block, also for one that has no event."""
         return [
             Tally.of(
                 max(first, number * BLOCK_SEQS),

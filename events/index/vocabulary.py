@@ -5,10 +5,15 @@ quickly. Two terms may become one: an index may let too much through. Ids are he
 events share those, and a term that only one event has takes more space than any other.
 """
 
+import functools
 import re
 from collections.abc import Callable, Collection
 
-from events.query import AllOf, AnyOf, Condition, RecordView, Term, terms_of
+import orjson
+
+from events.query import AllOf, AnyOf, Condition, RecordView, Row, Term, terms_of
+from events.query.magnitudes import number_terms
+from events.query.record_view import Path, numbers_in
 from events.query.terms import number_term
 from events.query.words import WORD_LIMIT_CHARACTERS, words
 
@@ -22,51 +27,52 @@ ALWAYS = "_"
 TERMS_LIMIT_BYTES = 512 * 1024
 # PostgreSQL takes 2046 bytes. Fields and words are shorter; a longer value would be cut here, and so in a condition.
 TERM_LIMIT_BYTES = 1_000
+# Of fields and of numbers at their paths, as they are held: most are of events before.
+KEPT_FIELDS, KEPT_NUMBERS = 4_096, 32_768
 
 # Of event ids and correlation ids, with the colon behind them.
 _ID_LETTERS = ("i:", "c:")
-_WORD = re.compile(r"[0-9a-z]+")
-# A number outside of texts has one of these before and behind it. In texts this finds too many, which is allowed.
-_NUMBER = re.compile(r"[:\[,\s](-?[0-9][0-9.eE+-]*)(?=[\s,\]}])")
-# Where the values of an event's fields stand when its JSON is cut at each quote, as events.log.records writes it.
-_EVENT_ID, _TYPE, _SUMMARY, _MODULE, _SEVERITY, _CORRELATION = 7, 13, 17, 21, 25, 29
-_PAYLOAD, _BEHIND_PAYLOAD = ',"payload":', ',"created_at":"'
+# By its number, what each character of ASCII becomes: one pass of all texts, in a fifth of the time of a pattern.
+_FOLDED = "".join(letter.lower() if letter.isalnum() else " " for letter in map(chr, range(128)))
+# Whether JSON holds a number; this finds it in texts, too, which is allowed.
+_NUMBER = re.compile(r"[:\[,\s]-?[0-9]")
 
 
-def terms_in(body: bytes) -> Collection[str]:
-    """What the index holds of an event, given its JSON."""
-    text = body.decode()
-    held = _held_of_plain(text) if text.isascii() and "\\" not in text else _held_of_any(body)
-    too_many = len(body) > TERMS_LIMIT_BYTES // 16 and sum(len(term.encode()) + 8 for term in held) > TERMS_LIMIT_BYTES
+def terms_in(row: Row) -> Collection[str]:
+    """What the index holds of an event."""
+    fields = f"{row.event_id} {row.event_type} {row.summary} {row.module} {row.correlation_id}"
+    if fields.isascii() and row.payload.isascii() and "\\" not in row.payload:
+        held = _held_of_plain(row, f"{fields} {row.payload}")
+    else:
+        held = {as_held(term) for term in terms_of(RecordView.of_row(row)) if not term.startswith(_ID_LETTERS)}
+    is_long = len(row.payload) > TERMS_LIMIT_BYTES // 16
+    too_many = is_long and sum(len(term.encode()) + 8 for term in held) > TERMS_LIMIT_BYTES
     return [ALWAYS] if too_many else held
 
 
-def _held_of_any(body: bytes) -> set[str]:
-    return {as_held(term) for term in terms_of(RecordView(body)) if not term.startswith(_ID_LETTERS)}
-
-
-def _held_of_plain(text: str) -> set[str]:
-    """The same, and perhaps more, in a quarter of the time: without letters to fold, JSON need not be parsed.
+def _held_of_plain(row: Row, texts: str) -> set[str]:
+    """The same, and perhaps more, in a quarter of the time: without letters to fold, words are found in JSON as it is.
 
     Its punctuation stands between words as that of any text does.
     """
-    start, end = text.index(_PAYLOAD), text.rindex(_BEHIND_PAYLOAD)
-    payload = text[start + len(_PAYLOAD) : end]
-    head = text[:start].split('"')
-    event_type, module = head[_TYPE], head[_MODULE]
-    all_texts = f"{head[_EVENT_ID]} {event_type} {head[_SUMMARY]} {module} {head[_CORRELATION]} {payload}"
-    held = set(_WORD.findall(all_texts.lower()))
-    if any(len(word) > WORD_LIMIT_CHARACTERS for word in held):
+    held = set(texts.translate(_FOLDED).split())
+    if max(map(len, held), default=0) > WORD_LIMIT_CHARACTERS:
         held = {word[:WORD_LIMIT_CHARACTERS] for word in held}
-    fields = [f"t:{event_type}", f"m:{module}", f"s:{head[_SEVERITY]}"]
-    for number in set(_NUMBER.findall(payload)):
-        try:
-            fields.append(number_term(float(number)).text)
-        except ValueError:
-            # In a text, such as 10.0.0.7.
-            continue
-    held.update(map(as_held, fields))
+    held.update((_held_field("t", row.event_type), _held_field("m", row.module), _held_field("s", row.severity)))
+    if _NUMBER.search(row.payload):
+        for path, number in numbers_in(orjson.loads(row.payload)):
+            held.update(_held_number(path, number))
     return held
+
+
+@functools.lru_cache(maxsize=KEPT_FIELDS)
+def _held_field(letter: str, value: str) -> str:
+    return as_held(f"{letter}:{value}")
+
+
+@functools.lru_cache(maxsize=KEPT_NUMBERS)
+def _held_number(path: Path, number: float) -> tuple[str, ...]:
+    return as_held(number_term(number).text), *number_terms(path, number)
 
 
 def as_held(term: str) -> str:

@@ -8,9 +8,11 @@ See "The log" in docs/architecture.md.
 
 from events.log.appending import append_many, on_append
 from events.log.changes import Change, change
+from events.log.columns import Columns
 from events.log.cursors import CURSOR_FORM, BadCursor, Cursor, CursorGone, Head
 from events.log.dedup import Appended, IdempotencyConflict
 from events.log.epochs import ask_before_append, begin_new_epoch, check_against, give_up
+from events.log.finding import find, find_at
 from events.log.moments import count_between, created_at, cursor_at
 from events.log.partitions import cover, room
 from events.log.pruning import count_prunable, old_keys, prune
@@ -20,14 +22,13 @@ from events.log.reading import (
     PAGE_LIMIT_ROWS,
     Page,
     Rows,
-    find,
-    find_at,
     head,
     is_few,
     kept,
     matching,
     peek,
     read_after,
+    read_columns,
     read_rows,
     span_seqs,
 )
@@ -79,6 +80,7 @@ __all__ = (
     "count_prunable",
     "created_at",
     "cover",
+    "Columns",
     "Cursor",
     "cursor_at",
     "CursorGone",
@@ -101,6 +103,7 @@ __all__ = (
     "peek",
     "prune",
     "read_after",
+    "read_columns",
     "read_event",
     "read_key",
     "read_rows",

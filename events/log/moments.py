@@ -4,9 +4,11 @@ from datetime import datetime
 
 from django.db import models
 
+from events.log import columns
 from events.log.cursors import Cursor
 from events.log.reading import head
 from events.log.tables import Event
+from gateway.filters import EVERYTHING
 
 # Processes' clocks differ a little, so of the first events at a moment the one that was created first need not have the
 # lowest seq.
@@ -23,7 +25,7 @@ def cursor_at(moment: datetime) -> Cursor:
 
 def created_at(*seqs: int) -> tuple[datetime | None, ...]:
     """When these events were created; None for those that are not there."""
-    found = dict(Event.objects.filter(seq__in=seqs).order_by().values_list("seq", "created_at"))
+    found = {row.seq: row.created for row in columns.read_at(EVERYTHING, seqs)}
     return tuple(found.get(seq) for seq in seqs)
 
 

@@ -2,22 +2,25 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from events import query
-from events.log import epochs, extent
+from events.log import columns, epochs, extent
+from events.log.columns import Columns
 from events.log.cursors import Cursor, CursorGone, Head
-from events.log.records import READ_FIELDS, Entry, Record, encode
+from events.log.records import Entry, encode
 from events.log.tables import Event, LogHead
-from gateway.filters import Selection
+from gateway.filters import EVERYTHING, Selection
 from ledger.lanes import give_way
 
 # For queries that are put together elsewhere: the table of the one row that holds `epoch` and `last_seq`.
 HEAD_TABLE = LogHead._meta.db_table
+# Each question reads the head several times: put together by Django, this takes five times as long.
+_HEAD = f"SELECT {', '.join(Head._fields)} FROM {HEAD_TABLE} WHERE id = 1"  # noqa: S608 - names of ours
 # Rows read at a time, and how many seqs one read may pass over while a filter lets nothing through.
 PAGE_LIMIT_ROWS = 500
 PAGE_SPAN_SEQS = 10_000
@@ -74,7 +77,9 @@ def head() -> Head:
 
 def peek() -> Head | None:
     """The head; None before the first event or epoch of the log."""
-    row = LogHead.objects.filter(pk=1).values_list(*Head._fields).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAD)
+        row = cursor.fetchone()
     return Head(*row) if row else None
 
 
@@ -133,6 +138,23 @@ def read_after(
     )
 
 
+def read_columns(cursor: Cursor, *, until: int, limit: int) -> tuple[list[Columns], Cursor]:
+    """The next rows after the cursor up to this seq, at most `limit`, and how far the log was read.
+
+    As they are stored, for those that look at all of them. Raises CursorGone.
+    """
+    before = head()
+    if reset := before.reset_for(cursor):
+        raise CursorGone(reset, before)
+    end_seq = min(until, before.last_seq)
+    rows = columns.read(EVERYTHING, after=cursor.seq, until=end_seq, limit=limit)
+    # As above.
+    after = head()
+    if reset := after.reset_for(cursor):
+        raise CursorGone(reset, after)
+    return rows, Cursor(after.epoch, rows[-1].seq if len(rows) == limit else max(cursor.seq, end_seq))
+
+
 def span_seqs(selection: Selection) -> int:
     """How many seqs one read may pass over: what a query is compared with takes Python more than a statement."""
     return PAGE_SPAN_SEQS if selection.queries is None else QUERIED_SPAN_SEQS
@@ -146,27 +168,6 @@ def matching(selection: Selection) -> models.QuerySet[Event]:
         "correlation_id__in": selection.correlation_ids,
     }
     return Event.objects.filter(**{name: values for name, values in named.items() if values is not None})
-
-
-def find(event_id: str, selection: Selection) -> Entry | None:
-    """The newest event that has this id of its publisher and passes. Raises CursorGone if it is no longer served."""
-    rows = matching(selection).filter(event_id=event_id).order_by("-seq").values_list(*READ_FIELDS)
-    found = next((encode(Record(*row)) for row in rows[:1]), None)
-    now = head()
-    if found is not None and found.seq < now.oldest_seq:
-        raise CursorGone("expired", now)
-    return found
-
-
-def find_at(cursor: Cursor, selection: Selection) -> Entry | None:
-    """The event of this cursor, if it passes. Raises CursorGone if it is no longer served, or of another log."""
-    now = head()
-    # The event of the oldest cursor that can be read on from is gone itself.
-    reset = now.reset_for(cursor) or ("expired" if cursor.seq < now.oldest_seq else "")
-    if reset and reset != "unknown":
-        raise CursorGone(reset, now)
-    rows = matching(selection).filter(seq=cursor.seq).values_list(*READ_FIELDS)
-    return next((encode(Record(*row)) for row in rows), None)
 
 
 def is_few(selection: Selection, limit: int) -> bool:
@@ -204,74 +205,86 @@ def read_rows(
 
     With `seqs`, only these rows are read. Once time.monotonic() is past `ends_at`, no further rows are.
     """
-    rows = matching(selection).filter(seq__gt=after, seq__lte=until).order_by("-seq" if backwards else "seq")
-    if seqs is not None:
-        rows = rows.filter(seq__in=seqs)
+    unread = _Unread(selection, after=after, until=until, seqs=seqs, backwards=backwards)
     entries: list[Entry] = []
-    size_bytes, step = 0, FIRST_READ_ROWS
-    here: dict[str, int] = {}
+    size_bytes, step, rows = 0, FIRST_READ_ROWS, 0
     while len(entries) < limit:
         if selection.queries is None:
             step = min(step, limit - len(entries))
-        read, passing = _step(rows.filter(**here), step, selection)
-        for entry in passing:
+        read = unread.read(step)
+        for row in read.passing:
+            entry = encode(row.record())
             size_bytes += len(entry.body)
             if entries and (size_bytes > size_limit_bytes or len(entries) == limit):
                 return Rows(entries, entries[-1].seq, full=True)
             entries.append(entry)
-        if read.rows < step:
+        if read.is_last:
             return Rows(entries, after + 1 if backwards else until, full=False)
         if time.monotonic() >= ends_at and len(entries) < limit:
             return Rows(entries, read.last_seq, full=False)
-        here = {"seq__lt" if backwards else "seq__gt": read.last_seq}
+        rows += read.rows
         # As many as would fit if they are as large as those, but what comes may be larger.
         if selection.queries is None:
             fit = (size_limit_bytes - size_bytes) * len(entries) // max(1, size_bytes)
         else:
             fit = min(PAGE_LIMIT_ROWS, QUERIED_STEP_BYTES * read.rows // max(1, read.size_bytes))
+        if entries and selection.queries is not None:
+            # And a few more than would fill the page if as many pass.
+            fit = min(fit, (limit - len(entries)) * rows * 5 // (len(entries) * 4) + FIRST_READ_ROWS)
+        elif not entries:
+            fit = PAGE_LIMIT_ROWS
         step = max(1, min(fit, READ_GROWTH * step))
     return Rows(entries, entries[-1].seq, full=True)
 
 
 class _Read(NamedTuple):
-    """What one statement gave: how many rows, of which size, up to which seq."""
+    """What one statement gave: how many rows, of which size, up to which seq; and those of them that pass."""
 
     rows: int
     size_bytes: int
     last_seq: int
+    is_last: bool
+    passing: Iterable[Columns]
 
 
-def _step(rows: models.QuerySet[Event], step: int, selection: Selection) -> tuple[_Read, list[Entry]]:
-    """The next rows, and those of them that pass."""
-    if selection.queries is None:
-        entries = [encode(Record(*row)) for row in rows.values_list(*READ_FIELDS)[:step]]
-        return _Read(len(entries), 0, entries[-1].seq if entries else 0), entries
-    # First only what queries look at: times and JSON are made for those that pass.
-    found = [_Candidate(*row) for row in rows.values_list(*_Candidate._fields)[:step]]
-    passing = [row.seq for number, row in enumerate(found) if _passes(row, number, selection)]
-    size_bytes = sum(len(row.payload) for row in found)
-    read = _Read(len(found), size_bytes, found[-1].seq if found else 0)
-    if not passing:
-        return read, []
-    whole = rows.filter(seq__in=passing).values_list(*READ_FIELDS)
-    return read, [encode(Record(*row)) for row in whole]
+class _Unread:
+    """The rows of a range, or of these seqs in it, that are yet to be read."""
+
+    def __init__(
+        self, selection: Selection, *, after: int, until: int, seqs: Sequence[int] | None, backwards: bool
+    ) -> None:
+        self._selection, self._backwards = selection, backwards
+        self._after, self._until = after, until
+        self._seqs = seqs and sorted((seq for seq in seqs if after < seq <= until), reverse=backwards)
+
+    def read(self, step: int) -> _Read:
+        """The next rows, at most so many."""
+        if self._seqs is not None:
+            here, self._seqs = self._seqs[:step], self._seqs[step:]
+            found = columns.read_at(self._selection, here, backwards=self._backwards) if here else []
+            return self._compared(found, here[-1] if here else 0, is_last=not self._seqs)
+        found = columns.read(
+            self._selection, after=self._after, until=self._until, limit=step, backwards=self._backwards
+        )
+        last_seq = found[-1].seq if found else 0
+        if self._backwards:
+            self._until = last_seq - 1
+        else:
+            self._after = last_seq
+        return self._compared(found, last_seq, is_last=len(found) < step)
+
+    def _compared(self, found: list[Columns], last_seq: int, *, is_last: bool) -> _Read:
+        texts = self._selection.queries
+        if texts is None:
+            return _Read(len(found), 0, last_seq, is_last, found)
+        queries = [query.compiled(text).matches for text in texts]
+        passing = [row for number, row in enumerate(found) if _passes(row, number, queries)]
+        return _Read(len(found), sum(len(row.payload) for row in found), last_seq, is_last, passing)
 
 
-class _Candidate(NamedTuple):
-    """What queries look at of a row."""
-
-    seq: int
-    event_id: str
-    event_type: str
-    summary: str
-    module: str
-    severity: str
-    correlation_id: str
-    payload: str
-
-
-def _passes(row: _Candidate, number: int, selection: Selection) -> bool:
+def _passes(row: Columns, number: int, queries: Sequence[query.Matches]) -> bool:
     if number % TURN_ROWS == 0:
         # Comparing takes Python all the time that it is given: streams and requests of this process come between.
         give_way()
-    return query.all_match(selection.queries or (), query.RecordView.of_row(row))
+    view = query.RecordView.of_row(row)
+    return all(matches(view) for matches in queries)

@@ -8,10 +8,10 @@ say of that. Pure: no Django, no I/O. docs/query.md explains the language to tho
 
 from events.query.compiled import all_match, check, compiled
 from events.query.parser import LENGTH_LIMIT_CHARACTERS, parse, read_path
-from events.query.record_view import RecordView
+from events.query.record_view import RecordView, Row
 from events.query.scanner import BadQuery
 from events.query.terms import AllOf, AnyOf, Condition, Term, all_of, any_of, field_term, narrowed, terms_of
-from events.query.tree import Query
+from events.query.tree import Matches, Query
 
 __all__ = (
     "LENGTH_LIMIT_CHARACTERS",
@@ -19,8 +19,10 @@ __all__ = (
     "AnyOf",
     "BadQuery",
     "Condition",
+    "Matches",
     "Query",
     "RecordView",
+    "Row",
     "Term",
     "all_match",
     "all_of",

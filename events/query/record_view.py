@@ -3,6 +3,7 @@
 Each is made when it is first asked for, and once: most queries are decided by a field.
 """
 
+import operator
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from vx11_client import exact_json
 
 # The fields that hold words, beside the payload.
 _WORD_FIELDS = ("summary", "event_type", "module", "correlation_id", "event_id")
+_word_fields = operator.attrgetter(*_WORD_FIELDS)
 _PAYLOAD, _BEHIND_PAYLOAD = b',"payload":', b',"created_at":"'
 # Of JSON without escapes: a string, or another scalar; what is no word character; and a word that would be cut.
 _TEXT = re.compile(r'"[^"]*"|[^"\s,:\[\]{}]+')
@@ -21,6 +23,9 @@ _BETWEEN = re.compile(r"[^0-9a-z\n]+")
 _LONG_WORD = re.compile(rf"[0-9A-Za-z]{{{WORD_LIMIT_CHARACTERS + 1}}}")
 # A number that Python may write in another way than it was published.
 _ODD_NUMBER = re.compile(r"-0|[0-9][.eE]")
+
+
+Path = tuple[str, ...]
 
 
 class Row(Protocol):
@@ -45,7 +50,7 @@ class Row(Protocol):
 class RecordView:
     """`body` is the event's JSON, as in a stream's data line; `known` holds some of its fields, if they are at hand."""
 
-    __slots__ = ("_body", "_head", "_known", "_lower", "_payload", "_payload_text", "_plain", "_words")
+    __slots__ = ("_body", "_head", "_known", "_lower", "_payload", "_payload_text", "_plain", "_texts", "_words")
 
     def __init__(self, body: bytes, known: object = None) -> None:
         self._body = body
@@ -56,6 +61,7 @@ class RecordView:
         self._words = ""
         self._plain: str | None = None
         self._lower = ""
+        self._texts: str | None = None
 
     @classmethod
     def of_row(cls, row: Row) -> "RecordView":
@@ -71,15 +77,35 @@ class RecordView:
         What is not in it is not in the event, which takes a hundredth of the time that reading it takes.
         """
         if self._plain is None:
-            text = self._body.decode() if self._body else "\n".join((*map(self.field, _WORD_FIELDS), self.payload_text))
+            text = self._body.decode() if self._body else self._fields_and_payload()
             self._plain = text if text.isascii() and "\\" not in text else ""
         return self._plain
 
     def may_hold(self, words: Sequence[str]) -> bool:
         """Whether all of these words may be in it. Too many are, and never too few."""
         if not self._lower and self.plain:
-            self._lower = self.plain.lower()
+            self._lower = self.plain.lower() if self._body else self.texts
         return not self._lower or all(word in self._lower for word in words)
+
+    @property
+    def texts(self) -> str:
+        """All that holds words, in lower case, where it is plain (else empty): each field, and the payload's JSON.
+
+        A line end stands before and behind each field, and a quote or a line end between any two texts but numbers.
+        """
+        if self._texts is None:
+            text = self.plain and (self._fields_and_payload() if self._body else self.plain)
+            self._texts = text.lower()
+        return self._texts
+
+    def _fields_and_payload(self) -> str:
+        # A row has all of them, an entry of a stream some.
+        fields = [self.field(name) for name in _WORD_FIELDS] if self._body else _word_fields(self._known)
+        joined = "\n".join(fields)
+        if '"' in joined or joined.count("\n") >= len(fields):
+            # In fields they stand within a text.
+            joined = "\n".join(text.replace("\n", " ").replace('"', " ") for text in fields)
+        return f"{joined}\n{self.payload_text}"
 
     @property
     def payload_text(self) -> str:
@@ -129,9 +155,9 @@ class RecordView:
         return self._words
 
     @property
-    def numbers(self) -> Iterator[float]:
-        """Of the payload, wherever they stand."""
-        return (float(scalar) for scalar in _scalars_in(self.payload) if is_number(scalar))
+    def numbers(self) -> Iterator[tuple[Path, float]]:
+        """Of the payload: the keys that lead to each, and its double. Lists are no part of a path."""
+        return numbers_in(self.payload)
 
     def at(self, path: Sequence[str]) -> Iterator[Any]:
         """What stands at this path into the payload: of a list, its elements. Objects too, which are no scalars."""
@@ -174,6 +200,22 @@ def _flat(items: Sequence[Any]) -> list[Any]:
         else:
             flat.append(item)
     return flat
+
+
+def numbers_in(payload: Any) -> Iterator[tuple[Path, float]]:
+    pending: list[tuple[Path, Any]] = [((), payload)]
+    while pending:
+        path, item = pending.pop()
+        if isinstance(item, list):
+            inside = [(path, value) for value in item]
+        elif isinstance(item, dict):
+            inside = [((*path, key), value) for key, value in item.items() if value.__class__ is not str]
+        elif is_number(item):
+            yield path, float(item)
+            continue
+        else:
+            continue
+        pending += inside
 
 
 def _texts_in(payload: Any) -> Iterator[str]:

@@ -9,8 +9,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from events.query import decimals
+from events.query.magnitudes import BUCKETS, bucket, number_terms, terms_between
 from events.query.record_view import RecordView
-from events.query.tree import And, Field, Node, Or, Payload, Phrase, Severity
+from events.query.tree import COMPARISONS, And, Field, Node, Or, Payload, Phrase, Severity
 from events.query.words import words
 
 # One letter for each field, before its value.
@@ -40,11 +41,12 @@ Condition = Term | AllOf | AnyOf | None
 
 
 def terms_of(record: RecordView) -> Iterable[str]:
-    """Each once: the words of all texts, the value of each field, and the payload's numbers."""
+    """The words of all texts, the value of each field, and the payload's numbers: as such, and by path and size."""
     yield from set(record.words.split())
     for name in FIELD_TERMS:
         yield field_term(name, record.field(name)).text
-    yield from {number_term(number).text for number in record.numbers}
+    for path, number in set(record.numbers):
+        yield from (number_term(number).text, *number_terms(path, number))
 
 
 def number_term(number: float) -> Term:
@@ -83,11 +85,18 @@ def narrowed(node: Node) -> Condition:
 
 
 def _payload(node: Payload) -> Condition:
-    """By the words of its keys, and of the value where that must stand there as it is."""
+    """By the size of the number; or by the words of the keys, and of the value where that must stand there as it is."""
+    if node.comparison in COMPARISONS:
+        return _compared(node.path, node.comparison, bucket(float(node.values[0])))
     keys = [Term(word) for key in node.path for word in words(key)]
     if node.comparison != ":":
         return all_of(keys)
     return all_of([*keys, any_of([_value(value) for value in node.values])])
+
+
+def _compared(path: Sequence[str], comparison: str, place: int) -> Condition:
+    low, high = (place, BUCKETS) if comparison in (">", ">=") else (-BUCKETS, place)
+    return any_of([Term(term) for term in terms_between(path, low, high)])
 
 
 def _value(text: str) -> Condition:

@@ -5,12 +5,16 @@ index may let too much through, never too little.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from events.query import decimals
+from events.query.phrases import decider
 from events.query.record_view import RecordView, as_text, is_number, is_scalar
 
+# A whole number that Python compares at once.
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 Matches = Callable[[RecordView], bool]
 SEVERITY_RANKS = {"info": 0, "warn": 1, "error": 2, "critical": 3}
 # Whether a comparison holds for an order: less than 0 if the event's value is the smaller, 0 if both are equal.
@@ -44,8 +48,15 @@ class Phrase:
 
     def compiled(self) -> Matches:
         wanted = f" {' '.join(self.words)}" + ("" if self.prefix else " ")
-        words = self.words
-        return lambda record: record.may_hold(words) and wanted in record.words
+        words, decide = self.words, decider(self.words, prefix=self.prefix)
+
+        def matches(record: RecordView) -> bool:
+            if not record.may_hold(words):
+                return False
+            decided = decide(texts) if (texts := record.texts) else None
+            return wanted in record.words if decided is None else decided
+
+        return matches
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,12 +119,27 @@ class Payload:
 
     def _test(self) -> Callable[[Any], bool]:
         if self.comparison in COMPARISONS:
-            fits, wanted = COMPARISONS[self.comparison], decimals.read(self.values[0]) or decimals.ZERO
-            return lambda found: (number := _number(found)) is not None and fits(decimals.order(number, wanted))
+            return _compared(COMPARISONS[self.comparison], self.values[0])
         if self.comparison == "^":
             return lambda found: is_scalar(found) and as_text(found).startswith(self.values)
         numbers = {decimals.read(value) for value in self.values} - {None}
         return lambda found: is_scalar(found) and (as_text(found) in self.values or _number(found) in numbers)
+
+
+def _compared(fits: Callable[[int], bool], text: str) -> Callable[[Any], bool]:
+    """Whether a value compares so with the number of this text."""
+    wanted = decimals.read(text) or decimals.ZERO
+    if _WHOLE.fullmatch(text) is None:
+        return lambda found: (number := _number(found)) is not None and fits(decimals.order(number, wanted))
+    whole = int(text)
+
+    def is_wanted(found: Any) -> bool:
+        # Most numbers are whole, and need not be read as decimals to be compared exactly.
+        if type(found) is int:
+            return fits(found - whole)
+        return (number := _number(found)) is not None and fits(decimals.order(number, wanted))
+
+    return is_wanted
 
 
 def _number(found: Any) -> decimals.Decimal | None:

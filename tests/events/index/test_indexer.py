@@ -1,5 +1,7 @@
 """The one that indexes: from where the index ends, newest first, one process at a time."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 
@@ -22,7 +24,7 @@ from events.log import epochs
 from events.models import Event, LogHead
 from events.query import AnyOf, Term
 from tests.events.index.stores import SEGMENT_SEQS, end_lease, found, index_all, segments, steps_until_done
-from tests.events.samples import append_events
+from tests.events.samples import append, append_events, new_event, submission
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -68,6 +70,26 @@ def test_an_index_that_begins_holds_what_comes_first_and_then_what_was_there_new
     assert extents == [(13, 24), (8, 24), (3, 24)]
     assert index.extent() == (1, 24)
     assert found(store, "test.happened") == list(range(1, 25))
+
+
+def test_large_events_are_read_a_few_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "FIRST_READ_ROWS", 2)
+    monkeypatch.setattr(indexer, "PAGE_BYTES", 3_000)
+    sizes = [10] * 5 + [1_000] * 6 + [9_000] * 2 + [10] * 3
+    append(submission(*(new_event(f"e{n}", payload=f'{{"a":"{"x" * size}"}}') for n, size in enumerate(sizes))))
+    read_columns, read = log.read_columns, list[int]()
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        found = read_columns(*arguments, **options)
+        read.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(log, "read_columns", noted)
+    monkeypatch.setattr(indexer, "PAGE_ROWS", 4)
+    index_all(store)
+    # Four where they are small, also the first large ones; then two, then one, until one is small again.
+    assert read == [2, 4, 4, 2, 1, 1, 2]
+    assert found(store, "test.happened") == list(range(1, 17))
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from events.index import Store
 from events.index.searching import StoredIndex
 from events.index.vocabulary import as_held, terms_in
-from events.log.records import Entry, encode
+from events.log.records import Record, encode
 from events.query import AllOf, AnyOf, BadQuery, Query, RecordView, Term, narrowed, parse, terms_of
 from tests.events.index.samples import record
 from tests.events.query.strategies import FIELDS, NAMES, PAYLOADS, QUERIES
@@ -44,10 +44,10 @@ def parsed(text: str) -> Query:
         raise
 
 
-def fill(store: Store, entries: list[Entry]) -> None:
+def fill(store: Store, records: list[Record]) -> None:
     store.claim("test")
     store.begin("test", "epoch", after=0)
-    store.write("test", [(entry.seq, terms_in(entry.body)) for entry in entries], low=1, high=len(entries))
+    store.write("test", [(row.seq, terms_in(row)) for row in records], low=1, high=len(records))
 
 
 @A_FEW
@@ -55,17 +55,17 @@ def fill(store: Store, entries: list[Entry]) -> None:
 def test_the_index_finds_every_event_that_passes(
     store: Store, events: list[tuple[dict[str, Any], dict[str, str], str]], queries: list[str], data: st.DataObject
 ) -> None:
-    entries = [
-        encode(record(seq, payload=json.dumps(payload), correlation_id=some_id, event_id=f"{some_id}{seq}", **fields))
+    records = [
+        record(seq, payload=json.dumps(payload), correlation_id=some_id, event_id=f"{some_id}{seq}", **fields)
         for seq, (payload, fields, some_id) in enumerate(events, start=1)
     ]
-    fill(store, entries)
-    low = data.draw(st.integers(1, len(entries)))
-    high = data.draw(st.integers(low, len(entries)))
+    fill(store, records)
+    low = data.draw(st.integers(1, len(records)))
+    high = data.draw(st.integers(low, len(records)))
     limit, forwards = data.draw(st.integers(1, 30)), data.draw(st.booleans())
     for text in queries:
         query = parsed(text)
-        passing = [entry.seq for entry in entries if query.matches(RecordView(entry.body))]
+        passing = [row.seq for row in records if query.matches(RecordView(encode(row).body))]
         found = StoredIndex(store).seqs(
             narrowed(query.root), low=low, high=high, limit=limit, seconds=10, forwards=forwards
         )
@@ -93,9 +93,9 @@ def test_terms_read_without_parsing_are_none_too_few(
         json.loads(text, object_pairs_hook=_unique)
     except ValueError:
         assume(False)  # noqa: FBT003 - hypothesis's signature
-    body = encode(record(1, payload=text, correlation_id=some_id, **plain)).body
-    wanted = {as_held(term) for term in terms_of(RecordView(body)) if not term.startswith(("i:", "c:"))}
-    assert wanted <= set(terms_in(body))
+    row = record(1, payload=text, correlation_id=some_id, **plain)
+    wanted = {as_held(term) for term in terms_of(RecordView(encode(row).body)) if not term.startswith(("i:", "c:"))}
+    assert wanted <= set(terms_in(row))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,8 +104,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def test_a_condition_with_hundreds_of_values_can_be_asked(store: Store) -> None:
-    entries = [encode(record(seq, module=f"m{seq}")) for seq in range(1, 20)]
-    fill(store, entries)
+    fill(store, [record(seq, module=f"m{seq}") for seq in range(1, 20)])
     condition = AnyOf(tuple(Term(f"m:m{number}") for number in range(3, 500)))
     found = StoredIndex(store).seqs(condition, low=1, high=19, limit=100, seconds=10)
     assert found == list(range(19, 2, -1))
@@ -115,13 +114,12 @@ def test_an_event_with_too_many_terms_is_found_by_every_search(store: Store, mon
     # One letter of eighteen: 64 KiB of text become a megabyte of words.
     monkeypatch.setattr("events.index.vocabulary.TERMS_LIMIT_BYTES", 2_000)
     words = " ".join(f"w{number}" for number in range(500))
-    entries = [encode(record(1, payload=json.dumps({"text": words}))), encode(record(2))]
-    fill(store, entries)
+    fill(store, [record(1, payload=json.dumps({"text": words})), record(2)])
     for condition in (Term("w7"), Term("absent"), AllOf((Term("m:x"), Term("w", prefix=True)))):
         assert StoredIndex(store).seqs(condition, low=1, high=2, limit=10, seconds=10) == [1]
 
 
 def test_the_largest_event_can_be_held(store: Store) -> None:
     words = " ".join(f"{number:x}" for number in range(13_000))
-    fill(store, [encode(record(1, payload=json.dumps({"text": words})))])
+    fill(store, [record(1, payload=json.dumps({"text": words}))])
     assert StoredIndex(store).seqs(Term("32c7"), low=1, high=1, limit=10, seconds=10) == [1]

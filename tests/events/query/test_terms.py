@@ -58,4 +58,17 @@ def test_a_condition_is_as_narrow_as_the_query_allows() -> None:
     assert condition("payload.http.status:500") == AllOf(
         (Term("http"), Term("status"), AnyOf((Term("500"), Term("n:500.0"))))
     )
-    assert condition("payload.http.status>=500") == AllOf((Term("http"), Term("status")))
+
+
+def test_a_comparison_asks_for_no_more_than_a_twelfth_too_much_at_its_path() -> None:
+    larger = narrowed(parse("payload.http.status>=500").root)
+    for payload, found in (
+        ({"http": {"status": 500}}, True),
+        ({"http": {"status": [1, 9_000]}}, True),
+        ({"http": [{"status": 10**30}]}, True),
+        ({"http": {"status": 495}}, False),
+        ({"http": {"status": -500}}, False),
+        ({"status": 500}, False),
+        ({"http": {"status": "500"}}, False),
+    ):
+        assert fulfilled(larger, set(terms_of(view(payload)))) is found
