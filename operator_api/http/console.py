@@ -21,6 +21,8 @@ from django.views.decorators.http import require_safe
 
 from gateway.admin.login import ThrottledForm
 from gateway.identity import console_sessions
+from gateway.identity.principals import scopes_of_groups
+from operator_api.http.trial_views import TrialEventView
 
 API_URL = "/operator/api"
 # Pages that sign in or out, or only take a POST. A redirect to one of them after signing in ends in an error of Django,
@@ -38,8 +40,15 @@ def console(request: HttpRequest) -> HttpResponse:
         "session": console_sessions.session_id(request.session.session_key),
         "user_name": request.user.get_username(),
         "version": settings.VERSION,
+        "may_send_test": _may_send_test(request),
     }
     return render(request, "operator_api/console.html", context)
+
+
+def _may_send_test(request: HttpRequest) -> bool:
+    """Whether the page offers it. The endpoint decides: rights may change while the page is open."""
+    groups = [group.name for group in request.user.groups.all()]
+    return TrialEventView.scopes["POST"] in scopes_of_groups(groups, superuser=request.user.is_superuser)
 
 
 def is_no_landing_page(request: HttpRequest, address: str) -> bool:

@@ -11,6 +11,7 @@ from operator_api.http.field_views import (
     TopologyView,
 )
 from operator_api.http.status_views import ModulesView, ModuleView, SettingsView, StatusView
+from operator_api.http.trial_views import TrialEventView
 from operator_api.http.views import HealthView
 from operator_api.http.window_views import WindowCloseView, WindowExtendView, WindowOpenView, WindowStatusView
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path("modules/<str:name>", ModuleView.as_view()),
     path("status", StatusView.as_view()),
     path("settings", SettingsView.as_view()),
+    path("test-event", TrialEventView.as_view()),
 ]
 # Other paths that existing front ends use for the same endpoints.
 aliases = [
