@@ -92,9 +92,17 @@ export function waitMs(failures, floorMs) {
   return Math.max(ATTEMPT_FLOOR_MS, floorMs) + Math.random() * jitterMs;
 }
 
+/** A person who does not want to wait ends waits by this. */
+const wishes = new EventTarget();
+
+/** Ends the waits of this page for the next attempt. */
+export function tryNow() {
+  wishes.dispatchEvent(new Event("now"));
+}
+
 /**
- * As `sleep`, but ends when there is a reason to try now: the network is back, the page is seen again, or it was
- * restored from the back-forward cache. Never sooner than the server asks for, nor within a second.
+ * As `sleep`, but ends when there is a reason to try now: the network is back, the page is seen again, it was restored
+ * from the back-forward cache, or its reader wants it. Never sooner than the server asks for, nor within a second.
  *
  * @param {number} ms
  * @param {number} floorMs
@@ -106,6 +114,7 @@ export async function sleepUnlessWoken(ms, floorMs, signal) {
   const wake = () => sleep(earliestMs - performance.now(), signal).then(() => woken.abort());
   const either = AbortSignal.any([signal, woken.signal]);
   addEventListener("online", wake, { signal: either });
+  wishes.addEventListener("now", wake, { signal: either });
   addEventListener("pageshow", ({ persisted }) => persisted && wake(), { signal: either });
   document.addEventListener("visibilitychange", () => document.hidden || wake(), { signal: either });
   await sleep(ms, either);
