@@ -24,4 +24,3 @@ def submission_of(sender: WindowActor) -> Submission:
         payload=orjson.dumps({"by": sender.name, "principal_id": sender.principal_id}).decode(),
     )
     return Submission(sender.principal_id, [event])
-

@@ -21,9 +21,7 @@ NEEDED = "window:write"
 class TrialEventView(OperatorEndpoint):
     scopes: ClassVar[dict[str, str | None]] = {"POST": NEEDED}
 
-    @extend_schema(
-        operation_id="send_test_event", request=body_of("Nothing"), responses={201: component("Published")}
-    )
+    @extend_schema(operation_id="send_test_event", request=body_of("Nothing"), responses={201: component("Published")})
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Publish one event of type system.test, which names who sent it. 201 means durable."""
         await self.count_change()
