@@ -2,6 +2,8 @@
 
 /** The query that the page shows. */
 let shown = location.search;
+/** @type {(() => void)[]} */
+const listeners = [];
 
 export function addressParameters() {
   return new URLSearchParams(location.search);
@@ -32,9 +34,11 @@ export function changeAddress(changes, { push = false } = {}) {
  * @param {() => void} listener
  */
 export function onStep(listener) {
-  addEventListener("popstate", () => {
-    if (location.search === shown) return;
-    shown = location.search;
-    listener();
-  });
+  listeners.push(listener);
 }
+
+addEventListener("popstate", () => {
+  if (location.search === shown) return;
+  shown = location.search;
+  for (const listener of listeners) listener();
+});
