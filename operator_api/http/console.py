@@ -40,6 +40,8 @@ def console(request: HttpRequest) -> HttpResponse:
         "session": console_sessions.session_id(request.session.session_key),
         "user_name": request.user.get_username(),
         "version": settings.VERSION,
+        # Behind a proxy, or for others than this browser, the server may have another address than this page.
+        "public_url": settings.PUBLIC_URL,
         "may_send_test": _may_send_test(request),
     }
     return render(request, "operator_api/console.html", context)

@@ -23,6 +23,7 @@ export class ConnectionStatus {
   #notice = slot("notice");
   #signIn = partOf(HTMLAnchorElement, "[data-slot=notice] a");
   #main = part("main");
+  #retry = part("[data-action=reconnect]");
   #banners;
   #reason = "";
   /** @type {number | undefined} */
@@ -30,10 +31,13 @@ export class ConnectionStatus {
 
   /**
    * @param {import("./banners.js").Banners} banners
-   * @param {() => void} restart - called when the reader wants to try again after the end
+   * @param {object} client
+   * @param {() => void} client.restart - called when the reader wants to try again after the end
+   * @param {() => void} client.retry - called when the reader does not want to wait for the next attempt
    */
-  constructor(banners, restart) {
+  constructor(banners, { restart, retry }) {
     this.#banners = banners;
+    this.#retry.addEventListener("click", retry);
     part("[data-action=restart]").addEventListener("click", () => {
       if (PAGE_OVER.has(this.#reason)) location.reload();
       else restart();
@@ -50,10 +54,23 @@ export class ConnectionStatus {
     if (this.#word.textContent !== word) this.#word.textContent = word;
     this.#detail.textContent = this.#describe(state, transport);
     this.#notice.hidden = state !== "ended";
+    this.#offerRetry(state);
     this.#main.hidden = state === "ended" && SESSION_OVER.has(reason);
     if (state === "reconnecting") this.#countDown(seconds);
     if (state === "ended") this.#explain(reason, correlationId);
     this.#warn(state, reason);
+  }
+
+  /**
+   * It stays during an attempt: a button that comes and goes with each could not be pressed.
+   *
+   * @param {Shown["state"]} state
+   */
+  #offerRetry(state) {
+    if (state === "connecting") return;
+    const had = document.activeElement === this.#retry;
+    this.#retry.hidden = state !== "reconnecting";
+    if (had && this.#retry.hidden) part("#feed").focus({ preventScroll: true });
   }
 
   /**
