@@ -24,6 +24,7 @@ from gateway.http import errors
 from gateway.identity import console_sessions
 from gateway.identity.principals import scopes_of_groups
 from operator_api import saved_views
+from operator_api.http.trial_views import TrialEventView
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -50,6 +51,9 @@ def console(request: HttpRequest) -> HttpResponse:
         "session": console_sessions.session_id(request.session.session_key),
         "user_name": request.user.get_username(),
         "version": settings.VERSION,
+        # Behind a proxy, or for others than this browser, the server may have another address than this page.
+        "public_url": settings.PUBLIC_URL,
+        "may_send_test": _may_send_test(request),
     }
     return render(request, "operator_api/console.html", context)
 
@@ -65,6 +69,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     for name, value in refusal.headers.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _may_send_test(request: HttpRequest) -> bool:
+    """Whether the page offers it. The endpoint decides: rights may change while the page is open."""
+    groups = [group.name for group in request.user.groups.all()]
+    return TrialEventView.scopes["POST"] in scopes_of_groups(groups, superuser=request.user.is_superuser)
 
 
 def is_no_landing_page(request: HttpRequest, address: str) -> bool:

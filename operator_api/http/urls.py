@@ -12,6 +12,7 @@ from operator_api.http.field_views import (
 )
 from operator_api.http.saved_view_views import SavedViewsView, SavedViewView
 from operator_api.http.status_views import ModulesView, ModuleView, SettingsView, StatusView
+from operator_api.http.trial_views import TrialEventView
 from operator_api.http.views import HealthView
 from operator_api.http.window_views import WindowCloseView, WindowExtendView, WindowOpenView, WindowStatusView
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path("settings", SettingsView.as_view()),
     path("views", SavedViewsView.as_view()),
     path("views/<str:view_id>", SavedViewView.as_view()),
+    path("test-event", TrialEventView.as_view()),
 ]
 # Other paths that existing front ends use for the same endpoints.
 aliases = [

@@ -1,7 +1,7 @@
 /** A connection to the server that lasts: history, streams, waits between them, and polls where streams are blocked. */
 
 import { cursorOf, reaches } from "./cursors.js";
-import { ATTEMPT_FLOOR_MS, Interruption, sleep, sleepUnlessWoken, waitMs } from "./retry.js";
+import { ATTEMPT_FLOOR_MS, Interruption, sleep, sleepUnlessWoken, tryNow, waitMs } from "./retry.js";
 import { follow } from "./stream.js";
 
 /**
@@ -45,6 +45,10 @@ export class Connection {
   /** The owner receives nothing more. */
   close() {
     this.#closing.abort();
+  }
+
+  retry() {
+    tryNow();
   }
 
   /** @param {AbortSignal} signal */

@@ -79,6 +79,7 @@ export interface TabOwner {
 export type TabMessage =
   | { kind: "ask"; hidden: boolean }
   | { kind: "bye" }
+  | { kind: "retry" }
   | { kind: "range"; range: Range }
   | { kind: "heartbeat"; time: string }
   | { kind: "reset"; reset: LogReset; after: string | null }

@@ -103,6 +103,8 @@ export class EventClient {
   on(name: "reset", listener: (reset: Reset) => void): this;
   /** Begins, or begins again after "ended" or close(), from the cursor that was reached. */
   start(): this;
+  /** Ends a wait for the next attempt, for a reader who does not want to wait; not sooner than the server asks for. */
+  retry(): void;
   /** Stops for good and calls no listener any more; another tab takes the connection over. */
   close(): void;
 }

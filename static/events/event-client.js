@@ -112,6 +112,10 @@ export class EventClient {
     return this;
   }
 
+  retry() {
+    this.#connection?.retry();
+  }
+
   close() {
     this.#connection?.close();
     this.#connection = null;

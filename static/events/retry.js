@@ -92,9 +92,17 @@ export function waitMs(failures, floorMs) {
   return Math.max(ATTEMPT_FLOOR_MS, floorMs) + Math.random() * jitterMs;
 }
 
+/** A person who does not want to wait ends waits by this. */
+const wishes = new EventTarget();
+
+/** Ends the waits of this page for the next attempt. */
+export function tryNow() {
+  wishes.dispatchEvent(new Event("now"));
+}
+
 /**
- * As `sleep`, but ends when there is a reason to try now: the network is back, the page is seen again, or it was
- * restored from the back-forward cache. Never sooner than the server asks for, nor within a second.
+ * As `sleep`, but ends when there is a reason to try now: the network is back, the page is seen again, it was restored
+ * from the back-forward cache, or its reader wants it. Never sooner than the server asks for, nor within a second.
  *
  * @param {number} ms
  * @param {number} floorMs
@@ -107,6 +115,7 @@ export async function sleepUnlessWoken(ms, floorMs, signal) {
   const either = AbortSignal.any([signal, woken.signal]);
   // Outside of a browser there is no page that could tell.
   globalThis.addEventListener?.("online", wake, { signal: either });
+  wishes.addEventListener("now", wake, { signal: either });
   globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && wake(), { signal: either });
   globalThis.document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal: either });
   await sleep(ms, either);

@@ -11,6 +11,7 @@ import { causeOf, Connection } from "./connection.js";
 import { isMissedBy } from "./cursors.js";
 import { election } from "./election.js";
 import { Presence } from "./presence.js";
+import { tryNow } from "./retry.js";
 
 /**
  * @import {
@@ -19,7 +20,7 @@ import { Presence } from "./presence.js";
  */
 
 /** Part of the name: tabs with another version of this file keep to themselves. */
-const PROTOCOL = "vx11-events-1";
+const PROTOCOL = "vx11-events-2";
 /** The last messages of the leader before, perhaps that it was refused for good, arrive before the next one begins. */
 const SETTLE_MS = 50;
 /** @type {ConnectionState} */
@@ -90,6 +91,12 @@ export class SharedConnection {
     this.#closing.abort();
     this.#leave();
     this.#catchUp.stop();
+  }
+
+  /** The wait is that of the tab which leads. */
+  retry() {
+    if (this.#leads) tryNow();
+    else this.#post({ kind: "retry" });
   }
 
   get #leads() {
@@ -196,6 +203,10 @@ export class SharedConnection {
   #receive(message) {
     if (message.kind === "ask") {
       if (this.#leads) this.#answer(message);
+      return;
+    }
+    if (message.kind === "retry") {
+      if (this.#leads) tryNow();
       return;
     }
     if (message.kind === "bye") {

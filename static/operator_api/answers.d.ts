@@ -107,6 +107,7 @@ export interface Reads {
 /** What a command answers, by its path. */
 export interface Commands {
   "/chat": ChatReply;
+  "/test-event": object;
   "/window/open": WindowStatus;
   "/window/extend": WindowStatus;
   "/window/close": WindowStatus;

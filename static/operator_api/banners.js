@@ -19,7 +19,7 @@ export class Banners {
     // Screen readers read out each change of this place, so the same sentence is not set again.
     if (banner.firstChild?.textContent !== sentence) {
       banner.textContent = sentence;
-      if (action) banner.append(" ", button("", action.words, action.pressed));
+      if (action) banner.append(" ", button(action.words, action.pressed));
     }
     if (!this.#shown.has(name)) this.#place.append(banner);
     this.#shown.set(name, banner);

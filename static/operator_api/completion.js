@@ -1,5 +1,6 @@
 /** A list of suggestions below a field, as a combobox: arrows choose, Enter takes, Escape closes. */
 
+import { element } from "./dom.js";
 import { number } from "./times.js";
 
 /** @import { Suggestion, Suggestions } from "./suggestions.js" */
@@ -110,12 +111,9 @@ export class Completion {
    * @param {number} at
    */
   #option({ text, count }, at) {
-    const option = Object.assign(document.createElement("li"), { id: `${this.#list.id}-${at}`, role: "option" });
-    const name = Object.assign(document.createElement("code"), { textContent: text });
-    option.append(name);
-    if (count !== undefined) {
-      option.append(" ", Object.assign(document.createElement("span"), { textContent: number(count) }));
-    }
+    const option = element("li", { id: `${this.#list.id}-${at}`, role: "option" });
+    option.append(element("code", { textContent: text }));
+    if (count !== undefined) option.append(" ", element("span", { textContent: number(count) }));
     option.addEventListener("click", () => this.#take(at));
     return option;
   }

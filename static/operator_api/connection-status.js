@@ -25,6 +25,7 @@ export class ConnectionStatus {
   #main = part("main");
   /** What acts with the session. */
   #acting = [part(".window"), part("[data-action=chat]"), part(".account [type=submit]")];
+  #retry = part("[data-action=reconnect]");
   #banners;
   #reason = "";
   /** @type {number | undefined} */
@@ -32,10 +33,13 @@ export class ConnectionStatus {
 
   /**
    * @param {import("./banners.js").Banners} banners
-   * @param {() => void} restart - called when the reader wants to try again after the end
+   * @param {object} client
+   * @param {() => void} client.restart - called when the reader wants to try again after the end
+   * @param {() => void} client.retry - called when the reader does not want to wait for the next attempt
    */
-  constructor(banners, restart) {
+  constructor(banners, { restart, retry }) {
     this.#banners = banners;
+    this.#retry.addEventListener("click", retry);
     part("[data-action=restart]").addEventListener("click", () => {
       if (PAGE_OVER.has(this.#reason)) location.reload();
       else restart();
@@ -54,9 +58,22 @@ export class ConnectionStatus {
     this.#notice.hidden = state !== "ended";
     const over = state === "ended" && SESSION_OVER.has(reason);
     for (const dead of [this.#main, ...this.#acting]) dead.hidden = over;
+    this.#offerRetry(state);
     if (state === "reconnecting") this.#countDown(seconds);
     if (state === "ended") this.#explain(reason, correlationId);
     this.#warn(state, reason);
+  }
+
+  /**
+   * It stays during an attempt: a button that comes and goes with each could not be pressed.
+   *
+   * @param {Shown["state"]} state
+   */
+  #offerRetry(state) {
+    if (state === "connecting") return;
+    const had = document.activeElement === this.#retry;
+    this.#retry.hidden = state !== "reconnecting";
+    if (had && this.#retry.hidden) part("#feed").focus({ preventScroll: true });
   }
 
   /**

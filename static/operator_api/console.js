@@ -3,8 +3,10 @@
 import { split } from "../events/cursors.js";
 import { EventClient } from "../events/event-client.js";
 import { addressParameters, changeAddress, onStep } from "./address.js";
+import { AsOf } from "./as-of.js";
 import { Banners } from "./banners.js";
 import { Chat } from "./chat.js";
+import { ColumnHeads } from "./column-heads.js";
 import { ConnectionStatus } from "./connection-status.js";
 import { Detail } from "./detail.js";
 import { part, partOf, partsOf, slot } from "./dom.js";
@@ -13,7 +15,7 @@ import { Facets } from "./facets.js";
 import { Feed } from "./feed.js";
 import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
-import { Folds } from "./folds.js";
+import { keepFolds } from "./folds.js";
 import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
 import { LatencyLine } from "./latency-line.js";
@@ -22,10 +24,14 @@ import { LogPages } from "./log-pages.js";
 import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
+import { EVENTS_LOOKED_AT, pathsOf } from "./payload-paths.js";
+import { middle } from "./place.js";
 import { choose, quoted } from "./query-text.js";
 import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
+import { RowLooks } from "./row-looks.js";
 import { SavedViews } from "./saved-views.js";
 import { SessionGuard } from "./session-guard.js";
+import { offerFirstSteps } from "./start.js";
 import { SuggestionSource } from "./suggestions.js";
 import { text, textIfAny } from "./texts.js";
 import { fieldToIso, isoToField, isUtc, onZoneChange, useUtc } from "./times.js";
@@ -37,7 +43,7 @@ import { WindowDialogs } from "./window-dialogs.js";
  * @import { WindowStatus } from "./answers.d.ts"
  */
 
-const { apiUrl = "", session = "", user = "" } = document.body.dataset;
+const { apiUrl = "", publicUrl = "", session = "", user = "" } = document.body.dataset;
 const csrfToken = partOf(HTMLMetaElement, "meta[name=csrf-token]").content;
 const moment = partOf(HTMLInputElement, "[name=at]");
 const utc = partOf(HTMLInputElement, "[data-switch=utc]");
@@ -46,7 +52,11 @@ const pages = new LogPages(api);
 const client = new EventClient({ baseUrl: apiUrl, csrfToken, share: session });
 const panels = new Panels();
 const banners = new Banners();
-const filters = new FilterForm(new SuggestionSource(api), askLog);
+const newest = () => feed.entries.newest(EVENTS_LOOKED_AT);
+const filters = new FilterForm(new SuggestionSource(api, newest), askLog);
+// Before the feed, which measures its rows.
+keepFolds();
+const looks = new RowLooks({ seen: () => pathsOf(newest()), changed: () => feed.redraw() });
 const feed = new Feed(pages, {
   opened: showDetail,
   moved: (event) => detail.isOpen && detail.show(event),
@@ -58,6 +68,7 @@ const detail = new Detail({
   inContext: (event) => filters.set(EVERYTHING, event),
   choose: choosing,
   count: (path) => facets.add(path),
+  column: (path) => looks.add(path),
   closed: () => panels.closed(),
 });
 const chat = new Chat(api, () => panels.closed());
@@ -66,14 +77,17 @@ const latency = new LatencyLine();
 const modules = new Modules(api, (name) => choosing("module", name, "include"));
 const facets = new Facets(api, choosing);
 const windowBar = new WindowBar(api, banners, showWindow);
-const connection = new ConnectionStatus(banners, () => client.start());
+const connection = new ConnectionStatus(banners, { restart: () => client.start(), retry: () => client.retry() });
 const notices = new Notices(showDetail);
+const asOf = new AsOf();
 for (const part of [histogram, facets]) part.ask(filters.filter);
 const windowDialogs = new WindowDialogs(api, windowBar, modules, banners);
 new SavedViews(api, () => filters.filter);
 const ends = new LogEnds(api);
 new Export(pages, () => filters.filter);
 panels.manage(detail, chat);
+new ColumnHeads();
+offerFirstSteps(api, (publicUrl || location.origin) + apiUrl);
 
 /** The log is read when the stream stands, so that nothing falls between the two. */
 let connected = false;
@@ -94,6 +108,7 @@ client.on("reset", ({ reason }) => {
 });
 client.on("state", (change) => {
   connection.show(change);
+  asOf.show(change.state === "live" || change.state === "polling");
   if (change.state === "live" || change.state === "polling") begin();
   if (change.state === "ended") end();
 });
@@ -145,8 +160,7 @@ function showLog() {
  */
 function askLog(filter, beside) {
   const { epoch } = split(client.cursor);
-  if (beside && epoch) feed.showBeside(filter, beside, `${epoch}-${beside.seq}`);
-  else feed.ask(filter, { at: jumpedTo() });
+  feed.ask(filter, { at: jumpedTo(), beside: beside && epoch ? middle(beside, `${epoch}-${beside.seq}`) : null });
   for (const part of [histogram, facets]) part.ask(filter);
 }
 
@@ -179,7 +193,7 @@ function choosing(field, value, choice, wanted) {
 function showFailure(error) {
   const mistake = error?.status === 422 ? [error.body.errors?.q].flat()[0] : undefined;
   if (typeof mistake === "object") filters.refused(mistake);
-  showRefusal(slot("feed-refusal"), typeof mistake === "object" ? null : error);
+  showRefusal(slot("feed-refusal"), typeof mistake === "object" ? null : error, (sentence) => text("failed", { sentence }));
 }
 
 /** @param {OperatorEvent} event */
@@ -210,16 +224,6 @@ function toError(step) {
   slot("keys-said").textContent = found ? "" : text("keys.no_error");
 }
 
-// Where there is little room, the feed comes first.
-const narrow = matchMedia("(width < 52rem)");
-const medium = matchMedia("(width < 64rem)");
-const folds = new Folds();
-const fold = () => {
-  partOf(HTMLDetailsElement, ".pictures").open = !narrow.matches;
-  folds.apply((details) => !(details.matches(".facets") ? medium : narrow).matches);
-};
-for (const width of [narrow, medium]) width.addEventListener("change", fold);
-fold();
 part("[data-action=chat]").addEventListener("click", toggleChat);
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
@@ -235,6 +239,7 @@ onZoneChange(() => {
   feed.redraw();
   histogram.redraw();
   detail.redraw();
+  asOf.redraw();
 });
 new Keyboard({
   "/": () => filters.focus(),

@@ -3,10 +3,10 @@
 import { eventJson, payloadOf } from "../events/exact.js";
 import { changeAddress } from "./address.js";
 import { copy } from "./clipboard.js";
-import { part, slot } from "./dom.js";
+import { element, part, slot } from "./dom.js";
 import { payloadTree } from "./payload-tree.js";
 import { text, textIfAny } from "./texts.js";
-import { longTime } from "./times.js";
+import { exactTime } from "./times.js";
 import { ValueActions } from "./value-actions.js";
 
 /**
@@ -21,6 +21,7 @@ import { ValueActions } from "./value-actions.js";
  * @property {(event: OperatorEvent) => void} inContext
  * @property {(field: string, value: string, choice: Choice) => void} choose
  * @property {(path: string) => void} count
+ * @property {(path: string) => void} column
  * @property {() => void} closed
  */
 
@@ -45,9 +46,9 @@ export class Detail {
   #event = null;
 
   /** @param {Actions} actions */
-  constructor({ correlated, inContext, choose, count, closed }) {
+  constructor({ correlated, inContext, choose, count, column, closed }) {
     this.#closed = closed;
-    this.#values = new ValueActions({ choose, count, copy: (words) => this.#copy(words) });
+    this.#values = new ValueActions({ choose, count, column, copy: (words) => this.#copy(words) });
     this.#onClick("close-detail", () => this.close());
     this.#onEvent("copy", ({ type: _, ...event }) => this.#copy(eventJson(event, 2)));
     this.#onEvent("copy-link", () => this.#copy(location.href));
@@ -127,11 +128,10 @@ export class Detail {
    */
   #pair(field, value) {
     if (value === null) return [];
-    const [term, description] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = text(`detail.${field}`);
+    const [term, description] = [element("dt", { textContent: text(`detail.${field}`) }), element("dd")];
     const words = String(value);
     const shown = field === "severity" ? (textIfAny(`severity.${words}`) ?? words) : words;
-    description.append(field.endsWith("_at") ? timeOf(words) : element(field === "summary" ? "strong" : "code", shown));
+    description.append(field.endsWith("_at") ? timeOf(words) : element(field === "summary" ? "strong" : "code", { textContent: shown }));
     const asked = ASKED.get(field);
     if (asked) description.append(" ", this.#values.button(asked, words));
     return [term, description];
@@ -146,13 +146,5 @@ export class Detail {
 
 /** @param {string} iso */
 function timeOf(iso) {
-  return Object.assign(element("time", longTime(iso)), { dateTime: iso, title: iso });
-}
-
-/**
- * @param {string} name
- * @param {string} words
- */
-function element(name, words) {
-  return Object.assign(document.createElement(name), { textContent: words });
+  return element("time", { textContent: exactTime(iso), dateTime: iso, title: iso });
 }

@@ -47,6 +47,27 @@ export function slot(name, place) {
 }
 
 /**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Partial<HTMLElementTagNameMap[Name]>} [properties]
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+export function element(name, properties) {
+  return Object.assign(document.createElement(name), properties);
+}
+
+/**
+ * @param {string} words
+ * @param {(press: MouseEvent) => void} pressed
+ * @param {Partial<HTMLButtonElement>} [properties]
+ */
+export function button(words, pressed, properties) {
+  const made = element("button", { type: "button", textContent: words, ...properties });
+  made.addEventListener("click", pressed);
+  return made;
+}
+
+/**
  * What is the target of an event of the browser, where it is an element.
  *
  * @param {Event} happened
@@ -61,16 +82,5 @@ export function targetOf({ target }) {
  * @param {string | null | undefined} id
  */
 export function behind(id) {
-  return id ? [" ", Object.assign(document.createElement("code"), { textContent: id })] : [];
-}
-
-/**
- * @param {string} name - its class
- * @param {string} words
- * @param {(press: MouseEvent) => void} pressed
- */
-export function button(name, words, pressed) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: name, textContent: words });
-  made.addEventListener("click", pressed);
-  return made;
+  return id ? [" ", element("code", { textContent: id })] : [];
 }

@@ -109,13 +109,24 @@ export class Entries {
   }
 
   /**
-   * A sentence of the page at the end.
+   * A sentence of the page at the end; its key.
    *
    * @param {string} sentence
    */
   note(sentence) {
     this.#notes += 1;
-    this.#list.push({ key: `note ${this.#notes}`, bytes: 0, sentence });
+    const key = `note ${this.#notes}`;
+    this.#list.push({ key, bytes: 0, sentence });
+    return key;
+  }
+
+  /**
+   * The newest events, so many at most.
+   *
+   * @param {number} count
+   */
+  newest(count) {
+    return this.#list.slice(-count).flatMap(({ event }) => event ?? []);
   }
 
   clear() {

@@ -95,8 +95,9 @@ export class FacetList {
     const item = document.createElement("li");
     const word = this.#field === "severity" ? (textIfAny(`severity.${value}`) ?? value) : visible(value);
     // What a press does is what the button shows, also when a text that was just typed says it already.
-    const include = button("include", "", ({ altKey: alt }) =>
-      this.#choose(value, alt ? "exclude" : "include", !(alt ? excluded : included)));
+    const pressed = (/** @type {MouseEvent} */ { altKey: alt }) =>
+      this.#choose(value, alt ? "exclude" : "include", !(alt ? excluded : included));
+    const include = button("", pressed, { className: "include" });
     const [name, figure] = [document.createElement("span"), document.createElement("span")];
     [name.className, name.textContent] = ["name", word || "“”"];
     [figure.className, figure.textContent] = ["count", count];
@@ -121,9 +122,7 @@ export class FacetList {
  * @param {(press: MouseEvent) => void} pressed
  */
 function labelled(name, words, label, pressed) {
-  const made = button(name, words, pressed);
-  if (label) made.ariaLabel = made.title = label;
-  return made;
+  return button(words, pressed, { className: name, ariaLabel: label, title: label });
 }
 
 /**

@@ -21,7 +21,7 @@ const VALUES_SHOWN = 8;
 const REFRESH_MS = 15_000;
 /** The API counts ten fields at once. */
 const PATHS_LIMIT = 7;
-const PATH = /^payload(?:\.(?:"(?:[^",\\]|\\.)*"|[\p{L}\p{N}_-]+))+$/u;
+export const PATH = /^payload(?:\.(?:"(?:[^",\\]|\\.)*"|[\p{L}\p{N}_-]+))+$/u;
 
 export class Facets {
   #api;

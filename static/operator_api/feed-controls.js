@@ -8,18 +8,16 @@ import { minuteTime, number } from "./times.js";
 export const FEW_ROWS = 60;
 
 /**
- * @typedef {object} FeedState
- * @property {number} rows
- * @property {number} events
- * @property {boolean} hasOlder - there is more of the log before these
- * @property {boolean} hasNewer - there is more of the log after these
+ * @import { Loaded } from "./loaded.js"
+ *
+ * @typedef {object} Circumstances - what is not in the piece of the log itself
  * @property {number} unread
  * @property {boolean} reading
- * @property {boolean} searching - it goes on further back by itself
- * @property {string | null} backTo - the time back to which was searched
  * @property {boolean} failed - the last read brought nothing
  * @property {boolean} filtered
  * @property {boolean} following
+ *
+ * @typedef {ReturnType<typeof ofLog> & Circumstances} FeedState
  */
 
 export class FeedControls {
@@ -38,13 +36,20 @@ export class FeedControls {
     this.#stop.addEventListener("click", stop);
   }
 
-  /** @param {FeedState} state */
-  show(state) {
-    const { rows, events, hasOlder, hasNewer, unread, reading, searching, following } = state;
-    const all = events === 1 ? "count.one" : "count.all";
-    slot("count").textContent = text(hasOlder || hasNewer ? "count.more" : all, { n: number(events) });
-    slot("empty").hidden = rows > 0;
+  /**
+   * @param {Loaded} log
+   * @param {Circumstances} circumstances
+   */
+  show(log, circumstances) {
+    const state = { ...ofLog(log), ...circumstances };
+    const { rows, stale, failed, hasOlder, unread, reading, searching, following } = state;
+    slot("count").textContent = countOf(state);
+    // Rows of before may not pass what is asked for now, or may not be the newest.
+    this.#frame.classList.toggle("stale", stale || (failed && following && !log.attached));
     const reason = rows > 0 ? "" : emptyReason(state);
+    // Where nothing has ever happened, there is more to say.
+    slot("start").hidden = reason !== NOTHING;
+    slot("empty").hidden = rows > 0 || reason === NOTHING;
     if (slot("empty").textContent !== reason) slot("empty").textContent = reason;
     // A list too short to be scrolled, because the search was stopped, has a button to go on with it.
     this.#hide(this.#older, searching || reading || !hasOlder || rows >= FEW_ROWS);
@@ -77,14 +82,43 @@ export class FeedControls {
   }
 }
 
+/** The log was read from its beginning and holds no event. */
+const NOTHING = "nothing";
+
+/** @param {FeedState} state */
+function countOf({ rows, events, stale, known, hasOlder, hasNewer, reading, failed }) {
+  // Figures of before would be taken for those of now.
+  if (stale || !known) return reading && !failed && rows ? text("empty.reading") : "";
+  const all = events === 1 ? "count.one" : "count.all";
+  return text(hasOlder || hasNewer ? "count.more" : all, { n: number(events) });
+}
+
 /**
  * That there is nothing is only said of a log that was searched back to its beginning.
  *
  * @param {FeedState} state
  */
-function emptyReason({ hasOlder, hasNewer, reading, searching, backTo, failed, filtered }) {
+function emptyReason({ hasOlder, hasNewer, reading, searching, backTo, failed, filtered, known, stale }) {
   if (failed) return text("empty.failed");
   if (reading || searching || hasNewer) return text("empty.reading");
+  if (!known || stale) return text("empty.unread");
   if (hasOlder) return text("empty.so_far", { time: backTo ? minuteTime(backTo) : "?" });
-  return text(filtered ? "empty.filtered" : "empty.none");
+  return filtered ? text("empty.filtered") : NOTHING;
+}
+
+/** @param {Loaded} log */
+function ofLog({ entries, older, newer, attached, missing, backTo, stale, known }) {
+  return {
+    /** Rows are those of a question before. */
+    stale: stale && entries.length > 0,
+    known,
+    rows: entries.length,
+    events: entries.eventCount,
+    /** There is more of the log before these, and after them. */
+    hasOlder: older !== null,
+    hasNewer: !attached && newer !== null,
+    /** It goes on further back by itself, and is there by now. */
+    searching: missing > 0 && (older !== null || (newer !== null && !entries.length)),
+    backTo,
+  };
 }

@@ -3,9 +3,10 @@
 import { part, slot } from "./dom.js";
 import { FeedControls, FEW_ROWS } from "./feed-controls.js";
 import { admits, EVERYTHING, isActive } from "./filter.js";
+import { GapBar } from "./gap-bar.js";
 import { Loaded } from "./loaded.js";
 import { MarkedRow } from "./marked-row.js";
-import { goTo, middle, placeOf } from "./place.js";
+import { goTo, indexAt, placeOf } from "./place.js";
 import { Reading } from "./reading.js";
 import { RowList } from "./row-list.js";
 import { rowOf } from "./row.js";
@@ -38,6 +39,8 @@ export class Feed {
   /** @type {Place | null} - where the reader was when the last question began: it counts while nothing passes */
   #place = null;
   #unread = 0;
+  #again = () => {};
+  #gaps;
   #listeners;
 
   /**
@@ -61,15 +64,17 @@ export class Feed {
       older: () => this.#lookBack(),
       stop: () => this.#stop(),
     });
-    this.marked = new MarkedRow({
-      frame,
-      entries,
-      rows: this.#rows,
-      hold: (index) => this.#following && index < entries.length - 1 && this.togglePause(),
-      opened,
-      moved,
-    });
+    const held = { entries, rows: this.#rows };
+    const hold = () => this.#following && this.togglePause();
+    const holdAbove = (/** @type {number} */ index) => index < entries.length - 1 && hold();
+    this.marked = new MarkedRow({ ...held, frame, hold: holdAbove, opened, moved });
+    this.#gaps = new GapBar({ ...held, hold, jump: (at) => this.show(this.#filter, { at }) });
     this.#describe();
+  }
+
+  /** What the page has of the log. */
+  get entries() {
+    return this.#log.entries;
   }
 
   get #following() {
@@ -92,12 +97,17 @@ export class Feed {
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
-  /** @param {string} sentence - of the page itself at this place of the feed; then comes what the log holds now */
-  async reset(sentence) {
+  /**
+   * A gap: a sentence at this place of the feed, behind which comes what the log holds now.
+   *
+   * @param {string} sentence
+   */
+  reset(sentence) {
     this.#flush();
-    this.#log.entries.note(sentence);
+    this.#gaps.add(this.#log.entries.note(sentence), sentence);
     this.#rows.update();
-    await this.#reading.run((signal) => this.#pages.newest(this.#filter, signal), (piece) => this.#join(piece));
+    const take = (/** @type {Piece} */ piece) => (this.#log.stale ? this.#start(piece, null) : this.#join(piece));
+    return this.#reading.run((signal) => this.#pages.newest(this.#filter, signal), take);
   }
 
   /**
@@ -106,11 +116,11 @@ export class Feed {
    * @param {Filter} filter
    * @param {{ at?: string | null }} [options] - an ISO time
    */
-  async show(filter, { at = null } = {}) {
+  show(filter, { at = null } = {}) {
     this.#following = !at;
     this.#place = null;
-    this.#begin(filter);
-    await this.#reading.run(
+    this.#begin(filter, () => this.show(filter, { at }));
+    return this.#reading.run(
       (signal) => (at ? this.#pages.around(at, filter, signal) : this.#pages.newest(filter, signal)),
       (piece) => this.#start(piece, at),
     );
@@ -121,24 +131,17 @@ export class Feed {
    * the marked row, if it is in sight, or that on top.
    *
    * @param {Filter} filter
-   * @param {{ at?: string | null }} [options] - as in `show`, where no place is known yet
+   * @param {{ at?: string | null, beside?: Place | null }} [options] - `at` as in `show`, where no place is known yet;
+   *   `beside`: another place, at which it holds still
    */
-  ask(filter, { at = null } = {}) {
+  ask(filter, { at = null, beside = null } = {}) {
+    if (beside) {
+      this.#following = false;
+      return this.#readBeside(filter, beside);
+    }
     const place = placeOf(this.#log.entries, this.#rows) ?? this.#place;
     if (this.#following || !place) return this.show(filter, { at: this.#following ? null : at });
     return this.#readBeside(filter, place);
-  }
-
-  /**
-   * Shows an event with what stands beside it, and holds still there.
-   *
-   * @param {Filter} filter
-   * @param {OperatorEvent} event
-   * @param {string} cursor - the position after it
-   */
-  showBeside(filter, event, cursor) {
-    this.#following = false;
-    return this.#readBeside(filter, middle(event, cursor));
   }
 
   /** Follows the newest again. */
@@ -160,8 +163,12 @@ export class Feed {
     this.#rows.redraw();
   }
 
-  /** @param {Filter} filter */
-  #begin(filter) {
+  /**
+   * @param {Filter} filter
+   * @param {() => void} again - asks the same once more
+   */
+  #begin(filter, again) {
+    this.#again = again;
     this.#filter = filter;
     this.#isWanted = admits(filter);
     this.#log.begin(FEW_ROWS);
@@ -176,7 +183,7 @@ export class Feed {
    */
   #readBeside(filter, place) {
     this.#place = place;
-    this.#begin(filter);
+    this.#begin(filter, () => this.#readBeside(filter, place));
     return this.#reading.run((signal) => this.#pages.beside(place.cursor, filter, signal), (piece) => {
       this.#take(piece);
       goTo(place, this.#log.entries, this.#rows);
@@ -230,9 +237,10 @@ export class Feed {
 
   /** Brings a feed that follows to the end of the log again, else goes on with the search. */
   #goOn() {
-    const { attached, older, newer, missing, entries } = this.#log;
+    const { attached, older, newer, missing, entries, stale } = this.#log;
     // It could not be read, or grew faster than it was read.
     if (!attached && this.#following) this.#reading.again(() => this.#following && this.toNewest());
+    else if (stale) this.#reading.again(this.#again);
     else if (missing <= 0) return;
     // Around a moment, what came after it is looked for first.
     else if (newer !== null && !entries.length) this.#reading.again(() => this.#readNewer());
@@ -264,9 +272,7 @@ export class Feed {
   #start(piece, at) {
     this.#take(piece);
     if (!at) return this.#settle();
-    // As texts, times of different precision do not compare: ".004Z" is greater than ".004123Z".
-    const atMs = Date.parse(at);
-    const first = this.#log.entries.find(0, 1, (event) => Date.parse(event.created_at) >= atMs);
+    const first = indexAt(this.#log.entries, at);
     if (first >= 0) this.#rows.activate(first, { centred: true });
   }
 
@@ -301,18 +307,10 @@ export class Feed {
   }
 
   #describe() {
-    const { busy, failure } = this.#reading;
-    const { entries, older, newer, attached, missing, backTo } = this.#log;
-    this.#controls.show({
-      rows: entries.length,
-      events: entries.eventCount,
-      hasOlder: older !== null,
-      hasNewer: !attached && newer !== null,
+    this.#controls.show(this.#log, {
       unread: this.#unread,
-      reading: busy,
-      searching: missing > 0 && (older !== null || (newer !== null && !entries.length)),
-      backTo,
-      failed: failure !== null,
+      reading: this.#reading.busy,
+      failed: this.#reading.failure !== null,
       filtered: isActive(this.#filter),
       following: this.#following,
     });

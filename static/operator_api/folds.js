@@ -1,44 +1,21 @@
-/** Parts that a reader has folded or unfolded stay so: the address has their names. Others go by the room there is. */
+/** Parts of the page that fold away. Where there is little room, the feed comes first; what the reader did last counts. */
 
-import { addressParameters, changeAddress } from "./address.js";
-import { part, partsOf } from "./dom.js";
+import { choices, choose } from "./choices.js";
+import { part, partOf } from "./dom.js";
 
-export class Folds {
-  #parts = partsOf(HTMLDetailsElement, "details[data-fold]");
+/** Each part, and the width below which it is folded at first. */
+const PARTS = { pictures: "52rem", tools: "52rem", facets: "64rem" };
 
-  constructor() {
-    for (const details of this.#parts) {
-      // The state changes behind the click; what the page does by itself is no choice of the reader.
-      part("summary", details).addEventListener("click", () => this.#choose(details.dataset.fold ?? "", !details.open));
-    }
+export function keepFolds() {
+  for (const [name, width] of Object.entries(PARTS)) {
+    const details = partOf(HTMLDetailsElement, `.${name}`);
+    const narrow = matchMedia(`(width < ${width})`);
+    // On a telephone another choice is made than on a desk.
+    const key = () => `${name}${narrow.matches ? "-narrow" : ""}`;
+    const fold = () => (details.open = Boolean(choices()[key()] ?? !narrow.matches));
+    narrow.addEventListener("change", fold);
+    // By pointer or by keys, before it opens or closes.
+    part("summary", details).addEventListener("click", () => choose({ [key()]: !details.open }));
+    fold();
   }
-
-  /**
-   * As the reader has chosen, or else by the room.
-   *
-   * @param {(details: HTMLDetailsElement) => boolean} hasRoom
-   */
-  apply(hasRoom) {
-    const [folded, unfolded] = [namesIn("folded"), namesIn("unfolded")];
-    for (const details of this.#parts) {
-      const name = details.dataset.fold ?? "";
-      details.open = unfolded.has(name) || (!folded.has(name) && hasRoom(details));
-    }
-  }
-
-  /**
-   * @param {string} name
-   * @param {boolean} open
-   */
-  #choose(name, open) {
-    const [folded, unfolded] = [namesIn("folded"), namesIn("unfolded")];
-    for (const names of [folded, unfolded]) names.delete(name);
-    (open ? unfolded : folded).add(name);
-    changeAddress({ folded: [...folded].join(","), unfolded: [...unfolded].join(",") });
-  }
-}
-
-/** @param {string} parameter */
-function namesIn(parameter) {
-  return new Set((addressParameters().get(parameter) ?? "").split(",").filter(Boolean));
 }

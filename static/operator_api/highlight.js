@@ -1,6 +1,7 @@
 /** Marks what a query looks for in the texts that are shown. Words are those of the query language. */
 
 import { words } from "../events/query-words.js";
+import { element } from "./dom.js";
 import { tokensOf } from "./query-text.js";
 
 /** @typedef {{ words: string[], prefix: boolean }} Sought */
@@ -61,7 +62,7 @@ export function marked(text) {
   for (const [start, end] of placesIn(text)) {
     if (start < done) continue;
     nodes.push(text.slice(done, start));
-    nodes.push(Object.assign(document.createElement("mark"), { textContent: text.slice(start, end) }));
+    nodes.push(element("mark", { textContent: text.slice(start, end) }));
     done = end;
   }
   return [...nodes, text.slice(done)].filter((node) => node !== "");

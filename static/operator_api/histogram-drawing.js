@@ -13,17 +13,39 @@ const STEPS = [1, 2, 5, 10, 15, 30].map((step) => step * SECOND)
     [1, 2, 5, 10, 30, 90, 365].map((step) => step * DAY));
 
 /**
+ * How high a count stands, as a part of the picture. Logarithmic, one event is seen beside ten thousand; then the heights
+ * of whole columns compare, and not those of severities within them.
+ *
+ * @typedef {{ top: number, middle: number, share: (count: number) => number }} Scale
+ */
+
+/**
+ * @param {number} highest
+ * @param {boolean} isLog
+ * @returns {Scale}
+ */
+export function scaleFor(highest, isLog) {
+  if (!isLog) {
+    const top = niceTop(highest);
+    return { top, middle: top / 2, share: (count) => count / top };
+  }
+  const top = 10 ** Math.ceil(Math.log10(Math.max(highest, 10)));
+  const share = (/** @type {number} */ count) => Math.log1p(count) / Math.log1p(top);
+  return { top, middle: Math.round(Math.expm1(Math.log1p(top) / 2)), share };
+}
+
+/**
  * A path for each severity, one on top of the other, and the part that was not counted.
  *
  * @param {Counts[]} columns
- * @param {number} top
+ * @param {Scale} scale
  * @param {number} unknown - so many columns at the beginning
  */
-export function areas(columns, top, unknown) {
+export function areas(columns, scale, unknown) {
   let ground = columns.map(() => 0);
   const shapes = SEVERITIES.map((level) => {
     const roof = ground.map((below, at) => below + columns[at][level]);
-    const shape = area(level, ground, roof, top);
+    const shape = area(level, ground, roof, scale);
     ground = roof;
     return shape;
   });
@@ -40,13 +62,13 @@ export function areas(columns, top, unknown) {
  * @param {string} level
  * @param {number[]} ground
  * @param {number[]} roof
- * @param {number} top
+ * @param {Scale} scale
  */
-function area(level, ground, roof, top) {
+function area(level, ground, roof, { share }) {
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("class", `area ${level}`);
   const step = WIDTH / roof.length;
-  const y = (/** @type {number} */ value) => (HEIGHT - (HEIGHT * value) / top).toFixed(1);
+  const y = (/** @type {number} */ value) => (HEIGHT - HEIGHT * share(value)).toFixed(1);
   const parts = roof.map((value, at) => {
     if (value === ground[at]) return "";
     const [left, right] = [(at * step + 0.3).toFixed(1), ((at + 1) * step - 0.3).toFixed(1)];
@@ -61,7 +83,7 @@ function area(level, ground, roof, top) {
  *
  * @param {number} value
  */
-export function niceTop(value) {
+function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
   return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= value) ?? 1;
 }

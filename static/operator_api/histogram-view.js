@@ -1,8 +1,9 @@
 /** The histogram as a picture with axes, and its range as something to choose: with the pointer or with keys. */
 
-import { part, partOf, slot } from "./dom.js";
+import { choices, choose } from "./choices.js";
+import { element, part, partOf, slot } from "./dom.js";
 import { SEVERITIES } from "./filter.js";
-import { areas, niceTop, timeTicks } from "./histogram-drawing.js";
+import { areas, scaleFor, timeTicks } from "./histogram-drawing.js";
 import { text } from "./texts.js";
 import { momentWords, number, seconds as secondsWords } from "./times.js";
 
@@ -24,6 +25,7 @@ export class HistogramView {
   #svg = partOf(SVGSVGElement, "svg", this.#figure);
   #bubble = slot("bubble", this.#figure);
   #brush = slot("brush", this.#figure);
+  #isLog = partOf(HTMLInputElement, "[data-switch=log-scale]", this.#figure);
   #zoomed;
   /** @type {Picture} */
   #picture = { columns: [], first: 0, seconds: 5, unknown: 0 };
@@ -42,6 +44,11 @@ export class HistogramView {
   constructor(zoomed) {
     this.#zoomed = zoomed;
     const plot = this.#plot;
+    this.#isLog.checked = choices()["log-scale"] === true;
+    this.#isLog.addEventListener("change", () => {
+      choose({ "log-scale": this.#isLog.checked });
+      this.show(this.#picture);
+    });
     plot.addEventListener("pointermove", (move) => this.#moved(move));
     plot.addEventListener("pointerdown", (press) => this.#pressed(press));
     plot.addEventListener("pointerup", (release) => this.#released(release));
@@ -63,10 +70,10 @@ export class HistogramView {
     const { columns, unknown } = picture;
     const sums = columns.map(sumOf);
     const highest = Math.max(0, ...sums);
-    const top = niceTop(highest);
-    this.#svg.replaceChildren(...areas(columns, top, unknown));
-    slot("rate-top", this.#figure).textContent = number(top);
-    slot("rate-middle", this.#figure).textContent = top > 1 ? number(top / 2, 1) : "";
+    const scale = scaleFor(highest, this.#isLog.checked);
+    this.#svg.replaceChildren(...areas(columns, scale, unknown));
+    slot("rate-top", this.#figure).textContent = number(scale.top);
+    slot("rate-middle", this.#figure).textContent = scale.top > 1 ? number(scale.middle, 1) : "";
     slot("rate-unit", this.#figure).textContent = text("rate.unit", { bucket: secondsWords(picture.seconds) });
     slot("rate-now", this.#figure).textContent = text("rate.total", { n: number(sums.reduce((one, two) => one + two, 0)) });
     this.#showTicks();
@@ -80,7 +87,7 @@ export class HistogramView {
     const [begin, end] = [first * seconds * 1000, (first + columns.length) * seconds * 1000];
     const ticks = timeTicks(begin, end, Math.max(2, Math.floor(this.#plot.clientWidth / 80)));
     const labels = ticks.map(({ ms, words }) => {
-      const label = Object.assign(document.createElement("span"), { textContent: words });
+      const label = element("span", { textContent: words });
       label.style.left = `${(100 * (ms - begin)) / (end - begin)}%`;
       return label;
     });

@@ -20,6 +20,10 @@ export class Loaded {
   older = null;
   /** @type {string | null} */
   newer = null;
+  /** Whether the rows are those of the question before: they stay until this one has its first answer. */
+  stale = false;
+  /** Whether the log has answered at all. */
+  known = false;
   /** So many events are looked for further back; 0: no search is on. */
   missing = 0;
   /**
@@ -30,7 +34,7 @@ export class Loaded {
   backTo = null;
 
   /**
-   * Nothing, until a first piece is taken.
+   * Another question. Rows stay as they are until its first piece is taken.
    *
    * @param {number} missing - so many events are wanted
    */
@@ -38,7 +42,7 @@ export class Loaded {
     this.missing = missing;
     this.attached = false;
     this.older = this.newer = this.backTo = null;
-    this.entries.clear();
+    this.stale = true;
   }
 
   /**
@@ -69,6 +73,9 @@ export class Loaded {
    * @param {Piece} piece
    */
   take(piece) {
+    this.entries.clear();
+    this.stale = false;
+    this.known = true;
     this.entries.append(piece.entries);
     this.missing -= piece.entries.length;
     this.older = piece.older;

@@ -99,12 +99,13 @@ export class LogPages {
 }
 
 /**
- * Where to read on, also when this page found nothing: a search goes on from where it was ended.
+ * Where to read on, also when this page found nothing: a search goes on from where it was ended. The beginning was
+ * reached by what is complete and has no more.
  *
  * @param {EventPage} page
  */
 function backwards(page) {
-  return page.has_more ? page.first_cursor : null;
+  return page.has_more || page.complete === false ? page.first_cursor : null;
 }
 
 /** @param {EventPage} page */

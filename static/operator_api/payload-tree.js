@@ -1,6 +1,7 @@
 /** JSON as a tree that opens and closes. Branches are made when they are opened: a payload may have 64 KiB. */
 
 import { numberText } from "../events/exact.js";
+import { button, element } from "./dom.js";
 import { marked } from "./highlight.js";
 import { text } from "./texts.js";
 import { visible } from "./unseen.js";
@@ -16,8 +17,7 @@ const MEMBERS_LIMIT = 200;
  * @param {ValueActions} actions - offered behind each value
  */
 export function payloadTree(value, actions) {
-  const tree = document.createElement("ul");
-  tree.className = "tree";
+  const tree = element("ul", { className: "tree" });
   tree.append(...members(value, [], 0, actions));
   return tree;
 }
@@ -27,13 +27,38 @@ export function payloadTree(value, actions) {
  * @param {string[]} path - the keys that lead to it; places in lists are none
  * @param {number} depth
  * @param {ValueActions} actions
+ * @returns {HTMLElement[]}
  */
 function members(value, path, depth, actions) {
   const all = Object.entries(value);
   const below = (/** @type {string} */ key) => (Array.isArray(value) ? path : [...path, key]);
-  const shown = all.slice(0, MEMBERS_LIMIT).map(([key, member]) => item(key, member, below(key), depth, actions));
-  const left = all.length - shown.length;
-  return left > 0 ? [...shown, element("li", "more", text("tree.more", { n: left }))] : shown;
+  /**
+   * @param {number} from
+   * @returns {HTMLElement[]}
+   */
+  const piece = (from) => {
+    const upto = from + MEMBERS_LIMIT;
+    const shown = all.slice(from, upto).map(([key, member]) => item(key, member, below(key), depth, actions));
+    return upto < all.length ? [...shown, moreOf(all.length - upto, () => piece(upto))] : shown;
+  };
+  return piece(0);
+}
+
+/**
+ * A line with a button, in whose place the next members come.
+ *
+ * @param {number} left
+ * @param {() => HTMLElement[]} next
+ */
+function moreOf(left, next) {
+  const line = element("li", { className: "more" });
+  line.append(button(text("tree.more", { n: left }), () => {
+    const members = next();
+    line.replaceWith(...members);
+    // The button is gone; who goes on by keys is at what came in its place.
+    members[0].querySelector("button")?.focus({ preventScroll: true });
+  }));
+  return line;
 }
 
 /**
@@ -45,12 +70,12 @@ function members(value, path, depth, actions) {
  */
 function item(key, value, path, depth, actions) {
   const line = element("li");
-  const name = element("span", "key");
+  const name = element("span", { className: "key" });
   name.append(...marked(visible(key)));
   if (value === null || typeof value !== "object" || !Object.keys(value).length) {
     const sent = numberText(value);
     const [type, words] = sent === null ? [kind(value), visible(JSON.stringify(value))] : ["number", sent];
-    const shown = element("code", `value ${type}`);
+    const shown = element("code", { className: `value ${type}` });
     shown.append(...marked(words));
     const asked = value === null || typeof value === "object" ? null : (sent ?? String(value));
     line.append(name, " ", shown, " ", actions.ofPayload(path, asked));
@@ -59,7 +84,7 @@ function item(key, value, path, depth, actions) {
   const branch = element("details");
   const size = Object.keys(value).length;
   const summary = element("summary");
-  summary.append(name, " ", element("span", "size", Array.isArray(value) ? `[${size}]` : `{${size}}`));
+  summary.append(name, " ", element("span", { className: "size", textContent: Array.isArray(value) ? `[${size}]` : `{${size}}` }));
   branch.append(summary);
   const fill = () => {
     if (branch.open && branch.children.length === 1) {
@@ -78,12 +103,4 @@ function item(key, value, path, depth, actions) {
 /** @param {unknown} value */
 function kind(value) {
   return value === null ? "null" : typeof value;
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} Name
- * @param {Name} name
- */
-function element(name, className = "", content = "") {
-  return Object.assign(document.createElement(name), { className, textContent: content });
 }

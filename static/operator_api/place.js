@@ -49,3 +49,15 @@ export function goTo(place, entries, rows) {
   rows.hold(index, place.px);
   if (place.marked && entries.at(index)?.key === place.key) rows.activate(index);
 }
+
+/**
+ * The index of the first event at this time or after it; -1 when there is none.
+ *
+ * @param {Entries} entries
+ * @param {string} iso
+ */
+export function indexAt(entries, iso) {
+  // As texts, times of different precision do not compare: ".004Z" is greater than ".004123Z".
+  const atMs = Date.parse(iso);
+  return entries.find(0, 1, (event) => Date.parse(event.created_at) >= atMs);
+}

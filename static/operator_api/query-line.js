@@ -2,8 +2,9 @@
 
 import { BadQuery, parse, rangeOf } from "../events/query.js";
 import { Completion } from "./completion.js";
-import { part, partOf, slot, targetOf } from "./dom.js";
+import { element, part, partOf, slot, targetOf } from "./dom.js";
 import { afterPress } from "./press.js";
+import { translated } from "./query-mistakes.js";
 import { text } from "./texts.js";
 
 /** @typedef {{ position: number, length: number, message: string }} Mistake */
@@ -80,13 +81,13 @@ export class QueryLine {
   showMistake(mistake) {
     const { value } = this.#field;
     this.#field.ariaInvalid = String(mistake !== null);
-    const sentence = mistake ? text("query.mistake", { sentence: mistake.message }) : "";
+    const sentence = mistake ? text("query.mistake", { sentence: translated(mistake.message) }) : "";
     if (this.#mistake.textContent !== sentence) this.#mistake.textContent = sentence;
     this.#mistake.hidden = mistake === null;
     this.#echo.replaceChildren();
     if (!mistake) return;
     const [start, end] = rangeOf(value, mistake);
-    const wrong = Object.assign(document.createElement("u"), { textContent: value.slice(start, end) || "\u00a0\u00a0" });
+    const wrong = element("u", { textContent: value.slice(start, end) || "\u00a0\u00a0" });
     this.#echo.append(value.slice(0, start), wrong, value.slice(end));
     this.#echo.scrollLeft = this.#field.scrollLeft;
   }

@@ -35,6 +35,16 @@ export function payloadPath(keys) {
 }
 
 /**
+ * The keys of which `payloadPath` makes this path.
+ *
+ * @param {string} path
+ */
+export function keysOf(path) {
+  const parts = path.match(/"(?:[^"\\]|\\.)*"|[^."]+/g) ?? [];
+  return parts.slice(1).map((key) => (key.startsWith('"') ? key.slice(1, -1).replace(/\\(["\\])/g, "$1") : key));
+}
+
+/**
  * @param {string} text
  * @param {string} field
  * @param {Choice} choice

@@ -164,11 +164,13 @@ export function newKey() {
  *
  * @param {HTMLElement} place
  * @param {ApiError | null} error
+ * @param {(sentence: string) => string} [around] - what else stands there
  */
-export function showRefusal(place, error) {
+export function showRefusal(place, error, around = (sentence) => sentence) {
   const shown = place.hidden ? null : place.firstChild?.textContent;
   place.hidden = !error;
   if (!error) return;
-  if (shown === error.sentence) return;
-  place.replaceChildren(error.sentence, ...behind(error.correlationId));
+  const words = around(error.sentence);
+  if (shown === words) return;
+  place.replaceChildren(words, ...behind(error.correlationId));
 }

@@ -75,6 +75,12 @@ export class RowList {
     return Math.max(0, Math.min(this.#entries.length - 1, Math.ceil(this.#frame.scrollTop / this.#rowPx)));
   }
 
+  /** @param {number} index */
+  isInSight(index) {
+    const px = index * this.#rowPx - this.#frame.scrollTop;
+    return index >= 0 && px > -this.#rowPx && px < this.#frame.clientHeight;
+  }
+
   /** The row that is to stay where it is: the marked one, if it is in sight, else that on top; and where that is. */
   get held() {
     const active = this.#activeKey === null ? -1 : this.#entries.indexOf(this.#activeKey);
@@ -110,10 +116,10 @@ export class RowList {
     this.#draw();
   }
 
-  /** Rows that exist are made again: a time zone or a language of their own has changed. */
+  /** Rows that exist are made again: a time zone, a height or columns of theirs have changed. */
   redraw() {
     this.#rows.clear();
-    this.#draw();
+    this.#measure();
   }
 
   /** A page that is wider or has larger letters has rows of another height. */

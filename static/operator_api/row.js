@@ -1,6 +1,7 @@
 /** One entry as a row of the feed. What comes from an event becomes text nodes, never markup. */
 
-import { part, partOf } from "./dom.js";
+import { columns, wordsOf } from "./columns.js";
+import { element, part, partOf } from "./dom.js";
 import { marked } from "./highlight.js";
 import { text, textIfAny } from "./texts.js";
 import { happenedAt, longTime, shortTime } from "./times.js";
@@ -28,16 +29,28 @@ function eventRow(event) {
   time.dateTime = happened;
   time.textContent = shortTime(happened);
   time.title = longTime(happened);
+  row.toggleAttribute("data-happened", happened !== event.created_at);
   if (happened !== event.created_at) time.title += `\n${text("detail.created_at")}: ${longTime(event.created_at)}`;
   row.id = `event-${event.event_id}`;
   row.dataset.key = event.event_id;
   row.dataset.severity = event.severity;
   fill(".severity", textIfAny(`severity.${event.severity}`) ?? event.severity);
-  fill(".module", event.module);
-  fill(".type", event.event_type);
+  part(".text", row).before(...columns().flatMap((name) => [cell(name, event), " "]));
   fill(".text", event.summary);
   part(".text", row).title = event.summary;
   return row;
+}
+
+/**
+ * @param {string} name - of the column
+ * @param {OperatorEvent} event
+ */
+function cell(name, event) {
+  const words = wordsOf(name, event);
+  const made = element("span", { className: name.replace(/\..*/s, ""), title: words });
+  made.dataset.column = name;
+  made.append(...marked(words));
+  return made;
 }
 
 /**
@@ -46,10 +59,11 @@ function eventRow(event) {
  * @param {Note} note
  */
 function noteRow({ key, sentence }) {
-  const row = document.createElement("li");
-  row.className = "row note";
-  row.id = key.replace(" ", "-");
-  row.setAttribute("role", "option");
-  row.textContent = row.title = sentence;
-  return row;
+  return element("li", {
+    className: "row note",
+    id: key.replace(" ", "-"),
+    role: "option",
+    textContent: sentence,
+    title: sentence,
+  });
 }

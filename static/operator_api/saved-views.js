@@ -114,7 +114,7 @@ export class SavedViews {
   /** @param {SavedView} view */
   #item(view) {
     const item = document.createElement("li");
-    const choose = button("view", visible(view.name), () => this.#choose(view));
+    const choose = button(visible(view.name), () => this.#choose(view), { className: "view" });
     choose.title = [view.query, view.from, view.to].filter(Boolean).join(" · ");
     if (this.#isShown(view)) choose.ariaCurrent = "true";
     const whose = Object.assign(document.createElement("span"), { className: "whose" });
@@ -160,7 +160,7 @@ export class SavedViews {
    * @param {HTMLElement} item - its place, where the name is written anew
    */
   #toRename({ id, name }, item) {
-    const rename = button("", text("views.rename_word"), () => {
+    const rename = button(text("views.rename_word"), () => {
       const field = Object.assign(document.createElement("input"), { type: "text", value: name, maxLength: 80 });
       field.ariaLabel = text("views.new_name", { name });
       const write = () => this.#do(async () => {
@@ -175,7 +175,7 @@ export class SavedViews {
         if (press.key === "Enter") write();
         else this.#do(async () => {}, `rename ${id}`);
       });
-      item.replaceChildren(field, button("", text("views.write"), write));
+      item.replaceChildren(field, button(text("views.write"), write));
       field.select();
     });
     rename.ariaLabel = text("views.rename", { name });
@@ -189,7 +189,7 @@ export class SavedViews {
    * @param {SavedView} view
    */
   #toDelete({ id, name }) {
-    const remove = button("", text("views.delete_word"), () => {
+    const remove = button(text("views.delete_word"), () => {
       if (!remove.classList.contains("primary")) {
         remove.className = "primary";
         remove.textContent = remove.ariaLabel = text("views.delete_now", { name });
@@ -211,7 +211,7 @@ export class SavedViews {
    * @param {() => Promise<unknown>} change
    */
   #action(words, label, key, change) {
-    const made = button("", words, () => this.#do(async () => void (await change()), key));
+    const made = button(words, () => this.#do(async () => void (await change()), key));
     made.ariaLabel = made.title = label;
     made.dataset.key = key;
     return made;

@@ -1,9 +1,12 @@
 /** What can stand at a place of a query: names of fields, and their values as the log has them now. */
 
+import { pathsOf, valuesAt } from "./payload-paths.js";
 import { quoted } from "./query-text.js";
 import { ApiError } from "./requests.js";
 
 /**
+ * @import { OperatorEvent } from "../events/event-client.d.ts"
+ *
  * @typedef {{ text: string, count?: number }} Suggestion
  * @typedef {{ start: number, suggestions: Suggestion[] }} Suggestions - they replace the text from `start` to the caret
  */
@@ -18,17 +21,24 @@ const SHOWN = 8;
 /** Values change slowly, and a reader types fast. */
 const FRESH_MS = 30_000;
 const AT_VALUE = /(?:^|[\s(-])(severity|module|type|event_type)(:|<=|>=|<|>)(\((?:[^()"]*,\s*)?)?([^\s(),"]*)$/;
+const AT_PATH = /(?:^|[\s(-])(payload\.(?:"(?:[^"\\]|\\.)*"?|[^\s":<>=()])*)$/;
+const AT_PAYLOAD = /(?:^|[\s(-])(payload(?:\.(?:"(?:[^"\\]|\\.)*"|[^\s".:<>=()]+))+):(\((?:[^()"]*,\s*)?)?([^\s(),"]*)$/;
 const AT_FIELD = /(?:^|[\s(-])([a-z_]*)$/;
 
 export class SuggestionSource {
   #api;
+  #loaded;
   /** @type {Promise<Record<string, Suggestion[]>> | null} */
   #values = null;
   #readAtMs = -Infinity;
 
-  /** @param {Pick<import("./requests.js").ConsoleApi, "get">} api */
-  constructor(api) {
+  /**
+   * @param {Pick<import("./requests.js").ConsoleApi, "get">} api
+   * @param {() => OperatorEvent[]} loaded - the newest events that the page has
+   */
+  constructor(api, loaded) {
     this.#api = api;
+    this.#loaded = loaded;
   }
 
   /**
@@ -44,6 +54,16 @@ export class SuggestionSource {
       const counted = (await this.#read())[COUNTED.get(field) ?? ""] ?? [];
       const others = known.filter(({ text: name }) => !counted.some((value) => value.text === name));
       return { start: caret - begun.length, suggestions: fitting([...counted, ...others], begun) };
+    }
+    const [, path] = AT_PATH.exec(before) ?? [];
+    if (path !== undefined) {
+      const paths = pathsOf(this.#loaded()).map((each) => ({ text: `${each}:` }));
+      return { start: caret - path.length, suggestions: fitting(paths, path) };
+    }
+    const [, at, , value = ""] = AT_PAYLOAD.exec(before) ?? [];
+    if (at) {
+      const values = valuesAt(this.#loaded(), at).map(([words]) => ({ text: quoted(words) }));
+      return { start: caret - value.length, suggestions: fitting(values, value) };
     }
     const name = AT_FIELD.exec(before)?.[1];
     if (name === undefined) return { start: caret, suggestions: [] };

@@ -33,7 +33,7 @@ export function shortTime(iso) {
   const { date, day, minutes, time, year } = zone();
   if (year.format(moment) !== year.format(Date.now())) return `${date.format(moment)} ${minutes.format(moment)}`;
   if (day.format(moment) !== day.format(Date.now())) return `${day.format(moment)} ${time.format(moment)}`;
-  return `${time.format(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
+  return `${time.format(moment)}.${milliseconds(moment)}`;
 }
 
 /**
@@ -51,6 +51,18 @@ export function minuteTime(moment) {
 /** @param {string} iso */
 export function longTime(iso) {
   return zone().long.format(new Date(iso));
+}
+
+/**
+ * The same with its milliseconds.
+ *
+ * @param {string} iso
+ */
+export function exactTime(iso) {
+  const moment = new Date(iso);
+  const parts = zone().long.formatToParts(moment);
+  const exact = parts.map(({ type, value }) => (type === "second" ? `${value}.${milliseconds(moment)}` : value)).join("");
+  return `${exact} ${utc ? "UTC" : ""}`.trim();
 }
 
 /** @param {number} moment - milliseconds since 1970 */
@@ -151,6 +163,11 @@ export function useUtc(wanted) {
 /** @param {() => void} listener */
 export function onZoneChange(listener) {
   listeners.push(listener);
+}
+
+/** @param {Date} moment */
+function milliseconds(moment) {
+  return String(moment.getMilliseconds()).padStart(3, "0");
 }
 
 function zone() {

@@ -1,6 +1,6 @@
-/** What can be done with one value of an event: ask for it, ask without it, count it, copy it. */
+/** What can be done with one value of an event: ask for it, ask without it, count it, see it in each row, copy it. */
 
-import { button } from "./dom.js";
+import { button, element } from "./dom.js";
 import { payloadPath } from "./query-text.js";
 import { text } from "./texts.js";
 
@@ -13,6 +13,7 @@ const ASKABLE = /^[^\r\n]{1,200}$/;
  * @typedef {object} Actions
  * @property {(field: string, value: string, choice: Choice) => void} choose
  * @property {(field: string) => void} count
+ * @property {(field: string) => void} column - shows it in each row
  * @property {(words: string) => void} copy
  */
 
@@ -40,11 +41,12 @@ export class ValueActions {
    * @param {string} field - as in a query
    * @param {string | null} value
    * @param {{ counted?: boolean }} [options] - whether its values can be counted beside the feed
+   * @returns {HTMLButtonElement}
    */
   button(field, value, { counted = false } = {}) {
-    const more = button("more-actions", "⋯", () => this.#toggle(more, field, value, counted));
-    more.ariaLabel = more.title = text("value.more", { field });
-    more.ariaExpanded = "false";
+    const title = text("value.more", { field });
+    const toggle = () => this.#toggle(more, field, value, counted);
+    const more = button("⋯", toggle, { className: "more-actions", title, ariaLabel: title, ariaExpanded: "false" });
     return more;
   }
 
@@ -59,18 +61,22 @@ export class ValueActions {
     const isOpen = next?.classList.contains("value-actions") ?? false;
     more.ariaExpanded = String(!isOpen);
     if (isOpen) return next?.remove();
-    const group = Object.assign(document.createElement("span"), { className: "value-actions", role: "group" });
-    group.ariaLabel = field;
-    const { choose, count, copy } = this.#actions;
+    const group = element("span", { className: "value-actions", role: "group", ariaLabel: field });
+    const { choose, count, column, copy } = this.#actions;
     if (value !== null && ASKABLE.test(value)) {
       group.append(
-        button("", text("value.include"), () => choose(field, value, "include")),
-        button("", text("value.exclude"), () => choose(field, value, "exclude")),
+        button(text("value.include"), () => choose(field, value, "include")),
+        button(text("value.exclude"), () => choose(field, value, "exclude")),
       );
     }
-    if (counted) group.append(button("", text("value.count"), () => count(field)));
-    if (value !== null) group.append(button("", text("value.copy"), () => copy(value)));
-    group.append(button("", text("value.path"), () => copy(field)));
+    if (counted) {
+      group.append(
+        button(text("value.count"), () => count(field)),
+        button(text("value.column"), () => column(field)),
+      );
+    }
+    if (value !== null) group.append(button(text("value.copy"), () => copy(value)));
+    group.append(button(text("value.path"), () => copy(field)));
     more.after(group);
   }
 }

@@ -26,7 +26,7 @@ def talking(page: Page, own_stack: OwnStack) -> tuple[ConsolePage, Stack, Accoun
 
 def say(console: ConsolePage, words: str) -> None:
     console.page.get_by_label("Message").fill(words)
-    console.page.get_by_role("button", name="Send").click()
+    console.page.get_by_role("button", name="Send", exact=True).click()
 
 
 def said(console: ConsolePage, role: str) -> Locator:
@@ -83,7 +83,7 @@ def test_p15_a_double_press_is_one_message(talking: tuple[ConsolePage, Stack, Ac
     console, stack, _ = talking
     open_window(stack)
     console.page.get_by_label("Message").fill("once")
-    console.page.get_by_role("button", name="Send").dblclick()
+    console.page.get_by_role("button", name="Send", exact=True).dblclick()
     expect(said(console, "assistant")).to_have_count(1)
     expect(said(console, "user")).to_have_count(1)
 

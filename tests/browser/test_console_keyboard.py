@@ -75,7 +75,7 @@ def test_e_goes_from_error_to_error(feed: ConsolePage) -> None:
 
 def test_the_help_lists_the_keys_and_can_switch_the_letters_off(feed: ConsolePage) -> None:
     feed.page.keyboard.press("?")
-    dialog = feed.page.get_by_role("dialog", name="Keys")
+    dialog = feed.page.get_by_role("dialog", name="Help")
     expect(dialog).to_be_visible()
     dialog.get_by_label("Keys of one letter").uncheck()
     feed.page.keyboard.press("Escape")

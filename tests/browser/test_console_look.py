@@ -109,7 +109,7 @@ def test_every_part_that_opens_fits_the_window(open_console: Open, viewport: Vie
     expect(page.get_by_role("button", name="Copy as JSON")).to_be_in_viewport(ratio=1)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Chat", exact=True).click()
-    expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
     page.locator("#chat").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Open window").click()
     expect(page.get_by_role("button", name="Open it now")).to_be_in_viewport(ratio=1)

@@ -193,28 +193,3 @@ def test_an_unknown_page_is_a_page_for_people_and_the_one_body_for_programs(cons
         refused = client.get(path, headers={"Accept": accept})
         assert refused.headers["content-type"].startswith("application/problem+json")
         assert (refused.status_code, refused.json()["reason"]) == (404, "not_found")
-
-
-@pytest.mark.parametrize("width", [375, 1280])
-def test_what_a_reader_has_folded_or_unfolded_is_so_again_after_a_reload(
-    new_page: NewPage, stack: Stack, viewer: Account, width: int
-) -> None:
-    page = new_page(viewport={"width": width, "height": 800})
-    console = ConsolePage(page, stack.a.url)
-    console.open(viewer)
-    state = "[...document.querySelectorAll('details[data-fold]')].map(({ dataset, open }) => [dataset.fold, open])"
-    by_room = dict(page.evaluate(state))
-    assert by_room == {"tools": width > 832, "values": width > 1024}
-    # With room for it, the tools have nothing to be folded by.
-    foldable = {"values"} if width > 832 else {"tools", "values"}
-    for part in page.locator("details[data-fold] > summary:visible").all():
-        part.click()
-    page.reload()
-    console.expect_state("Live")
-    assert dict(page.evaluate(state)) == {name: is_open != (name in foldable) for name, is_open in by_room.items()}
-    for part in page.locator("details[data-fold] > summary:visible").all():
-        part.click()
-    page.reload()
-    console.expect_state("Live")
-    assert dict(page.evaluate(state)) == by_room
-    assert console.problems == []

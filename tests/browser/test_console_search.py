@@ -110,8 +110,10 @@ def test_a_search_that_the_server_has_no_room_for_goes_on_later(
 
     console.page.route("**/operator/api/events?*", answer)
     line.fill(f"needle correlation:{marker}")
-    expect(console.page.locator("[data-slot=empty]")).to_have_text("The log could not be read.")
+    expect(console.page.locator("[data-slot=feed-refusal]")).to_contain_text("Could not read: Too many requests.")
+    expect(console.page.locator("[data-slot=feed-refusal]")).to_be_hidden()
     expect(console.row("needle")).to_be_visible()
+    assert len(refused) > 1
     assert [problem for problem in console.problems if "503" not in problem] == []
 
 
@@ -130,7 +132,7 @@ def test_another_query_keeps_the_marked_row_where_it_is(
     numbered: ConsolePage, line: Locator, marker: str, service: Client, new_event: NewEvent
 ) -> None:
     numbered.feed.hover()
-    numbered.page.mouse.wheel(0, -3_000)
+    numbered.page.mouse.wheel(0, -2_250)
     numbered.page.wait_for_timeout(100)
     marked = numbered.rows.filter(has_text=re.compile(r"\b(?:480|483|486|489|492|495|498|501|504|507) ")).nth(1)
     marked.click()

@@ -16,7 +16,7 @@ LEAD = """
         const api = { events: never, streamUrl: never };
         window.states = [];
         window.announced = [];
-        window.others = new BroadcastChannel("vx11-events-1 test");
+        window.others = new BroadcastChannel("vx11-events-2 test");
         others.onmessage = ({ data }) => data.kind === "state" && announced.push(data.term);
         const owner = {
             clock: { aheadMs: null, take() {} },
@@ -32,7 +32,7 @@ LEAD = """
 SLEEP = """
     async () => {
         document.dispatchEvent(new Event("freeze"));
-        await new Promise((held) => navigator.locks.request("vx11-events-1 test", () => {
+        await new Promise((held) => navigator.locks.request("vx11-events-2 test", () => {
             held();
             return new Promise(() => {});
         }));
