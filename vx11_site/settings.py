@@ -160,6 +160,7 @@ INSTALLED_APPS = [
     "gateway",
     "events",
     "operator_api",
+    "watches",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

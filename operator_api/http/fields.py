@@ -8,6 +8,9 @@ from gateway.filters import VALUES_LIMIT
 from gateway.http.errors import ApiError
 
 Value = TypeVar("Value")
+# Of a body, so many fields are looked at for unknown ones, and so much of each name is said.
+UNKNOWN_NAMED = 100
+ID_LENGTH = 64
 
 
 class Fields:
@@ -69,6 +72,19 @@ class Fields:
         if not isinstance(value, dict):
             return self._wrong(name, f"{'required: ' if required else ''}a JSON object", {})
         return value
+
+    def flag(self, name: str) -> bool:
+        """false if the field is missing."""
+        value = self._body.get(name)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        return self._wrong(name, "true or false", False)  # noqa: FBT003 - the value in place of the wrong one
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        """A field that is not read was misspelt: what its sender wants would not happen."""
+        for name in list(self._body)[:UNKNOWN_NAMED]:
+            if name not in known:
+                self.wrong(name[:ID_LENGTH], f"unknown field; use {', '.join(known)}")
 
     def wrong(self, name: str, problem: str) -> None:
         self.errors.setdefault(name, []).append(problem)
