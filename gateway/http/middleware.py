@@ -121,7 +121,7 @@ def cross_origin_headers(path: str, method: str, raw: headers.RawHeaders) -> dic
         "Vary": "Origin",
     }
     if method == "OPTIONS":
-        fields["Access-Control-Allow-Methods"] = "GET, HEAD, POST, OPTIONS"
+        fields["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
         fields["Access-Control-Allow-Headers"] = CROSS_ORIGIN_HEADERS
         fields["Access-Control-Max-Age"] = str(PREFLIGHT_AGE_SECONDS)
     return fields

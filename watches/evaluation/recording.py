@@ -127,7 +127,7 @@ class _Writing:
         firing = Firing(
             watch=watch,
             group=group,
-            fired_at=_moment(fired.at),
+            fired_at=moment(fired.at),
             count=fired.events,
             first=self._cursor(fired.first),
             last=self._cursor(fired.last),
@@ -146,7 +146,7 @@ class _Writing:
         if firing is None:
             # It was purged meanwhile: it was older than everything that is kept.
             return
-        firing.resolved_at, firing.count = _moment(resolved.at), max(firing.count, resolved.events)
+        firing.resolved_at, firing.count = moment(resolved.at), max(firing.count, resolved.events)
         firing.last = self._cursor(resolved.last) or firing.last
         firing.save(update_fields=["resolved_at", "count", "last"])
         self._publish("watch.resolved", watch, firing, resolved)
@@ -171,7 +171,7 @@ class _Writing:
                 "owner": watch.owner_id,
                 "shared": watch.shared,
                 "condition": watch.condition["kind"],
-                "at": timestamp(_moment(outcome.at)),
+                "at": timestamp(moment(outcome.at)),
                 "count": outcome.events,
                 "first": firing.first or None,
                 "last": firing.last or None,
@@ -185,7 +185,7 @@ class _Writing:
             watch=described(watch),
             state=state,
             group=group,
-            at=timestamp(_moment(outcome.at)),
+            at=timestamp(moment(outcome.at)),
             count=outcome.events,
             link=self._link(watch, outcome),
             details={
@@ -200,7 +200,7 @@ class _Writing:
 
     def _link(self, watch: Watch, outcome: Fired | Resolved) -> str:
         at = outcome.last.at if outcome.last else outcome.at
-        return notices.link_to(settings.PUBLIC_URL, watch.query, timestamp(_moment(at)))
+        return notices.link_to(settings.PUBLIC_URL, watch.query, timestamp(moment(at)))
 
     def _next_cursor(self) -> Cursor:
         """Of the event that is published next."""
@@ -271,5 +271,6 @@ def described(watch: Watch) -> dict[str, Any]:
     return {"id": watch.pk, "name": watch.name, "query": watch.query, "condition": watch.rule.condition.describe()}
 
 
-def _moment(seconds: float) -> datetime:
+def moment(seconds: float) -> datetime:
+    """Of seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,4 +1,4 @@
-"""Steps that fail, commits whose answer is lost, and processes that fight for the lease: each firing is written once."""
+"""Steps that fail, commits whose answer is lost, and processes that fight for the lease: each fires once."""
 
 from typing import Any
 
