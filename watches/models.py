@@ -157,6 +157,8 @@ class Notice(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     created_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    # A day after it was due first: what was not sent by then is dead.
+    expires_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
     # The process that sends it has it until then.
     claimed_until = models.DateTimeField(null=True)

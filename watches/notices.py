@@ -35,7 +35,7 @@ def of_outcome(
 
 
 def of_test(target: str, at: str) -> Content:
-    watch = {"id": 0, "name": f"test of {target}", "query": "", "condition": "somebody asked for a test"}
+    watch = {"id": 0, "name": f"test of {target}", "query": "", "condition": "a test of this target"}
     return of_outcome(watch=watch, state="test", group="", at=at, count=0, link="", details={})
 
 

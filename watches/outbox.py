@@ -6,8 +6,12 @@ One that was tried may have arrived, so it is not changed any more.
 
 from datetime import datetime, timedelta
 
+from events.log import timestamp
 from watches import notices, quiet_hours
 from watches.models import Notice, Target, Watch
+
+# A receiver that does not take a notice for so long is not asked any more: a person sends it again.
+LIFETIME = timedelta(days=1)
 
 
 def add(watch: Watch, content: notices.Content, *, now: datetime, hold_seconds: float = 0.0) -> int:
@@ -27,12 +31,18 @@ def _add_for(watch: Watch, target: Target, content: notices.Content, now: dateti
     )
     there = untried.order_by("created_at").first()
     if there is None:
-        Notice.objects.create(target=target, watch=watch, content=content, created_at=now, due_at=due_at)
+        _create(target, watch, content, now, due_at)
         return
     there.content = notices.merged(there.content, content)
     there.save(update_fields=["content"])
 
 
 def add_test(target: Target, *, now: datetime) -> Notice:
-    content = notices.of_test(target.name, now.isoformat(timespec="seconds"))
-    return Notice.objects.create(target=target, content=content, created_at=now, due_at=now)
+    """A notice that says it is a test, to be sent at once."""
+    return _create(target, None, notices.of_test(target.name, timestamp(now)), now, now)
+
+
+def _create(target: Target, watch: Watch | None, content: notices.Content, now: datetime, due_at: datetime) -> Notice:
+    return Notice.objects.create(
+        target=target, watch=watch, content=content, created_at=now, due_at=due_at, expires_at=due_at + LIFETIME
+    )

@@ -45,14 +45,14 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(ApiError) as refused:
         definitions.read(body(**fields))
     assert refused.value.reason == "validation_error"
-    assert list((refused.value.errors or {})) == [named]
+    assert list(refused.value.errors or {}) == [named]
 
 
 def test_all_wrong_fields_are_named_together() -> None:
     with pytest.raises(ApiError) as refused:
         definitions.read({"query": "(", "condition": {"kind": "count"}, "shared": 1, "colour": "red"})
     named = {"colour", "name", "query", "condition.at_least", "condition.within_sec", "shared"}
-    assert set((refused.value.errors or {})) == named
+    assert set(refused.value.errors or {}) == named
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_old_notices_go_unless_they_are_still_to_be_sent() -> None:
     mail = target()
     for state in Notice.State.values:
         for at in (OLD, NEW):
-            Notice.objects.create(target=mail, content={}, state=state, created_at=at, due_at=at)
+            Notice.objects.create(target=mail, content={}, state=state, created_at=at, due_at=at, expires_at=at)
     assert (
         retention.purge(NEW - timedelta(days=90), actor="a test", after_batch=lambda _name, _rows: None)["notices"] == 2
     )
