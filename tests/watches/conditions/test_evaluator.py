@@ -83,6 +83,14 @@ def test_an_event_is_compared_with_the_queries_of_its_words_only(monkeypatch: py
     assert len(compared) == 2
 
 
+def test_a_query_is_found_by_what_the_fewest_events_have() -> None:
+    texts = [f"payload.http.status>=500 severity>=info module:m{number}" for number in range(1_000)]
+    dispatch = Dispatch((Selection(queries=frozenset({text})), text) for text in texts)
+    event = entry(module="m7", payload={"http": {"status": 500}})
+    assert list(dispatch._candidates(event.view())) == [Selection(queries=frozenset({texts[7]}))]
+    assert list(dispatch.passing(event, event.view())) == [texts[7]]
+
+
 def test_what_is_due_between_two_events_happens_in_the_order_of_time() -> None:
     runs = [
         Run(Armed(number, Rule(Condition(ABSENCE, seconds=seconds)), Selection(modules=frozenset({"z"})), 0, 0.0), {})
