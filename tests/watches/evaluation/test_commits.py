@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
-from tests.watches.samples import create, evaluate, happen, owner, taking_over, target, written
+from tests.watches.samples import create, delete, evaluate, happen, owner, taking_over, target, written
 from watches import outbox
 from watches.evaluation import recording
 from watches.evaluation.log_reader import LogReader
@@ -94,3 +95,22 @@ def test_a_step_that_was_begun_before_a_watch_was_changed_is_not_committed(monke
     evaluate(reader)
     # The other one began behind this event.
     assert [fired["watch_id"] for fired in written()] == [Watch.objects.get(name="a watch").pk]
+
+
+def test_without_watches_nothing_is_written_and_the_first_one_is_evaluated_from_where_it_begins() -> None:
+    reader = LogReader()
+    with CaptureQueriesContext(connection) as queries:
+        for number in range(3):
+            happen(f"before-{number}")
+            assert not reader.step().more
+    assert [query["sql"] for query in queries if "watches_watchreader" in query["sql"]] == []
+    by = owner()
+    watch = create(by)
+    happen("one")
+    reader.step()
+    assert [fired["watch_id"] for fired in written()] == [watch.pk]
+    delete(watch, by)
+    reader.step()
+    # Another process need not wait for a lease that is of no use.
+    create(by)
+    assert LogReader().step().is_holder
