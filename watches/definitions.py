@@ -104,9 +104,9 @@ def read(body: Mapping[str, Any]) -> Definition:
 
 
 def read_mute(fields: Fields) -> datetime | None:
-    text = fields.text("muted_until", maximum=64)
-    if not text:
+    if not fields.has("muted_until"):
         return None
+    text = fields.text("muted_until", maximum=64)
     try:
         until = datetime.fromisoformat(text)
         until = until if until.tzinfo else until.replace(tzinfo=UTC)
@@ -174,9 +174,9 @@ def _read_condition(kind: str, inner: Fields) -> Condition:
 
 
 def _quiet(fields: Fields) -> Mapping[str, str] | None:
-    quiet = fields.object("quiet")
-    if not quiet:
+    if not fields.has("quiet"):
         return None
+    quiet = fields.object("quiet")
     try:
         return quiet_hours.check(quiet)
     except quiet_hours.BadQuietHours as wrong:

@@ -20,6 +20,10 @@ class Fields:
         self._body = body
         self.errors: dict[str, list[str]] = {}
 
+    def has(self, name: str) -> bool:
+        """Whether the field is there, and not null."""
+        return self._body.get(name) is not None
+
     def text(self, name: str, *, maximum: int, default: str = "", required: bool = False) -> str:
         """A text of at most `maximum` characters; a required one must not be empty."""
         value = self._body.get(name)

@@ -36,6 +36,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"muted_until": "soon"}, "muted_until"),
     ({"muted_until": "9999-01-01T00:00:00Z"}, "muted_until"),
     ({"quiet": {"from": "22:00"}}, "quiet"),
+    ({"muted_until": ""}, "muted_until"),
+    ({"quiet": {}}, "quiet"),
     ({"colour": "red"}, "colour"),
 ]
 
