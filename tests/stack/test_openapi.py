@@ -24,8 +24,8 @@ SCHEMATHESIS = HERE / "ask_by_schemathesis.py"
 SEED = os.environ.get("FUZZ_SEED", "1")
 # For each operation and phase.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
-# An example takes some 20 ms, and there are 11 operations, three phases and two kinds of data.
-TIMEOUT_SECONDS = 60 + 5 * EXAMPLES
+# An example takes some 20 ms, and there are 20 operations, three phases and two kinds of data.
+TIMEOUT_SECONDS = 60 + 9 * EXAMPLES
 
 Caller = Literal["principal", "service", "nobody"]
 Ask = Callable[..., subprocess.CompletedProcess[str]]
