@@ -198,7 +198,7 @@ def test_an_address_of_another_secret_key_fails_and_says_so(deliver: Deliver, se
 def test_what_is_stored_and_logged_of_a_failure_holds_no_address(
     deliver: Deliver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    there = target("json://user:geheim123@127.0.0.1:1/geheim456")
+    there = target("json://user:geheim@127.0.0.1:1/geheim456")
     outbox.add_test(there, now=timezone.now())
     deliver(lambda: Notice.objects.get().attempts == 1, "the attempt fails")
     notice = Notice.objects.get()
