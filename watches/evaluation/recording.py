@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from events.log import Change, Cursor, change, timestamp
 from ledger.writer import runs_last
@@ -56,7 +57,7 @@ def record(step: Step, watches: dict[int, Watch]) -> None:
         return
     with transaction.atomic(durable=True):
         _move(step)
-        _write_rows(step.evaluator.take_rows())
+        _write_state(step.evaluator)
 
 
 @runs_last
@@ -67,7 +68,7 @@ def _record_many(units: list[Any]) -> Sequence[None]:
                 step.evaluator.advance(changing.now.timestamp())
                 happenings += step.evaluator.take()
             _move(step)
-            _write_rows(step.evaluator.take_rows())
+            _write_state(step.evaluator)
             _Writing(step, watches, changing).write(happenings)
     return [None] * len(units)
 
@@ -82,6 +83,16 @@ def _move(step: Step) -> None:
         return
     row.epoch, row.seq, row.time = step.after.epoch, step.after.seq, max(row.time, step.evaluator.now)
     row.save(update_fields=["epoch", "seq", "time"])
+
+
+def _write_state(evaluator: Evaluator) -> None:
+    """What has changed, and which watches had more groups than are told apart."""
+    _write_rows(evaluator.take_rows())
+    overflowed = [run for run in evaluator.runs.values() if run.overflowed]
+    if overflowed:
+        Watch.objects.filter(pk__in=[run.armed.id for run in overflowed]).update(groups_full_at=Now())
+    for run in overflowed:
+        run.overflowed = False
 
 
 def _write_rows(changed: dict[int, dict[str, Row]]) -> None:
@@ -119,9 +130,6 @@ class _Writing:
                 self._fire(watch, happening.group, outcome)
             else:
                 self._resolve(watch, happening.group, outcome)
-        overflowed = [run.armed.id for run in self._step.evaluator.runs.values() if run.overflowed]
-        if overflowed:
-            Watch.objects.filter(pk__in=overflowed).update(groups_full_at=self._changing.now)
 
     def _fire(self, watch: Watch, group: str, fired: Fired) -> None:
         firing = Firing(

@@ -211,6 +211,23 @@ def test_beyond_the_limit_groups_are_counted_together_and_the_watch_says_so(monk
     assert {fired["group"] for fired in written()} == {"c0", "c100", "c200", "c300", "c400", evaluator.OTHER_GROUP}
     assert StateRow.objects.filter(watch=watch).count() == 6
     watch.refresh_from_db()
+    full_at = watch.groups_full_at
+    assert full_at is not None
+    # Said when it happens, and not again with what happens later.
+    happen("later", correlation_id="c0")
+    evaluate()
+    watch.refresh_from_db()
+    assert watch.groups_full_at == full_at
+
+
+def test_that_there_are_too_many_groups_is_said_also_while_nothing_fires(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "GROUPS_LIMIT", 2)
+    watch = create(owner(), condition={"kind": "count", "at_least": 5, "within_sec": 60}, group_by="module")
+    for name in "abcd":
+        happen(name, module=name)
+    evaluate()
+    assert written() == []
+    watch.refresh_from_db()
     assert watch.groups_full_at is not None
 
 
