@@ -24,14 +24,14 @@ IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
 # Images often set PYTHONDONTWRITEBYTECODE: then each of hundreds of processes would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
-UNITS := ledger vx11_client events gateway operator_api vx11_site
+UNITS := ledger vx11_client events gateway operator_api watches vx11_site
 # What `make test` asks a running installation, and what it shows of the console.
 FLOW := tickets stream replay polling publishing retries credentials errors encoding windows chat modules \
 	publish_events tail_events starting stopping
 MAIN_PATH := access feed filters window
 # The tests of what operators do, which gateways forward.
 FORWARDED := windows chat modules operator_settings sessions errors bodies
-PACKAGES := vx11_site gateway events operator_api ledger vx11_client
+PACKAGES := vx11_site watches gateway events operator_api ledger vx11_client
 
 # Settings of a public installation, for `manage.py check --deploy` and for tools that load the settings.
 # The key is made for this one call and the data folder thrown away with it.

@@ -5,6 +5,7 @@ OPERATOR_SCOPES = frozenset(
         "events:read",
         "tickets:issue",
         "window:write",
+        "watch:write",
         "chat:write",
         "chat:read_all",
         "views:share",
@@ -22,10 +23,10 @@ DEFAULT_SCOPES = {
     "service": frozenset({"events:publish"}),
 }
 _VIEWER = frozenset({"events:read", "tickets:issue"})
-_OPERATOR = _VIEWER | {"window:write", "chat:write", "views:share"}
+_CHATTING = _VIEWER | {"window:write", "chat:write", "views:share"}
 SCOPES_OF_GROUP = {
     "viewer": _VIEWER,
-    "operator": _OPERATOR,
-    "auditor": _OPERATOR | {"audit:read", "chat:read_all"},
+    "operator": _CHATTING | {"watch:write"},
+    "auditor": _CHATTING | {"audit:read", "chat:read_all"},
     "administrator": OPERATOR_SCOPES,
 }

@@ -1,7 +1,7 @@
 """The lanes of one process: which callers read the database in which threads.
 
-With the writer's connection, the one of the chores and the one of the search index, a process holds as many connections
-as there are threads here and three more; docs/scaling.md promises the sum.
+With the writer's connection and those of the chores, of the search index, of watches and of deliveries, a process holds
+as many connections as there are threads here and five more; docs/scaling.md promises the sum.
 """
 
 from ledger.lanes import QUEUE_LIMIT_CALLS, Lane
@@ -20,7 +20,7 @@ searches = Lane("searches", threads=2)
 people = Lane("people", threads=2, guest_places=1)
 
 LANES = (reader, replays, questions, searches, people)
-CONNECTIONS = sum(lane.threads for lane in LANES) + 3
+CONNECTIONS = sum(lane.threads for lane in LANES) + 5
 
 
 def close_all() -> None:

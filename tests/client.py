@@ -119,6 +119,12 @@ class Client:
     def post(self, path: str, **kind: Any) -> httpx.Response:
         return self.request("POST", path, **kind)
 
+    def patch(self, path: str, **kind: Any) -> httpx.Response:
+        return self.request("PATCH", path, **kind)
+
+    def delete(self, path: str, **kind: Any) -> httpx.Response:
+        return self.request("DELETE", path, **kind)
+
     def issue_ticket(self, narrowing: Json | None = None, **kind: Any) -> httpx.Response:
         response = self.post(f"{API}/events/sse-token", json=narrowing or {}, **kind)
         if response.status_code == 200:

@@ -19,6 +19,7 @@ import events.http.openapi
 import gateway.http.openapi
 import operator_api.http.openapi
 import operator_api.http.urls
+import watches.http.openapi
 from gateway.http.errors import REASONS
 from gateway.http.headers import SECURITY_HEADERS
 from gateway.http.openapi import COMMON_HEADERS, REFUSALS, Json, refusal_name, refusal_responses
@@ -70,7 +71,10 @@ def complete(result: Json, **kwargs: Any) -> Json:
     """For drf-spectacular: adds the stream, the components, and to every operation what follows from its kind."""
     result["openapi"] = OPENAPI_VERSION
     result["components"] = {
-        "schemas": gateway.http.openapi.SCHEMAS | events.http.openapi.SCHEMAS | operator_api.http.openapi.SCHEMAS,
+        "schemas": gateway.http.openapi.SCHEMAS
+        | events.http.openapi.SCHEMAS
+        | operator_api.http.openapi.SCHEMAS
+        | watches.http.openapi.SCHEMAS,
         "responses": refusal_responses(),
         "securitySchemes": SECURITY_SCHEMES,
     }

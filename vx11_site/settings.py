@@ -142,6 +142,8 @@ CHAT_UPSTREAM_TOKEN = ENVIRONMENT.token("VX11_CHAT_UPSTREAM_TOKEN")
 CHAT_UPSTREAM_WAIT_MS = ENVIRONMENT.number("VX11_CHAT_UPSTREAM_WAIT_MS", minimum=100, maximum=4_000)
 CHAT_RATE = ENVIRONMENT.rate("VX11_CHAT_RATE")
 CHANGE_RATE = ENVIRONMENT.rate("VX11_CHANGE_RATE")
+# Networks that are not public, to which notices and webhooks may go all the same.
+DELIVERY_NETWORKS = [ipaddress.ip_network(name) for name in ENVIRONMENT.items("VX11_DELIVERY_NETWORKS")]
 UI_DIR = ENVIRONMENT.folder("VX11_UI_DIR", apart_from=DATA_DIR)
 TRACES_URL = ENVIRONMENT.address("VX11_TRACES_URL")
 TRACES_RATIO = ENVIRONMENT.share("VX11_TRACES_RATIO")
@@ -152,6 +154,7 @@ INSTALLED_APPS = [
     "gateway",
     "events",
     "operator_api",
+    "watches",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -13,6 +13,7 @@ from operator_api import dashboard
 from operator_api.http import console, urls
 from operator_api.http.views import HealthView, MetricsView, ReadyView
 from vx11_site.openapi import DocumentView
+from watches.http import urls as watch_urls
 
 admin.site.site_header = admin.site.site_title = "VX11 Operator"
 admin.site.site_url = "/operator/"
@@ -24,6 +25,7 @@ api = [
     path("", include("gateway.http.urls")),
     path("", include("events.http.urls")),
     path("", include("operator_api.http.urls")),
+    path("", include(watch_urls)),
 ]
 urlpatterns = [
     path("operator/api/", include([*api, *urls.aliases])),

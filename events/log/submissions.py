@@ -26,7 +26,7 @@ EVENT_LIMIT_BYTES = 64 * 1024
 OTHER_FIELDS_BYTES = 4096
 SUMMARY_LIMIT = 500
 RESERVED_TYPES = frozenset({"error", "open", "message", "heartbeat", "connected", "caught-up"})
-RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.")
+RESERVED_PREFIXES = ("stream-", "system.", "window.", "chat.", "watch.")
 # What manage.py smoke publishes, with a token that is some module's.
 SMOKE_EVENT_TYPE = "smoke.test"
 

@@ -227,11 +227,15 @@ def _read_now(known: Snapshot | None, *, again: bool) -> tuple[float, Snapshot]:
 
 
 def _read(known: Snapshot | None, *, again: bool = False) -> Snapshot:
-    """The current snapshot, or `known` itself if no right has changed. `again`: compare all rows, not only the
-    version.
-    """
     if known is None:
         environment_tokens.the_holding.register()
+    return read_rights(known, again=again)
+
+
+def read_rights(known: Snapshot | None, *, again: bool = False) -> Snapshot:
+    """The current snapshot, or `known` itself if no right has changed. `again`: compare all rows, not only the
+    version. For threads that are not the event loop's.
+    """
     # The version is read before the rows: after a change in between, the next check reads them again.
     version = RightsVersion.current()
     if known is not None and known.version == version and not again:

@@ -8,7 +8,8 @@ from gateway.filters import VALUES_LIMIT
 from gateway.http.errors import ApiError
 
 Value = TypeVar("Value")
-# Of an unknown field's name, this much is shown in the refusal.
+# Of a body, so many fields are looked at for unknown ones, and so much of each name is in the refusal.
+UNKNOWN_NAMED = 100
 FIELD_SHOWN_CHARACTERS = 64
 
 
@@ -18,6 +19,10 @@ class Fields:
     def __init__(self, body: dict[str, Any]) -> None:
         self._body = body
         self.errors: dict[str, list[str]] = {}
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there, and not null."""
+        return self._body.get(name) is not None
 
     def text(self, name: str, *, maximum: int, default: str = "", required: bool = False) -> str:
         """A text of at most `maximum` characters; a required one must not be empty."""
@@ -36,17 +41,6 @@ class Fields:
         if required and not value.strip() and name not in self.errors:
             return self._wrong(name, "required: a text", "")
         return value
-
-    def flag(self, name: str) -> bool:
-        value = self._body.get(name)
-        if value is None:
-            return False
-        return value if isinstance(value, bool) else self._wrong(name, "must be true or false", instead=False)
-
-    def refuse_others(self, known: Sequence[str]) -> None:
-        """Note each field that is none of these; `refuse_wrong` raises for it."""
-        for name in self._body.keys() - set(known):
-            self.wrong(name[:FIELD_SHOWN_CHARACTERS], f"unknown; there are {', '.join(known)}")
 
     def id(self, name: str) -> str:
         value = self._body.get(name)
@@ -91,6 +85,19 @@ class Fields:
         if not isinstance(value, dict):
             return self._wrong(name, f"{'required: ' if required else ''}a JSON object", {})
         return value
+
+    def flag(self, name: str) -> bool:
+        """false if the field is missing."""
+        value = self._body.get(name)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        return self._wrong(name, "true or false", False)  # noqa: FBT003 - the value in place of the wrong one
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        """A field that is not read was misspelt: what its sender wants would not happen."""
+        for name in list(self._body)[:UNKNOWN_NAMED]:
+            if name not in known:
+                self.wrong(name[:FIELD_SHOWN_CHARACTERS], f"unknown field; use {', '.join(known)}")
 
     def wrong(self, name: str, problem: str) -> None:
         self.errors.setdefault(name, []).append(problem)

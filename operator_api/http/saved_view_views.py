@@ -148,7 +148,7 @@ def _read_changes(body: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
 def _read(body: dict[str, Any], *, is_new: bool) -> tuple[dict[str, Any], bool | None]:
     """The fields to set, and `start`. Raises ApiError for all that are wrong."""
     fields = Fields(body)
-    fields.refuse_others(FIELDS)
+    fields.refuse_unknown(FIELDS)
     values: dict[str, Any] = {}
     if is_new or "name" in body:
         values["name"] = fields.line("name", maximum=VIEW_NAME_LENGTH, required=True).strip()

@@ -25,8 +25,8 @@ SEED = os.environ.get("FUZZ_SEED", "1")
 # For each operation and phase.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 ASKS_ALL = "FUZZ_EXAMPLES" in os.environ
-# An example takes some 20 ms, and there are 11 operations, three phases and two kinds of data.
-TIMEOUT_SECONDS = 60 + 5 * EXAMPLES
+# An example takes some 20 ms, and there are 24 operations, three phases and two kinds of data.
+TIMEOUT_SECONDS = 60 + 10 * EXAMPLES
 
 Caller = Literal["principal", "service", "nobody"]
 Ask = Callable[..., subprocess.CompletedProcess[str]]

@@ -72,6 +72,7 @@ VARIABLES = (
     # All people of a shift may share one token; together they type at most two messages a second.
     Variable("VX11_CHAT_RATE", "120/m"),
     Variable("VX11_CHANGE_RATE", "120/m"),
+    Variable("VX11_DELIVERY_NETWORKS", ""),
     Variable("VX11_UI_DIR", ""),
     Variable("VX11_LOG_LEVEL", "INFO"),
     Variable("VX11_LOG_FORMAT", "text"),

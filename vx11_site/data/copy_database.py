@@ -30,6 +30,7 @@ MADE_BY_MIGRATIONS = frozenset(
         "gateway.Chore",
         "gateway.RightsVersion",
         "operator_api.Module",
+        "watches.WatchReader",
     }
 )
 

@@ -42,6 +42,8 @@ from vx11_site.server import access_log, systemd
 from vx11_site.server.body_room import BodyRoom, Sender
 from vx11_site.server.channel import Channel
 from vx11_site.server.http1 import Factory, Request
+from watches.delivery.delivering import Delivering
+from watches.evaluation.watching import Watching
 
 # Probes and Prometheus are served also when the process is full.
 SERVED_WHEN_FULL = frozenset({"/health", "/ready", "/metrics"})
@@ -159,14 +161,18 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
             reactor.callWhenRunning(reactor.callLater, 0, self._handle_signals)
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_connections().start())
         reactor.callWhenRunning(reactor.callLater, 0, lambda: the_background_tasks().start())
-        scheduler, indexing = Scheduler(), Indexing()
+        scheduler, indexing, watching, delivering = Scheduler(), Indexing(), Watching(), Delivering()
         scheduler.start()
         indexing.start()
+        watching.start()
+        delivering.start()
         try:
             super().run()
         finally:
             scheduler.stop()
             indexing.stop()
+            watching.stop()
+            delivering.stop()
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         """Disables Daphne's access log, which would print tickets. `access_log` logs requests when they end."""

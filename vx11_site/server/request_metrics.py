@@ -24,6 +24,7 @@ ROUTES = {
     "modules": "modules",
     "status": "status",
     "settings": "settings",
+    "watches": "watches",
 }
 # Probes and scrapes come all the time, and must not improve the figures of other routes.
 WATCHED = frozenset({"/health", "/ready", "/metrics"})

@@ -1,0 +1,5 @@
+"""Ground of the tests of watches: a new installation."""
+
+from tests.units import ledger
+
+__all__ = ["ledger"]

@@ -1,0 +1,208 @@
+"""Admin pages of deliveries: targets with a test button, notices that can be sent again, and webhooks."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from events import log
+from events import query as language
+from events.log import BadCursor, Cursor
+from gateway.admin import AuditedAdmin, ReadOnlyAdmin
+from gateway.admin.audited import to_the_second
+from gateway.filters import BadFilter
+from gateway.identity.console_sessions import principal_id
+from ledger import clock
+from watches import outbox
+from watches.delivery import addresses, queue, secrets, signing, webhooks
+from watches.delivery.addresses import BadAddress
+from watches.models import Notice, Subscription, Target
+
+_KEEP = "Stored encrypted and shown masked. Empty: as it is."
+
+
+class TargetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    new_address = forms.CharField(
+        required=False,
+        max_length=addresses.ADDRESS_LIMIT_CHARACTERS,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "size": 80}),
+        help_text=f"As Apprise writes it, or alertmanager://host:9093. {_KEEP}",
+    )
+
+    def clean_new_address(self) -> str:
+        address: str = self.cleaned_data["new_address"].strip()
+        if not address and not self.instance.address:
+            raise forms.ValidationError("A target needs an address.")
+        try:
+            if address:
+                addresses.check(address)
+        except BadAddress as wrong:
+            raise forms.ValidationError(str(wrong)) from None
+        return address
+
+
+@admin.register(Target)
+class TargetAdmin(AuditedAdmin):
+    form = TargetForm
+    list_display = ("name", "masked", "failing", "failures", "next_try")
+    search_fields = ("name",)
+    fields = ("name", "new_address", "masked", "failing", "next_try")
+    readonly_fields = ("masked", "failing", "next_try")
+    actions = ("send_test",)
+
+    def save_model(self, request: HttpRequest, obj: Target, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        if address := form.cleaned_data.get("new_address"):
+            obj.address, obj.masked = secrets.encrypt(address), addresses.masked(address)
+            obj.failures, obj.failing_since, obj.next_try_at = 0, None, None
+        obj.save()
+
+    @admin.action(description="Send a test notice", permissions=["change"])
+    def send_test(self, request: HttpRequest, queryset: QuerySet[Target]) -> None:
+        for target in queryset:
+            outbox.add_test(target, now=clock.ask())
+            self._audit("sent a test to", target)
+        messages.info(request, "Tests are on their way; the list of notices says what came of them.")
+
+    @admin.display(description="failing since (UTC)", ordering="failing_since")
+    def failing(self, target: Target) -> str:
+        return to_the_second(target.failing_since)
+
+    @admin.display(description="next try (UTC)", ordering="next_try_at")
+    def next_try(self, target: Target) -> str:
+        return to_the_second(target.next_try_at)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    list_display = ("id", "created", "state", "target", "watch", "attempts", "due", "sent", "problem")
+    list_filter = ("state",)
+    search_fields = ("=id", "=target__name", "=watch__name")
+    list_select_related = ("target", "watch")
+    actions = ("send_again",)
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("watches.change_notice")
+
+    @admin.action(description="Send dead ones again", permissions=["send"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
+        for notice in queryset.filter(state=Notice.State.DEAD):
+            self._audit("sent again", notice)
+        count = queue.send_again(Notice.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
+        messages.info(request, f"{count} notices are sent again; those that are not dead are left as they are.")
+
+    @admin.display(description="written (UTC)", ordering="created_at")
+    def created(self, notice: Notice) -> str:
+        return to_the_second(notice.created_at)
+
+    @admin.display(description="due (UTC)", ordering="due_at")
+    def due(self, notice: Notice) -> str:
+        return to_the_second(notice.due_at)
+
+    @admin.display(description="sent (UTC)", ordering="sent_at")
+    def sent(self, notice: Notice) -> str:
+        return to_the_second(notice.sent_at)
+
+
+class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+    new_address = forms.CharField(
+        required=False,
+        max_length=addresses.ADDRESS_LIMIT_CHARACTERS,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "size": 80}),
+        help_text=f"https://host/path. {_KEEP}",
+    )
+    new_secret = forms.CharField(
+        required=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "size": 60}),
+        help_text=f"whsec_..., as the receiver has it. A first one is made here and shown once. {_KEEP}",
+    )
+    go_on_from = forms.CharField(
+        required=False,
+        max_length=40,
+        help_text="newest, oldest, or a cursor. Empty: where it is. Setting it starts a dead webhook again.",
+    )
+
+    def clean_query(self) -> str:
+        text: str = self.cleaned_data["query"].strip()
+        try:
+            if text:
+                language.check(text)
+        except BadFilter as mistake:
+            raise forms.ValidationError(str(mistake.errors["q"][0]["message"])) from None
+        return text
+
+    def clean_new_address(self) -> str:
+        address: str = self.cleaned_data["new_address"].strip()
+        if not address and not self.instance.address:
+            raise forms.ValidationError("A webhook needs an address.")
+        if address and not addresses.is_http(address):
+            raise forms.ValidationError("https://host/path, without a name and password")
+        return address
+
+    def clean_new_secret(self) -> str:
+        secret: str = self.cleaned_data["new_secret"].strip()
+        try:
+            if secret:
+                signing.key_of(secret)
+        except signing.BadSecret as wrong:
+            raise forms.ValidationError(str(wrong)) from None
+        return secret
+
+    def clean_go_on_from(self) -> Cursor | None:
+        text = self.cleaned_data["go_on_from"].strip()
+        head = log.head()
+        if text in ("", "newest", "oldest"):
+            return {"": None, "newest": head.newest, "oldest": head.oldest}[text]
+        try:
+            return Cursor.parse(text)
+        except BadCursor:
+            raise forms.ValidationError("newest, oldest, or a cursor of this log") from None
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(AuditedAdmin):
+    form = SubscriptionForm
+    list_display = ("name", "masked", "query", "state", "cursor", "delivered", "failures", "problem")
+    list_filter = ("state",)
+    search_fields = ("name",)
+    fields = (
+        *("name", "query", "new_address", "new_secret", "go_on_from", "masked", "owner_name", "state", "cursor"),
+        *("delivered", "failures", "problem"),
+    )
+    readonly_fields = ("masked", "owner_name", "state", "cursor", "delivered", "failures", "problem")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        has_room = Subscription.objects.count() < webhooks.SUBSCRIPTIONS_LIMIT
+        return has_room and super().has_add_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Fields of the form, and none that deliveries change meanwhile. Who saves it is its owner."""
+        given, begin = form.cleaned_data, form.cleaned_data["go_on_from"]
+        assert request.user.pk is not None  # noqa: S101 - the admin admits no others
+        obj.owner_id, obj.owner_name = principal_id(request.user.pk), request.user.get_username()
+        if given["new_address"]:
+            obj.address, obj.masked = secrets.encrypt(given["new_address"]), addresses.masked(given["new_address"])
+        if given["new_secret"]:
+            obj.secret = secrets.encrypt(given["new_secret"])
+        elif not obj.secret:
+            secret = signing.new_secret()
+            obj.secret = secrets.encrypt(secret)
+            messages.warning(request, f"The receiver needs this secret, which is not shown again: {secret}")
+        if not change:
+            obj.epoch, obj.seq = begin or log.head().newest
+            obj.created_at = clock.ask()
+            obj.save()
+            return
+        obj.save(update_fields=["name", "query", "owner_id", "owner_name", "address", "masked", "secret"])
+        if begin is not None:
+            webhooks.start_again(obj, begin)
+
+    @admin.display(description="cursor")
+    def cursor(self, subscription: Subscription) -> str:
+        return str(webhooks.cursor_of(subscription)) if subscription.epoch else "-"
+
+    @admin.display(description="taken last (UTC)", ordering="delivered_at")
+    def delivered(self, subscription: Subscription) -> str:
+        return to_the_second(subscription.delivered_at)

@@ -1,0 +1,125 @@
+"""Notices that are due, in the database: which process sends one, and what came of it.
+
+A notice is claimed for a minute before it is sent. A process that dies meanwhile leaves it to another after that, so
+it may arrive twice, with the same id. Of one target, one notice is tried at a time, and none while the target is left
+alone after a failure: so an outage costs few attempts, and what comes meanwhile is few notices.
+"""
+
+import dataclasses
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Min, Q, QuerySet
+from django.db.models.functions import Now
+
+from ledger import clock
+from watches import metrics, notices
+from watches.delivery.retries import wait_after
+from watches.models import Notice, Target
+from watches.outbox import LIFETIME
+
+CLAIM_SECONDS = 60
+# Notices looked at for those that can be sent now.
+LOOK_ROWS = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parcel:
+    """A notice that this process has claimed."""
+
+    notice_id: str
+    target_id: int
+    # As it is stored: encrypted.
+    address: str
+    content: notices.Content
+
+
+def claim(limit: int, *, busy: Collection[int] = ()) -> list[Parcel]:
+    """At most so many, the longest due first; none for targets that are `busy` in this process."""
+    parcels: list[Parcel] = []
+    taken = set(busy) | set(_claimed().values_list("target", flat=True))
+    for notice in _due().select_related("target").order_by("due_at")[:LOOK_ROWS]:
+        if len(parcels) >= limit:
+            break
+        if notice.target_id in taken or not _take(notice):
+            continue
+        taken.add(notice.target_id)
+        parcels.append(Parcel(str(notice.pk), notice.target_id, notice.target.address, notice.content))
+    return parcels
+
+
+def sent(parcel: Parcel) -> None:
+    with transaction.atomic():
+        Notice.objects.filter(pk=parcel.notice_id).update(
+            state=Notice.State.SENT, sent_at=Now(), claimed_until=None, problem=""
+        )
+        failing = Target.objects.filter(pk=parcel.target_id, failures__gt=0)
+        failing.update(failures=0, failing_since=None, next_try_at=None)
+    metrics.DELIVERIES.labels("notice", "sent").inc()
+
+
+def failed(parcel: Parcel, problem: str) -> None:
+    """The target is left alone for a while; the notice is dead if its day is over."""
+    with transaction.atomic():
+        target = Target.objects.select_for_update().get(pk=parcel.target_id)
+        notice = Notice.objects.select_for_update().get(pk=parcel.notice_id)
+        now = clock.ask()
+        target.failures += 1
+        target.failing_since = target.failing_since or now
+        target.next_try_at = now + wait_after(target.failures)
+        target.save(update_fields=["failures", "failing_since", "next_try_at"])
+        notice.attempts += 1
+        notice.claimed_until, notice.problem = None, problem
+        notice.save(update_fields=["attempts", "claimed_until", "problem"])
+    metrics.DELIVERIES.labels("notice", "failed").inc()
+
+
+def bury() -> int:
+    """Notices whose day is over are dead, tried or not; how many."""
+    buried = _unclaimed(Notice.objects.filter(state=Notice.State.PENDING, expires_at__lte=Now()))
+    count = buried.update(state=Notice.State.DEAD)
+    metrics.DELIVERIES.labels("notice", "dead").inc(count)
+    return count
+
+
+def send_again(dead: "QuerySet[Notice]") -> int:
+    """Notices that are dead, by hand: they have another day, and their old ids. How many."""
+    with transaction.atomic():
+        Target.objects.filter(notice__in=dead).update(next_try_at=None)
+        return dead.filter(state=Notice.State.DEAD).update(
+            state=Notice.State.PENDING, due_at=Now(), expires_at=Now() + LIFETIME
+        )
+
+
+def measure() -> None:
+    oldest = _unclaimed(_waiting()).aggregate(oldest=Min("due_at"))["oldest"]
+    now = clock.ask()
+    metrics.DELIVERY_LAG_SECONDS.set(0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()))
+    metrics.DEAD_NOTICES.set(Notice.objects.filter(state=Notice.State.DEAD).count())
+
+
+def _waiting() -> "QuerySet[Notice]":
+    return Notice.objects.filter(state=Notice.State.PENDING, due_at__lte=Now(), expires_at__gt=Now())
+
+
+def _due() -> "QuerySet[Notice]":
+    ready = Q(target__next_try_at=None) | Q(target__next_try_at__lte=Now())
+    return _unclaimed(_waiting()).filter(ready)
+
+
+def _unclaimed(rows: "QuerySet[Notice]") -> "QuerySet[Notice]":
+    return rows.filter(Q(claimed_until=None) | Q(claimed_until__lte=Now()))
+
+
+def _claimed() -> "QuerySet[Notice]":
+    return Notice.objects.filter(state=Notice.State.PENDING, claimed_until__gt=Now())
+
+
+def _take(notice: Notice) -> bool:
+    """Whether it was still free, and is ours. What was merged into it meanwhile is read."""
+    free = _unclaimed(Notice.objects.filter(pk=notice.pk, state=Notice.State.PENDING))
+    if not free.update(claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS)):
+        return False
+    notice.refresh_from_db(fields=["content"])
+    return True

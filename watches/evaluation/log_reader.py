@@ -1,0 +1,264 @@
+"""The one that evaluates: reads the log behind its own cursor, and records what happened, step by step.
+
+What it holds in memory is what is stored. After any error it holds nothing and reads everything again, so a step that
+failed, or of which it is not known whether it was committed, is neither missed nor done twice.
+"""
+
+import dataclasses
+import logging
+import time
+from collections import defaultdict
+
+from events import log, search
+from events.log import Cursor, CursorGone, Head, Page
+from events.search import Budget
+from gateway.filters import EVERYTHING
+from gateway.identity.principals import Snapshot, read_rights
+from ledger import clock
+from ledger.lanes import give_way
+from watches import metrics, rights
+from watches.conditions.evaluator import Armed, Evaluator, Run
+from watches.conditions.rules import NEW_VALUE
+from watches.evaluation import recording
+from watches.evaluation.lease import Lease
+from watches.evaluation.recording import Moved, Step
+from watches.models import StateRow, Watch, WatchReader
+from watches.stopping import reason_to_stop
+
+logger = logging.getLogger(__name__)
+
+# Of one read and one transaction.
+PAGE_ROWS = 500
+# Events evaluated between two moments at which other threads get their turn.
+TURN_EVENTS = 16
+# Not every change of a right raises the version of rights, so all are read again so often.
+RIGHTS_SECONDS = 15.0
+# A reader that is further behind than a page holds notices back for so long, so that many become one.
+HOLD_SECONDS = 15.0
+# A watch that learns reads a page of what passes its query in each step, for at most so long.
+LEARNING_SECONDS = 0.2
+
+
+@dataclasses.dataclass(slots=True)
+class _Loaded:
+    """What is stored, as this process holds it."""
+
+    cursor: Cursor
+    definitions: int
+    evaluator: Evaluator
+    watches: dict[int, Watch]
+    learning: list[Watch]
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """After one step. `missing_events`: those behind the cursor; `more`: there is more to do at once."""
+
+    is_holder: bool = True
+    missing_events: int = 0
+    more: bool = False
+    firings: int = 0
+    evaluated: int = 0
+
+
+class LogReader:
+    """Works step by step, in the caller's thread."""
+
+    def __init__(self) -> None:
+        self.lease = Lease()
+        self._loaded: _Loaded | None = None
+        self._rights: Snapshot | None = None
+        self._rights_at = 0.0
+
+    def step(self) -> Progress:
+        """Evaluate a page of the log, if no other process does. Raises Moved, and DATABASE_FAULTS."""
+        try:
+            return self._step()
+        except BaseException:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Hold nothing; the next step reads what is stored."""
+        self._loaded = None
+        self.lease.forget()
+
+    def end(self) -> None:
+        self._loaded = None
+        self.lease.release()
+
+    def _step(self) -> Progress:
+        if not Watch.objects.filter(stopped_because="").exists():
+            # A lease is a write every two seconds, which an installation without watches is spared.
+            self.end()
+            return Progress()
+        head = log.peek()
+        if head is None or not self.lease.claim():
+            self._loaded = None
+            return Progress(is_holder=head is None)
+        self._read_rights()
+        if self._loaded is not None and self._loaded.definitions != _definitions():
+            self._loaded = None
+        loaded = self._loaded = self._loaded or self._load(head)
+        if self._stop_invalid(loaded):
+            return Progress(more=True)
+        is_learning = bool(loaded.learning)
+        if is_learning and self._learn(loaded):
+            # From the next step on it is evaluated with all others.
+            self._loaded = None
+            return Progress(more=True)
+        if not loaded.evaluator.runs:
+            return Progress(more=is_learning)
+        page = self._read(loaded)
+        return dataclasses.replace(progress := self._evaluate(loaded, page), more=progress.more or is_learning)
+
+    def _read_rights(self) -> None:
+        now = time.monotonic()
+        again = self._rights is not None and now - self._rights_at >= RIGHTS_SECONDS
+        found = read_rights(self._rights, again=again)
+        if found is not self._rights or again:
+            self._rights_at = now
+        if found is not self._rights and self._loaded is not None and not self._is_same(found, self._loaded):
+            # What an owner may see has changed.
+            self._loaded = None
+        self._rights = found
+
+    def _is_same(self, found: Snapshot, loaded: _Loaded) -> bool:
+        runs = loaded.evaluator.runs
+        return all(
+            reason_to_stop(watch, found) is not None
+            or rights.selection_of(found, watch.owner_id, watch.query) == runs[watch.pk].armed.selection
+            for watch in loaded.watches.values()
+            if watch.pk in runs
+        )
+
+    def _load(self, head: Head) -> _Loaded:
+        row = WatchReader.objects.get(pk=1)
+        # By a definition that is read too early nothing is committed: its number is compared then.
+        watches = {watch.pk: watch for watch in Watch.objects.filter(stopped_because="")}
+        states: dict[int, dict[str, dict[str, object]]] = defaultdict(dict)
+        for state in StateRow.objects.filter(watch__in=watches):
+            states[state.watch_id][state.key] = state.state
+        learning = [watch for watch in watches.values() if watch.learned_seq is not None]
+        runs = [
+            Run(self._armed(watch), states[watch.pk])
+            for watch in watches.values()
+            if watch.learned_seq is None and reason_to_stop(watch, self._known) is None
+        ]
+        cursor = self._cursor_of(row, head, [run.armed.start_seq for run in runs])
+        return _Loaded(cursor, row.definitions, Evaluator(runs, now=row.time), watches, learning)
+
+    def _cursor_of(self, row: WatchReader, head: Head, starts: list[int]) -> Cursor:
+        """Where to go on. What no watch needs is not read; a cursor of another epoch is in the same database, and so
+        says as much in this one.
+        """
+        stored = Cursor(row.epoch, row.seq)
+        seq = max(row.seq, min(starts, default=head.last_seq)) if row.epoch else min(starts, default=head.last_seq)
+        cursor = Cursor(head.epoch, min(max(seq, head.oldest_seq - 1), head.last_seq))
+        if row.epoch and cursor.seq != seq or row.epoch not in ("", head.epoch):
+            reason = "epoch" if row.epoch != head.epoch else "expired" if cursor.seq > seq else "unknown"
+            metrics.RESETS.labels(reason).inc()
+            logger.warning("watches go on at %s, and not at %s: %s", cursor, stored, reason)
+        if cursor != stored:
+            moved = WatchReader.objects.filter(pk=1, holder=self.lease.holder, epoch=row.epoch, seq=row.seq)
+            if not moved.update(epoch=cursor.epoch, seq=cursor.seq):
+                raise Moved
+            Watch.objects.filter(start_seq__gt=head.last_seq).update(start_seq=head.last_seq)
+        return cursor
+
+    def _armed(self, watch: Watch) -> Armed:
+        selection = rights.selection_of(self._known, watch.owner_id, watch.query)
+        return Armed(watch.pk, watch.rule, selection, watch.start_seq, watch.begins_at.timestamp())
+
+    @property
+    def _known(self) -> Snapshot:
+        assert self._rights is not None  # noqa: S101 - each step reads them first
+        return self._rights
+
+    def _stop_invalid(self, loaded: _Loaded) -> bool:
+        """Stop watches that cannot be evaluated any more, and say so."""
+        stops = [
+            (watch, reason.text)
+            for watch in loaded.watches.values()
+            if (reason := reason_to_stop(watch, self._known)) is not None and _count_stop(reason.kind)
+        ]
+        if stops:
+            recording.stop_many(stops)
+            self._loaded = None
+        return bool(stops)
+
+    def _read(self, loaded: _Loaded) -> Page:
+        try:
+            return log.read_after(loaded.cursor, EVERYTHING, limit=PAGE_ROWS)
+        except CursorGone as gone:
+            # Pruned, or put back, since this was loaded: the next step sees how to go on.
+            raise Moved(gone.reset) from None
+
+    def _evaluate(self, loaded: _Loaded, page: Page) -> Progress:
+        evaluator = loaded.evaluator
+        for number, entry in enumerate(page.entries):
+            if number % TURN_EVENTS == 0:
+                give_way()
+            evaluator.feed(entry)
+        is_tick = page.caught_up and evaluator.due <= clock.now().timestamp()
+        missing = max(0, page.head.last_seq - page.cursor.seq)
+        if page.cursor != loaded.cursor or is_tick:
+            hold_seconds = HOLD_SECONDS if missing else 0.0
+            step = Step(
+                self.lease.holder,
+                loaded.cursor,
+                loaded.definitions,
+                page.cursor,
+                evaluator,
+                tick=is_tick,
+                hold_seconds=hold_seconds,
+            )
+            recording.record(step, loaded.watches)
+            loaded.cursor = page.cursor
+            firings = step.firings
+        else:
+            firings = 0
+        return Progress(missing_events=missing, more=missing > 0, firings=firings, evaluated=len(page.entries))
+
+    def _learn(self, loaded: _Loaded) -> bool:
+        """Read on for one watch that looks for new values: what was there in the days before it began.
+
+        Whether it is where all others are.
+        """
+        watch = loaded.learning[0]
+        assert watch.rule.condition.kind == NEW_VALUE and watch.learned_seq is not None  # noqa: S101, PT018 - no others learn
+        rows = StateRow.objects.filter(watch=watch).values_list("key", "state")
+        armed = self._armed(watch)
+        evaluator = Evaluator([Run(armed, dict(rows))])
+        here = Cursor(loaded.cursor.epoch, max(watch.learned_seq, log.head().oldest_seq - 1))
+        try:
+            page = search.read_after(here, armed.selection, limit=PAGE_ROWS, budget=Budget(seconds=LEARNING_SECONDS))
+        except CursorGone as gone:
+            raise Moved(gone.reset) from None
+        reached = min(page.cursor.seq, loaded.cursor.seq)
+        for entry in page.entries:
+            if entry.seq <= reached:
+                evaluator.feed(entry)
+        learned_seq = None if reached >= loaded.cursor.seq else reached
+        step = Step(
+            self.lease.holder,
+            loaded.cursor,
+            loaded.definitions,
+            loaded.cursor,
+            evaluator,
+            learner=watch.pk,
+            learned_seq=learned_seq,
+        )
+        recording.record(step, loaded.watches)
+        watch.learned_seq = learned_seq
+        return learned_seq is None
+
+
+def _definitions() -> int:
+    """The number of the newest change of a watch."""
+    return int(WatchReader.objects.values_list("definitions", flat=True).get(pk=1))
+
+
+def _count_stop(kind: str) -> bool:
+    metrics.STOPPED.labels(kind).inc()
+    return True

@@ -1,0 +1,79 @@
+"""Watches and what fired, as the API shows them to one caller."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from events.log import timestamp
+from gateway.identity.principals import Principal, Snapshot
+from watches import rights
+from watches.definitions import Definition
+from watches.models import Firing, Watch
+
+ADMINISTER = "tokens:admin"
+FIRINGS_DEFAULT, FIRINGS_MAX = 50, 500
+
+
+def is_administrator(principal: Principal) -> bool:
+    return ADMINISTER in principal.scopes
+
+
+def is_visible(watch: Watch, viewer: Principal, snapshot: Snapshot) -> bool:
+    if is_administrator(viewer) and viewer.modules is None:
+        return True
+    standing = snapshot.by_public_id.get(watch.owner_id)
+    owner = None if standing is None else standing.principal
+    return rights.may_see(viewer, owner_id=watch.owner_id, shared=watch.shared, owner=owner)
+
+
+def visible(viewer: Principal, snapshot: Snapshot) -> list[Watch]:
+    """All that this caller may see, oldest first. In a thread."""
+    watches = Watch.objects.prefetch_related("targets")
+    return [watch for watch in watches if is_visible(watch, viewer, snapshot)]
+
+
+def find(watch_id: str, viewer: Principal, snapshot: Snapshot) -> Watch | None:
+    """None if there is none that this caller may see. In a thread."""
+    if not (watch_id.isascii() and watch_id.isdigit() and len(watch_id) <= 18):
+        return None
+    watch = Watch.objects.prefetch_related("targets").filter(pk=int(watch_id)).first()
+    return watch if watch is not None and is_visible(watch, viewer, snapshot) else None
+
+
+def fired(watches: Iterable[Watch], *, limit: int) -> list[dict[str, Any]]:
+    """The newest firings of these watches, newest first. In a thread."""
+    names = {watch.pk: watch.name for watch in watches}
+    return [shown_firing(firing, names[firing.watch_id]) for firing in Firing.objects.filter(watch__in=names)[:limit]]
+
+
+def shown(watch: Watch, viewer: Principal) -> dict[str, Any]:
+    """In a thread, or after `targets` were read."""
+    return {
+        "id": watch.pk,
+        **Definition.of(watch).as_json(),
+        "owner": watch.owner_name or watch.owner_id,
+        "owner_id": watch.owner_id,
+        "mine": watch.owner_id == viewer.public_id,
+        "state": "stopped" if watch.stopped_because else "learning" if watch.learned_seq is not None else "active",
+        "stopped_because": watch.stopped_because or None,
+        "stopped_at": watch.stopped_at and timestamp(watch.stopped_at),
+        "groups_full_at": watch.groups_full_at and timestamp(watch.groups_full_at),
+        "created_at": timestamp(watch.created_at),
+        "begins_at": timestamp(watch.begins_at),
+    }
+
+
+def shown_firing(firing: Firing, name: str) -> dict[str, Any]:
+    return {
+        "firing_id": str(firing.pk),
+        "watch_id": firing.watch_id,
+        "name": name,
+        "group": firing.group,
+        "fired_at": timestamp(firing.fired_at),
+        "resolved_at": firing.resolved_at and timestamp(firing.resolved_at),
+        "count": firing.count,
+        "values": firing.values,
+        "first": firing.first or None,
+        "last": firing.last or None,
+        "cursor": firing.cursor,
+        "muted": firing.muted,
+    }
