@@ -19,7 +19,7 @@ from tests.servers import ROOT
 from tests.stacks import Stack
 
 FOLDER = ROOT / "docs"
-SIZE_LIMIT_BYTES = 250_000
+SIZE_LIMIT_BYTES = 300_000
 # Otherwise all rows would show the same second, and the pictures of the last minutes nothing.
 TRAFFIC_SECONDS = 40
 PACE_SECONDS = 0.7
