@@ -13,7 +13,7 @@ from vx11_site.server.daphne import SERVER_NAME, OperatorServer
 
 PORT_LIMIT = 65_535
 # What a program listens on that is to be reached on all addresses of its machine.
-EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - not listened on here  # nosec B104
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - not listened on here
 
 
 class Command(BaseCommand):
@@ -42,7 +42,7 @@ def _port(text: str) -> int:
 
 def address_to_open(host: str, port: int) -> str:
     """The console's address for a browser on this machine: no browser opens 0.0.0.0 everywhere."""
-    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here  # nosec B104
+    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
     return f"http://{f'[{named}]' if ':' in named else named}:{port}/operator/"
 
 
