@@ -134,7 +134,9 @@ def test_a_token_in_its_address_is_refused_here_too(visitor: Client) -> None:
 
 def test_without_a_front_end_there_is_nothing(stack: Stack) -> None:
     for path in (UI, UI.rstrip("/"), UI + "index.html", UI + "modules"):
-        assert_problem(stack.client(None).get(path, headers=BROWSER), 404, "not_found")
+        assert_problem(stack.client(None).get(path), 404, "not_found")
+        for_people = stack.client(None).get(path, headers=BROWSER)
+        assert (for_people.status_code, for_people.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_a_server_does_not_start_with_a_folder_that_shows_its_data(stack: Stack) -> None:

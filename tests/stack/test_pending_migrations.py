@@ -11,6 +11,7 @@ from tests import next_release
 from tests.processes import run_program
 from tests.servers import ROOT, RunningServer
 from tests.stacks import Stack
+from vx11_site.data.pending_migrations import NAMED
 
 OURS = ["manage.py", "serve", "--port"]
 DAPHNES = ["-m", "vx11_site", "--port"]
@@ -43,7 +44,8 @@ def test_on_a_database_that_lacks_a_migration_no_server_starts_and_the_migration
     server.manage("migrate", "--no-input", "gateway", BEFORE)
     done = start(server, command)
     assert done.returncode == 1
-    missing = ", ".join(sorted(f"gateway.{path.stem}" for path in MIGRATIONS.glob("0*.py") if path.stem[:4] > BEFORE))
+    names = sorted(f"gateway.{path.stem}" for path in MIGRATIONS.glob("0*.py") if path.stem[:4] > BEFORE)
+    missing = ", ".join(names[:NAMED])
     assert "The database is not up to date, " in done.stderr
     assert f"missing: {missing}" in done.stderr
     assert "manage.py migrate" in done.stderr

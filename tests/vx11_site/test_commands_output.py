@@ -14,7 +14,7 @@ from vx11_site.management.commands.smoke import Command as Smoke
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
-OWN_APPS = {"gateway", "events", "operator_api", "vx11_site"}
+OWN_APPS = {"gateway", "events", "operator_api", "vx11_site", "watches"}
 FORGED = "p-0000000000  principal  valid"
 # A line of its own; colours; a title of the window; the line erased; the order of reading; C1; what cannot be seen.
 HOSTILE = f"nice\n{FORGED}\r\x1b[2K\x1b[31m\x1b]0;title\x07\u202e\x9b2J\u200b\u2028\x85\x7f"
@@ -43,6 +43,7 @@ RUNS: dict[str, list[list[str]]] = {
     "copy_from": [[f"/nowhere/{HOSTILE}"]],
     "new_epoch": [[]],
     "welcome": [[]],
+    "watches": [["list"], ["test", HOSTILE], ["mute", HOSTILE]],
 }
 # They print nothing that others wrote: they serve, or hand over to a program of Django's or PostgreSQL's own.
 SILENT = {"run", "serve", "migrate", "postgresql"}

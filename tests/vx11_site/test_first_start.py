@@ -87,7 +87,7 @@ def taken_port() -> Iterator[int]:
 
 
 def test_an_address_that_is_taken_or_is_none(tmp_path: Path, taken_port: int) -> None:
-    assert_refused(run(tmp_path / "data", "--port", str(taken_port)), f"port {taken_port}", "PORT")
+    assert_refused(run(tmp_path / "data", "--port", str(taken_port)), f"Port {taken_port}", "PORT")
     assert_refused(run(tmp_path / "data", "--host", "no.such.host.invalid"), "no.such.host.invalid", "127.0.0.1")
     done = run(tmp_path / "data", "--port", "80000")
     assert done.returncode != 0

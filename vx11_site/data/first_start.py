@@ -66,7 +66,7 @@ def address_problem(host: str, port: int) -> str:
 
 def _binding_problem(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Another program listens on port {port} of {host}. Choose another port: --port, or PORT of `make run`."
+        return f"Port {port} of {host} is in use by another program. Choose another one: --port, or PORT of `make run`."
     if error.errno == errno.EACCES:
         return f"Only root may listen on port {port}. Choose one from 1024: --port, or PORT of `make run`."
     return f"The server cannot listen on port {port} of {host}: {error.strerror}."

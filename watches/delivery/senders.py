@@ -44,7 +44,7 @@ def instantiate(address: str) -> Any:
 
 
 def _send_by_apprise(address: str, content: notices.Content, notice_id: str, refusals: list[str]) -> None:
-    _heard.problems = []
+    _reported.problems = []
     sender = instantiate(address)
     if sender is None:
         raise NotSent("Apprise cannot read the address")
@@ -61,7 +61,7 @@ def _send_by_apprise(address: str, content: notices.Content, notice_id: str, ref
     if refusals:
         raise NotSent(f"refused: {refusals[0]}")
     if not taken:
-        raise NotSent(_described("; ".join(_heard.problems) or "refused"))
+        raise NotSent(_described("; ".join(_reported.problems) or "refused"))
 
 
 def _send_alerts(address: str, content: notices.Content, notice_id: str) -> None:
@@ -99,18 +99,18 @@ def alert_of(content: notices.Content, group: str) -> dict[str, Any]:
     return alert
 
 
-class _Heard(threading.local):
+class _Reported(threading.local):
     """What Apprise has logged in this thread."""
 
     problems: list[str] = []
 
 
-_heard = _Heard()
+_reported = _Reported()
 
 
 class _Listening(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        _heard.problems.append(record.getMessage())
+        _reported.problems.append(record.getMessage())
 
 
 def _quieten() -> None:

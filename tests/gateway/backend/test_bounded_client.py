@@ -146,7 +146,7 @@ def test_an_error_is_described_without_credentials_and_in_few_characters() -> No
 
 def test_there_is_one_such_client() -> None:
     """Only the probes of modules, which keep nothing from one round to the next, make a client of their own."""
-    folders = ("gateway", "events", "operator_api", "vx11_site")
+    folders = ("gateway", "events", "operator_api", "watches", "vx11_site")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     making = {str(path.relative_to(ROOT)) for path in files if "httpx.AsyncClient(" in path.read_text("utf-8")}
     assert making == {"gateway/backend/bounded_client.py", "operator_api/probes.py"}

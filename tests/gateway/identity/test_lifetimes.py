@@ -11,7 +11,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_the_life_of_a_ticket_is_read_in_one_place() -> None:
-    folders = ("gateway", "events", "operator_api", "ledger", "vx11_site")
+    folders = ("gateway", "events", "operator_api", "watches", "ledger", "vx11_site")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     reading = {str(path.relative_to(ROOT)) for path in files if "settings.SSE_TOKEN_TTL" in path.read_text("utf-8")}
     assert reading == {"gateway/identity/lifetimes.py"}
