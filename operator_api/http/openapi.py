@@ -86,7 +86,13 @@ _VIEW: dict[str, Json] = {
     "shared": {"type": "boolean", "description": "All who may read events see it; needs views:share."},
     "start": _START,
 }
-_VIEW_TO_KEEP: Json = {"type": "object", "properties": _VIEW, "additionalProperties": False}
+# In a request, null stands for the empty value; a name is needed.
+_VIEW_GIVEN = {name: {**form, "type": [form["type"], "null"]} for name, form in _VIEW.items() if name != "name"}
+_VIEW_TO_KEEP: Json = {
+    "type": "object",
+    "properties": {"name": _VIEW["name"], **_VIEW_GIVEN},
+    "additionalProperties": False,
+}
 
 
 def _module(**more: Json) -> Json:
