@@ -103,7 +103,7 @@ def test_a28_guesses_are_refused_and_cost_neither_queries_nor_rows(limited: Stac
     assert 0 < counts[401] <= 2 * FAILURES_PER_MINUTE
     seconds = time.monotonic() - started
     if limited.size == "scaled":
-        # The servers' own looks at the log, at rights, for index, watches and deliveries: some in a second, and no more.
+        # The servers' own looks at log, rights, index, watches, deliveries: some in a second, and no more.
         wait_until(lambda: transactions(limited) > before, "PostgreSQL has counted")
         assert transactions(limited) - before < GUESSES / 50 + 40 * seconds
     # Of each kind one at once, and each minute one with the count of its repeats. Other tests had refusals, too.
