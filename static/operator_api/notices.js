@@ -74,7 +74,7 @@ export class Notices {
     const [first] = named;
     const title = count > 1 ? text("notice.many", { n: number(count) }) : text("notice.title", { module: first.module });
     const lines = count > 1 ? named.map(({ module, summary }) => `${module}: ${summary}`) : [first.summary];
-    if (count > NAMED) lines.push(text("tree.more", { n: number(count - NAMED) }));
+    if (count > NAMED) lines.push(text("notice.more", { n: number(count - NAMED) }));
     try {
       // The same tag in every tab: the desktop shows one.
       return new Notification(title, { body: lines.join("\n"), tag: first.event_id });

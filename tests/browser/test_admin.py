@@ -60,7 +60,7 @@ def test_a_revoked_token_is_refused_by_every_server(admin: Page, stack: Stack) -
     admin.locator("#action-toggle").check()
     admin.locator("select[name=action]").select_option("revoke")
     admin.get_by_role("button", name=re.compile("Run|Go")).click()
-    expect(admin.get_by_text(re.compile("tokens are revoked"))).to_be_visible()
+    expect(admin.get_by_text(re.compile("1 token is revoked"))).to_be_visible()
     wait_until(lambda: client.poll().status_code == 401, "the token is refused", timeout_seconds=5)
     admin.goto(f"{stack.a.url}/admin/gateway/tokenaudit/?action__exact=token_revoked")
     expect(admin.get_by_text("to be revoked").first).to_be_visible()
@@ -112,7 +112,7 @@ def test_a_stream_is_followed_from_the_list_to_its_tickets_life_and_disconnected
         admin.get_by_role("button", name="Disconnect").click()
         expect(admin.get_by_text("A client comes back by itself")).to_be_visible()
         admin.get_by_role("button", name="Disconnect").click()
-        expect(admin.get_by_text("1 streams end within two seconds.")).to_be_visible()
+        expect(admin.get_by_text("1 stream ends within two seconds.")).to_be_visible()
         assert stream.named("stream-end").data["reason"] == "disconnected_by_admin"
 
     def ended() -> bool:

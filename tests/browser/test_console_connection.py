@@ -18,7 +18,7 @@ LOG = re.compile(r"/api/events\?limit")
 
 def assert_shown_as_logged(console: ConsolePage, client: Client, marker: str) -> None:
     """What the page shows of this test is what the log holds of it, in its order."""
-    logged = [event["summary"] for event in client.polled(limit=500, correlation_id=marker)["events"]]
+    logged = [event["summary"] for event in client.all_events(correlation_id=marker)]
     assert console.summaries() == logged
 
 

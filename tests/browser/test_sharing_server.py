@@ -32,17 +32,8 @@ def streams(stack: Stack) -> int:
 
 
 def numbers(stack: Stack, marker: str) -> list[int]:
-    """All events of the marker, page by page: on a busy machine a page ends before it is full, and says so."""
     client = stack.client(stack.principal_token)
-    found: list[int] = []
-    position: dict[str, str] = {}
-    while True:
-        page = client.polled(limit=500, correlation_id=marker, **position)
-        found = [event["seq"] for event in page["events"]] + found
-        if not page["has_more"]:
-            assert page["complete"]
-            return found
-        position = {"before": page["first_cursor"]}
+    return [event["seq"] for event in client.all_events(correlation_id=marker)]
 
 
 @pytest.mark.parametrize("scripts", [(), (NO_LOCKS,)], ids=["locks", "channel"])
