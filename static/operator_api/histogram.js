@@ -19,6 +19,8 @@ const STEPS_SECONDS = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 18
 const DRAW_MS = 1_000;
 /** Counting in the page is quick but knows only what it has seen; the log is asked again at this pace. */
 const REFRESH_MS = 60_000;
+/** A count that failed is asked for again sooner: a server that is full says so. */
+const RETRY_MS = 2_000;
 /** @type {Counts} */
 const EMPTY = { info: 0, warn: 0, error: 0, critical: 0 };
 
@@ -27,6 +29,8 @@ export class Histogram {
   #view;
   #filter = EVERYTHING;
   #isWanted = admits(EVERYTHING);
+  /** Whether what was counted last is of another question than what is asked now. */
+  #isOther = false;
   /** @type {Map<number, Counts>} */
   #buckets = new Map();
   #seconds = 5;
@@ -65,6 +69,7 @@ export class Histogram {
   ask(filter) {
     this.#filter = filter;
     this.#isWanted = admits(filter);
+    this.#isOther = true;
     this.#view.restart();
     if (this.#timer !== undefined) return this.#refresh();
   }
@@ -123,14 +128,19 @@ export class Histogram {
       const { body, aheadMs } = await this.#api.getWithClock("/events/stats", query, { signal });
       if (signal.aborted) return;
       this.#aheadMs = aheadMs;
+      this.#isOther = false;
       this.#take(body);
       const meanwhile = this.#meanwhile ?? [];
       this.#meanwhile = null;
       for (const { event, cursor } of meanwhile) this.count(event, cursor);
     } catch {
       if (signal.aborted) return;
-      // The page shows already that the server is away; the picture goes on with what the page has counted.
+      // The page shows already that the server is away; the picture goes on with what the page has counted, unless that
+      // was something else.
       this.#meanwhile = null;
+      this.#refreshAtMs = performance.now() + RETRY_MS * (1 + Math.random());
+      if (this.#isOther) this.#buckets.clear();
+      if (this.#isOther) this.#complete = false;
     }
     this.#draw();
   }

@@ -62,6 +62,26 @@ def test_the_histogram_counts_what_the_query_asks_for_as_the_api_does(
     assert console.problems == []
 
 
+def test_a_count_that_was_refused_shows_no_other_question_s_and_is_asked_for_again(
+    console: ConsolePage, words: Locator, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    service.published([new_event(severity="error") for _ in range(7)])
+    expect(words).to_contain_text("error")
+    refusals = iter([503, 503])
+
+    def answer(route: Route) -> None:
+        status = next(refusals, None)
+        if status is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, content_type="application/problem+json", body='{"reason": "at_capacity"}')
+
+    console.page.route("**/operator/api/events/stats?*q=*", answer)
+    console.page.get_by_label("Query").fill(f"correlation:{marker}")
+    expect(words).to_contain_text("info 0, warn 0, error 7, critical 0", timeout=20_000)
+    assert next(refusals, None) is None
+
+
 @pytest.mark.parametrize(
     ("choice", "value"),
     [("last 5 minutes", "-5m"), ("last hour", "-1h"), ("last 24 hours", "-24h"), ("last 7 days", "-7d")],
