@@ -80,7 +80,7 @@ def read(body: Mapping[str, Any]) -> Definition:
     fields = Fields(dict(body))
     fields.refuse_unknown(NAMES)
     definition = Definition(
-        name=fields.text("name", maximum=NAME_LENGTH, required=True),
+        name=fields.line("name", maximum=NAME_LENGTH, required=True),
         query=_query(fields),
         condition=_condition(fields),
         group_by=_field(fields, "group_by"),
@@ -109,7 +109,8 @@ def read_mute(fields: Fields) -> datetime | None:
     text = fields.text("muted_until", maximum=64)
     try:
         until = datetime.fromisoformat(text)
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        # Of the year 1 with a zone, there is no such time in UTC.
+        until = until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)
         if until - clock.now() > MUTE_LIMIT:
             raise OverflowError
     except (ValueError, OverflowError):
@@ -119,7 +120,7 @@ def read_mute(fields: Fields) -> datetime | None:
 
 
 def _query(fields: Fields) -> str:
-    text = fields.text("query", maximum=language.LENGTH_LIMIT_CHARACTERS).strip()
+    text = fields.line("query", maximum=language.LENGTH_LIMIT_CHARACTERS).strip()
     if text:
         try:
             language.check(text)

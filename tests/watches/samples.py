@@ -14,7 +14,7 @@ from gateway.scopes import OPERATOR_SCOPES
 from tests.events.samples import append, new_event, submission
 from watches import definitions, store
 from watches.evaluation.log_reader import LogReader
-from watches.models import Target, Watch
+from watches.models import Firing, Target, Watch
 from watches.store import Creation, Deletion, Muting, Revision, WatchActor
 
 
@@ -87,9 +87,11 @@ def taking_over() -> LogReader:
 
 
 def written(*event_types: str) -> list[dict[str, Any]]:
-    """The payloads of what watches have written to the log, in order."""
+    """The payloads of what watches have written to the log, in order, each with the group and values of its firing."""
     events = Event.objects.filter(event_type__startswith="watch.").order_by("seq")
-    return [orjson.loads(event.payload) for event in events if not event_types or event.event_type in event_types]
+    payloads = [orjson.loads(event.payload) for event in events if not event_types or event.event_type in event_types]
+    about = {str(firing.pk): {"group": firing.group, "values": firing.values} for firing in Firing.objects.all()}
+    return [{**about.get(payload.get("firing_id", ""), {}), **payload} for payload in payloads]
 
 
 def types_written() -> list[str]:

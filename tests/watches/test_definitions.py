@@ -11,6 +11,10 @@ from watches.conditions.rules import Condition
 
 COUNT = {"kind": "count", "at_least": 3, "within_sec": 60}
 WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"name": "a\x1b[31mb"}, "name"),
+    ({"name": "a\r\nBcc: x"}, "name"),
+    ({"query": "a\nb"}, "query"),
+    ({"muted_until": "0001-01-01T00:00:00+14:00"}, "muted_until"),
     ({"name": ""}, "name"),
     ({"name": "x" * 101}, "name"),
     ({"query": "severity:("}, "query"),

@@ -4,7 +4,7 @@ Only kinds that connect over TCP are taken, so that `guard` sees where they go; 
 this machine's desktop.
 """
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 # Of our own: https://prometheus.io/docs/alerting/latest/clients/
 ALERTMANAGER = frozenset({"alertmanager", "alertmanagers"})
@@ -16,6 +16,10 @@ _WITH_HOST = frozenset(
 _WITHOUT_HOST = frozenset(
     {"slack", "tgram", "ntfy", "ntfys", "msteams", "discord", "pagerduty", "opsgenie", "pover", "gchat", "zulip"}
     | {"webexteams", "twilio", "sendgrid", "mailgun"}
+)
+# Options of Apprise's URLs that name files of this machine, or addresses to fetch something from.
+_OPTIONS_THAT_READ = frozenset(
+    {"template", "attach", "pgp", "pgppub", "pgpprv", "pgpkey", "wkd", "keyfile", "config", "include"}
 )
 KINDS = (_WITH_HOST - {"http", "https"}) | _WITHOUT_HOST
 ADDRESS_LIMIT_CHARACTERS = 2_000
@@ -32,6 +36,8 @@ def check(address: str) -> None:
     kind = kind_of(address)
     if kind not in KINDS:
         raise BadAddress(f"begins with one of {', '.join(f'{name}://' for name in sorted(KINDS))}")
+    if options := _OPTIONS_THAT_READ & _option_names(address):
+        raise BadAddress(f"without {sorted(options)[0]}=, which would read a file or another address")
     if kind in ALERTMANAGER:
         try:
             parts = urlsplit(address)
@@ -44,6 +50,14 @@ def check(address: str) -> None:
         fit = instantiate(address) is not None
     if not fit:
         raise BadAddress(f"not complete for {kind}://; Apprise's pages say what belongs to it")
+
+
+def _option_names(address: str) -> set[str]:
+    """Of its query, without the signs by which Apprise marks headers and fields."""
+    query = address.partition("?")[2]
+    return {
+        name.strip().lower().lstrip("+-:") for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True)
+    }
 
 
 def is_http(address: str) -> bool:

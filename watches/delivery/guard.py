@@ -16,7 +16,9 @@ from django.conf import settings
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Addresses of IPv4 that stand in one of IPv6: a gateway would lead to them.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_HOLD_IPV4 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+# Once the anycast address of gateways from IPv6, and nobody's now.
+_RELAYS = ipaddress.ip_network("192.88.99.0/24")
 
 
 class AddressRefused(OSError):
@@ -63,7 +65,9 @@ def is_allowed(address: Address) -> bool:
     address = _within(address)
     if any(address.version == network.version and address in network for network in settings.DELIVERY_NETWORKS):
         return True
-    return address.is_global and not address.is_multicast
+    if address.version == _RELAYS.version and address in _RELAYS:
+        return False
+    return address.is_global and not address.is_multicast and not getattr(address, "is_site_local", False)
 
 
 def _within(address: Address) -> Address:
@@ -74,7 +78,7 @@ def _within(address: Address) -> Address:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    return ipaddress.IPv4Address(address.packed[-4:]) if address in _NAT64 else address
+    return ipaddress.IPv4Address(address.packed[-4:]) if any(address in network for network in _HOLD_IPV4) else address
 
 
 def _install() -> None:

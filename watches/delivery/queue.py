@@ -39,7 +39,8 @@ def claim(limit: int, *, busy: Collection[int] = ()) -> list[Parcel]:
     """At most so many, the longest due first; none for targets that are `busy` in this process."""
     parcels: list[Parcel] = []
     taken = set(busy) | set(_claimed().values_list("target", flat=True))
-    for notice in _due().select_related("target").order_by("due_at")[:LOOK_ROWS]:
+    # Many that wait for a slow target must not hide those behind them.
+    for notice in _due().exclude(target__in=taken).select_related("target").order_by("due_at")[:LOOK_ROWS]:
         if len(parcels) >= limit:
             break
         if notice.target_id in taken or not _take(notice):
@@ -62,8 +63,11 @@ def sent(parcel: Parcel) -> None:
 def failed(parcel: Parcel, problem: str) -> None:
     """The target is left alone for a while; the notice is dead if its day is over."""
     with transaction.atomic():
-        target = Target.objects.select_for_update().get(pk=parcel.target_id)
-        notice = Notice.objects.select_for_update().get(pk=parcel.notice_id)
+        target = Target.objects.select_for_update().filter(pk=parcel.target_id).first()
+        notice = Notice.objects.select_for_update().filter(pk=parcel.notice_id).first()
+        if target is None or notice is None:
+            # Deleted while it was tried.
+            return
         now = clock.ask()
         target.failures += 1
         target.failing_since = target.failing_since or now

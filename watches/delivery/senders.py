@@ -40,6 +40,7 @@ def instantiate(address: str) -> Any:
     import apprise
 
     _quieten()
+    _reported.problems = []
     return apprise.Apprise.instantiate(address, suppress_exceptions=True)
 
 
@@ -58,7 +59,8 @@ def _send_by_apprise(address: str, content: notices.Content, notice_id: str, ref
         taken = sender.notify(title=title, body=body, body_format="text")
     except Exception as error:  # noqa: BLE001 - one of a hundred services failed in its own way, and may quote its address
         raise NotSent(type(error).__name__) from None
-    if refusals:
+    # A host may have several addresses, and one of them took it.
+    if not taken and refusals:
         raise NotSent(f"refused: {refusals[0]}")
     if not taken:
         raise NotSent(_described("; ".join(_reported.problems) or "refused"))
@@ -102,7 +104,8 @@ def alert_of(content: notices.Content, group: str) -> dict[str, Any]:
 class _Reported(threading.local):
     """What Apprise has logged in this thread."""
 
-    problems: list[str] = []
+    def __init__(self) -> None:
+        self.problems: list[str] = []
 
 
 _reported = _Reported()

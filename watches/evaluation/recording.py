@@ -164,11 +164,11 @@ class _Writing:
         return Firing.objects.filter(watch=watch, group=group, resolved_at=None).order_by("-fired_at").first()
 
     def _publish(self, event_type: str, watch: Watch, firing: Firing, outcome: Fired | Resolved) -> None:
-        """Who may see everything sees this event, too, so it says what a watch is about only if the watch is shared."""
-        name = f'watch "{watch.name}"' if watch.shared else f"watch {watch.pk} of {watch.owner_name or watch.owner_id}"
+        """All who may read events of MODULE see this one, also those who may not see the owner's modules. So it says
+        nothing of what the watch is about: `watches/fired` does, to those who may see it."""
+        name = f"watch {watch.pk} of {watch.owner_name or watch.owner_id}"
         verb = event_type.removeprefix("watch.")
         counted = f": {outcome.events} event{'s' if outcome.events != 1 else ''}" if outcome.events else ""
-        shared = {"name": watch.name, "group": firing.group, "query": watch.query, "values": firing.values}
         self._changing.publish(
             event_type,
             f"{name} {verb}{counted}",
@@ -183,8 +183,7 @@ class _Writing:
                 "count": outcome.events,
                 "first": firing.first or None,
                 "last": firing.last or None,
-                "link": self._link(watch, outcome) if watch.shared else None,
-                **(shared if watch.shared else {}),
+                "link": self._link("", outcome),
             },
         )
 
@@ -195,7 +194,7 @@ class _Writing:
             group=group,
             at=timestamp(moment(outcome.at)),
             count=outcome.events,
-            link=self._link(watch, outcome),
+            link=self._link(watch.query, outcome),
             details={
                 "firing_id": str(firing.pk),
                 "first": firing.first or None,
@@ -206,9 +205,10 @@ class _Writing:
         )
         outbox.add(watch, content, now=self._changing.now, hold_seconds=self._step.hold_seconds)
 
-    def _link(self, watch: Watch, outcome: Fired | Resolved) -> str:
+    def _link(self, query: str, outcome: Fired | Resolved) -> str:
+        """To the console, at the moment of the last event that counted."""
         at = outcome.last.at if outcome.last else outcome.at
-        return notices.link_to(settings.PUBLIC_URL, watch.query, timestamp(moment(at)))
+        return notices.link_to(settings.PUBLIC_URL, query, timestamp(moment(at)))
 
     def _next_cursor(self) -> Cursor:
         """Of the event that is published next."""

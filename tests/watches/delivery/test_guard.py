@@ -9,7 +9,7 @@ import pytest
 
 from tests.watches.delivery.receivers import http_receiver
 from watches import notices
-from watches.delivery import guard, posting, senders
+from watches.delivery import addresses, guard, posting, senders
 from watches.delivery.guard import AddressRefused, guarded, is_allowed
 from watches.delivery.posting import NotTaken
 from watches.delivery.senders import NotSent
@@ -22,7 +22,15 @@ CONTENT = notices.of_test("t", "2026-01-01T00:00:00Z")
     [
         *("127.0.0.1", "10.0.0.7", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),  # noqa: S104
         *("224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1"),
-        *("2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
+        *(
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "fec0::1",
+            "::7f00:1",
+            "::ffff:0:7f00:1",
+            "192.88.99.1",
+        ),
     ],
 )
 def test_what_is_not_public_is_refused(address: str) -> None:
@@ -138,3 +146,25 @@ def _forwarder(host: str, port: int) -> socket.socket:
 
     threading.Thread(target=serve, daemon=True).start()
     return listening
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["template=/etc/passwd", "TEMPLATE=http://a.b/", "pgppub=/etc/passwd", "a=b&attach=/etc/passwd", "a=b;wkd=x"],
+)
+def test_an_address_that_reads_a_file_or_another_address_is_refused(option: str) -> None:
+    with pytest.raises(addresses.BadAddress):
+        addresses.check(f"discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?{option}")
+
+
+def test_a_host_that_took_it_at_its_second_address_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sender:
+        """As of Apprise: it tries one address of a host after the other."""
+
+        def notify(self, **_: object) -> bool:
+            return True
+
+    monkeypatch.setattr(senders, "instantiate", lambda _: Sender())
+    with guard.guarded() as refusals:
+        refusals.append("fd00::1 is not a public address")
+        senders._send_by_apprise("json://both.example/", CONTENT, "n-1", refusals)

@@ -42,7 +42,7 @@ def test_a_watch_fires_with_an_event_that_says_by_which_events() -> None:
     evaluate()
     (fired,) = written()
     assert types_written() == ["watch.fired"]
-    assert (fired["watch_id"], fired["name"], fired["count"]) == (watch.pk, "disk", 2)
+    assert (fired["watch_id"], fired["count"]) == (watch.pk, 2)
     first, last = Event.objects.get(event_id="one").seq, Event.objects.get(event_id="two").seq
     assert seqs_of([fired["first"], fired["last"]]) == [first, last]
     firing = Firing.objects.get()
@@ -62,8 +62,10 @@ def test_what_happened_before_a_watch_was_made_does_not_count() -> None:
     assert [fired["count"] for fired in written()] == [1]
 
 
-def test_the_event_of_a_watch_that_is_not_shared_does_not_say_what_it_is_about() -> None:
-    create(owner(), name="secret name", query="secretword", group_by="module")
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_event_of_a_watch_does_not_say_what_it_is_about(*, shared: bool) -> None:
+    """Readers who may not see the watched module may see the module under which this event stands."""
+    create(owner(), name="secret name", query="secretword", group_by="module", shared=shared)
     happen("one", summary="secretword", module="secretmodule")
     evaluate()
     event = Event.objects.get(event_type="watch.fired")

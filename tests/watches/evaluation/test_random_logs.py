@@ -17,7 +17,7 @@ from events import log
 from events.models import Event
 from tests.watches.conditions import reading_of_the_log as reading
 from tests.watches.database_time import DatabaseTime
-from tests.watches.samples import create, evaluate, happen, owner, taking_over, written
+from tests.watches.samples import create, evaluate, happen, owner, taking_over, types_written, written
 from watches.conditions.rules import DAY_SECONDS
 from watches.evaluation import log_reader, recording
 from watches.evaluation.log_reader import LogReader
@@ -180,9 +180,8 @@ def test_what_fired_is_what_a_reading_of_the_whole_log_says(seed: int, monkeypat
     evaluate()
     events = list(Event.objects.exclude(event_type__startswith="watch.").order_by("seq"))
     happened: dict[tuple[int, str], list[reading.Happened]] = defaultdict(list)
-    for event in Event.objects.filter(event_type__startswith="watch.").order_by("seq"):
-        payload = orjson.loads(event.payload)
-        verb = event.event_type.removeprefix("watch.")
+    for event_type, payload in zip(types_written(), written(), strict=True):
+        verb = event_type.removeprefix("watch.")
         happened[payload["watch_id"], payload["group"]].append((verb, seconds_of(payload["at"]), payload["count"]))
     wanted = {
         (watch.pk, group): found
