@@ -157,6 +157,11 @@ class Evaluator:
         """Not later than the next time at which something happens though no event comes."""
         return self._queue[0][0] if self._queue else NEVER
 
+    @property
+    def untaken(self) -> int:
+        """How much has happened since `take`."""
+        return len(self._happenings)
+
     def feed(self, entry: Entry) -> None:
         """The next event of the log."""
         self.advance(entry.created_at)

@@ -59,6 +59,11 @@ class Attempts(Generic[Job]):
         return [attempt.job for attempt in self._running]
 
     @property
+    def held(self) -> list[Job]:
+        """Those that run, and those that were given up and whose threads go on: what they hold must not grow."""
+        return [attempt.job for attempt in (*self._running, *self._stuck)]
+
+    @property
     def room(self) -> int:
         return 0 if len(self._stuck) >= STUCK_LIMIT else ATTEMPTS_LIMIT - len(self._running)
 

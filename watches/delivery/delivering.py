@@ -91,7 +91,8 @@ class Delivering:
                 _note_batch(job, error)
 
     def _begin(self) -> None:
-        jobs = self._attempts.jobs
+        # A receiver that answers byte by byte has one thread, and not all of them one after the other.
+        jobs = self._attempts.held
         busy_targets = {job.target_id for job in jobs if isinstance(job, Parcel)}
         for parcel in queue.claim(self._attempts.room, busy=busy_targets):
             self._attempts.begin(parcel, _send)

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # Of one read and one transaction.
 PAGE_ROWS = 500
+# After so many firings and ends a step is over: each is some rows, and an event under the lock of the head.
+HAPPENINGS_LIMIT = 100
 # Events evaluated between two moments at which other threads get their turn.
 TURN_EVENTS = 16
 # Not every change of a right raises the version of rights, so all are read again so often.
@@ -196,29 +198,36 @@ class LogReader:
 
     def _evaluate(self, loaded: _Loaded, page: Page) -> Progress:
         evaluator = loaded.evaluator
-        for number, entry in enumerate(page.entries):
-            if number % TURN_EVENTS == 0:
+        reached, is_cut = page.cursor, False
+        for number, entry in enumerate(page.entries, start=1):
+            if number % TURN_EVENTS == 1:
                 give_way()
             evaluator.feed(entry)
-        is_tick = page.caught_up and evaluator.due <= clock.now().timestamp()
-        missing = max(0, page.head.last_seq - page.cursor.seq)
-        if page.cursor != loaded.cursor or is_tick:
+            if evaluator.untaken >= HAPPENINGS_LIMIT and number < len(page.entries):
+                # What was written is one transaction, for which publishers wait; the next step reads on from here.
+                reached, is_cut = Cursor(page.cursor.epoch, entry.seq), True
+                break
+        is_tick = page.caught_up and not is_cut and evaluator.due <= clock.now().timestamp()
+        missing = max(0, page.head.last_seq - reached.seq)
+        if reached != loaded.cursor or is_tick:
             hold_seconds = HOLD_SECONDS if missing else 0.0
             step = Step(
                 self.lease.holder,
                 loaded.cursor,
                 loaded.definitions,
-                page.cursor,
+                reached,
                 evaluator,
                 tick=is_tick,
                 hold_seconds=hold_seconds,
             )
             recording.record(step, loaded.watches)
-            loaded.cursor = page.cursor
+            loaded.cursor = reached
             firings = step.firings
         else:
             firings = 0
-        return Progress(missing_events=missing, more=missing > 0, firings=firings, evaluated=len(page.entries))
+        return Progress(
+            missing_events=missing, more=missing > 0, firings=firings, evaluated=number if is_cut else len(page.entries)
+        )
 
     def _learn(self, loaded: _Loaded) -> bool:
         """Read on for one watch that looks for new values: what was there in the days before it began.

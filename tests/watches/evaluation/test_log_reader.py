@@ -264,3 +264,15 @@ def test_a_reader_that_was_off_while_the_log_was_pruned_goes_on_with_what_is_lef
     evaluate()
     (fired,) = written()
     assert seqs_of([fired["first"]]) == [log.head().oldest_seq]
+
+
+def test_many_firings_of_one_page_are_several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_reader, "HAPPENINGS_LIMIT", 10)
+    create(owner(), group_by="payload.user")
+    for number in range(35):
+        happen(f"e{number}", payload={"user": f"u{number}"})
+    reader = log_reader.LogReader()
+    firings = [reader.step().firings for _ in range(6)]
+    assert [count for count in firings if count] == [10, 10, 10, 5]
+    assert [fired["group"] for fired in written()] == [f"u{number}" for number in range(35)]
+    reader.end()
