@@ -12,7 +12,11 @@ from watches.delivery.attempts import Attempts, TookTooLong
 def test_an_attempt_that_was_given_up_is_held_until_its_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "ATTEMPT_SECONDS", 0.0)
     released, all_attempts = threading.Event(), Attempts[str]()
-    all_attempts.begin("slow", lambda _: released.wait(20) and None)
+
+    def wait(_: str) -> None:
+        released.wait(20)
+
+    all_attempts.begin("slow", wait)
     ((job, error, _),) = all_attempts.ended()
     assert (job, type(error)) == ("slow", TookTooLong)
     # It is tried again later, and not while this thread is there.
