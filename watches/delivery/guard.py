@@ -17,7 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Addresses of IPv4 that stand in one of IPv6: a gateway would lead to them.
 _HOLD_IPV4 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
-# Once the anycast address of gateways from IPv6, and nobody's now.
+# Once the anycast address of gateways from IPv6; no longer in use (RFC 7526).
 _RELAYS = ipaddress.ip_network("192.88.99.0/24")
 
 
