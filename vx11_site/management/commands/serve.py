@@ -1,5 +1,6 @@
 """manage.py serve: the server."""
 
+import ipaddress
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -12,8 +13,6 @@ from vx11_site.data import first_start, pending_migrations
 from vx11_site.server.daphne import SERVER_NAME, OperatorServer
 
 PORT_LIMIT = 65_535
-# What a program listens on that is to be reached on all addresses of its machine.
-EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - not listened on here
 
 
 class Command(BaseCommand):
@@ -41,9 +40,18 @@ def _port(text: str) -> int:
 
 
 def address_to_open(host: str, port: int) -> str:
-    """The console's address for a browser on this machine: no browser opens 0.0.0.0 everywhere."""
-    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
+    """The console's address for a browser on this machine: none opens the address that means all of them."""
+    named = host
+    if is_every_address(host):
+        named = "::1" if ":" in host else "127.0.0.1"
     return f"http://{f'[{named}]' if ':' in named else named}:{port}/operator/"
+
+
+def is_every_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def serve(*, host: str, port: int) -> None:
@@ -52,7 +60,7 @@ def serve(*, host: str, port: int) -> None:
 
     def print_ready() -> None:
         sys.stdout.write(f"VX11 Operator serves at {address_to_open(host, port)} (Ctrl-C ends it)\n")
-        if host in EVERY_ADDRESS:
+        if is_every_address(host):
             sys.stdout.write("Other machines reach it by the names in VX11_ALLOWED_HOSTS only.\n")
         sys.stdout.flush()
 
