@@ -29,8 +29,8 @@ def test_headers_of_identity_that_a_client_sends_do_not_leave_the_gateway(stack:
         assert read.json()["settings"] == {"of": "one"}
         assert OPERATOR not in read.headers
         assert_problem(one.get(f"{API}/chat?principal={other_id}", headers=forged), 403, "insufficient_scope")
-    nobody = stack.client(None)
-    assert_problem(nobody.get(f"{API}/settings", headers=forged), 401, "missing_token")
+    stranger = stack.client(None)
+    assert_problem(stranger.get(f"{API}/settings", headers=forged), 401, "missing_token")
 
 
 def test_one_correlation_id_goes_through_both(own_stack: OwnStack) -> None:

@@ -81,9 +81,9 @@ def test_w11_what_needs_a_credential_is_never_stored_by_caches(principal: Client
 
 @pytest.mark.parametrize("header", [{}, {"X-VX11-Token": "wrong"}, {"Cookie": "sessionid=wrong"}])
 def test_health_and_readiness_are_public_and_ignore_credentials(stack: Stack, header: dict[str, str]) -> None:
-    nobody = stack.client(None)
-    assert nobody.get("/ready", headers=header).status_code == 200
-    health = nobody.get("/health", headers=header)
+    stranger = stack.client(None)
+    assert stranger.get("/ready", headers=header).status_code == 200
+    health = stranger.get("/health", headers=header)
     assert health.status_code == 200
     assert health.json().keys() >= {"status", "module", "version"}
     assert (health.json()["status"], health.json()["module"]) == ("ok", "tentaculo_link")

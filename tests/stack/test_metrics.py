@@ -107,5 +107,5 @@ def test_a_ticket_that_expires_unused_is_counted_whichever_process_the_others_we
     assert other.stream_status(token=tickets[0]) == 200
     name = "vx11_sse_token_expired_unused_total"
     assert figures(client)[name] == 0
-    wait_until(lambda: figures(client)[name] == 3, "those that nobody used are counted", timeout_seconds=10)
+    wait_until(lambda: figures(client)[name] == 3, "those that opened no stream are counted", timeout_seconds=10)
     assert figures(stack.client(stack.principal_token, server=stack.servers[-1]))[name] in (0, 3)

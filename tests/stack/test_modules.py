@@ -109,11 +109,11 @@ def put_address(stack: Stack, name: str, url: str) -> None:
 def test_status_modules_and_window_may_be_public(own_stack: OwnStack) -> None:
     # What needs to know who asks stays closed, whatever the setting says.
     stack = own_stack(VX11_PUBLIC_ENTRY_POINTS="status,modules,window/status,settings,chat")
-    nobody = stack.client(None)
+    stranger = stack.client(None)
     for path in (STATUS, MODULES, f"{API}/window/status", f"{API}/v1/status"):
-        assert nobody.get(path).status_code == 200
-    assert_problem(nobody.get(f"{API}/settings"), 401, "missing_token")
-    assert_problem(nobody.get(f"{API}/chat"), 401, "missing_token")
+        assert stranger.get(path).status_code == 200
+    assert_problem(stranger.get(f"{API}/settings"), 401, "missing_token")
+    assert_problem(stranger.get(f"{API}/chat"), 401, "missing_token")
 
 
 @pytest.fixture

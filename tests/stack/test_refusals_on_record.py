@@ -129,7 +129,7 @@ def test_streams_refused_for_a_token_in_the_url_are_counted_by_whether_it_is_val
     token, public_id = stack.issue_token("principal")
     assert stack.client(token).get(f"{API}/status").status_code == 200
     before = counts()
-    nobody = stack.client(None)
+    stranger = stack.client(None)
     for method, path, text in (
         ("GET", STREAM, token),
         ("GET", STREAM, "vx11-test-token"),
@@ -137,12 +137,12 @@ def test_streams_refused_for_a_token_in_the_url_are_counted_by_whether_it_is_val
         ("HEAD", STREAM, token),
         ("GET", f"{API}/events", token),
     ):
-        assert nobody.request(method, path, params={"token": text}).status_code == 400
+        assert stranger.request(method, path, params={"token": text}).status_code == 400
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 1, 4]
     # A revoked one is not valid, and is refused in the same way.
     stack.a.manage("revoke_token", public_id)
     wait_until(lambda: stack.client(token).get(f"{API}/status").status_code == 401, "it is revoked")
-    assert nobody.get(STREAM, params={"token": token}).status_code == 400
+    assert stranger.get(STREAM, params={"token": token}).status_code == 400
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 2, 5]
 
 

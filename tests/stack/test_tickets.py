@@ -90,26 +90,26 @@ def test_a_principal_without_the_scope_gets_no_ticket(stack: Stack) -> None:
 
 def test_a10_two_tickets_in_one_request_are_refused_and_neither_is_used_up(stack: Stack, principal: Client) -> None:
     first, second = principal.ticket(), principal.ticket()
-    nobody = stack.client(None)
+    stranger = stack.client(None)
 
-    assert_problem(nobody.get(f"{STREAM}?token={first}&token={second}"), 400, "duplicate_parameter")
-    assert [nobody.stream_status(token=first), nobody.stream_status(token=second)] == [200, 200]
+    assert_problem(stranger.get(f"{STREAM}?token={first}&token={second}"), 400, "duplicate_parameter")
+    assert [stranger.stream_status(token=first), stranger.stream_status(token=second)] == [200, 200]
 
 
 def test_a12_a_used_ticket_is_refused(stack: Stack, principal: Client) -> None:
     ticket = principal.ticket()
-    nobody = stack.client(None)
+    stranger = stack.client(None)
 
-    assert nobody.stream_status(token=ticket) == 200
-    assert_problem(nobody.get(STREAM, params={"token": ticket}), 401, "invalid_token")
+    assert stranger.stream_status(token=ticket) == 200
+    assert_problem(stranger.get(STREAM, params={"token": ticket}), 401, "invalid_token")
 
 
 def test_a12_a_ticket_that_never_was_gets_the_same_answer_as_a_used_one(stack: Stack, principal: Client) -> None:
     used = principal.ticket()
-    nobody = stack.client(None)
-    assert nobody.stream_status(token=used) == 200
+    stranger = stack.client(None)
+    assert stranger.stream_status(token=used) == 200
 
-    bodies = [nobody.get(STREAM, params={"token": ticket}).json() for ticket in (used, str(uuid.uuid4()))]
+    bodies = [stranger.get(STREAM, params={"token": ticket}).json() for ticket in (used, str(uuid.uuid4()))]
     assert {**bodies[0], "correlation_id": ""} == {**bodies[1], "correlation_id": ""}
 
 
@@ -172,15 +172,15 @@ BURNS: dict[str, tuple[dict[str, Any], int]] = {
 def test_a15_no_refusal_and_no_preview_uses_up_a_ticket(stack: Stack, principal: Client, burn: str) -> None:
     request, status = BURNS[burn]
     ticket = principal.ticket()
-    nobody = stack.client(None)
+    stranger = stack.client(None)
 
-    assert nobody.stream_status(token=ticket, **request) == status
-    assert nobody.stream_status(token=ticket) == 200
+    assert stranger.stream_status(token=ticket, **request) == status
+    assert stranger.stream_status(token=ticket) == 200
 
 
 def test_a15_head_tells_a_used_ticket_from_a_fresh_one(stack: Stack, principal: Client) -> None:
     ticket = principal.ticket()
-    nobody = stack.client(None)
+    stranger = stack.client(None)
 
-    assert nobody.stream_status(token=ticket) == 200
-    assert nobody.stream_status(token=ticket, method="HEAD") == 401
+    assert stranger.stream_status(token=ticket) == 200
+    assert stranger.stream_status(token=ticket, method="HEAD") == 401
