@@ -1,7 +1,6 @@
 """The index of a backup on SQLite: copied beside the copy of the log, and adopted by the log that is restored."""
 
 import contextlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -44,17 +43,13 @@ def adopt(log_copy: Path, copied: tuple[str, int], log: Path, epoch: str, copy: 
     place = sqlite_path(log)
     adopted = place.with_name(f"{place.name}.adopted")
     copy(index, adopted)
-    if os.geteuid() == 0:
-        owner = place.parent.stat()
-        os.chown(adopted, owner.st_uid, owner.st_gid)
+    tables.give_to_owner_of_folder(adopted)
     with contextlib.closing(tables.connect(adopted, mode="rw", wait_seconds=LOCK_WAIT_SECONDS)) as database:
         database.execute(
             "UPDATE state SET epoch = ?, generation = ?, holder = '', held_until = 0", (epoch, secrets.token_hex(8))
         )
     # What is left of an earlier file must not be taken for a part of this one.
-    for suffix in tables.FILES[1:]:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{place}{suffix}")
+    tables.unlink(place, tables.FILES[1:])
     adopted.replace(place)
     return True
 

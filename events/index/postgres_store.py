@@ -19,6 +19,7 @@ from events.index.store import (
     FORMAT,
     SEGMENT_SEQS,
     Damaged,
+    FoundDamage,
     IndexUnavailable,
     LeaseLost,
     Row,
@@ -50,14 +51,12 @@ class PostgresStore:
     def __init__(self, *, segment_seqs: int = SEGMENT_SEQS, ordered_seqs: int = ORDERED_SEQS) -> None:
         self._segment_seqs = segment_seqs
         self._ordered_seqs = ordered_seqs
-        # Set by a reader that found damage; the one that indexes then begins anew.
-        self._is_damaged = False
+        self._damage = FoundDamage()
 
     # For readers, in any thread
 
     def state(self) -> State | None:
-        if self._is_damaged:
-            raise Damaged("a search found it damaged")
+        self._damage.check()
         with answered_in_time(), self._reader() as cursor:
             return tables.read_state(cursor)
 
@@ -113,7 +112,8 @@ class PostgresStore:
             connection.close_if_unusable_or_obsolete()
             if (code := _sqlstate(error)) == _QUERY_CANCELED:
                 raise TooSlow from None
-            self._is_damaged = self._is_damaged or code in _DAMAGE
+            if code in _DAMAGE:
+                self._damage.note()
             raise IndexUnavailable(_described(error)) from error
 
     # For the one that indexes
@@ -170,7 +170,7 @@ class PostgresStore:
     def remove(self) -> None:
         with self._writer() as cursor:
             tables.drop_tables(cursor)
-        self._is_damaged = False
+        self._damage.forget()
 
     def close(self) -> None:
         """The connection is the thread's."""

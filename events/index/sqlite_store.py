@@ -21,6 +21,7 @@ from events.index.store import (
     LEASE_SECONDS,
     SEGMENT_SEQS,
     Damaged,
+    FoundDamage,
     IndexUnavailable,
     LeaseLost,
     Row,
@@ -53,14 +54,12 @@ class SqliteStore:
         self._writing: sqlite3.Connection | None = None
         self._writing_file: tuple[int, int] | None = None
         self._failures = 0
-        # Set by a reader that found damage; the one that indexes then begins anew.
-        self._is_damaged = False
+        self._damage = FoundDamage()
 
     # For readers, in any thread
 
     def state(self) -> State | None:
-        if self._is_damaged:
-            raise Damaged("a search found the file damaged")
+        self._damage.check()
         with answered_in_time(), self._reader(time.monotonic() + STATE_WAIT_SECONDS) as database:
             return tables.read_state(database)
 
@@ -119,9 +118,8 @@ class SqliteStore:
             self.close_reading()
             # One transaction shows the list of segments and all of them.
             is_incomplete = str(error).startswith("no such table")
-            self._is_damaged = (
-                self._is_damaged or is_incomplete or isinstance(tables.as_fault(error, tables.DAMAGE), Damaged)
-            )
+            if is_incomplete or isinstance(tables.as_fault(error, tables.DAMAGE), Damaged):
+                self._damage.note()
             raise IndexUnavailable(str(error)) from error
 
     def _reading_connection(self) -> sqlite3.Connection:
@@ -202,16 +200,11 @@ class SqliteStore:
     def remove(self) -> None:
         self.close()
         try:
-            self._unlink(tables.FILES)
+            tables.unlink(self.path, tables.FILES)
         except OSError as error:
             raise IndexUnavailable(f"it cannot be deleted: {error.strerror}") from error
-        self._is_damaged = False
+        self._damage.forget()
         self._failures = 0
-
-    def _unlink(self, suffixes: Iterable[str]) -> None:
-        for suffix in suffixes:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{self.path}{suffix}")
 
     def close(self) -> None:
         if self._writing is not None:
@@ -247,14 +240,13 @@ class SqliteStore:
                 if tables.file_of(self.path) == self._writing_file:
                     return self._writing
             self.close()
-        is_new = not self.path.exists()
-        if is_new:
+        if not self.path.exists():
             # Of a file that was deleted while others have it open: SQLite would take them for those of the new one.
-            self._unlink(tables.FILES[1:])
+            tables.unlink(self.path, tables.FILES[1:])
             tables.make_file(self.path)
         database = self._writing = tables.connect(self.path, mode="rw", wait_seconds=LOCK_WAIT_SECONDS)
         # No sync at each commit: after a power cut the file is whole, and the last seconds are indexed again.
         database.execute("PRAGMA synchronous=NORMAL")
-        database.executescript(tables.CREATE.format(format=FORMAT))
+        database.executescript(tables.CREATE)
         self._writing_file = tables.file_of(self.path)
         return database

@@ -1,5 +1,6 @@
 """The tables of the index in SQLite, the file they are in, and the statements that make, search and drop them."""
 
+import contextlib
 import itertools
 import os
 import sqlite3
@@ -14,7 +15,7 @@ from events.index.vocabulary import PUNCTUATION
 
 # Suffixes of the files of one database.
 FILES = ("", "-wal", "-shm")
-CREATE = """
+CREATE = f"""
 PRAGMA journal_mode=WAL;
 PRAGMA journal_size_limit=67108864;
 BEGIN IMMEDIATE;
@@ -27,9 +28,9 @@ CREATE TABLE IF NOT EXISTS tallies (
     first INTEGER PRIMARY KEY, last INTEGER, first_minute INTEGER, last_minute INTEGER,
     severities BLOB, sources BLOB, minutes BLOB
 );
-INSERT OR IGNORE INTO state VALUES (1, {format}, '', 1, 0, '', '', 0);
+INSERT OR IGNORE INTO state VALUES (1, {FORMAT}, '', 1, 0, '', '', 0);
 COMMIT;
-"""
+"""  # noqa: S608 - a number of ours
 SEGMENT = """
 CREATE VIRTUAL TABLE terms_{number} USING fts5(
     terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '{characters}'"
@@ -53,11 +54,30 @@ def connect(path: Path, *, mode: str, wait_seconds: float) -> sqlite3.Connection
 
 
 def make_file(path: Path) -> None:
-    """Readable to its owner only; that is the owner of the folder, also when root makes it by a command."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    """With empty tables. Readable to its owner only; that is the owner of the folder, also when root makes it.
+
+    It has its name when it has its tables: a search that came between would take it for damaged.
+    """
+    new = path.with_name(f"{path.name}.new")
+    unlink(new, FILES)
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600))
+    give_to_owner_of_folder(new)
+    with contextlib.closing(connect(new, mode="rw", wait_seconds=0)) as database:
+        database.executescript(CREATE)
+    new.replace(path)
+
+
+def give_to_owner_of_folder(path: Path) -> None:
+    """What root makes, the server must be able to write."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def unlink(path: Path, suffixes: Iterable[str]) -> None:
+    for suffix in suffixes:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
 
 
 def file_of(path: Path) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What a store of the index can do, and why it could not. The state says which part of which log it holds."""
 
 import contextlib
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -15,6 +16,8 @@ SEGMENT_SEQS = 250_000
 
 # How long an indexing process keeps the right to write without renewing it: so late another takes over from a dead one.
 LEASE_SECONDS = 6.0
+# How long a process that found damage asks no more: more than the one that indexes needs to begin anew.
+DAMAGE_SECONDS = 10.0
 
 
 class IndexUnavailable(Exception):
@@ -53,6 +56,26 @@ def answered_in_time() -> Iterator[None]:
         yield
     except TooSlow:
         raise IndexUnavailable("it did not answer in time") from None
+
+
+class FoundDamage:
+    """That a search found damage: the one that indexes begins anew, and after DAMAGE_SECONDS searches try again.
+
+    Without this end a process that indexes nothing, such as a shell, would never use the index that was made anew.
+    """
+
+    def __init__(self) -> None:
+        self._ends_at = 0.0
+
+    def note(self) -> None:
+        self._ends_at = time.monotonic() + DAMAGE_SECONDS
+
+    def forget(self) -> None:
+        self._ends_at = 0.0
+
+    def check(self) -> None:
+        if time.monotonic() < self._ends_at:
+            raise Damaged("a search found it damaged")
 
 
 # A seq and its terms.

@@ -202,7 +202,7 @@ class TestWithDatabase:
         assert finding.level is Level.OK
         monkeypatch.setattr(log, "BEHIND_LIMIT_EVENTS", 1)
         assert levels(log.probe_index()) == ["WARN"]
-        monkeypatch.setattr(store, "_is_damaged", True)
+        store._damage.note()  # type: ignore[attr-defined]
         assert levels(log.probe_index()) == ["WARN"]
         settings.SEARCH_INDEX = False
         (finding,) = log.probe_index()

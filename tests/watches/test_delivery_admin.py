@@ -80,7 +80,7 @@ def test_a_test_is_a_notice_and_dead_notices_are_sent_again() -> None:
     assert browser.post(LISTS[0], chosen).status_code == 302
     notice = Notice.objects.get()
     assert (notice.content["last_state"], notice.state) == ("test", "pending")
-    Notice.objects.update(state="dead", expires_at=timezone.now())
+    Notice.objects.update(state="dead", expires_at=timezone.now() - timedelta(seconds=1))
     assert browser.post(LISTS[1], {"action": "send_again", "_selected_action": [str(notice.pk)]}).status_code == 302
     again = Notice.objects.get()
     assert (again.pk, again.state) == (notice.pk, "pending")

@@ -3,16 +3,19 @@
 import logging
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 
 from events import metrics
-from events.index import Indexing, IndexUnavailable, Store, TooSlow, indexer, indexing, sqlite_store
+from events.index import Indexing, IndexUnavailable, Store, TooSlow, indexer, indexing, sqlite_store, sqlite_tables
+from events.index import store as index_store
 from events.index.postgres_tables import PREFIX
 from events.index.searching import NOTHING, StoredIndex
 from events.index.sqlite_store import SqliteStore
@@ -143,6 +146,44 @@ def test_a_file_that_is_harmed_while_it_is_open_is_made_anew(
     append_events(5, prefix="n")
     look_until_held(running, store, 45)
     assert found(store, "test.happened") == list(range(1, 46))
+
+
+def test_a_reader_that_found_damage_finds_the_index_that_was_made_anew(
+    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As another process has it, which indexes nothing.
+    other = SqliteStore(file, segment_seqs=store._segment_seqs)
+    append_events(40)
+    running = Indexing(store)
+    look_until_held(running, store, 40)
+    assert search(other) == list(range(1, 41))
+    without_a_segment(file)
+    assert search(other) is None
+    assert StoredIndex(other).extent() == NOTHING
+    # The one that indexes finds it as well.
+    assert search(store) is None
+    look_until_held(running, store, 40)
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + index_store.DAMAGE_SECONDS)
+    assert search(other) == list(range(1, 41))
+
+
+def test_a_file_that_is_made_is_never_seen_without_its_tables(
+    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_events(3)
+    other = SqliteStore(file)
+    seen: list[str] = []
+    connect = sqlite_tables.connect
+
+    def look(path: Path, **how: Any) -> sqlite3.Connection:
+        if path.exists() and "rw" in how.values() and how["wait_seconds"]:
+            seen.append(path.name)
+            other.state()
+        return connect(path, **how)
+
+    monkeypatch.setattr(sqlite_tables, "connect", look)
+    look_until_held(Indexing(store), store, 3)
+    assert seen == [file.name]
 
 
 def test_what_is_wrong_is_logged_once_and_counted(

@@ -118,7 +118,8 @@ def test_after_a_day_a_notice_is_dead_and_is_sent_again_by_hand(deliver: Deliver
         target(f"json://127.0.0.1:{server.port}/")
         fire("one", "there")
         deliver(lambda: Notice.objects.get().attempts == 1, "the first attempt fails")
-        Notice.objects.update(expires_at=timezone.now())
+        # The database counts in milliseconds.
+        Notice.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
         assert queue.bury() == 1
         hurry()
         assert (queue.claim(4), Notice.objects.get().state) == ([], "dead")
