@@ -1,6 +1,5 @@
 """A long log to search in: made quickly, the same each time, of words as often as words are."""
 
-import contextlib
 import itertools
 import json
 import random
@@ -110,25 +109,6 @@ def fill_postgres(url: str, count: int) -> None:
         database.commit()
         database.autocommit = True
         cursor.execute("ANALYZE events_event")
-
-
-def indexed_on_sqlite(folder: Path) -> tuple[int, int]:
-    """The first and the last seq that the index holds; (1, 0) before it begins."""
-    with contextlib.suppress(sqlite3.Error):
-        database = sqlite3.connect(f"{(folder / 'operator-search.sqlite3').as_uri()}?mode=ro", uri=True)
-        with contextlib.closing(database):
-            return _extent(database.execute("SELECT low, high FROM state").fetchone())
-    return 1, 0
-
-
-def indexed_on_postgres(url: str) -> tuple[int, int]:
-    with contextlib.suppress(psycopg.Error), psycopg.connect(url) as database:
-        return _extent(database.execute("SELECT low, high FROM vx11_search_state").fetchone())
-    return 1, 0
-
-
-def _extent(row: tuple[int, int] | None) -> tuple[int, int]:
-    return row or (1, 0)
 
 
 def index_bytes_on_postgres(url: str) -> int:
