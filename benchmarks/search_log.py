@@ -4,12 +4,19 @@ import itertools
 import json
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
+
+from benchmarks.publishing import PUBLISH_PATH
+from benchmarks.server import Target
+from benchmarks.wire import Connection, request
+from tests.servers import RunningServer
 
 VOCABULARY_WORDS = 20_000
 MODULES = tuple(f"{name}{number}" for name in ("gateway", "spawner", "nginx", "billing") for number in range(5))
@@ -21,6 +28,7 @@ RARE_WORD, RARE_EVENTS = "quetzalcoatl", 20
 # As long as retention keeps events.
 SPREAD = timedelta(days=30)
 BATCH_ROWS = 50_000
+INDEXED_TIMEOUT_SECONDS = 3_600
 COLUMNS = (
     "seq", "event_id", "event_type", "summary", "module", "severity", "correlation_id", "payload", "created_at",
     "publisher", "fingerprint",
@@ -126,3 +134,21 @@ def write_lines(path: Path, count: int) -> None:
         for row in rows(count):
             event = dict(zip(COLUMNS[:7], row, strict=False))
             out.write(f'{json.dumps(event)[:-1]}, "payload": {row[7]}, "at": {row[8].timestamp():.0f}}}\n')
+
+
+async def begin_the_log(target: Target) -> None:
+    """Before the first event it has no head."""
+    publish = request("POST", PUBLISH_PATH, token=target.service_token, body=FIRST)
+    (await Connection.ask_once(target.port, publish)).expect(201)
+
+
+def reindex(server: RunningServer) -> None:
+    """By the command, which does not rest as a server does."""
+    subprocess.run(
+        [sys.executable, "manage.py", "reindex"],
+        cwd=server.checkout,
+        env=server.environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=INDEXED_TIMEOUT_SECONDS,
+    )

@@ -3,7 +3,6 @@
 import json
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,7 +34,6 @@ TANTIVY_AT_MOST, GREP_AT_LEAST = 5, 100
 # Names of figures that a plot shows.
 MEDIAN, TANTIVY, GREP = "median of all kinds", "tantivy, median of its kinds", "grep for the rare word"
 INDEX_BYTES, INDEX_CPU = "index, for each event", "CPU to index an event"
-INDEXED_TIMEOUT_SECONDS = 3_600
 # What is counted of fields alone, by name.
 COUNTS = {
     "histogram of 24 hours": "stats?seconds=86400&bucket=900",
@@ -72,7 +70,7 @@ class Search:
             title = f"{self.title}, {count:,} events"
             announce(f"{title}, SQLite")
             with running() as (server, target):
-                on_a_loop(_begin_the_log, target)
+                on_a_loop(search_log.begin_the_log, target)
                 server.stop()
                 search_log.fill_sqlite(server.data / "operator.sqlite3", count)
                 indexing = _indexed(server, count)
@@ -83,7 +81,7 @@ class Search:
                 found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS)]
             announce(f"{title}, PostgreSQL")
             with postgres_database() as url, running(database_url=url) as (server, target):
-                on_a_loop(_begin_the_log, target)
+                on_a_loop(search_log.begin_the_log, target)
                 server.stop()
                 search_log.fill_postgres(url, count)
                 indexing = _indexed(server, count)
@@ -128,11 +126,7 @@ class Measured(NamedTuple):
 def _indexed(server: RunningServer, count: int) -> list[Figure]:
     """By the command, which does not rest as a server does."""
     began, began_cpu_seconds = time.perf_counter(), _commands_cpu_seconds()
-    command = [sys.executable, "manage.py", "reindex"]
-    subprocess.run(
-        command, cwd=server.checkout, env=server.environment, check=True, stdout=subprocess.DEVNULL,
-        timeout=INDEXED_TIMEOUT_SECONDS,
-    )  # fmt: skip
+    search_log.reindex(server)
     return [
         Figure("events", count, ""),
         Figure("indexed by manage.py reindex", count / (time.perf_counter() - began), "events/s"),
@@ -187,12 +181,6 @@ async def _measure(target: Target, pid: int) -> Measured:
         return measured
     finally:
         connection.close()
-
-
-async def _begin_the_log(target: Target) -> None:
-    """Before the first event it has no head."""
-    publish = request("POST", ours.PUBLISH_PATH, token=target.service_token, body=search_log.FIRST)
-    (await Connection.ask_once(target.port, publish)).expect(201)
 
 
 async def _repeated(connection: Connection, asking: bytes, pid: int) -> tuple[list[float], float]:

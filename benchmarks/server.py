@@ -2,10 +2,11 @@
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.servers import RunningServer
 from tests.stores import POSTGRES_PLACES, PrivatePostgres, PrivateRedis
@@ -38,15 +39,17 @@ def serving(*, database_url: str = "") -> Iterator[Target]:
 
 
 @contextmanager
-def running(*, database_url: str = "") -> Iterator[tuple[RunningServer, Target]]:
-    """The same, for those who stop and start the server."""
-    with running_all(1, database_url=database_url) as [pair]:
+def running(
+    *, database_url: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[RunningServer, Target]]:
+    """The same, for those who stop and start the server, or have settings of their own."""
+    with running_all(1, database_url=database_url, settings=environment or {}) as [pair]:
         yield pair
 
 
 @contextmanager
 def running_all(
-    processes: int, *, database_url: str = "", redis_url: str = ""
+    processes: int, *, database_url: str = "", redis_url: str = "", settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[list[tuple[RunningServer, Target]]]:
     """So many that share a database, a Redis and their tokens; more than one need both."""
     principal_tokens = tuple(f"bench-principal-{secrets.token_hex(16)}" for _ in range(PRINCIPALS))
@@ -63,6 +66,7 @@ def running_all(
         environment |= {"VX11_DATABASE_URL": database_url, "VX11_SECRET_KEY": secrets.token_urlsafe(64)}
     if redis_url:
         environment |= {"VX11_REDIS_URL": redis_url}
+    environment |= settings
     with tempfile.TemporaryDirectory(prefix="vx11-bench-") as folder:
         servers = [RunningServer(Path(folder) / str(number), environment) for number in range(processes)]
         servers[0].manage("migrate", "--no-input")

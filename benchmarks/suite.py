@@ -5,7 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import browser, drain, layers, never_readers, pruning, publishing, resume, storm, tickets
+from benchmarks import (
+    beside_searches,
+    browser,
+    drain,
+    layers,
+    never_readers,
+    pruning,
+    publishing,
+    resume,
+    storm,
+    tickets,
+)
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
 from benchmarks.figures import Figure
 from benchmarks.filters import ASKED, QUERIES_AT_MOST, FilterCost
@@ -114,6 +125,9 @@ SUITE: dict[str, Entry] = {
     "filters": FilterCost("filters"),
     "queries": FilterCost("queries", ASKED, QUERIES_AT_MOST),
     "search": Search("search"),
+    "search-beside": WithOwnServer("1000 x 20/s beside searches", beside_searches.measure_delivery),
+    "index-publish": WithOwnServer("publish with and without the index", beside_searches.measure_publishing),
+    "index-lag": WithOwnServer("index at 5000 events/s", beside_searches.measure_lag),
     "memory": IdleMemory("memory"),
     "never-readers": Measurement("clients that never read", never_readers.measure),
     "resume": Measurement("resume", resume.measure),
@@ -122,7 +136,7 @@ SUITE: dict[str, Entry] = {
     "browser": WithOwnServer("console, 200/s", browser.measure),
 }
 SEVERAL_PROCESSES = ("tickets-scaled", "scaling")
-OWN_POSTGRES = (*SEVERAL_PROCESSES, "prune-postgres", "search")
+OWN_POSTGRES = (*SEVERAL_PROCESSES, "prune-postgres", "search", "index-publish")
 
 
 def needs_postgres(names: Sequence[str]) -> bool:
