@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import itertools
 import json
 import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing.synchronize import Event
 from urllib.parse import urlencode
 
@@ -20,7 +20,6 @@ from benchmarks.figures import Figure
 from benchmarks.load import closing
 from benchmarks.peers import ours
 from benchmarks.publishing import BATCH, BATCH_EVENTS, EVENT, PUBLISH_PATH, SINGLE
-from benchmarks.search_log import begin_the_log
 from benchmarks.searching import kinds
 from benchmarks.server import Target, postgres_database, running
 from benchmarks.size import Size
@@ -102,12 +101,9 @@ def _published(name: str, urls: Sequence[str], size: Size) -> Iterator[Figure]:
 def _with_a_log(events: int) -> Iterator[Target]:
     """A server with so many events, indexed."""
     with running() as (server, target):
-        on_a_loop(begin_the_log, target)
-        server.stop()
-        search_log.fill_sqlite(server.data / "operator.sqlite3", events)
+        search_log.begin(server, target, partial(search_log.fill_sqlite, server.data / "operator.sqlite3", events))
         search_log.reindex(server)
-        server.start()
-        yield dataclasses.replace(target, pid=server.pid, port=server.port)
+        yield search_log.started(server, target)
 
 
 @contextlib.contextmanager

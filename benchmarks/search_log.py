@@ -1,18 +1,20 @@
 """A long log to search in: made quickly, the same each time, of words as often as words are."""
 
+import dataclasses
 import itertools
 import json
 import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 
+from benchmarks.client import on_a_loop
 from benchmarks.publishing import PUBLISH_PATH
 from benchmarks.server import Target
 from benchmarks.wire import Connection, request
@@ -28,7 +30,7 @@ RARE_WORD, RARE_EVENTS = "quetzalcoatl", 20
 # As long as retention keeps events.
 SPREAD = timedelta(days=30)
 BATCH_ROWS = 50_000
-INDEXED_TIMEOUT_SECONDS = 3_600
+COMMAND_TIMEOUT_SECONDS = 3_600
 COLUMNS = (
     "seq", "event_id", "event_type", "summary", "module", "severity", "correlation_id", "payload", "created_at",
     "publisher", "fingerprint",
@@ -136,7 +138,20 @@ def write_lines(path: Path, count: int) -> None:
             out.write(f'{json.dumps(event)[:-1]}, "payload": {row[7]}, "at": {row[8].timestamp():.0f}}}\n')
 
 
-async def begin_the_log(target: Target) -> None:
+def begin(server: RunningServer, target: Target, fill: Callable[[], None]) -> None:
+    """`fill` writes into the database of the server, which is stopped for it."""
+    on_a_loop(_begin, target)
+    server.stop()
+    fill()
+
+
+def started(server: RunningServer, target: Target) -> Target:
+    """The target as it is after another start."""
+    server.start()
+    return dataclasses.replace(target, pid=server.pid, port=server.port)
+
+
+async def _begin(target: Target) -> None:
     """Before the first event it has no head."""
     publish = request("POST", PUBLISH_PATH, token=target.service_token, body=FIRST)
     (await Connection.ask_once(target.port, publish)).expect(201)
@@ -144,11 +159,16 @@ async def begin_the_log(target: Target) -> None:
 
 def reindex(server: RunningServer) -> None:
     """By the command, which does not rest as a server does."""
+    manage(server, "reindex")
+
+
+def manage(server: RunningServer, *command: str) -> None:
+    """A command that may take long."""
     subprocess.run(
-        [sys.executable, "manage.py", "reindex"],
+        [sys.executable, "manage.py", *command],
         cwd=server.checkout,
         env=server.environment,
         check=True,
         stdout=subprocess.DEVNULL,
-        timeout=INDEXED_TIMEOUT_SECONDS,
+        timeout=COMMAND_TIMEOUT_SECONDS,
     )

@@ -7,12 +7,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from benchmarks import search_log
+from benchmarks import large_log, search_log
 from benchmarks.client import on_a_loop
 from benchmarks.figures import Figure, latency
 from benchmarks.peers import ours
@@ -70,25 +71,20 @@ class Search:
             title = f"{self.title}, {count:,} events"
             announce(f"{title}, SQLite")
             with running() as (server, target):
-                on_a_loop(search_log.begin_the_log, target)
-                server.stop()
-                search_log.fill_sqlite(server.data / "operator.sqlite3", count)
-                indexing = _indexed(server, count)
-                server.start()
+                fill = partial(search_log.fill_sqlite, server.data / "operator.sqlite3", count)
+                target, indexing = _with_a_log(server, target, count, fill)
                 size_bytes = sum(path.stat().st_size for path in server.data.glob("operator-search.sqlite3*"))
-                sqlite = on_a_loop(_measure, target, server.pid)
+                sqlite = on_a_loop(_measure, target)
                 held = Figure(INDEX_BYTES, size_bytes / count, "bytes")
-                found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS)]
+                lived = large_log.measure(server, target, size, count)
+                found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS), *lived]
             announce(f"{title}, PostgreSQL")
             with postgres_database() as url, running(database_url=url) as (server, target):
-                on_a_loop(search_log.begin_the_log, target)
-                server.stop()
-                search_log.fill_postgres(url, count)
-                indexing = _indexed(server, count)
-                server.start()
+                target, indexing = _with_a_log(server, target, count, partial(search_log.fill_postgres, url, count))
                 held = Figure(INDEX_BYTES, search_log.index_bytes_on_postgres(url) / count, "bytes")
-                postgres = on_a_loop(_measure, target, server.pid)
-                found[f"{title}, PostgreSQL"] = [*indexing, held, *_figures(postgres, P95_POSTGRES_MS)]
+                postgres = on_a_loop(_measure, target)
+                lived = large_log.measure(server, target, size, count, url)
+                found[f"{title}, PostgreSQL"] = [*indexing, held, *_figures(postgres, P95_POSTGRES_MS), *lived]
             found[f"{title}, compared"] = self._compared(sqlite.pages, count, announce)
         return found
 
@@ -121,6 +117,15 @@ class Measured(NamedTuple):
     counts: dict[str, list[float]]
     cpu_seconds: dict[str, float]
     incomplete: list[str]
+
+
+def _with_a_log(
+    server: RunningServer, target: Target, count: int, fill: Callable[[], None]
+) -> tuple[Target, list[Figure]]:
+    """The server with a long log, and what indexing it took."""
+    search_log.begin(server, target, fill)
+    indexing = _indexed(server, count)
+    return search_log.started(server, target), indexing
 
 
 def _indexed(server: RunningServer, count: int) -> list[Figure]:
@@ -160,8 +165,8 @@ def _figures(measured: Measured, p95_ms: float) -> list[Figure]:
     ]
 
 
-async def _measure(target: Target, pid: int) -> Measured:
-    connection = await Connection.open(target.port)
+async def _measure(target: Target) -> Measured:
+    connection, pid = await Connection.open(target.port), target.pid
     try:
         measured = Measured({}, {}, {}, [])
         for kind, asked in kinds().items():
