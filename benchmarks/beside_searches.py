@@ -35,12 +35,12 @@ EXTENT = "from events.index import the_index; print(*the_index().extent())"
 
 
 def measure_delivery(size: Size) -> list[Figure]:
-    """Streams alone, and beside people who search; each on a server of its own with the same log."""
+    """Streams alone, and then beside people who search, with a log to search in."""
     load = Load(size.scaled(STREAMS), EVENTS_PER_SECOND, size.fanout_seconds)
     measured = {}
     answers: Counter[int] = Counter()
-    for name in ("alone", "beside"):
-        with _with_a_log(size.search_events[0]) as target:
+    with _with_a_log(size.search_events[0]) as target:
+        for name in ("alone", "beside"):
             with _searching(target) if name == "beside" else contextlib.nullcontext(answers) as answers:
                 figures = delivery.figures(delivery.deliver(ours.peer(target), load))
             measured[name] = {figure.name: figure.value for figure in figures}

@@ -73,6 +73,19 @@ def test_the_pruning_that_is_measured_deletes_what_it_is_meant_to() -> None:
     assert min(measured[name] for name in rates) > 0
 
 
+@pytest.mark.timeout(180)
+def test_the_searches_that_are_measured_beside_streams_are_answered() -> None:
+    ((_, figures),) = suite.SUITE["search-beside"].run(TINY, lambda text: None).items()
+    measured = values(figures)
+    assert {measured[name] for name in ("lost, alone", "lost, beside", "/ready said no")} == {0}
+    assert measured["searches answered"] > 0
+
+
+def test_the_index_that_is_measured_has_all_that_was_published() -> None:
+    ((_, figures),) = suite.SUITE["index-lag"].run(TINY, lambda text: None).items()
+    assert values(figures)["published"] > 0
+
+
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"needs {CHROMIUM}")
 def test_the_console_in_a_browser_shows_every_event_once_while_it_is_measured() -> None:
     ((_, figures),) = suite.SUITE["browser"].run(TINY, lambda text: None).items()
