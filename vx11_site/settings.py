@@ -295,7 +295,7 @@ LOGGING: dict[str, Any] = {
         # Refusals are in our own access log and audit; Django would log each a second time.
         "django.request": {"level": "CRITICAL"},
         "django.security": {"level": "CRITICAL"},
-        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "channels_redis.pubsub": {"filters": ["expected"]},
         # A line for each batch that is lost is enough; every try would be one more.
