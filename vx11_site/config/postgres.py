@@ -141,7 +141,8 @@ def _read(url: str) -> dict[str, Any]:
         host, _, name = name.rpartition("/")
     given = {key: values[0] for key, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        # Django's, with metrics of connections, statements, errors and durations.
+        "ENGINE": "django_prometheus.db.backends.postgresql",
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

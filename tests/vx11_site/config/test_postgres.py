@@ -57,7 +57,7 @@ def test_what_cannot_be_used_or_does_not_protect_is_refused_by_name_and_without_
 def test_a_url_names_user_password_hosts_ports_and_database(url: str, place: tuple[object, ...]) -> None:
     config = access(url).config
     assert tuple(config[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")) == place
-    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert config["ENGINE"] == "django_prometheus.db.backends.postgresql"
 
 
 def test_settings_of_django_among_the_options_are_settings_and_all_else_is_of_the_driver() -> None:
