@@ -55,11 +55,15 @@ run: $(VENV)/.runtime ## set up what is missing and serve at http://HOST:PORT (1
 # Beside the dependencies' exact versions that it requires, a wheel needs nothing of this folder. `build` would keep
 # modules that are gone.
 .PHONY: dist
-dist: $(VENV)/.development ## into DIST (dist): the wheels of the program and of its client, and the npm tarball
+dist: $(VENV)/.development ## into DIST (dist): wheels of the program and of its client, npm tarball, licences of others, SBOM
 	@rm -rf build vx11_client/build
 	@mkdir -p $(DIST)
+	@$(BIN)/python .ci/third_party.py licences THIRD-PARTY-LICENSES.txt
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) . ./vx11_client
 	@rm -rf build vx11_client/build *.egg-info vx11_client/*.egg-info
+	@mv THIRD-PARTY-LICENSES.txt $(DIST)
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' vx11_site/__init__.py) && \
+		$(BIN)/python .ci/third_party.py sbom $(DIST)/vx11-operator-$$version.cdx.json $$version
 	@version=$$(sed -n 's/^  "version": "\(.*\)",/\1/p' static/events/package.json) && \
 		tar --create --gzip --file $(DIST)/vx11-event-client-$$version.tgz --sort=name --owner=0 --group=0 --numeric-owner \
 		--transform 's,^,package/,' LICENSE -C static/events package.json README.md $(EVENT_CLIENT)

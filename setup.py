@@ -1,7 +1,7 @@
 """The wheel of the whole program, for `pip install`: what pyproject.toml cannot say.
 
 Templates, static files, translations and deploy files lie beside the packages in the checkout, and inside one of them
-in the wheel (see vx11_site/installation.py). The commit it was built from goes along.
+in the wheel (see vx11_site/installation.py). The commit it was built from goes along, and the licences of others.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 APPS = ("vx11_site", "gateway", "watches", "operator_api", "events", "ledger", "vx11_client")
 FILES = ("templates", "static", "locale", "deploy")
+LICENCES = ROOT / "THIRD-PARTY-LICENSES.txt"
 # What belongs to one machine, as in .gitignore.
 OF_A_MACHINE = ("secrets", ".env", "metrics-token", "__pycache__")
 
@@ -26,6 +27,9 @@ class BuildWithFiles(build_py):
             target = package / "share" / folder
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(ROOT / folder, target, ignore=shutil.ignore_patterns(*OF_A_MACHINE))
+        # `make dist` has written it; a wheel that is built by other means has none.
+        if LICENCES.exists():
+            shutil.copy2(LICENCES, package / "share" / LICENCES.name)
         sys.path.insert(0, str(ROOT))
         from vx11_site import release
 

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Sequence
 from datetime import timedelta
 
-import httpx
+import httpx2
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -67,7 +67,7 @@ async def send_all(probes: Sequence[Probe]) -> list[Result]:
     """Send all probes, some at a time; bodies of responses are not read."""
     turns = asyncio.Semaphore(CONCURRENT_PROBES)
     # Proxies and passwords of this machine's environment are not meant for modules.
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         verify=_certificates(), trust_env=False, follow_redirects=False, timeout=ANSWER_SECONDS
     ) as client:
 
@@ -81,16 +81,16 @@ async def send_all(probes: Sequence[Probe]) -> list[Result]:
 @functools.cache
 def _certificates() -> ssl.SSLContext:
     """The trusted certificates, read once: that takes some hundredths of a second, in which no stream is served."""
-    return httpx.create_ssl_context(trust_env=False)
+    return httpx2.create_ssl_context(trust_env=False)
 
 
-async def _problem_of(client: httpx.AsyncClient, url: str) -> str:
+async def _problem_of(client: httpx2.AsyncClient, url: str) -> str:
     try:
         async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", url) as answer:
             return "" if answer.is_success else f"answered {answer.status_code}"
-    except (httpx.TimeoutException, TimeoutError):
+    except (httpx2.TimeoutException, TimeoutError):
         return f"no answer within {ANSWER_SECONDS:g} s"
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         # Only the error's name: its text may contain the address, or text from the other side.
         return type(error).__name__
 

@@ -20,7 +20,7 @@ EVENT_FIELDS = {
 
 
 class Answer(Protocol):
-    """httpx.Response, as far as it matters here."""
+    """httpx2.Response, as far as it matters here."""
 
     @property
     def status_code(self) -> int: ...

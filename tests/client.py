@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-from httpx_sse import EventSource, ServerSentEvent
+import httpx2
+from httpx2 import EventSource, ServerSentEvent
 
 API = "/operator/api"
 TIMEOUT_SECONDS = 10
-# httpx reads the certificates of all authorities for each client that is not told otherwise: 26 ms of CPU.
+# httpx2 reads the certificates of all authorities for each client that is not told otherwise: 26 ms of CPU.
 LOOPBACK: dict[str, Any] = {"trust_env": False, "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ class Frame:
 
     @classmethod
     def parse(cls, sse: ServerSentEvent) -> "Frame":
-        # httpx-sse calls an unnamed event "message".
+        # httpx2 calls an unnamed event "message".
         name = "" if sse.event == "message" else sse.event
         return cls(cursor=sse.id, name=name, data=json.loads(sse.data) if sse.data else {}, retry_ms=sse.retry)
 
@@ -48,7 +48,7 @@ class Frame:
 class Stream:
     """An open stream, or the refusal to open one: look at `response.status_code`."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx2.Response) -> None:
         self.response = response
         self._frames: Iterator[Frame] | None = None
 
@@ -56,7 +56,7 @@ class Stream:
     def frames(self) -> Iterator[Frame]:
         if self._frames is None:
             assert self.response.status_code == 200, f"{self.response.status_code}: {self.response.read()!r}"
-            self._frames = map(Frame.parse, EventSource(self.response).iter_sse())
+            self._frames = map(Frame.parse, EventSource(self.response))
         return self._frames
 
     def next(self, condition: Callable[[Frame], bool], what: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Frame:
@@ -108,24 +108,24 @@ class Client:
         self.token = token
         self._credentials = credentials
 
-    def request(self, method: str, path: str, *, headers: Headers | None = None, **kind: Any) -> httpx.Response:
-        """`path` starts at the root; `kind` is what httpx calls json, params, content, timeout ..."""
+    def request(self, method: str, path: str, *, headers: Headers | None = None, **kind: Any) -> httpx2.Response:
+        """`path` starts at the root; `kind` is what httpx2 calls json, params, content, timeout ..."""
         kind.setdefault("timeout", 2 * TIMEOUT_SECONDS)
-        return httpx.request(method, self.url + path, headers=self._headers(headers), **LOOPBACK, **kind)
+        return httpx2.request(method, self.url + path, headers=self._headers(headers), **LOOPBACK, **kind)
 
-    def get(self, path: str, **kind: Any) -> httpx.Response:
+    def get(self, path: str, **kind: Any) -> httpx2.Response:
         return self.request("GET", path, **kind)
 
-    def post(self, path: str, **kind: Any) -> httpx.Response:
+    def post(self, path: str, **kind: Any) -> httpx2.Response:
         return self.request("POST", path, **kind)
 
-    def patch(self, path: str, **kind: Any) -> httpx.Response:
+    def patch(self, path: str, **kind: Any) -> httpx2.Response:
         return self.request("PATCH", path, **kind)
 
-    def delete(self, path: str, **kind: Any) -> httpx.Response:
+    def delete(self, path: str, **kind: Any) -> httpx2.Response:
         return self.request("DELETE", path, **kind)
 
-    def issue_ticket(self, narrowing: Json | None = None, **kind: Any) -> httpx.Response:
+    def issue_ticket(self, narrowing: Json | None = None, **kind: Any) -> httpx2.Response:
         response = self.post(f"{API}/events/sse-token", json=narrowing or {}, **kind)
         if response.status_code == 200:
             self._credentials.add(response.json()["sse_token"])
@@ -136,7 +136,7 @@ class Client:
         assert response.status_code == 200, response.text
         return str(response.json()["sse_token"])
 
-    def publish(self, event: Event | Sequence[Event], **kind: Any) -> httpx.Response:
+    def publish(self, event: Event | Sequence[Event], **kind: Any) -> httpx2.Response:
         """Several are sent as one batch."""
         return self.post(f"{API}/events", json=event if isinstance(event, Mapping) else {"events": list(event)}, **kind)
 
@@ -146,7 +146,7 @@ class Client:
         assert response.status_code == 201, response.text
         return dict(response.json())
 
-    def poll(self, **params: Any) -> httpx.Response:
+    def poll(self, **params: Any) -> httpx2.Response:
         return self.get(f"{API}/events", params=params)
 
     def polled(self, **params: Any) -> Json:
@@ -182,7 +182,7 @@ class Client:
         """Opens the stream with the client's own token in a header; give `token=` to use a ticket."""
         own: dict[str, Any] = dict(headers or {}) if "token" in params else self._headers(headers)
         with (
-            httpx.Client(**LOOPBACK, timeout=TIMEOUT_SECONDS) as http_client,
+            httpx2.Client(**LOOPBACK, timeout=TIMEOUT_SECONDS) as http_client,
             http_client.stream(method, self.url + path, params=params, headers=own) as response,
         ):
             yield Stream(response)

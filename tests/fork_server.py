@@ -37,7 +37,7 @@ LIBRARIES = (
     "django.db.migrations.executor", "django.db.models", "django.forms", "django.http", "django.template.loader",
     "django.test", "django.urls", "django.views.debug",
     "autobahn.twisted.websocket", "channels.consumer", "channels.layers", "channels.routing", "cryptography.x509",
-    "environ", "httpx", "inflection", "jsonschema", "limits.aio.storage", "limits.aio.strategies", "OpenSSL.SSL",
+    "httpx2", "inflection", "jsonschema", "limits.aio.storage", "limits.aio.strategies", "OpenSSL.SSL",
     "orjson", "prometheus_client", "psycopg", "pygments.formatters.html", "redis.asyncio", "redis.sentinel", "requests",
     "rest_framework.exceptions", "stringprep", "twisted.internet.posixbase", "twisted.internet.ssl",
     "twisted.internet.tcp", "twisted.web.http", "twisted.web.server", "uritemplate", "whitenoise", "yaml",

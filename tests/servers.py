@@ -123,7 +123,7 @@ class RunningServer:
 
     def _is_healthy(self) -> bool:
         assert self.running, f"the server ended with {self.process.exit_code}:\n{self.process.log_tail()}"
-        # Not httpx: a server that starts is asked thirty times, and each refusal takes it 1 ms of CPU.
+        # Not httpx2: a server that starts is asked thirty times, and each refusal takes it 1 ms of CPU.
         connection = http.client.HTTPConnection(self.host, self.port, timeout=2)
         try:
             connection.request("GET", "/health")

@@ -13,7 +13,7 @@ required; `severity`, `module`, `payload`, `correlation_id`, `occurred_at` and `
 in seconds, sizes in bytes. docs/python.md has examples.
 
 Nothing is imported before its name is used: programs that need only a small module (`terminal_text`, `exact_json`) do
-not load httpx. The package needs nothing of this project's other packages, and they may import it.
+not load httpx2. The package needs nothing of this project's other packages, and they may import it.
 """
 
 import importlib

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-import httpx
+import httpx2
 
 from vx11_client.errors import ClientError
 from vx11_client.terminal_text import shown
@@ -27,7 +27,7 @@ class ServerRefused(ClientError):
     for a wrong request or address. `mistake` is that in a query, if there is one.
     """
 
-    def __init__(self, answer: httpx.Response) -> None:
+    def __init__(self, answer: httpx2.Response) -> None:
         self.status = answer.status_code
         self.mistake = _mistake_in(answer)
         self.credential = answer.status_code in (401, 403)
@@ -49,7 +49,7 @@ class QueryMistake(NamedTuple):
         return f"{shown(query)}\n{' ' * len(shown(before))}{mark} {shown(self.message)}"
 
 
-def _mistake_in(answer: httpx.Response) -> QueryMistake | None:
+def _mistake_in(answer: httpx2.Response) -> QueryMistake | None:
     try:
         (found,) = answer.json()["errors"]["q"]
         return QueryMistake(int(found["position"]), int(found["length"]), str(found["message"]))
@@ -57,11 +57,11 @@ def _mistake_in(answer: httpx.Response) -> QueryMistake | None:
         return None
 
 
-def problem_text(answer: httpx.Response) -> str:
+def problem_text(answer: httpx2.Response) -> str:
     """`401 main_auth_failed: The token is not valid.`, safe to print. The body must have been read."""
     if answer.has_redirect_location:
         # Without its query, where a ticket may stand.
-        address = httpx.URL(answer.headers["Location"]).copy_with(query=None, fragment=None)
+        address = httpx2.URL(answer.headers["Location"]).copy_with(query=None, fragment=None)
         return shown(f"{answer.status_code}, a redirect to {address}")
     try:
         problem = answer.json()

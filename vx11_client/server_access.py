@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from vx11_client.errors import InvalidSettings
 from vx11_client.terminal_text import shown
@@ -21,9 +21,9 @@ def server_url(text: str, *, name: str = "url") -> str:
     Raises InvalidSettings when it is no address over HTTP or holds a password; its text begins with `name`.
     """
     try:
-        url = httpx.URL(text)
+        url = httpx2.URL(text)
         url.host.encode("idna")
-    except (httpx.InvalidURL, UnicodeError) as error:
+    except (httpx2.InvalidURL, UnicodeError) as error:
         raise InvalidSettings(f"{name}: {shown(str(error))}") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidSettings(f"{name} must begin with http:// or https:// and name a host")

@@ -197,6 +197,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": _database()}
+# Most statements take less than ten milliseconds, where the buckets of django-prometheus begin.
+PROMETHEUS_LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = _caches()
 CHANNEL_LAYERS = _channel_layers()
@@ -295,7 +297,7 @@ LOGGING: dict[str, Any] = {
         # Refusals are in our own access log and audit; Django would log each a second time.
         "django.request": {"level": "CRITICAL"},
         "django.security": {"level": "CRITICAL"},
-        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "channels_redis.pubsub": {"filters": ["expected"]},
         # A line for each batch that is lost is enough; every try would be one more.

@@ -48,8 +48,8 @@ def add_server_arguments(parser: CommandParser, *, token_variable: str) -> None:
 
 
 def keep_requests_out_of_the_log() -> None:
-    """httpx logs each URL, and that of a stream holds its ticket; httpcore logs headers."""
-    for name in ("httpx", "httpcore"):
+    """httpx2 logs each URL, and that of a stream holds its ticket; httpcore2 logs headers."""
+    for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeVar
 
-import httpx
+import httpx2
 
 from gateway.backend.breaker import PAUSE_SECONDS, Breaker
 from gateway.redaction import redact
@@ -59,11 +59,11 @@ class BoundedClient:
         self._bounds = bounds
         self._breaker = Breaker(pause_seconds=bounds.breaker_pause_seconds)
         self._under_way = 0
-        self._http = httpx.AsyncClient(
+        self._http = httpx2.AsyncClient(
             # Unpacked, a few bytes may become any number of them: the limit is for what comes over the wire.
             headers={"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})},
-            timeout=httpx.Timeout(bounds.answer_seconds, connect=bounds.connect_seconds),
-            limits=httpx.Limits(
+            timeout=httpx2.Timeout(bounds.answer_seconds, connect=bounds.connect_seconds),
+            limits=httpx2.Limits(
                 max_connections=bounds.connections_limit,
                 max_keepalive_connections=bounds.connections_limit,
                 keepalive_expiry=bounds.keep_alive_seconds,
@@ -108,11 +108,11 @@ class BoundedClient:
         turn.succeeded()
         return answer
 
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """The head of the answer; the caller closes it. Raises httpx.HTTPError, which `ask` takes for a failure."""
+    async def send(self, request: httpx2.Request) -> httpx2.Response:
+        """The head of the answer; the caller closes it. Raises httpx2.HTTPError, which `ask` takes for a failure."""
         return await self._http.send(request, stream=True)
 
-    async def read_body(self, response: httpx.Response) -> bytes:
+    async def read_body(self, response: httpx2.Response) -> bytes:
         """The body as it comes over the wire. Raises NoAnswer as soon as it is too long, and if it is compressed."""
         if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
             raise NoAnswer(UNFIT, f"an answer that is compressed ({encoding[:20]!r})")
@@ -130,14 +130,14 @@ class BoundedClient:
         try:
             async with asyncio.timeout(self._bounds.answer_seconds):
                 return await exchange()
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx2.TimeoutException):
             raise NoAnswer(LATE, f"no answer within {self._bounds.answer_seconds:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise NoAnswer(AWAY, described(error)) from None
 
 
 def described(error: Exception) -> str:
     """For our log. A library quotes a header that it cannot send, and one of ours is a token."""
-    if isinstance(error, httpx.LocalProtocolError):
+    if isinstance(error, httpx2.LocalProtocolError):
         return type(error).__name__
     return f"{type(error).__name__}: {redact(str(error))}".removesuffix(": ")[:REASON_LIMIT_CHARACTERS]

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from django.conf import settings
 
 from gateway import metrics, tokens
@@ -51,7 +51,7 @@ CONTENT_TYPES = frozenset({"application/json", "application/problem+json"})
 # What is answered to a token that is unknown, lacks the right, or failed too often.
 REFUSALS_OF_TOKENS = frozenset({401, 403, 429})
 # No server can have read the request.
-UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
+UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Backend:
         try:
             answer = await self._client.ask(partial(self._ask_with_one_retry, question))
             self._answers = True
-            if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            if answer.status >= httpx2.codes.INTERNAL_SERVER_ERROR:
                 # Not the breaker's business: the backend is there.
                 raise NoAnswer("failed", f"it answered {answer.status}")
             outcome = "answered"
@@ -159,13 +159,13 @@ class Backend:
         """Once more where that does no harm: no server has read the request, or it changes nothing."""
         try:
             answer = await self._ask_with_a_good_token(question)
-            if answer.status != httpx.codes.SERVICE_UNAVAILABLE or not question.may_repeat:
+            if answer.status != httpx2.codes.SERVICE_UNAVAILABLE or not question.may_repeat:
                 return answer
         except UNSENT:
             pass
-        except httpx.TimeoutException:
+        except httpx2.TimeoutException:
             raise
-        except httpx.TransportError:
+        except httpx2.TransportError:
             if not question.may_repeat:
                 raise
         await asyncio.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))
@@ -188,7 +188,7 @@ class Backend:
         request = self._request(question, token)
         try:
             response = await self._client.send(request)
-        except httpx.LocalProtocolError:
+        except httpx2.LocalProtocolError:
             # Nothing was sent: a header of the caller's is none. It must not look as if the backend had failed.
             raise ApiError("bad_request") from None
         try:
@@ -199,18 +199,18 @@ class Backend:
         finally:
             await response.aclose()
 
-    async def _body_of(self, response: httpx.Response) -> bytes:
+    async def _body_of(self, response: httpx2.Response) -> bytes:
         """The body as it came. Raises NoAnswer for what cannot be passed on."""
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind not in CONTENT_TYPES:
             raise NoAnswer(UNFIT, f"an answer of the type {kind[:50]!r}")
         return await self._client.read_body(response)
 
-    def _request(self, question: Question, token: str) -> httpx.Request:
+    def _request(self, question: Question, token: str) -> httpx2.Request:
         """Raises ApiError for what cannot be written, or is too long for a proxy or the backend."""
         try:
-            url = httpx.URL(self._url + question.path + (f"?{question.query}" if question.query else ""))
-        except httpx.InvalidURL:
+            url = httpx2.URL(self._url + question.path + (f"?{question.query}" if question.query else ""))
+        except httpx2.InvalidURL:
             raise ApiError("bad_request") from None
         # As they came: the backend says what is wrong with them.
         fields = [(name.encode(), value.encode("latin-1")) for name, value in question.headers.items()]

@@ -4,11 +4,13 @@ SQLite runs in our own threads and knows no time limits. It asks a function of o
 to go on; that is how each connection, of whichever thread, keeps its limit.
 """
 
+import functools
 import sqlite3
 import time
 from typing import Any, NoReturn
 
 from django.db.backends.sqlite3 import base
+from django_prometheus.db.common import DatabaseWrapperMixin, ExportingCursorWrapper
 
 # As `statement_timeout` of PostgreSQL, see vx11_site/config/postgres.py. In OPTIONS a connection may be given another.
 STATEMENT_LIMIT_SECONDS = 10.0
@@ -115,7 +117,9 @@ class WatchedCursor(base.SQLiteCursorWrapper):
             watch.end()
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(DatabaseWrapperMixin, base.DatabaseWrapper):  # type: ignore[misc]  # it has no types
+    """With the metrics of django-prometheus: connections, statements, errors and durations."""
+
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         self._limit_seconds = params.pop(LIMIT_OPTION, STATEMENT_LIMIT_SECONDS)
@@ -130,7 +134,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
-        return self.connection.cursor(factory=WatchedCursor)
+        return self.connection.cursor(factory=_counting_cursor(self.alias, self.vendor))
+
+
+@functools.cache
+def _counting_cursor(alias: str, vendor: str) -> type[WatchedCursor]:
+    """Made once: the mixin's own `create_cursor` makes a class for each cursor, which doubles the time of a read."""
+    counting: type[WatchedCursor] = ExportingCursorWrapper(WatchedCursor, alias, vendor)
+    return counting
 
 
 def _no_patterns(pattern: Any, text: Any) -> NoReturn:

@@ -5,7 +5,7 @@ import time
 from functools import partial
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 from django.conf import settings
 
 from gateway.backend.bounded_client import BUSY, SPARED, UNFIT, BoundedClient, Bounds, NoAnswer
@@ -84,7 +84,7 @@ class AssistantClient:
             self._client.build_request("POST", self._url, content=content, headers=headers)
         )
         try:
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != httpx2.codes.OK:
                 raise NoAnswer("failed", f"it answered {response.status_code}")
             return _answer_in(await self._client.read_body(response))
         finally:

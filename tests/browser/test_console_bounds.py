@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -40,7 +40,7 @@ def long_log_stack(
     with stack:
         headers = {"X-VX11-Token": stack.service_token}
         # One connection for all: there are two hundred requests.
-        with httpx.Client(base_url=stack.a.url, headers=headers, **LOOPBACK, timeout=30) as service:
+        with httpx2.Client(base_url=stack.a.url, headers=headers, **LOOPBACK, timeout=30) as service:
             for start in range(0, LONG_LOG_EVENTS, BATCH_EVENTS):
                 batch = range(start, start + BATCH_EVENTS)
                 events = [{"event_type": "drift", "summary": str(number)} for number in batch]

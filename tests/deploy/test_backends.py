@@ -5,7 +5,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import API, LOOPBACK, Client
@@ -34,7 +34,7 @@ class Operators:
 
     async def __aenter__(self) -> "Operators":
         headers = {"X-VX11-Token": self._client.token or ""}
-        self._http = httpx.AsyncClient(base_url=self._client.url, headers=headers, **LOOPBACK, timeout=10)
+        self._http = httpx2.AsyncClient(base_url=self._client.url, headers=headers, **LOOPBACK, timeout=10)
         work = [self._write] * WRITERS + [self._read] * READERS
         self._tasks = [asyncio.create_task(forever()) for forever in work]
         return self

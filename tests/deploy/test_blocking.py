@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests import runbook_pages
@@ -30,7 +30,7 @@ def test_a_blocked_address_gets_nothing_until_its_line_is_removed(tmp_path: Path
         environment["VX11_PRINCIPAL_TOKEN"] = "none is needed"
 
         def reason() -> object:
-            answer = httpx.get(f"{nginx.url}/operator/api/status")
+            answer = httpx2.get(f"{nginx.url}/operator/api/status")
             assert answer.headers["Content-Type"] == "application/problem+json"
             return answer.json()["reason"]
 
@@ -39,7 +39,7 @@ def test_a_blocked_address_gets_nothing_until_its_line_is_removed(tmp_path: Path
         runbook_pages.run(runbook_pages.section("token-abuse.md", "Block an address"), environment)
         assert blocked.read_text() == "deny 127.0.0.1;\n"
         wait_until(lambda: reason() == "not_found", "the address is blocked")
-        assert httpx.get(f"{nginx.url}/static/x.js").status_code == 404
+        assert httpx2.get(f"{nginx.url}/static/x.js").status_code == 404
         blocked.unlink()
         runbook_pages.run("```sh\nsystemctl reload nginx\n```\n", environment)
         wait_until(lambda: reason() == "dependency_unavailable", "the address is let in")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import LOOPBACK
@@ -123,6 +123,6 @@ def test_its_commands_migrate_and_serve_and_its_health_check_says_so(image: Path
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, **LOOPBACK, timeout=2).status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(url, **LOOPBACK, timeout=2).status_code == 200
+    except httpx2.TransportError:
         return False

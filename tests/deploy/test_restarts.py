@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -46,7 +46,7 @@ class Operator:
         self.answers: Counter[str] = Counter()
 
     async def look(self) -> None:
-        async with httpx.AsyncClient(base_url=self._url, headers=self._headers, **LOOPBACK, timeout=10) as client:
+        async with httpx2.AsyncClient(base_url=self._url, headers=self._headers, **LOOPBACK, timeout=10) as client:
             while True:
                 for name in ("status", "modules"):
                     answer = await client.get(f"{API}/{name}")
@@ -80,7 +80,7 @@ async def all_reach(traffic: Traffic, seq: int) -> None:
 def answers_through(url: str, server: RunningServer) -> bool:
     """Whether a request that comes through nginx reaches this server: it is up, and nginx does not shun it any more."""
     correlation_id = f"probe-{secrets.token_hex(8)}"
-    httpx.get(url, headers={"X-Correlation-Id": correlation_id}, **LOOPBACK, timeout=5)
+    httpx2.get(url, headers={"X-Correlation-Id": correlation_id}, **LOOPBACK, timeout=5)
     return correlation_id in server.process.log()
 
 

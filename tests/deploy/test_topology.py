@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -200,7 +200,7 @@ def test_what_nginx_answers_over_tls_says_that_tls_stays(topology: Topology, pat
     file.write_text("p {}")
     named = {"over TLS": topology.nginx.https, "in the clear": topology.nginx.url}
     trusted = ssl.create_default_context(cafile=topology.nginx.certificate)
-    with httpx.Client(verify=trusted, trust_env=False) as client:
+    with httpx2.Client(verify=trusted, trust_env=False) as client:
         found = {name: client.get(url + path).headers.get("strict-transport-security") for name, url in named.items()}
     assert found == {"over TLS": "max-age=31536000", "in the clear": None}
 

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.client import API, Json
 
@@ -22,7 +22,7 @@ class Publisher:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         servers: Sequence[str],
         token: str,
         event: Json,
@@ -73,7 +73,7 @@ class Publisher:
         url = f"{self._server}{API}/events"
         try:
             answer = await self._http.post(url, json=body, headers=self._headers, timeout=self._answer_seconds)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             self.unanswered.update(event_ids)
             self._server = next(self._servers)
             return False

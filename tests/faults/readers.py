@@ -7,8 +7,8 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-import httpx
-from httpx_sse import EventSource
+import httpx2
+from httpx2 import EventSource
 
 from tests.client import API, Frame
 from tests.stacks import HEARTBEAT_SECONDS
@@ -29,7 +29,7 @@ class Reader:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         servers: Sequence[str],
         token: str,
         *,
@@ -70,7 +70,7 @@ class Reader:
         while True:
             try:
                 await self._connect(next(self._servers))
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 self.ends["broken"] += 1
             except (json.JSONDecodeError, KeyError) as error:
                 self.wrong.append(f"what came cannot be read: {error!r}")
@@ -89,14 +89,14 @@ class Reader:
         params = {"token": ticket, "last_event_id": self.cursor}
         if self.module:
             params["module"] = self.module
-        timeout = httpx.Timeout(ANSWER_SECONDS, read=SILENCE_SECONDS)
+        timeout = httpx2.Timeout(ANSWER_SECONDS, read=SILENCE_SECONDS)
         async with self._http.stream("GET", f"{server}{API}/events/stream", params=params, timeout=timeout) as stream:
             if stream.status_code != 200:
                 text = (await stream.aread()).decode()
                 self._judge("stream", stream.status_code, text, TRY_AGAIN | {TICKET_GONE})
                 return
             self.connections += 1
-            async for message in EventSource(stream).aiter_sse():
+            async for message in EventSource(stream):
                 await self._reading.wait()
                 self._take(Frame.parse(message))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import Client, Json
@@ -142,5 +142,5 @@ def exhaust(reader: Client, service: Client, new_event: Callable[..., Json]) -> 
         assert 1 <= int(refused.headers["retry-after"]) <= WINDOW_SECONDS
 
 
-def limited(answer: httpx.Response) -> httpx.Response | None:
+def limited(answer: httpx2.Response) -> httpx2.Response | None:
     return answer if answer.status_code == 429 else None

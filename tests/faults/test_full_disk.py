@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -178,5 +178,5 @@ def log_length(stack: Stack) -> int:
     return int(stack.a.python("from events.models import Event\nprint(Event.objects.count())"))
 
 
-def published(answer: httpx.Response) -> str:
+def published(answer: httpx2.Response) -> str:
     return str(answer.json()["event_id"]) if answer.status_code == 201 else ""

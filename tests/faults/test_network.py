@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.cases.recording import Recovery
@@ -42,7 +42,7 @@ async def test_f16_a_publisher_that_repeats_what_was_not_answered_publishes_once
         service = Client(proxy.url, token=stack.service_token, credentials=stack.credentials)
         proxy.loses_answers = True
         for _ in range(2):
-            with pytest.raises(httpx.ReadTimeout):
+            with pytest.raises(httpx2.ReadTimeout):
                 await asyncio.to_thread(service.publish, event, timeout=PATIENCE_SECONDS, **kind)
         (stored,) = reader.polled(correlation_id=marker)["events"]
 

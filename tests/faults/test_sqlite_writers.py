@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import API, LOOPBACK
@@ -49,7 +49,7 @@ for number in range({SAVES}):
 """
 
 
-async def publish(http: httpx.AsyncClient, server: RunningServer, token: str) -> list[int]:
+async def publish(http: httpx2.AsyncClient, server: RunningServer, token: str) -> list[int]:
     statuses = []
     for number in range(PUBLISHES):
         event = {"event_type": "test.happened", "summary": f"{server.port} {number}"}
@@ -65,7 +65,7 @@ async def test_f21_four_processes_that_write_and_an_admin_who_saves_wait_for_eac
         pytest.skip("PostgreSQL has no such lock")
     with PrivateRedis() as redis, Crowd(tmp_path, redis) as crowd:
         started = time.monotonic()
-        async with httpx.AsyncClient(**LOOPBACK) as http:
+        async with httpx2.AsyncClient(**LOOPBACK) as http:
             saving = asyncio.to_thread(crowd.a.manage, "shell", "--no-imports", "-c", SAVE_AS_THE_ADMIN_DOES)
             publishing = [publish(http, server, crowd.service_token) for server in crowd.servers]
             _, *answered = await asyncio.gather(saving, *publishing)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 from tests.client import LOOPBACK, Client, Json
 from tests.faults.publishers import Publisher
@@ -64,8 +64,8 @@ class Traffic:
 
     async def __aenter__(self) -> Self:
         self._start = await asyncio.to_thread(self._anybody().cursor)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        self._http = httpx.AsyncClient(**LOOPBACK, limits=limits)
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        self._http = httpx2.AsyncClient(**LOOPBACK, limits=limits)
         publishers, readers = self._counts
         self.publishers = [self._publisher(number) for number in range(publishers)]
         self.readers = [self._reader(number) for number in range(readers)]

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -52,12 +52,12 @@ class Prometheus:
     def _is_ready(self) -> bool:
         assert self.process.running, self.process.log_tail()
         try:
-            return httpx.get(f"{self.url}/-/ready", **LOOPBACK).is_success
-        except httpx.TransportError:
+            return httpx2.get(f"{self.url}/-/ready", **LOOPBACK).is_success
+        except httpx2.TransportError:
             return False
 
     def api(self, path: str, **params: str) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, **LOOPBACK, timeout=10)
+        answer = httpx2.get(f"{self.url}/api/v1/{path}", params=params, **LOOPBACK, timeout=10)
         answer.raise_for_status()
         return answer.json()["data"]
 

@@ -1,6 +1,6 @@
 """Asking a backend as a gateway does, or as somebody who would like to be one."""
 
-import httpx
+import httpx2
 
 from gateway.backend.delegation import OPERATOR, OPERATOR_ADDRESS, OPERATOR_RIGHTS, OPERATOR_SESSION
 from tests.client import Client
@@ -21,6 +21,6 @@ def in_the_name_of(public_id: str, *scopes: str, session_id: str = "") -> dict[s
     }
 
 
-def answers(response: httpx.Response) -> str | None:
+def answers(response: httpx2.Response) -> str | None:
     """For whom the backend says its answer is."""
     return response.headers.get(OPERATOR)

@@ -5,7 +5,7 @@ import re
 import secrets
 from typing import Any
 
-import httpx
+import httpx2
 
 from events.stream.consumer import STREAM_PATHS
 from tests.client import API, LOOPBACK
@@ -27,7 +27,7 @@ ADD_ADMINISTRATOR = (
 # The others go into the query everywhere: each of both ways with both sources and both kinds of token.
 IN_HEADERS_EVERYWHERE = ("principal token", "issued service token")
 
-Answer = httpx.Response
+Answer = httpx2.Response
 
 
 @dataclasses.dataclass
@@ -42,7 +42,7 @@ class Day:
     answers: dict[str, bytes] = dataclasses.field(default_factory=dict)
     statuses: set[int] = dataclasses.field(default_factory=set)
 
-    def ask(self, client: httpx.Client, method: str, path: str, *, keep: bool = True, **kind: Any) -> Answer:
+    def ask(self, client: httpx2.Client, method: str, path: str, *, keep: bool = True, **kind: Any) -> Answer:
         answer = client.request(method, path, **kind)
         self.statuses.add(answer.status_code)
         if keep:
@@ -50,10 +50,10 @@ class Day:
             self.answers[f"answer {len(self.answers)} to {method} {path}"] = head.encode() + answer.content
         return answer
 
-    def client(self, url: str, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=url, **LOOPBACK, timeout=20, headers=headers)
+    def client(self, url: str, **headers: str) -> httpx2.Client:
+        return httpx2.Client(base_url=url, **LOOPBACK, timeout=20, headers=headers)
 
-    def ticket(self, client: httpx.Client, **kind: Any) -> str:
+    def ticket(self, client: httpx2.Client, **kind: Any) -> str:
         answer = self.ask(client, "POST", SSE_TOKEN, keep=False, json={}, **kind)
         assert answer.status_code == 200, answer.text
         self.tickets.append(answer.json()["sse_token"])
@@ -95,7 +95,7 @@ def method_for(path: str) -> str:
     return "HEAD" if path in STREAM_PATHS else "GET"
 
 
-def use_token(day: Day, client: httpx.Client, token: str) -> None:
+def use_token(day: Day, client: httpx2.Client, token: str) -> None:
     event = {"event_type": "canary", "summary": "a bird"}
     day.ask(client, "POST", SSE_TOKEN, keep=False, json={"modules": ["switch"]})
     day.ask(client, "POST", EVENTS, json=event)
@@ -112,7 +112,7 @@ def use_token(day: Day, client: httpx.Client, token: str) -> None:
     day.ask(client, "GET", EVENTS, params={"tokn": token})
 
 
-def misplace(day: Day, client: httpx.Client, secret: str) -> None:
+def misplace(day: Day, client: httpx2.Client, secret: str) -> None:
     """In a path, as a bare query, encoded twice. Straight to a server: a usual nginx logs paths."""
     for text in (secret, "".join(f"%25{byte:02x}" for byte in secret.encode())):
         day.ask(client, "GET", f"{API}/{text}")
@@ -164,7 +164,7 @@ def use_session(day: Day) -> None:
         issue_in_admin(day, client)
 
 
-def issue_in_admin(day: Day, client: httpx.Client) -> None:
+def issue_in_admin(day: Day, client: httpx2.Client) -> None:
     address = "/admin/gateway/accesstoken/add/"
     form = FORM_TOKEN.search(day.ask(client, "GET", address).text)
     assert form
@@ -176,7 +176,7 @@ def issue_in_admin(day: Day, client: httpx.Client) -> None:
         day.ask(client, "GET", path)
 
 
-def referer(client: httpx.Client) -> dict[str, str]:
+def referer(client: httpx2.Client) -> dict[str, str]:
     return {"Referer": f"{client.base_url}/operator/login"}
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -90,14 +90,14 @@ def no_cookie(_number: int) -> dict[str, str]:
 async def flood(url: str, headers: Callable[[int], dict[str, str]]) -> Counter[int]:
     """Statuses of requests of which many are under way at a time, each on a connection of its own."""
     turns, statuses = asyncio.Semaphore(AT_ONCE), Counter[int]()
-    limits = httpx.Limits(max_connections=AT_ONCE)
+    limits = httpx2.Limits(max_connections=AT_ONCE)
 
-    async def ask(http: httpx.AsyncClient, number: int) -> None:
+    async def ask(http: httpx2.AsyncClient, number: int) -> None:
         async with turns:
             answer = await http.get(PAGES[number % len(PAGES)], headers=headers(number))
             statuses[answer.status_code] += 1
 
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, **LOOPBACK) as http:
+    async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=30, **LOOPBACK) as http:
         await asyncio.gather(*(ask(http, number) for number in range(REQUESTS)))
     return statuses
 
@@ -111,7 +111,8 @@ async def test_n06_a_flood_of_made_up_cookies_holds_no_more_than_is_documented_a
     reader, person = stack.client(stack.principal_token), stack.client(None)
     watch, told = Watch(stack), list[int]()
     # From another address, and about to sign in.
-    stranger = httpx.Client(base_url=stack.a.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=30)
+    elsewhere = httpx2.HTTPTransport(local_address="127.0.0.2")
+    stranger = httpx2.Client(base_url=stack.a.url, transport=elsewhere, timeout=30)
     with watch.watching(), stranger:
         flooding = asyncio.create_task(flood(stack.a.url, headers))
         while not flooding.done():

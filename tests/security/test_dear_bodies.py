@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from benchmarks import usage
@@ -42,7 +42,7 @@ def cost_seconds(stack: Stack, ask: Callable[[], object], *, times: int) -> floa
     return usage.cpu_seconds(*pids) - before
 
 
-def assert_costs_no_more_than_text(stack: Stack, send: Callable[[bytes], httpx.Response], size_bytes: int) -> None:
+def assert_costs_no_more_than_text(stack: Stack, send: Callable[[bytes], httpx2.Response], size_bytes: int) -> None:
     """CPU of a body full of objects, against one that is a single text of the same length."""
     dear, plain = full_of("{}", size_bytes), full_of(f'"{"x" * (size_bytes - 60)}"', size_bytes)
     times = max(3, 24 * 1024 * 1024 // size_bytes // 3)
@@ -57,7 +57,7 @@ def assert_costs_no_more_than_text(stack: Stack, send: Callable[[bytes], httpx.R
 def test_n10_publishing_many_small_objects_costs_no_more_than_a_long_text(stack: Stack) -> None:
     client = stack.client(stack.service_token)
 
-    def send(body: bytes) -> httpx.Response:
+    def send(body: bytes) -> httpx2.Response:
         answer = client.post(EVENTS, content=body, headers=JSON_TYPE)
         assert answer.status_code in (413, 422), answer.text
         return answer
@@ -68,7 +68,7 @@ def test_n10_publishing_many_small_objects_costs_no_more_than_a_long_text(stack:
 def test_n10_no_other_address_reads_what_is_dear(stack: Stack) -> None:
     client = stack.client(stack.principal_token)
 
-    def send(body: bytes) -> httpx.Response:
+    def send(body: bytes) -> httpx2.Response:
         for path in ORDINARY:
             answer = client.post(f"{API}/{path}", content=body, headers=JSON_TYPE)
             assert answer.status_code in (403, 409, 413, 422, 200), answer.text
@@ -90,7 +90,7 @@ def test_n10_forms_for_people_are_as_cheap(stack: Stack) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     client = stack.client(None)
 
-    def send(body: bytes) -> httpx.Response:
+    def send(body: bytes) -> httpx2.Response:
         return client.post("/operator/login", content=body, headers=form)
 
     plain = b"username=" + b"x" * (ORDINARY_LIMIT_BYTES - 100)
@@ -148,7 +148,7 @@ def test_n10_a_client_beside_dear_bodies_is_answered_in_between(
     headers = {"X-VX11-Token": stack.service_token}
     with (
         peer(stack, token, busy_batch()) as answered,
-        httpx.Client(base_url=stack.b.url, headers=headers, timeout=30, **LOOPBACK) as client,
+        httpx2.Client(base_url=stack.b.url, headers=headers, timeout=30, **LOOPBACK) as client,
     ):
         before = answered()
         for _ in range(REQUESTS):
@@ -177,7 +177,7 @@ def limited(stack_size: Size, tmp_path_factory: pytest.TempPathFactory, pytestco
 def test_n10_a_body_that_cannot_be_taken_meets_the_rate_all_the_same(limited: Stack, path: str, body: bytes) -> None:
     token = limited.service_token if path == "events" else limited.issue_token("principal", scopes=MAY_WRITE)[0]
     client = limited.client(token, server=limited.b)
-    answers: list[httpx.Response] = []
+    answers: list[httpx2.Response] = []
     # A minute may end meanwhile, once.
     while len(answers) <= 2 * PER_MINUTE + 1 and (not answers or answers[-1].status_code != 429):
         answers.append(client.post(f"{API}/{path}", content=body, headers=JSON_TYPE))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 import redis
 
@@ -48,7 +48,7 @@ def reader(limited: Stack) -> Client:
     return limited.client(limited.issue_token("principal")[0])
 
 
-def assert_says_when(answer: httpx.Response, reason: str) -> None:
+def assert_says_when(answer: httpx2.Response, reason: str) -> None:
     assert_problem(answer, 429, reason)
     assert 1 <= int(answer.headers["retry-after"]) <= 60
 
@@ -58,8 +58,8 @@ def test_a24_tickets_are_limited_for_each_principal_over_all_servers(limited: St
     headers, urls = {"X-VX11-Token": reader.token}, [server.url for server in limited.servers]
     started = time.monotonic()
 
-    def ask_on(url: str) -> list[httpx.Response]:
-        with httpx.Client(base_url=url, headers=headers, **LOOPBACK) as client:
+    def ask_on(url: str) -> list[httpx2.Response]:
+        with httpx2.Client(base_url=url, headers=headers, **LOOPBACK) as client:
             answers = []
             while time.monotonic() < started + FLOOD_SECONDS:
                 answers.append(client.post(f"{API}/events/sse-token"))

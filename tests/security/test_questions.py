@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -65,7 +65,7 @@ def _opened(stack: Stack) -> Any:
     return psycopg.connect(stack.a.environment["VX11_DATABASE_URL"])
 
 
-async def asked(http: httpx.AsyncClient, **params: Any) -> list[httpx.Response]:
+async def asked(http: httpx2.AsyncClient, **params: Any) -> list[httpx2.Response]:
     """All answers to a search, which goes on from each until it is complete."""
     answers = [await http.get(f"{API}/events", params=params)]
     while answers[-1].status_code == 200 and not answers[-1].json()["complete"]:
@@ -89,7 +89,7 @@ async def test_n04_sixteen_searches_for_what_is_rare_are_answered_and_others_do_
     ]
     told: list[int] = []
     headers = {"X-VX11-Token": token}
-    async with httpx.AsyncClient(base_url=stack.a.url, headers=headers, timeout=60, **LOOPBACK) as http:
+    async with httpx2.AsyncClient(base_url=stack.a.url, headers=headers, timeout=60, **LOOPBACK) as http:
         asking = asyncio.gather(*(asked(http, **searches[number % len(searches)]) for number in range(AT_ONCE)))
         while not asking.done():
             told.append((await asyncio.to_thread(other.get, "/ready")).status_code)

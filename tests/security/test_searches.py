@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import API, LOOPBACK
@@ -31,7 +31,7 @@ WORST: list[dict[str, Any]] = [
 async def search_on(url: str, token: str, number: int, epoch: str) -> Counter[int]:
     """Asks one question after the other; what each was answered with."""
     told: Counter[int] = Counter()
-    async with httpx.AsyncClient(base_url=url, headers={"X-VX11-Token": token}, timeout=30, **LOOPBACK) as http:
+    async with httpx2.AsyncClient(base_url=url, headers={"X-VX11-Token": token}, timeout=30, **LOOPBACK) as http:
         for turn in range(ROUNDS):
             asked = dict(WORST[(number + turn) % len(WORST)])
             if "since" in asked:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from gateway.tokens import digest
@@ -71,7 +71,7 @@ def test_n03_what_happened_while_a_process_stood_still_reaches_nobody_whose_righ
         for stream in streams.values():
             stream.named("caught-up")
         cursor = stack.client(tokens["nothing"]).cursor()
-        polls: dict[str, Future[httpx.Response]] = {
+        polls: dict[str, Future[httpx2.Response]] = {
             change: pool.submit(
                 stack.client(token, server=server).get,
                 f"{API}/events",

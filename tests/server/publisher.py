@@ -3,7 +3,7 @@
 import threading
 import time
 
-import httpx
+import httpx2
 
 from tests.client import LOOPBACK, Client
 
@@ -22,13 +22,13 @@ class Publisher(threading.Thread):
 
     def run(self) -> None:
         headers = {"X-VX11-Token": self._client.token or ""}
-        with httpx.Client(base_url=self._client.url, **LOOPBACK, timeout=5, headers=headers) as http:
+        with httpx2.Client(base_url=self._client.url, **LOOPBACK, timeout=5, headers=headers) as http:
             due = time.monotonic()
             while not self._enough.wait(max(0.0, due - time.monotonic())):
                 due += self._pause_seconds
                 try:
                     answer = http.post("/operator/api/events", json=EVENT)
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     due = time.monotonic() + 0.1
                 else:
                     if answer.status_code == 201:

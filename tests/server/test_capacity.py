@@ -2,7 +2,7 @@
 
 import contextlib
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -52,7 +52,7 @@ def is_ready(stack: Stack) -> bool:
     """Whether it says so; while there are too many connections it may cut ours."""
     try:
         return stack.client(None).get("/ready").status_code == 200
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return False
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from tests.cases.recording import Recovery
@@ -110,13 +110,13 @@ def test_r09_coming_and_going_leaves_nothing_behind(own_stack: OwnStack) -> None
 
 
 def test_r15_hundreds_of_requests_at_once_each_get_their_own_answer(stack: Stack) -> None:
-    async def ask(client: httpx.AsyncClient, number: int) -> tuple[str, str]:
+    async def ask(client: httpx2.AsyncClient, number: int) -> tuple[str, str]:
         mark = f"mix-{number}"
         answer = await client.get("/operator/api/events?limit=1", headers={"X-Correlation-Id": mark})
         return mark, answer.headers["x-correlation-id"]
 
     async def ask_all() -> list[tuple[str, str]]:
-        async with httpx.AsyncClient(base_url=stack.a.url, **LOOPBACK, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=stack.a.url, **LOOPBACK, timeout=30) as client:
             return await asyncio.gather(*(ask(client, number) for number in range(200)))
 
     assert all(mark == given for mark, given in asyncio.run(ask_all()))

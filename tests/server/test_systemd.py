@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import LOOPBACK
@@ -62,7 +62,7 @@ def test_systemd_hears_when_it_is_ready_alive_and_ending(manager: Manager, tmp_p
     server.start()
     try:
         assert manager.hears() == "READY=1"
-        assert httpx.get(f"{server.url}/health", **LOOPBACK).status_code == 200
+        assert httpx2.get(f"{server.url}/health", **LOOPBACK).status_code == 200
         assert [manager.hears() for _ in range(3)] == ["WATCHDOG=1"] * 3
         server.process.send(signal.SIGSTOP)
         assert manager.falls_silent(WATCHDOG_SECONDS)
@@ -84,5 +84,5 @@ def test_without_a_watchdog_only_readiness_is_told(manager: Manager, tmp_path: P
 def test_nobody_who_listens_is_no_reason_not_to_serve(tmp_path: Path) -> None:
     server = a_server(tmp_path, NOTIFY_SOCKET=str(tmp_path / "nobody"), WATCHDOG_USEC="1000000")
     server.start()
-    wait_until(lambda: httpx.get(f"{server.url}/health", **LOOPBACK).status_code == 200, "it serves")
+    wait_until(lambda: httpx2.get(f"{server.url}/health", **LOOPBACK).status_code == 200, "it serves")
     assert server.stop() == 0

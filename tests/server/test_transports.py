@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.certificates import make_self_signed
@@ -49,11 +49,11 @@ class Transports:
         listen = ["--port", str(stack.a.port), "--endpoint", tls, "--unix-socket", str(self.path)]
         serve_with(stack.a, [sys.executable, "-m", "vx11_site", "--bind", "127.0.0.1", *listen])
 
-    def http(self, kind: str) -> httpx.Client:
+    def http(self, kind: str) -> httpx2.Client:
         if kind == "unix":
-            return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.path)), base_url="http://localhost")
+            return httpx2.Client(transport=httpx2.HTTPTransport(uds=str(self.path)), base_url="http://localhost")
         context = ssl.create_default_context(cafile=str(self.certificate))
-        return httpx.Client(verify=context, base_url=f"https://localhost:{self.tls_port}", trust_env=False)
+        return httpx2.Client(verify=context, base_url=f"https://localhost:{self.tls_port}", trust_env=False)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_streams_of_big_events_arrive_whole_over_tls_and_unix_sockets_and_plain(
             got: list[int] = []
             for line in stream:
                 if line.startswith('data: {"type":"event"'):
-                    got.append(httpx.Response(200, text=line.removeprefix("data: ")).json()["seq"])
+                    got.append(httpx2.Response(200, text=line.removeprefix("data: ")).json()["seq"])
                 if len(got) == EVENTS:
                     break
             assert got == seqs, kind

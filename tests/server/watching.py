@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-import httpx
+import httpx2
 
 from benchmarks import usage
 from tests.client import LOOPBACK, Client
@@ -55,6 +55,6 @@ def serve_with_files(server: RunningServer, files: int) -> None:
 def is_healthy(server: RunningServer) -> bool:
     assert server.running, f"the server ended:\n{server.process.log_tail()}"
     try:
-        return httpx.get(f"{server.url}/health", timeout=2, **LOOPBACK).status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"{server.url}/health", timeout=2, **LOOPBACK).status_code == 200
+    except httpx2.TransportError:
         return False

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
-from httpx_sse._decoders import SSEDecoder, SSELineDecoder
+from httpx2._sse import _SSEParser
 
 from tests.client import API, TIMEOUT_SECONDS, Frame, RawAnswer
 
@@ -124,7 +124,7 @@ class WireStream(Wire):
         self.send(request("GET", f"{STREAM}?{query}", {"X-VX11-Token": token}, version=version))
         self.opened = self.response()
         self._text = codecs.getincrementaldecoder("utf-8")()
-        self._lines, self._decoder = SSELineDecoder(), SSEDecoder()
+        self._events = _SSEParser()
 
     def frames(self, most_bytes: int = PIECE_BYTES) -> list[Frame] | None:
         """What comes next: perhaps only half a frame, thus none. None after the answer's last chunk.
@@ -134,8 +134,7 @@ class WireStream(Wire):
         piece = self.opened.read1(most_bytes)
         if not piece:
             return None
-        decoded = (self._decoder.decode(line) for line in self._lines.decode(self._text.decode(piece)))
-        return [Frame.parse(sse) for sse in decoded if sse is not None]
+        return [Frame.parse(event) for event in self._events.decode(self._text.decode(piece))]
 
     def read_until(self, condition: Callable[[Frame], bool], what: str, *, seconds: float = 20) -> list[Frame]:
         """All frames up to the first that fulfils the condition, and those that came with it."""

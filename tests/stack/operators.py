@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.client import API, Client, Json
 from tests.stacks import Stack
@@ -19,10 +19,10 @@ def open_window(client: Client, **fields: Any) -> Json:
     return dict(answer.json())
 
 
-def close_window(client: Client) -> httpx.Response:
+def close_window(client: Client) -> httpx2.Response:
     """None is open afterwards, for those who come next: on a machine that stalls, 503 asks to try again."""
 
-    def closed() -> httpx.Response | None:
+    def closed() -> httpx2.Response | None:
         answer = client.post(f"{API}/window/close")
         assert answer.status_code in (200, 409, 503), answer.text
         return None if answer.status_code == 503 else answer

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from tests.accounts import Account, add_account, change_account
@@ -30,16 +30,16 @@ def administrator(shared_stack: Stack) -> Account:
 class Admin:
     """A browser without scripts: cookies, forms, and the token that forms carry."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx2.Client) -> None:
         self.client = client
 
-    def sign_in(self, account: Account) -> httpx.Response:
+    def sign_in(self, account: Account) -> httpx2.Response:
         return self.submit("/admin/login/", username=account.name, password=account.password, next="/admin/")
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str) -> httpx2.Response:
         return self.client.get(path)
 
-    def submit(self, path: str, *, form_at: str = "", **fields: str | list[str]) -> httpx.Response:
+    def submit(self, path: str, *, form_at: str = "", **fields: str | list[str]) -> httpx2.Response:
         found = CSRF.search(self.get(form_at or path).text)
         assert found, f"no form at {form_at or path}"
         headers = {"Origin": str(self.client.base_url).rstrip("/")}
@@ -48,7 +48,7 @@ class Admin:
 
 @contextmanager
 def browser(server: RunningServer) -> Iterator[Admin]:
-    with httpx.Client(base_url=server.url, **LOOPBACK, timeout=20) as client:
+    with httpx2.Client(base_url=server.url, **LOOPBACK, timeout=20) as client:
         yield Admin(client)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.accounts import add_account
@@ -236,7 +236,7 @@ def test_n11_a_restore_names_tokens_that_live_again_and_ends_sessions_unless_tol
 
 
 def status_with(stack: Stack, cookies: dict[str, str]) -> int:
-    return httpx.get(f"{stack.a.url}/operator/", cookies=cookies, **LOOPBACK).status_code
+    return httpx2.get(f"{stack.a.url}/operator/", cookies=cookies, **LOOPBACK).status_code
 
 
 def test_what_is_no_backup_is_not_restored(embedded: Stack, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -129,7 +129,7 @@ def test_p02_a_full_batch_of_nearly_4_mib_is_published(
 
 
 def chunks(size_bytes: int) -> Iterator[bytes]:
-    """A body without a length: httpx sends an iterator in chunks."""
+    """A body without a length: httpx2 sends an iterator in chunks."""
     body = filled(size_bytes)
     for start in range(0, len(body), 16_384):
         yield body[start : start + 16_384]
@@ -144,7 +144,7 @@ def test_p03_a_chunked_body_is_read(service: Client, new_event: Callable[..., Js
 def test_p03_a_chunked_body_over_the_limit_is_too_large(stack: Stack) -> None:
     try:
         answer = stack.client(stack.principal_token).post(SSE_TOKEN, content=chunks(1024 * 1024), headers=JSON_TYPE)
-    except httpx.WriteError:
+    except httpx2.WriteError:
         # The server closed before all was sent, and the answer was lost with the connection.
         assert stack.client(None).get("/health").status_code == 200
     else:

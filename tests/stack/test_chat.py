@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -38,7 +38,7 @@ def said(client: Client, message: str = "help", **fields: Any) -> Json:
     return dict(answer.json())
 
 
-def say(client: Client, message: Any = "help", *, key: str | None = None, **fields: Any) -> httpx.Response:
+def say(client: Client, message: Any = "help", *, key: str | None = None, **fields: Any) -> httpx2.Response:
     headers = {} if key is None else {"Idempotency-Key": key}
     return client.post(CHAT, json={"message": message, **fields}, headers=headers)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -41,10 +41,10 @@ def test_a02_a03_a04_wrong_expired_and_revoked_tokens_get_the_same_answer(stack:
     assert refusal(expiring) == refusal(revoked) == refusal("x") == refusal("vx11p_" + "a" * 43)
 
 
-def refusal_of(client: Client) -> httpx.Response:
+def refusal_of(client: Client) -> httpx2.Response:
     """The first refusal of a token that is about to become invalid, or has."""
 
-    def refusal() -> httpx.Response | None:
+    def refusal() -> httpx2.Response | None:
         answer = client.issue_ticket()
         return answer if answer.status_code == 401 else None
 
@@ -65,7 +65,7 @@ def test_a06_a_principal_does_not_publish(principal: Client) -> None:
     assert_problem(CALLS["publish"](principal), 403, "insufficient_scope")
 
 
-CALLS: dict[str, Callable[[Client], httpx.Response]] = {
+CALLS: dict[str, Callable[[Client], httpx2.Response]] = {
     "issue": lambda client: client.issue_ticket(),
     "stream": lambda client: client.get(STREAM),
     "poll": lambda client: client.poll(),

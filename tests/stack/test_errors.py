@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -148,8 +148,8 @@ def test_a_host_that_is_not_ours_is_refused_in_the_one_body(stack: Stack, host: 
     assert_problem(as_response(answer), 400, "bad_request")
 
 
-def as_response(raw: RawAnswer) -> httpx.Response:
-    return httpx.Response(raw.status, headers=dict(raw.headers), content=raw.body)
+def as_response(raw: RawAnswer) -> httpx2.Response:
+    return httpx2.Response(raw.status, headers=dict(raw.headers), content=raw.body)
 
 
 @pytest.mark.parametrize(

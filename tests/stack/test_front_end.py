@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -151,5 +151,5 @@ def test_a_server_does_not_start_with_a_folder_that_shows_its_data(stack: Stack)
 
 
 def test_the_rest_of_the_site_keeps_its_policy(with_ui: Stack) -> None:
-    answer = httpx.get(f"{with_ui.a.url}/operator/login", **LOOPBACK)
+    answer = httpx2.get(f"{with_ui.a.url}/operator/login", **LOOPBACK)
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.accounts import add_account, change_account
@@ -21,13 +21,13 @@ LINK = re.compile(r'href="(/admin/[^"#?]*)"')
 
 
 @pytest.fixture
-def visitor(stack: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.a.url, headers=SPANISH, **LOOPBACK, timeout=20) as client:
+def visitor(stack: Stack) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=stack.a.url, headers=SPANISH, **LOOPBACK, timeout=20) as client:
         yield client
 
 
 @pytest.fixture
-def admin(stack: Stack, visitor: httpx.Client) -> Admin:
+def admin(stack: Stack, visitor: httpx2.Client) -> Admin:
     account = add_account(stack, group="administrator")
     change_account(account, "user.is_staff = user.is_superuser = True; user.save()")
     # From here on the jar sends both cookies.
@@ -38,7 +38,7 @@ def admin(stack: Stack, visitor: httpx.Client) -> Admin:
     return admin
 
 
-def assert_english(answer: httpx.Response) -> None:
+def assert_english(answer: httpx2.Response) -> None:
     path = answer.request.url.path
     assert answer.status_code == 200, path
     assert SPANISH_WORDS.findall(answer.text) == [], path
@@ -46,7 +46,7 @@ def assert_english(answer: httpx.Response) -> None:
     assert set(LANGUAGE.findall(answer.text)) <= {"en", "en-us"}, path
 
 
-def test_the_console_is_spanish_to_a_spanish_browser(visitor: httpx.Client) -> None:
+def test_the_console_is_spanish_to_a_spanish_browser(visitor: httpx2.Client) -> None:
     answer = visitor.get("/operator/login")
     assert LANGUAGE.findall(answer.text) == ["es"]
     assert SPANISH_WORDS.search(answer.text)
@@ -62,7 +62,7 @@ def test_every_page_of_the_admin_is_english_as_its_own_texts_are(admin: Admin) -
         assert_english(admin.get(path))
 
 
-def test_its_sign_in_its_complaints_and_its_scripts_are_english_too(visitor: httpx.Client, admin: Admin) -> None:
+def test_its_sign_in_its_complaints_and_its_scripts_are_english_too(visitor: httpx2.Client, admin: Admin) -> None:
     assert_english(admin.submit("/admin/auth/user/add/", username="", password1="1", password2="2"))
     assert_english(admin.get("/admin/jsi18n/"))
     visitor.cookies.clear()

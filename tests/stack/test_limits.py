@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from tests.answers import assert_problem
@@ -18,7 +18,7 @@ STREAM = f"{API}/events/stream"
 NOBODY = "vx11p_" + "x" * 43
 
 
-def assert_limited(answer: httpx.Response, reason: str = "rate_limited", *, max_seconds: int = 60) -> None:
+def assert_limited(answer: httpx2.Response, reason: str = "rate_limited", *, max_seconds: int = 60) -> None:
     assert_problem(answer, 429, reason)
     assert 1 <= int(answer.headers["retry-after"]) <= max_seconds
 
@@ -53,7 +53,7 @@ def test_tickets_of_one_address_can_be_limited_too(own_stack: OwnStack) -> None:
     stack = own_stack(VX11_TOKEN_RATE_PER_ADDRESS="5/30s", VX11_TRUSTED_PROXIES="127.0.0.1")
     tokens = [stack.issue_token("principal")[0] for _ in range(2)]
 
-    def issue(number: int, address: str) -> httpx.Response:
+    def issue(number: int, address: str) -> httpx2.Response:
         client = stack.client(tokens[number % 2], server=stack.servers[number % len(stack.servers)])
         return client.issue_ticket(headers={"X-Real-IP": address})
 
@@ -155,8 +155,8 @@ def test_w09_signing_in_is_slowed_down_for_whoever_guesses(own_stack: OwnStack) 
     assert [sign_in(other).status_code for _ in range(5)] == [302] * 5
 
 
-def sign_in(user: User, path: str = "/operator/login") -> httpx.Response:
-    with httpx.Client(base_url=user.stack.a.url, **LOOPBACK, timeout=10) as browser:
+def sign_in(user: User, path: str = "/operator/login") -> httpx2.Response:
+    with httpx2.Client(base_url=user.stack.a.url, **LOOPBACK, timeout=10) as browser:
         browser.get(path)
         cookie = browser.cookies["vx11_csrf"]
         fields = {"username": user.name, "password": user.password, "csrfmiddlewaretoken": cookie, "next": ""}

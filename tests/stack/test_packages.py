@@ -127,10 +127,17 @@ def test_the_wheel_has_all_files_and_nothing_of_a_machine(dist: Path) -> None:
         check=True,
     ).stdout.split()
     assert {f"vx11_site/share/{name}" for name in tracked if (ROOT / name).exists()} <= names
+    assert "vx11_site/share/THIRD-PARTY-LICENSES.txt" in names
     assert not [name for name in names if "secrets/" in name or name.startswith(("tests", "benchmarks"))]
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     required = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
     assert set(re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE)) == required
+
+
+def test_beside_the_packages_are_the_licences_of_others_and_a_list_of_what_is_required(dist: Path) -> None:
+    assert "django 5.2." in (dist / "THIRD-PARTY-LICENSES.txt").read_text()
+    bill = json.loads(one(dist, f"vx11-operator-{vx11_site.__version__}.cdx.json").read_text())
+    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == ("CycloneDX", vx11_site.__version__)
 
 
 QUICK_START = """

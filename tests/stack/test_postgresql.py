@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -151,7 +151,7 @@ async def test_a_server_holds_no_more_connections_than_is_documented(own_stack: 
     maximum = 0
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(http: httpx.AsyncClient, number: int) -> int:
+    async def ask(http: httpx2.AsyncClient, number: int) -> int:
         server = stack.servers[number % len(stack.servers)]
         headers = {"X-VX11-Token": stack.service_token if number % 4 == 1 else stack.principal_token}
         asked = [
@@ -164,7 +164,7 @@ async def test_a_server_holds_no_more_connections_than_is_documented(own_stack: 
         async with turns:
             return (await http.request(method, server.url + path, headers=headers, json=body, timeout=30)).status_code
 
-    async with httpx.AsyncClient(**LOOPBACK) as http:
+    async with httpx2.AsyncClient(**LOOPBACK) as http:
         asking = asyncio.gather(*[ask(http, number) for number in range(REQUESTS)])
         while not asking.done():
             held = await asyncio.to_thread(stack.postgres.ask, HELD, name)

@@ -78,7 +78,7 @@ def test_the_page_has_programs_for_all_of_these_tests() -> None:
         "VX11Handler",
         "FeedMapping",
         'print("received"',
-        "connect_sse",
+        "httpx2.EventSource(",
     ]
     assert [sum(word in program for program in PROGRAMS) for word in words] == [1] * len(PROGRAMS)
 
@@ -147,7 +147,7 @@ def test_lines_of_a_log(stack: Stack, principal: Client, tmp_path: Path, module:
     assert {event["event_type"] for event in events} == {"nginx.error"}
 
 
-@pytest.mark.parametrize(("words", "before"), [("connect_sse", "warn"), ('print("received"', "received")])
+@pytest.mark.parametrize(("words", "before"), [("httpx2.EventSource(", "warn"), ('print("received"', "received")])
 def test_reading_what_happens_now(
     stack: Stack, service: Client, tmp_path: Path, new_event: NewEvent, marker: str, words: str, before: str
 ) -> None:

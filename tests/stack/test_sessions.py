@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from tests.accounts import password_and_hash
@@ -41,7 +41,7 @@ class User:
 
     @contextmanager
     def session(self) -> Iterator["Session"]:
-        with httpx.Client(base_url=self.stack.a.url, **LOOPBACK, timeout=10) as browser:
+        with httpx2.Client(base_url=self.stack.a.url, **LOOPBACK, timeout=10) as browser:
             form = browser.get("/operator/login")
             token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
             assert token, form.text
@@ -56,13 +56,13 @@ class User:
 class Session:
     """A browser that is logged in, and the CSRF token of its page."""
 
-    def __init__(self, browser: httpx.Client, credentials: set[str]) -> None:
+    def __init__(self, browser: httpx2.Client, credentials: set[str]) -> None:
         self.browser = browser
         self._credentials = credentials
         page = CSRF_META.search(browser.get("/operator/").text)
         self.csrf_token = page[1] if page else ""
 
-    def issue_ticket(self, *, csrf_token: str | None = None) -> httpx.Response:
+    def issue_ticket(self, *, csrf_token: str | None = None) -> httpx2.Response:
         headers = {"X-CSRFToken": self.csrf_token if csrf_token is None else csrf_token}
         answer = self.browser.post(SSE_TOKEN, json={}, headers=headers)
         if answer.status_code == 200:
@@ -232,7 +232,7 @@ def test_a16_rights_are_those_of_now_not_those_of_the_cursor(
         assert answer.status_code == 200, answer.text
         viewer.run("user.groups.clear()")
 
-        def refusal() -> httpx.Response | None:
+        def refusal() -> httpx2.Response | None:
             answer = session.browser.get(f"{API}/events", params={"since": cursor})
             return answer if answer.status_code == 403 else None
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from tests.accounts import add_account, change_account
@@ -17,7 +17,7 @@ from tests.servers import ROOT
 
 
 def end_of_stream(client: Client) -> list[Frame]:
-    """Everything from a stream's start to its end; httpx fails if the last chunk is missing."""
+    """Everything from a stream's start to its end; httpx2 fails if the last chunk is missing."""
     with client.stream() as stream:
         return stream.rest()
 
@@ -75,7 +75,7 @@ def test_n02_a_server_ends_when_told_to_while_a_statement_runs_and_answers_until
     stack.a.python(ENDLESS)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(
-            httpx.get, f"{stack.a.url}/admin/auth/group/1/history/", cookies=session, timeout=60, **LOOPBACK
+            httpx2.get, f"{stack.a.url}/admin/auth/group/1/history/", cookies=session, timeout=60, **LOOPBACK
         )
         client = stack.client(stack.principal_token)
         for _ in range(5):

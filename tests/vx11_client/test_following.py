@@ -208,7 +208,7 @@ async def test_a_cancelled_reader_closes_its_connection() -> None:
 
 def test_the_log_of_the_program_shows_no_ticket(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), ScriptedServer(Operator()) as server:
-        for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
+        for name in ("httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection"):
             caplog.set_level(logging.DEBUG, logger=name)
         list(follow(server.url, TOKEN, filters={"module": "shop"}))
     written = "\n".join(record.getMessage() for record in caplog.records)

@@ -171,12 +171,12 @@ def test_what_the_sending_thread_logs_is_not_published_and_what_others_log_throu
 
     with ScriptedServer(taken) as server:
         _, handler = make(server.url)
-        for name in ("httpx", "httpcore", "httpcore.connection", "httpcore.http11"):
+        for name in ("httpx2", "httpcore2", "httpcore2.connection", "httpcore2.http11"):
             monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
             logging.getLogger(name)._cache.clear()  # type: ignore[attr-defined]
-        for name in ("httpx", "httpcore"):
+        for name in ("httpx2", "httpcore2"):
             monkeypatch.setattr(logging.getLogger(name), "handlers", [handler, Witness()])
-        logging.getLogger("httpx").info("of the program")
+        logging.getLogger("httpx2").info("of the program")
         for _ in range(3):
             handler.flush()
     assert len(written) > 3

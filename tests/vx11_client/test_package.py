@@ -80,10 +80,10 @@ def test_its_requirements_are_what_it_imports_and_the_server_s_versions_meet_the
         assert [int(part) for part in pinned[name].split(".")] >= [int(part) for part in minimum.split(".")]
 
 
-def test_what_needs_no_network_does_not_load_httpx() -> None:
+def test_what_needs_no_network_does_not_load_httpx2() -> None:
     code = (
         "import sys; import vx11_client, vx11_client.terminal_text, vx11_client.exact_json\n"
-        "from vx11_client import ClientError\nprint('httpx' in sys.modules, 'asyncio' in sys.modules)"
+        "from vx11_client import ClientError\nprint('httpx2' in sys.modules, 'asyncio' in sys.modules)"
     )
     assert run("-c", code, cwd=ROOT) == "False False\n"
 

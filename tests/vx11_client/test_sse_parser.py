@@ -1,7 +1,6 @@
-"""The event stream format, as the HTML standard has it; httpx-sse reads along as the second opinion."""
+"""The event stream format, as the HTML standard has it; httpx2 reads along as the second opinion."""
 
-import httpx
-import httpx_sse
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,8 +101,9 @@ def test_bytes_cut_anywhere_give_the_same_messages(data: bytes, size: int) -> No
 @settings(deadline=None)
 @given(stream_bytes)
 def test_an_independent_reader_finds_the_same_messages(data: bytes) -> None:
-    answer = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=data)
-    theirs = [event for event in httpx_sse.EventSource(answer).iter_sse() if event.data]
+    asked, headers = httpx2.Request("GET", "http://localhost"), {"Content-Type": "text/event-stream"}
+    answer = httpx2.Response(200, request=asked, headers=headers, content=data)
+    theirs = [event for event in httpx2.EventSource(answer) if event.data]
     # Blocks without data are left out on both sides: it reports those, and the standard does not dispatch them.
     ours = [message for message in parsed(data) if message.data]
     assert [(message.event, message.data) for message in ours] == [(event.event, event.data) for event in theirs]

@@ -26,6 +26,15 @@ def test_events_that_were_published_before_are_not_counted_again(
     assert counter(service, "vx11_events_published_total") == before + 3
 
 
+def test_statements_and_migrations_are_among_the_metrics(principal: Client, stack: Stack) -> None:
+    vendor = "sqlite" if stack.size == "embedded" else "postgresql"
+    before = counter(principal, "django_db_execute_total", alias="default", vendor=vendor)
+    assert principal.poll().status_code == 200
+    assert counter(principal, "django_db_execute_total", alias="default", vendor=vendor) > before
+    assert counter(principal, "django_migrations_unapplied_total", connection="default") == 0
+    assert counter(principal, "django_migrations_applied_total", connection="default") > 20
+
+
 def test_a_credential_that_is_refused_is_counted_by_its_reason(principal: Client, stack: Stack) -> None:
     anybody = stack.client("a-token-that-nobody-issued")
     before = counter(principal, "vx11_sse_auth_failures_total", reason="main_auth_failed")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-import httpx
+import httpx2
 
 from vx11_client.backoff import Backoff
 from vx11_client.publishing.delivery import EVENTS_PATH, Delivery, DeliveryReport, PendingEvent, client_options
@@ -35,7 +35,7 @@ class FeedSender:
         look_after: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._client = httpx.Client(**client_options(url=url, token=token))
+        self._client = httpx2.Client(**client_options(url=url, token=token))
         self._report = report
         self._wait = wait
         self._look_after = look_after
@@ -47,7 +47,7 @@ class FeedSender:
         while (body := delivery.next_body()) is not None:
             try:
                 wait_seconds = delivery.answered(self._client.post(EVENTS_PATH, content=body))
-            except httpx.RequestError as error:
+            except httpx2.RequestError as error:
                 wait_seconds = delivery.failed(error)
             self._wait_out(wait_seconds)
 

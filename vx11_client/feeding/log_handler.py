@@ -43,7 +43,7 @@ class VX11Handler(logging.Handler):
     A token that is refused is tried again every 30 s.
 
     flush() and the end of the program wait `flush_seconds` at most for what is in the queue; what was not sent then is
-    counted on standard error. What the sending thread itself logs (httpx does) is not published.
+    counted on standard error. What the sending thread itself logs (httpx2 does) is not published.
     """
 
     def __init__(

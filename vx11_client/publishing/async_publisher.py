@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 from vx11_client.backoff import Backoff
 from vx11_client.errors import NotDelivered, Published, PublisherClosed, QueueFull, Refused
@@ -61,7 +61,7 @@ class AsyncPublisher:
         self._linger_seconds = linger_seconds
         self._close_seconds = close_seconds
         self._backoff = backoff
-        self._client = httpx.AsyncClient(**client_options(url=server_url(url), token=checked_token(token)))
+        self._client = httpx2.AsyncClient(**client_options(url=server_url(url), token=checked_token(token)))
         self._queue = PendingQueue(limit_events=queue_events, limit_bytes=queue_bytes)
         self._outcome = RefusedEvents(on_refused)
         self._changed = asyncio.Event()
@@ -184,7 +184,7 @@ class AsyncPublisher:
     async def _try(self, delivery: Delivery, body: bytes) -> float:
         try:
             return delivery.answered(await self._client.post(EVENTS_PATH, content=body))
-        except httpx.RequestError as error:
+        except httpx2.RequestError as error:
             return delivery.failed(error)
 
     async def _linger(self) -> None:

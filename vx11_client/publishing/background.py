@@ -10,7 +10,7 @@ import time
 import weakref
 from typing import Any
 
-import httpx
+import httpx2
 
 from vx11_client.backoff import Backoff
 from vx11_client.errors import PublisherClosed
@@ -62,7 +62,7 @@ class BackgroundDelivery:
         self._changed = threading.Condition(threading.RLock())
         self._queue = queue
         self._thread: threading.Thread | None = None
-        self._client: httpx.Client | None = None
+        self._client: httpx2.Client | None = None
         self._since = 0.0
         self._flushes = 0
         self._flush_goal = 0
@@ -70,11 +70,11 @@ class BackgroundDelivery:
         self.dropped_count = 0
 
     @property
-    def client(self) -> httpx.Client:
+    def client(self) -> httpx2.Client:
         """The connections to the server, made when they are first needed. Threads may share it."""
         with self._changed:
             if self._client is None:
-                self._client = httpx.Client(**self._options)
+                self._client = httpx2.Client(**self._options)
             return self._client
 
     def _after_fork(self) -> None:
@@ -185,7 +185,7 @@ class BackgroundDelivery:
                 flushes = self._flushes
             try:
                 wait_seconds = delivery.answered(self.client.post(EVENTS_PATH, content=body))
-            except httpx.RequestError as error:
+            except httpx2.RequestError as error:
                 wait_seconds = delivery.failed(error)
             except ServerRefused as refused:
                 self._report.refused_for_good(refused)

@@ -8,7 +8,7 @@ only a wrong credential or address ends the delivery.
     while (body := delivery.next_body()) is not None:
         try:
             wait_seconds = delivery.answered(client.post(EVENTS_PATH, content=body))
-        except httpx.RequestError as error:
+        except httpx2.RequestError as error:
             wait_seconds = delivery.failed(error)
         time.sleep(wait_seconds)
 """
@@ -20,7 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+import httpx2
 
 from vx11_client import exact_json
 from vx11_client.backoff import Backoff, retry_after_seconds
@@ -89,12 +89,12 @@ def checked(event: Mapping[str, object]) -> PendingEvent:
 
 
 def client_options(*, url: str, token: str) -> dict[str, Any]:
-    """Arguments of an httpx.Client or httpx.AsyncClient that publishes."""
+    """Arguments of an httpx2.Client or httpx2.AsyncClient that publishes."""
     return {
         "base_url": url,
         "mounts": DIRECT_MOUNTS,
         "headers": {"X-VX11-Token": token, "Content-Type": "application/json"},
-        "timeout": httpx.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+        "timeout": httpx2.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
     }
 
 
@@ -142,7 +142,7 @@ class Delivery:
         """The events that no answer has settled, in order."""
         return [event for batch in self._batches for event in batch]
 
-    def answered(self, answer: httpx.Response) -> float:
+    def answered(self, answer: httpx2.Response) -> float:
         """Take the answer to the last body; returns the seconds to wait before the next request.
 
         Raises ServerRefused when no other try can help (401, 403, no such address).
@@ -169,14 +169,14 @@ class Delivery:
             self._leave_out(batch, {0: problem_text(answer)})
         return 0.0
 
-    def failed(self, error: httpx.RequestError) -> float:
+    def failed(self, error: httpx2.RequestError) -> float:
         """The request got no answer; returns the seconds to wait before the next one.
 
         Also after the request went out: whether it arrived is not known, and need not be.
         """
         return self._later(str(error) or type(error).__name__)
 
-    def _delivered(self, answer: httpx.Response) -> float:
+    def _delivered(self, answer: httpx2.Response) -> float:
         receipts = _receipts(answer, len(self._batches[0]))
         if receipts is None:
             # A sign-in page of a network, for example: the events are not in the log.
@@ -202,7 +202,7 @@ class Delivery:
             self._batches.appendleft(rest)
 
 
-def _receipts(answer: httpx.Response, batch_size: int) -> list[Published] | None:
+def _receipts(answer: httpx2.Response, batch_size: int) -> list[Published] | None:
     """What a server says about a batch that it stored; None when the answer is not that of such a server."""
     try:
         body = answer.json()
@@ -213,7 +213,7 @@ def _receipts(answer: httpx.Response, batch_size: int) -> list[Published] | None
     return receipts if len(receipts) == batch_size else None
 
 
-def _new_count(answer: httpx.Response, batch_size: int) -> int:
+def _new_count(answer: httpx2.Response, batch_size: int) -> int:
     """How many events of a batch were not in the log before. An older server says only whether there were any."""
     count = answer.json().get("new")
     if isinstance(count, int) and 0 <= count <= batch_size:
@@ -221,7 +221,7 @@ def _new_count(answer: httpx.Response, batch_size: int) -> int:
     return 0 if answer.status_code == 200 else batch_size
 
 
-def _refused_events(answer: httpx.Response, batch_size: int) -> dict[int, str]:
+def _refused_events(answer: httpx2.Response, batch_size: int) -> dict[int, str]:
     """Index to problem, from the `errors` of a validation_error; empty when the answer names no event."""
     try:
         errors = answer.json()["errors"]

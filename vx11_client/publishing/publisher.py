@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import httpx
+import httpx2
 
 from vx11_client.backoff import Backoff
 from vx11_client.errors import (
@@ -133,7 +133,7 @@ class Publisher:
         while (body := delivery.next_body()) is not None:
             try:
                 wait_seconds = delivery.answered(self._background.client.post(EVENTS_PATH, content=body))
-            except httpx.RequestError as error:
+            except httpx2.RequestError as error:
                 wait_seconds = delivery.failed(error)
             if not wait_seconds:
                 continue

@@ -11,7 +11,7 @@ import datetime
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import httpx
+import httpx2
 
 from vx11_client import exact_json
 from vx11_client.backoff import Backoff, retry_after_seconds
@@ -128,10 +128,10 @@ class StreamReader:
         self._tickets_refused = 0
         self._token = token
         hide_tickets()
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             base_url=url,
             mounts=DIRECT_MOUNTS,
-            timeout=httpx.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+            timeout=httpx2.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
         )
 
     async def newest(self, count: int) -> AsyncGenerator[Item, None]:
@@ -143,7 +143,7 @@ class StreamReader:
             params = {"limit": str(count - len(found)), **before, **self._filters}
             try:
                 page = await self._ask("GET", EVENTS_PATH, params=params)
-            except (httpx.RequestError, _Broken) as error:
+            except (httpx2.RequestError, _Broken) as error:
                 waiting = self._reconnecting(error)
                 yield waiting
                 await asyncio.sleep(waiting.seconds)
@@ -182,7 +182,7 @@ class StreamReader:
                 if ended.reason == END_OF_LOG:
                     return
                 raise
-            except (httpx.RequestError, NotAnEventStream, _Broken) as error:
+            except (httpx2.RequestError, NotAnEventStream, _Broken) as error:
                 waiting = self._reconnecting(error)
                 yield [waiting]
                 await asyncio.sleep(waiting.seconds)
@@ -197,7 +197,7 @@ class StreamReader:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": self.cursor} if self.cursor else {})
         parser = EventStreamParser()
         # How long a silence may be is known from the server's heartbeat, not here.
-        timeout = httpx.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS, read=None)
+        timeout = httpx2.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS, read=None)
         async with self._client.stream("GET", STREAM_PATH, params=query, headers=headers, timeout=timeout) as answer:
             await self._check_stream(answer)
             pieces = answer.aiter_bytes()
@@ -219,7 +219,7 @@ class StreamReader:
         except TimeoutError:
             reason = f"nothing came for {silence_seconds:.0f} s, not even a heartbeat"
             raise _Broken(reason, least_seconds=least_seconds) from None
-        except httpx.RequestError as error:
+        except httpx2.RequestError as error:
             raise _Broken(str(error) or type(error).__name__, least_seconds=least_seconds) from None
 
     async def _ask(self, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -232,7 +232,7 @@ class StreamReader:
             raise ServerRefused(answer)
         return exact_json.loads(answer.text)
 
-    async def _check_stream(self, answer: httpx.Response) -> None:
+    async def _check_stream(self, answer: httpx2.Response) -> None:
         if answer.status_code == 200:
             self._tickets_refused = 0
             return
@@ -288,7 +288,7 @@ class StreamReader:
         return Reconnecting(seconds, str(error) or type(error).__name__, broken.stream_end)
 
 
-def _raise_if_passing(answer: httpx.Response) -> None:
+def _raise_if_passing(answer: httpx2.Response) -> None:
     if answer.status_code == 429 or answer.status_code >= 500:
         asked_seconds = retry_after_seconds(answer.headers.get("Retry-After"), now=datetime.datetime.now(datetime.UTC))
         raise _Broken(problem_text(answer), least_seconds=asked_seconds)

@@ -6,8 +6,7 @@ No Django, and no connection is made here.
 import dataclasses
 import os
 from typing import Any
-
-import environ
+from urllib.parse import SplitResult, parse_qs, quote, unquote, unquote_plus, urlsplit
 
 from vx11_client.terminal_text import shown_lines
 from vx11_site.config.environment import BadEnvironment, Environment
@@ -19,8 +18,13 @@ TCP_USER_TIMEOUT_MS = 5_000
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 TIME_LIMITS = "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=20000"
 NO_STATEMENT_LIMIT = "-c statement_timeout=0"
+SCHEMES = frozenset({"postgres", "postgresql", "psql", "pgsql"})
 # The name of the only section in the service file for tools.
 SERVICE = "vx11"
+# Settings of Django that may stand among the options of the URL.
+SETTINGS_OF_DJANGO = frozenset(
+    {"ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE", "DISABLE_SERVER_SIDE_CURSORS"}
+)
 # Options of Django and of the driver that the URL may also have after the ?. All others are options of libpq.
 OPTIONS_OF_DJANGO = frozenset({"assume_role", "isolation_level", "prepare_threshold", "server_side_binding"})
 # Without one of these modes, libpq continues unencrypted when the server has no TLS, whatever certificates are set.
@@ -76,9 +80,7 @@ class PostgresAccess:
         url = environment.text("VX11_DATABASE_URL")
         if not url:
             return None
-        config: dict[str, Any] = environ.Env.db_url_config(url)
-        if config["ENGINE"] != "django.db.backends.postgresql":
-            raise BadEnvironment("VX11_DATABASE_URL must begin with postgres://; without it, SQLite is used")
+        config = _read(url)
         _check(config.get("OPTIONS", {}))
         return cls(config)
 
@@ -122,6 +124,61 @@ def known_repair(error: Exception) -> str:
 def with_repair(error: Exception) -> str:
     """The error's text, and in a second line the repair, if one is known."""
     return f"{shown_lines(str(error))}\n{known_repair(error)}".rstrip()
+
+
+def _read(url: str) -> dict[str, Any]:
+    """One database of Django's settings. Raises BadEnvironment, which quotes nothing of the URL."""
+    parts = _split(url)
+    if parts.scheme not in SCHEMES:
+        raise BadEnvironment("VX11_DATABASE_URL must begin with postgres://; without it, SQLite is used")
+    try:
+        host, port = _hosts(parts)
+    except ValueError:
+        raise BadEnvironment("VX11_DATABASE_URL has a port that is no number from 0 to 65535") from None
+    name = unquote_plus(parts.path.removeprefix("/"))
+    if name.startswith("/"):
+        # The folder of PostgreSQL's socket: postgres://user:password@//var/run/postgresql/name
+        host, _, name = name.rpartition("/")
+    given = {key: values[0] for key, values in parse_qs(parts.query).items()}
+    return {
+        # Django's, with metrics of connections, statements, errors and durations.
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": port,
+        **{key.upper(): _value(text) for key, text in given.items() if key.upper() in SETTINGS_OF_DJANGO},
+        "OPTIONS": {key: _value(text) for key, text in given.items() if key.upper() not in SETTINGS_OF_DJANGO},
+    }
+
+
+def _split(url: str) -> SplitResult:
+    """Also of a URL whose password has a bracket or a # that is not quoted."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = None
+    if parts and (parts.path or not parts.fragment):
+        return parts
+    return urlsplit(quote(url, safe=":/?&=@"))
+
+
+def _hosts(parts: SplitResult) -> tuple[str, int | str]:
+    """Host and port, or several of each with commas between, as libpq reads them. Raises ValueError."""
+    hosts = unquote(parts.netloc.rpartition("@")[2])
+    if "," not in hosts:
+        return parts.hostname or "", parts.port or ""
+    # Each may be an IPv6 address in brackets.
+    split = [one.rpartition(":") if one.rpartition(":")[2].isdigit() else (one, "", "") for one in hosts.split(",")]
+    ports = ",".join(port for _, _, port in split if port)
+    return ",".join(host for host, _, _ in split), ports
+
+
+def _value(text: str) -> bool | int | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return int(text) if text.isdigit() else text
 
 
 def _check(options: dict[str, Any]) -> None:

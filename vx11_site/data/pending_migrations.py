@@ -2,6 +2,7 @@
 
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django_prometheus.migrations import ExportMigrationsForDatabase
 
 from ledger.faults import DATABASE_FAULTS
 from vx11_site.config import postgres
@@ -12,6 +13,8 @@ NAMED = 3
 def names() -> list[str]:
     """As `app.0001_name`, in the order in which they would run. Raises one of DATABASE_FAULTS."""
     executor = MigrationExecutor(connection)
+    # For /metrics, as of the start of a server: to read it at each scrape would build the graph of migrations again.
+    ExportMigrationsForDatabase(connection.alias, executor)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 

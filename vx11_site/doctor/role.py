@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from django.conf import settings
 
 from gateway.backend import delegation
@@ -27,7 +27,7 @@ def probe() -> Iterator[Finding]:
 
 
 def _backend(tokens: Sequence[str]) -> Iterator[Finding]:
-    with httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=tls_for(settings.BACKEND_URL)) as client:
+    with httpx2.Client(trust_env=False, timeout=ANSWER_SECONDS, verify=tls_for(settings.BACKEND_URL)) as client:
         started = time.perf_counter()
         answers = [_status_from_backend(client, token) for token in tokens]
         milliseconds = (time.perf_counter() - started) * 1000 / len(tokens)
@@ -47,5 +47,5 @@ def _backend(tokens: Sequence[str]) -> Iterator[Finding]:
             yield warn(text, "Take out those that were revoked.")
 
 
-def _status_from_backend(client: httpx.Client, token: str) -> httpx.Response:
+def _status_from_backend(client: httpx2.Client, token: str) -> httpx2.Response:
     return client.get(f"{settings.BACKEND_URL.rstrip('/')}/api/status", headers={"X-VX11-Token": token})

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from events.log import SMOKE_EVENT_TYPE
 from vx11_client.http_answers import ServerRefused
@@ -69,7 +69,7 @@ FIGURES = (
 
 
 def measure(server: Server) -> Figures:
-    """The figures of the server. Raises ServerRefused, httpx.HTTPError, ValueError, KeyError.
+    """The figures of the server. Raises ServerRefused, httpx2.HTTPError, ValueError, KeyError.
 
     Those of /metrics are left out where the token may not read them, or a proxy does not pass them on.
     """
@@ -190,4 +190,4 @@ def _is_worse(figure: Figure, value: float, was: float) -> bool:
     return worse_by > figure.tolerance and worse_by > figure.tolerance_share * was
 
 
-FAULTS = (ServerRefused, httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, StopIteration)
+FAULTS = (ServerRefused, httpx2.HTTPError, TimeoutError, ValueError, KeyError, TypeError, StopIteration)

@@ -1,6 +1,6 @@
 """Failures of trials as findings with a repair, the same for all trials."""
 
-import httpx
+import httpx2
 
 from vx11_client.http_answers import ServerRefused
 from vx11_site.doctor.findings import Finding, fail
@@ -25,9 +25,9 @@ def refusal(refused: ServerRefused, repair: str) -> Finding:
     return fail(str(refused), REPAIRS.get(refused.status, repair))
 
 
-def silence(error: httpx.HTTPError | TimeoutError, repair: str) -> Finding:
+def silence(error: httpx2.HTTPError | TimeoutError, repair: str) -> Finding:
     """A finding for a missing or incomplete response."""
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx2.TimeoutException):
         return fail(f"no answer in time ({type(error).__name__})", repair)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         repair = "a certificate of one's own: SSL_CERT_FILE=/path/to/it.pem; any other: renew it in the proxy"

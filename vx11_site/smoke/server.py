@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from vx11_client.http_answers import DIRECT_MOUNTS, ServerRefused
 from vx11_client.reading.sse_parser import EventStreamParser, SseMessage
@@ -30,12 +30,12 @@ class Tokens:
 
 
 class Server:
-    """A running server at `url`. Use as a context; every method raises httpx.HTTPError when nothing answers."""
+    """A running server at `url`. Use as a context; every method raises httpx2.HTTPError when nothing answers."""
 
     def __init__(self, url: str, tokens: Tokens) -> None:
         self.url = url
         self.tokens = tokens
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=url, timeout=ANSWER_SECONDS, mounts=DIRECT_MOUNTS, headers={"User-Agent": "vx11-smoke"}
         )
 
@@ -45,12 +45,12 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.close()
 
-    def get(self, path: str, *, token: str = "", **query: Any) -> httpx.Response:
+    def get(self, path: str, *, token: str = "", **query: Any) -> httpx2.Response:
         return self._client.get(path, params=query, headers=_credential(token))
 
     def post(
         self, path: str, *, token: str = "", body: Any = None, headers: dict[str, str] | None = None
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return self._client.post(path, json=body, headers=_credential(token) | (headers or {}))
 
     def ticket(self) -> str:
@@ -64,7 +64,7 @@ class Server:
             STREAM,
             params=query | ({"token": ticket} if ticket else {}),
             headers={"Accept": "text/event-stream"} | _credential(token),
-            timeout=httpx.Timeout(ANSWER_SECONDS, read=SILENCE_SECONDS),
+            timeout=httpx2.Timeout(ANSWER_SECONDS, read=SILENCE_SECONDS),
         )
         answer = self._client.send(request, stream=True)
         if answer.status_code != 200:
@@ -75,9 +75,9 @@ class Server:
 
 
 class OpenStream:
-    """A stream that is being read; SILENCE_SECONDS without a byte are an httpx.HTTPError. Use as a context."""
+    """A stream that is being read; SILENCE_SECONDS without a byte are an httpx2.HTTPError. Use as a context."""
 
-    def __init__(self, answer: httpx.Response) -> None:
+    def __init__(self, answer: httpx2.Response) -> None:
         self.answer = answer
         self._parser = EventStreamParser()
 
@@ -96,7 +96,7 @@ class OpenStream:
                 raise TimeoutError(f"the expected message did not come within {seconds:.0f} s")
 
 
-def expected(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
+def expected(answer: httpx2.Response, *statuses: int) -> dict[str, Any]:
     """The JSON object of an answer. Raises ServerRefused for any other status, ValueError for any other body."""
     if answer.status_code not in statuses:
         raise ServerRefused(answer)

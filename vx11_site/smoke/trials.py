@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 
 from events.log import SMOKE_EVENT_TYPE
 from vx11_client.http_answers import ServerRefused, problem_text
@@ -210,7 +210,7 @@ def _first(messages: Iterator[SseMessage]) -> dict[str, Any]:
     return dict(body)
 
 
-def _publish(server: Server, key: str) -> httpx.Response:
+def _publish(server: Server, key: str) -> httpx2.Response:
     event = {"event_type": SMOKE_EVENT_TYPE, "summary": "manage.py smoke was here"}
     return server.post(EVENTS, token=server.tokens.service, body=event, headers={"Idempotency-Key": key})
 

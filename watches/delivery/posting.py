@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 
 from watches.delivery.guard import AddressRefused
@@ -37,19 +37,19 @@ def post_json(
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str], auth: tuple[str, str] | None = None) -> None:
     """Raises NotTaken. A redirect is not followed: its target was not set by an administrator."""
-    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     sent = {"Content-Type": "application/json", "User-Agent": "vx11-operator", **headers}
     try:
         # Proxies and passwords of this machine's environment are not meant for others.
         with (
-            httpx.Client(verify=_certificates(), trust_env=False, follow_redirects=False, timeout=timeout) as client,
+            httpx2.Client(verify=_certificates(), trust_env=False, follow_redirects=False, timeout=timeout) as client,
             # The body of the answer is not read.
             client.stream("POST", url, content=body, headers=sent, auth=auth) as answer,
         ):
             if not answer.is_success:
                 status = answer.status_code
                 raise NotTaken(f"answered {status}", status=status, retry_after=answer.headers.get("Retry-After"))
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         # Only the cause: texts of libraries quote addresses.
         raise NotTaken(_cause_of(error)) from None
 
@@ -67,4 +67,4 @@ def _cause_of(error: BaseException) -> str:
 @functools.cache
 def _certificates() -> ssl.SSLContext:
     """The trusted certificates, read once: that takes some hundredths of a second."""
-    return httpx.create_ssl_context(trust_env=False)
+    return httpx2.create_ssl_context(trust_env=False)

@@ -1,9 +1,10 @@
 """The far end of a stream: takes what is written, as slowly as a test likes, and reads it as a browser would."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
-from httpx_sse import ServerSentEvent
+from httpx2 import ServerSentEvent
 
 from tests.events.stream.sse_reading import read
 
@@ -71,17 +72,17 @@ class ListeningClient:
     @property
     def seqs(self) -> list[int]:
         """Of the operator events, in the order they came."""
-        messages = [frame.json() for frame in self.frames if frame.event == "message"]
+        messages = [json.loads(frame.data) for frame in self.frames if frame.event == "message"]
         return [message["seq"] for message in messages if message["type"] == "event"]
 
     @property
     def names(self) -> list[str]:
         """What the server said, in order: `connected`, `event` and the named events."""
-        return [frame.json()["type"] if frame.event == "message" else frame.event for frame in self.frames]
+        return [json.loads(frame.data)["type"] if frame.event == "message" else frame.event for frame in self.frames]
 
     def said(self, name: str) -> list[dict[str, object]]:
         """The data of every named event of this name."""
-        return [frame.json() for frame in self.frames if frame.event == name]
+        return [json.loads(frame.data) for frame in self.frames if frame.event == name]
 
     async def until_received(self, events: int) -> None:
         await self.until(lambda: len(self.seqs) >= events)

@@ -3,8 +3,8 @@
 import codecs
 from collections.abc import Iterable
 
-from httpx_sse import ServerSentEvent
-from httpx_sse._decoders import SSEDecoder, SSELineDecoder
+from httpx2 import ServerSentEvent
+from httpx2._sse import _SSEParser
 
 
 def read(stream: bytes, cuts: Iterable[int] = ()) -> list[ServerSentEvent]:
@@ -12,11 +12,10 @@ def read(stream: bytes, cuts: Iterable[int] = ()) -> list[ServerSentEvent]:
 
     A block without data (a retry) is no event by the standard; this parser gives it all the same.
     """
-    text, lines, decoder = codecs.getincrementaldecoder("utf-8")(), SSELineDecoder(), SSEDecoder()
+    text, parser = codecs.getincrementaldecoder("utf-8")(), _SSEParser()
     found: list[ServerSentEvent] = []
     edges = [0, *sorted({min(cut, len(stream)) for cut in cuts}), len(stream)]
     for start, end in zip(edges, edges[1:], strict=False):
         if piece := text.decode(stream[start:end]):
-            decoded = [decoder.decode(line) for line in lines.decode(piece)]
-            found += [event for event in decoded if event is not None and event.data]
+            found += [event for event in parser.decode(piece) if event.data]
     return found

@@ -120,7 +120,7 @@ async def test_a_stream_begins_with_its_headers_and_ends_in_order(query: str) ->
     assert answer.headers["x-content-type-options"] == "nosniff"
     frames = read(answer.body)
     assert [frame.event for frame in frames] == ["message", "stream-reset", "stream-end"]
-    assert frames[-1].json()["reason"] == "end_of_log"
+    assert json.loads(frames[-1].data)["reason"] == "end_of_log"
     assert answer.is_complete
     assert open_streams() == []
 

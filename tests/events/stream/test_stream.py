@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -95,7 +96,7 @@ async def test_a_stream_begins_with_retry_and_connected_and_says_when_it_is_live
     connected, caught_up = client.frames
     assert client.received.startswith(b"retry: ")
     assert sse.RETRY_MIN_MS <= int(client.received.split()[1]) <= sse.RETRY_MAX_MS
-    said = connected.json()
+    said = json.loads(connected.data)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(said.pop("time"))) < timedelta(seconds=10)
     assert said == {
         "type": "connected",
@@ -104,7 +105,7 @@ async def test_a_stream_begins_with_retry_and_connected_and_says_when_it_is_live
         "cursor": "k7f3-7",
         "heartbeat_sec": 10,
     }
-    assert (connected.id, caught_up.id, caught_up.json()) == ("k7f3-7", "k7f3-7", {"cursor": "k7f3-7"})
+    assert (connected.id, caught_up.id, json.loads(caught_up.data)) == ("k7f3-7", "k7f3-7", {"cursor": "k7f3-7"})
 
 
 async def test_live_events_come_as_they_are_accepted(relay: Relay, client: ListeningClient, run: Run) -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -137,10 +137,10 @@ async def test_a_redirect_is_not_followed_and_a_cookie_not_kept(new_client: NewC
 
 
 def test_an_error_is_described_without_credentials_and_in_few_characters() -> None:
-    assert described(httpx.LocalProtocolError("Illegal header value b'half of a token'")) == "LocalProtocolError"
-    quoted = described(httpx.ConnectError(f"{tokens.mint('principal')} in the query"))
+    assert described(httpx2.LocalProtocolError("Illegal header value b'half of a token'")) == "LocalProtocolError"
+    quoted = described(httpx2.ConnectError(f"{tokens.mint('principal')} in the query"))
     assert quoted == "ConnectError: vx11p_*** in the query"
-    assert described(httpx.ReadError("")) == "ReadError"
+    assert described(httpx2.ReadError("")) == "ReadError"
     assert len(described(OSError("x" * 10_000))) == 200
 
 
@@ -148,5 +148,5 @@ def test_there_is_one_such_client() -> None:
     """Only the probes of modules, which keep nothing from one round to the next, make a client of their own."""
     folders = ("gateway", "events", "operator_api", "watches", "vx11_site")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    making = {str(path.relative_to(ROOT)) for path in files if "httpx.AsyncClient(" in path.read_text("utf-8")}
+    making = {str(path.relative_to(ROOT)) for path in files if "httpx2.AsyncClient(" in path.read_text("utf-8")}
     assert making == {"gateway/backend/bounded_client.py", "operator_api/probes.py"}

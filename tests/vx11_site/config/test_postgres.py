@@ -24,6 +24,8 @@ def test_where_nothing_is_said_of_a_database_there_is_none() -> None:
     ("url", "named"),
     [
         (PLACE.replace("postgres:", "mysql:"), "postgres://"),
+        (PLACE.replace(":5432", ":65536"), "port"),
+        (PLACE.replace(":5432", ":postgres"), "port"),
         (f"{PLACE}?sslmod=require", "sslmod"),
         (f"{PLACE}?sslrootcert=/ca.crt", "sslrootcert"),
         (f"{PLACE}?sslmode=prefer&sslcert=/c.crt&sslkey=/c.key", "sslcert and sslkey"),
@@ -37,6 +39,31 @@ def test_what_cannot_be_used_or_does_not_protect_is_refused_by_name_and_without_
         access(url)
     assert named in str(caught.value)
     assert QUOTED not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        (PLACE, ("vx11", PASSWORD, "db.example.org", 5432, "operator")),
+        ("postgresql://vx11@db/my%20log", ("vx11", "", "db", "", "my log")),
+        ("psql://[2001:db8::1]:5433/operator", ("", "", "2001:db8::1", 5433, "operator")),
+        ("pgsql://vx11@//var/run/postgresql/operator", ("vx11", "", "/var/run/postgresql", "", "operator")),
+        ("postgres://vx11@a:5432,b:5433,[::1]/operator", ("vx11", "", "a,b,[::1]", "5432,5433", "operator")),
+        ("postgres://vx11:a#b@db:5432/operator", ("vx11", "a#b", "db", 5432, "operator")),
+        ("postgres://vx11:a[b+c@d@db/operator", ("vx11", "a[b+c@d", "db", "", "operator")),
+        ("postgres:///operator", ("", "", "", "", "operator")),
+    ],
+)
+def test_a_url_names_user_password_hosts_ports_and_database(url: str, place: tuple[object, ...]) -> None:
+    config = access(url).config
+    assert tuple(config[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")) == place
+    assert config["ENGINE"] == "django_prometheus.db.backends.postgresql"
+
+
+def test_settings_of_django_among_the_options_are_settings_and_all_else_is_of_the_driver() -> None:
+    config = access(f"{PLACE}?disable_server_side_cursors=true&AUTOCOMMIT=false&connect_timeout=5").config
+    assert (config["DISABLE_SERVER_SIDE_CURSORS"], config["AUTOCOMMIT"]) == (True, False)
+    assert config["OPTIONS"] == {"connect_timeout": 5}
 
 
 def test_the_mode_may_come_by_the_variable_of_libpq(monkeypatch: pytest.MonkeyPatch) -> None:

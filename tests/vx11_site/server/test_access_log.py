@@ -2,7 +2,7 @@
 
 import secrets
 
-import httpx
+import httpx2
 import pytest
 
 from tests.client import API, LOOPBACK, Client, raw_request
@@ -53,7 +53,7 @@ def test_a_line_of_a_body_that_is_too_large_carries_the_id_of_its_answer(stack: 
 
 def test_requests_on_one_connection_do_not_take_each_others_ids(stack: Stack) -> None:
     marks = [secrets.token_hex(8) for _ in range(3)]
-    with httpx.Client(base_url=stack.a.url, **LOOPBACK) as client:
+    with httpx2.Client(base_url=stack.a.url, **LOOPBACK) as client:
         ids = [client.get(f"/health?mark={mark}").headers["X-Correlation-Id"] for mark in marks]
     assert len(set(ids)) == 3
     for mark, correlation_id in zip(marks, ids, strict=True):

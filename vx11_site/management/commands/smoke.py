@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from django.core.management.base import CommandError, CommandParser
 
 from events.management.server_access import (
@@ -98,7 +98,7 @@ def _try(server: Server, trial: Trial) -> Iterator[Finding]:
         yield from trial.run(server)
     except ServerRefused as refused:
         yield refusal(refused, trial.repair)
-    except (httpx.HTTPError, TimeoutError) as error:
+    except (httpx2.HTTPError, TimeoutError) as error:
         yield silence(error, trial.repair)
     except (ValueError, KeyError, TypeError) as error:
         yield fail(f"not an answer of this program ({type(error).__name__}: {error})", trial.repair)
