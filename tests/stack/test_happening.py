@@ -23,8 +23,8 @@ def counted(client: Client, **params: str) -> tuple[Json, dict[str, int]]:
 @pytest.fixture
 def imported(service: Client, new_event: NewEvent, marker: str) -> str:
     """A query for five lines of another year: three in one minute, two a day later."""
-    moments = ["2019-05-01T10:00:00Z", "2019-05-01T10:00:30Z", "2019-05-01T10:00:59.999999Z", *["2019-05-02T10:00Z"] * 2]
-    service.published([new_event(severity="error", occurred_at=moment) for moment in moments])
+    moments = ["01T10:00:00Z", "01T10:00:30Z", "01T10:00:59.999999Z", "02T10:00Z", "02T10:00Z"]
+    service.published([new_event(severity="error", occurred_at=f"2019-05-{moment}") for moment in moments])
     return f"correlation:{marker}"
 
 
