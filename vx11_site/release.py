@@ -1,9 +1,7 @@
-"""Which program this is: the version, the commit for all that is no tagged release, a digest of the static files."""
+"""Which program this is: the version, and the commit for all that is no tagged release."""
 
-import hashlib
 import re
 import subprocess  # nosec B404
-from importlib.metadata import version as version_of
 from pathlib import Path
 
 from vx11_site import __version__
@@ -17,9 +15,6 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 # Git reads a few small files. One that hangs must not keep a server from starting.
 GIT_SECONDS = 2.0
 PATH = "/usr/local/bin:/usr/bin:/bin"
-STATIC_DIGEST_CHARACTERS = 12
-# Libraries that bring static files of their own.
-STATIC_LIBRARIES = ("django", "djangorestframework", "drf-spectacular-sidecar")
 
 
 def version(folder: Path = FOLDER, commit_file: Path = COMMIT_FILE) -> str:
@@ -31,19 +26,6 @@ def version(folder: Path = FOLDER, commit_file: Path = COMMIT_FILE) -> str:
 def commit(folder: Path = FOLDER, commit_file: Path = COMMIT_FILE) -> str:
     """Shortened; "" of a tagged release, and where it cannot be known."""
     return _commit_of_build(commit_file) or _commit_of_checkout(folder)
-
-
-def static_digest(folder: Path) -> str:
-    """Stands in the addresses of static files: it is another one as soon as one of them has changed.
-
-    By content, so that all servers of a release have the same one.
-    """
-    digest = hashlib.sha256(" ".join(f"{name} {version_of(name)}" for name in STATIC_LIBRARIES).encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            content = path.read_bytes()
-            digest.update(f"\0{path.relative_to(folder).as_posix()} {len(content)}\0".encode() + content)
-    return digest.hexdigest()[:STATIC_DIGEST_CHARACTERS]
 
 
 def _commit_of_build(file: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from vx11_site import __version__, installation, release
+from vx11_site import __version__, installation, minified, release
 from vx11_site.config import secret_key
 from vx11_site.config.environment import BadEnvironment, Environment
 from vx11_site.config.postgres import PostgresAccess
@@ -226,10 +226,11 @@ FORMAT_MODULE_PATH = "vx11_site.formats"
 USE_TZ = True
 
 # Pages name their files by addresses that change with the files, so browsers keep them without asking. Scripts import
-# each other by relative addresses, which are below the same digest. While one develops, files change without a start.
+# each other by relative addresses, which are below the same digest. Scripts and styles have no comments there.
+# While one develops, files change without a start, and are served as they are.
 WHITENOISE_STATIC_PREFIX = "/static/"
 STATICFILES_DIRS = [installation.FILES / "static"]
-_DIGEST = "" if DEBUG else f"v-{release.static_digest(STATICFILES_DIRS[0])}/"
+_DIGEST = "" if DEBUG else f"v-{minified.digest(STATICFILES_DIRS[0])}/"
 STATIC_URL = f"{WHITENOISE_STATIC_PREFIX}{_DIGEST}"
 # Straight from the source folders: nothing to collect before a start. nginx serves them in larger set-ups.
 WHITENOISE_USE_FINDERS = True

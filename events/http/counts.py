@@ -1,6 +1,5 @@
 """events/stats: counts over time; events/facets: which values fields have, and how often."""
 
-import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,11 +11,11 @@ from events import query as language
 from events import search
 from events.http import parameters
 from events.http.asking import Asking
-from events.http.polling import Query, read_number, single
+from events.http.polling import Asked, Query, read_choice, read_number, read_window, single
 from events.log import Cursor, timestamp
 from events.query import BadQuery
 from events.search import ALL_TIME, Counted, Facets, Window
-from gateway.filters import SEVERITIES, BadFilter
+from gateway.filters import SEVERITIES, BadFilter, Selection
 from gateway.http.openapi import component
 from gateway.http.rest import answer
 from ledger import clock
@@ -26,9 +25,9 @@ STATS_MAX_BUCKETS = 1_000
 # Of a range of time that is asked for by `from`, `to` or `buckets`.
 BUCKETS_DEFAULT, BUCKETS_MAX = 60, 500
 FACETS_MAX_FIELDS = 10
-MINUTE_SECONDS = 60
-# A part of a minute by which a bucket may be shorter than asked for.
-MINUTE_TOLERANCE = 0.05
+# By which time events are counted.
+STORED, HAPPENED = "created_at", "occurred_at"
+TIMES = (STORED, HAPPENED)
 VALUES_DEFAULT, VALUES_MAX = 10, 100
 
 
@@ -41,8 +40,16 @@ class StatsView(Asking):
         responses={200: component("Stats")},
     )
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """Counts per bucket of time and severity, of the last `seconds`, or from a time to another."""
+        """Counts per bucket of time and severity, of the last `seconds`, or from a time to another.
+
+        By when events were stored, or (`by=occurred_at`) by when they happened.
+        """
         query, filters, asked = self.read(request)
+        within = read_window(query, "occurred_from", "occurred_to")
+        if read_choice(query, "by", TIMES) == HAPPENED:
+            return await self._by_happening(query, filters, asked, within)
+        if within != ALL_TIME:
+            raise BadFilter("occurred_from", f"only with by={HAPPENED}; `from` and `to` say when events were stored")
         start, end, bucket_seconds = _range(query, asked.window)
         selection = (await self.may_see(filters)).selection
         options = {"budget": asked.budget()} if asked.is_search else {}
@@ -55,7 +62,20 @@ class StatsView(Asking):
             bucket_seconds=bucket_seconds,
             **options,
         )
-        return answer(_counted(counted, start, end, bucket_seconds))
+        last = int((end - start).total_seconds() // bucket_seconds)
+        return answer(_counted(counted, start, int((end - start).total_seconds()), bucket_seconds, last + 1))
+
+    async def _by_happening(self, query: Query, filters: Selection, asked: Asked, within: Window) -> HttpResponse:
+        for name in ("seconds", "bucket"):
+            if single(query, name):
+                raise BadFilter(name, f"not with by={HAPPENED}: take `occurred_from`, `occurred_to` and `buckets`")
+        buckets = read_number(query, "buckets", BUCKETS_DEFAULT, minimum=1, maximum=BUCKETS_MAX)
+        selection = (await self.may_see(filters)).selection
+        asked = asked._replace(is_search=True)
+        counted, start, seconds, number = await asked.run(
+            search.count_by_happening, selection, within=within, buckets=buckets
+        )
+        return answer(_counted(counted, start, seconds * number, seconds, number))
 
 
 def _range(query: Query, window: Window) -> tuple[datetime, datetime, int]:
@@ -68,7 +88,7 @@ def _range(query: Query, window: Window) -> tuple[datetime, datetime, int]:
     if window != ALL_TIME or single(query, "buckets"):
         if single(query, "bucket"):
             raise BadFilter("bucket", "not with `from`, `to` or `buckets`: say how many `buckets` there are to be")
-        bucket_seconds = _bucket_seconds((end - start).total_seconds() / buckets)
+        bucket_seconds = search.bucket_seconds((end - start).total_seconds() / buckets)
     elif seconds / bucket_seconds > STATS_MAX_BUCKETS:
         raise BadFilter("bucket", f"at most {STATS_MAX_BUCKETS} buckets; take a larger one")
     # Buckets begin at whole multiples, so that two readers see the same ones.
@@ -76,27 +96,16 @@ def _range(query: Query, window: Window) -> tuple[datetime, datetime, int]:
     return datetime.fromtimestamp(first, UTC), end, bucket_seconds
 
 
-def _bucket_seconds(wanted: float) -> int:
-    """About so long; from a minute on whole minutes, because the index has counted the events of those.
-
-    `-24h` and the end of the range are read one after the other: a day and some milliseconds is a day.
-    """
-    if wanted < MINUTE_SECONDS:
-        return max(1, math.ceil(wanted))
-    return max(1, math.ceil(wanted / MINUTE_SECONDS - MINUTE_TOLERANCE)) * MINUTE_SECONDS
-
-
-def _counted(counted: Counted, start: datetime, end: datetime, bucket_seconds: int) -> dict[str, Any]:
-    last = int((end - start).total_seconds() // bucket_seconds)
+def _counted(counted: Counted, start: datetime, seconds: int, bucket_seconds: int, number: int) -> dict[str, Any]:
     buckets = [
         {
             "start": timestamp(start + timedelta(seconds=index * bucket_seconds)),
             **{severity: counted.counts.get((index, severity), 0) for severity in SEVERITIES},
         }
-        for index in range(last + 1)
+        for index in range(number)
     ]
     return {
-        "seconds": int((end - start).total_seconds()),
+        "seconds": seconds,
         "bucket": bucket_seconds,
         "buckets": buckets,
         "cursor": str(counted.newest),

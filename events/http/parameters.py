@@ -102,8 +102,15 @@ def stats_parameters(*, max_seconds: int, most_buckets: int, buckets: tuple[int,
             minimum=1,
             maximum=most,
             default=default,
-            description="With `from` or `to`: about how many buckets there are to be.",
+            description="With `from`, `to` or `by=occurred_at`: about how many buckets there are to be.",
         ),
+        _parameter(
+            "by",
+            {"enum": ["created_at", "occurred_at", ""]},
+            "The time by which events are counted: when they were stored, or when they happened.",
+        ),
+        _parameter("occurred_from", _TIME, "With `by=occurred_at`: events that happened at this time or later."),
+        _parameter("occurred_to", _TIME, "With `by=occurred_at`: events that happened before this time."),
     ]
 
 

@@ -105,11 +105,11 @@ async def page_for(query: Query, asked: Asked) -> Page:
     return await asked.run(search.read_newest, selection, limit=asked.limit)
 
 
-def read_window(query: Query) -> Window:
+def read_window(query: Query, first: str = "from", last: str = "to") -> Window:
     """The times between which events are asked for: `from` and `to`, ISO or -15m. Raises BadFilter, ApiError."""
-    start, end = (read_time(name, text) if (text := single(query, name)) else None for name in ("from", "to"))
+    start, end = (read_time(name, text) if (text := single(query, name)) else None for name in (first, last))
     if start is not None and end is not None and start > end:
-        raise BadFilter("to", "a time after `from`")
+        raise BadFilter(last, f"a time after `{first}`")
     return Window(start, end)
 
 

@@ -55,6 +55,15 @@ class Entry(NamedTuple):
             correlation_id=self.correlation_id,
         ) and (selection.queries is None or query.all_match(selection.queries, view or self.view()))
 
+    @property
+    def happened_at(self) -> float:
+        """When it occurred, in seconds since 1970, as its publisher says; else when it was appended."""
+        # The last field: what the payload holds of that name comes before it.
+        occurred_at = self.body.rpartition(b'"occurred_at":')[2].removesuffix(b"}")
+        if occurred_at in (b"", b"null"):
+            return self.created_at
+        return datetime.fromisoformat(occurred_at.decode().strip('"')).timestamp()
+
     def view(self) -> RecordView:
         """For queries. It may take many times the memory of the event, so it is not kept."""
         return RecordView(self.body, self)

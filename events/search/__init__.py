@@ -6,8 +6,9 @@ error. For threads of the lanes `questions` and `searches`.
 """
 
 from events.search.budget import Budget
-from events.search.counting import COUNT_LIMIT, Counted, count, count_by_time
+from events.search.counting import COUNT_LIMIT, Counted, bucket_seconds, count, count_by_time
 from events.search.faceting import FIELDS, Facets, count_fields, count_paths
+from events.search.happening import Happened, count_by_happening
 from events.search.pages import ALL_TIME, Window, read_after, read_before, read_newest
 
 __all__ = (
@@ -17,8 +18,11 @@ __all__ = (
     "Budget",
     "Counted",
     "Facets",
+    "Happened",
     "Window",
+    "bucket_seconds",
     "count",
+    "count_by_happening",
     "count_by_time",
     "count_fields",
     "count_paths",

@@ -1,5 +1,6 @@
 """How much was that? Counts of what passes: all, and by time and severity; newest first, as far as the budget lasts."""
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from ledger.clock import UnixSeconds
 # How many matching events a polling answer counts.
 COUNT_LIMIT = 10_000
 COUNT_SECONDS = 0.15
+# A part of a minute by which a bucket may be shorter than asked for.
+MINUTE_TOLERANCE = 0.05
 
 
 class Counted(NamedTuple):
@@ -73,6 +76,17 @@ def count_by_time(
         if step.events:
             counts[step.bucket, step.severity] = counts.get((step.bucket, step.severity), 0) + step.events
     return Counted(counts, Cursor(now.epoch, newest), Cursor(now.epoch, reached - 1), reached <= oldest)
+
+
+def bucket_seconds(wanted: float, unit: int = 1) -> int:
+    """About so long, in units of this; from a minute on whole minutes, because the index has counted those.
+
+    `-24h` and the end of a range are read one after the other: a day and some milliseconds is a day.
+    """
+    if wanted < MINUTE_SECONDS and unit < MINUTE_SECONDS:
+        return max(1, math.ceil(wanted))
+    step = max(unit, MINUTE_SECONDS)
+    return max(1, math.ceil(wanted / step - MINUTE_TOLERANCE)) * step
 
 
 class _Buckets(NamedTuple):

@@ -65,11 +65,11 @@ def _tallies(epoch: str, oldest: int, newest: int, budget: Budget, wanted: Wante
 
 
 def counted_by_database(
-    selection: Selection, part: Part, **also: models.expressions.Combinable
+    selection: Selection, part: Part, *, only: models.Q | None = None, **also: models.expressions.Combinable
 ) -> Iterator[tuple[Source, int, list[int]]]:
     """Events by source, and by the values of what is annotated, of a selection that is decided by sources."""
-    rows = log.matching(for_database(selection)).filter(seq__gte=part.first, seq__lte=part.last).order_by()
-    counted = rows.annotate(**also).values_list(*Source._fields, *also).annotate(models.Count("seq"))
+    rows = log.matching(for_database(selection)).filter(only or models.Q(), seq__gte=part.first, seq__lte=part.last)
+    counted = rows.order_by().annotate(**also).values_list(*Source._fields, *also).annotate(models.Count("seq"))
     passes = admits(selection)
     for severity, module, event_type, *values, events in counted:
         source = Source(severity, module, event_type)

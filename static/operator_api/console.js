@@ -207,6 +207,7 @@ function showWindow(status) {
   // While the state is not known, the page does not show that the chat is closed.
   chat.allow(status?.chat_enabled ?? true);
   windowDialogs.note(status);
+  asOf.read("window", status !== null);
   if (status?.mode === "degraded") banners.show("degraded", text("banner.unknown_window"));
   else if (status?.degraded) banners.show("degraded", text("banner.degraded"));
   else banners.hide("degraded");

@@ -10,7 +10,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000];
 const STEPS = [1, 2, 5, 10, 15, 30].map((step) => step * SECOND)
   .concat([1, 2, 5, 10, 15, 30].map((step) => step * MINUTE), [1, 2, 3, 6, 12].map((step) => step * HOUR),
-    [1, 2, 5, 10, 30, 90, 365].map((step) => step * DAY));
+    [1, 2, 5, 10, 30, 90, 365, 1_825, 3_650, 18_250, 36_500, 182_500, 365_000].map((step) => step * DAY));
 
 /**
  * How high a count stands, as a part of the picture. Logarithmic, one event is seen beside ten thousand; then the heights

@@ -10,8 +10,13 @@ import { momentWords, number, seconds as secondsWords } from "./times.js";
 /**
  * @import { Counts } from "./answers.d.ts"
  *
- * @typedef {{ columns: Counts[], first: number, seconds: number, unknown: number }} Picture
- *   `first` is the number of the first column: its time in columns since 1970. The first `unknown` ones were not counted.
+ * @typedef {object} Picture
+ * @property {Counts[]} columns
+ * @property {number} first - the number of the first column: its time in columns since 1970
+ * @property {number} seconds - of a column
+ * @property {number} unknown - so many columns at the beginning were not counted
+ * @property {boolean} isHappened - columns are of when events happened
+ * @property {boolean} isPart - and only those that were stored last were counted
  */
 
 /** A press that moves less is none that chooses a range. */
@@ -28,7 +33,7 @@ export class HistogramView {
   #isLog = partOf(HTMLInputElement, "[data-switch=log-scale]", this.#figure);
   #zoomed;
   /** @type {Picture} */
-  #picture = { columns: [], first: 0, seconds: 5, unknown: 0 };
+  #picture = { columns: [], first: 0, seconds: 5, unknown: 0, isHappened: false, isPart: false };
   /**
    * The column that is pointed at, and the one at which a choice began; numbers as `first`.
    *
@@ -74,12 +79,20 @@ export class HistogramView {
     this.#svg.replaceChildren(...areas(columns, scale, unknown));
     slot("rate-top", this.#figure).textContent = number(scale.top);
     slot("rate-middle", this.#figure).textContent = scale.top > 1 ? number(scale.middle, 1) : "";
-    slot("rate-unit", this.#figure).textContent = text("rate.unit", { bucket: secondsWords(picture.seconds) });
+    slot("rate-unit", this.#figure).textContent = this.#unit();
     slot("rate-now", this.#figure).textContent = text("rate.total", { n: number(sums.reduce((one, two) => one + two, 0)) });
     this.#showTicks();
     this.#showUnknown();
     this.#describe(sums, highest);
     this.#showPointed();
+  }
+
+  #unit() {
+    const { columns, first, seconds, isHappened } = this.#picture;
+    const bucket = secondsWords(seconds);
+    if (!isHappened) return text("rate.unit", { bucket });
+    const [from, to] = [this.#timeOf(first), this.#timeOf(first + columns.length)];
+    return text("rate.unit_happened", { from, to, bucket });
   }
 
   #showTicks() {
@@ -95,13 +108,14 @@ export class HistogramView {
   }
 
   #showUnknown() {
-    const { columns, unknown } = this.#picture;
+    const { columns, unknown, isPart } = this.#picture;
     const place = slot("uncounted", this.#figure);
     const time = this.#timeOf(this.#picture.first + unknown);
     const all = unknown >= columns.length;
-    const sentence = unknown ? text(all ? "rate.uncounted" : "rate.partly", { time }) : "";
+    const missing = unknown ? text(all ? "rate.uncounted" : "rate.partly", { time }) : "";
+    const sentence = isPart ? text("rate.newest_only") : missing;
     if (place.textContent !== sentence) place.textContent = sentence;
-    place.hidden = !unknown;
+    place.hidden = !sentence;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Events by time and severity of what is asked for, counted by the log and then live. Draws nothing itself. */
 
 import { split } from "../events/cursors.js";
+import { ChartAxis } from "./chart-axis.js";
 import { admits, EVERYTHING, logQuery, SEVERITIES } from "./filter.js";
 import { HistogramView } from "./histogram-view.js";
 
@@ -21,12 +22,15 @@ const DRAW_MS = 1_000;
 const REFRESH_MS = 60_000;
 /** A count that failed is asked for again sooner: a server that is full says so. */
 const RETRY_MS = 2_000;
+/** Events that happened before what is shown, or long after it, are shown when the log is asked again: so soon. */
+const REACH_MS = 10_000;
 /** @type {Counts} */
 const EMPTY = { info: 0, warn: 0, error: 0, critical: 0 };
 
 export class Histogram {
   #api;
   #view;
+  #axis = new ChartAxis(() => this.ask(this.#filter));
   #filter = EVERYTHING;
   #isWanted = admits(EVERYTHING);
   /** Whether what was counted last is of another question than what is asked now. */
@@ -38,6 +42,8 @@ export class Histogram {
   #first = 0;
   #columns = BUCKETS;
   #complete = true;
+  /** Something else was asked for, and no answer came yet. Until then the picture stays as it is. */
+  #isWaiting = false;
   /** Up to where the log had counted when it was asked last. */
   #counted = split(null);
   /**
@@ -58,7 +64,7 @@ export class Histogram {
    */
   constructor(api, zoomed) {
     this.#api = api;
-    this.#view = new HistogramView(zoomed);
+    this.#view = new HistogramView((range) => (this.#axis.isHappened ? this.#axis.zoom(range) : zoomed(range)));
   }
 
   /**
@@ -71,7 +77,9 @@ export class Histogram {
     this.#isWanted = admits(filter);
     this.#isOther = true;
     this.#view.restart();
-    if (this.#timer !== undefined) return this.#refresh();
+    if (this.#timer === undefined) return;
+    this.#isWaiting = true;
+    return this.#refresh();
   }
 
   /**
@@ -84,7 +92,9 @@ export class Histogram {
     this.#meanwhile?.push({ event, cursor });
     if (split(cursor).epoch === this.#counted.epoch && event.seq <= this.#counted.seq) return;
     if (!this.#isWanted(event)) return;
-    const index = Math.floor(Date.parse(event.created_at) / 1000 / this.#seconds);
+    const index = Math.floor(this.#axis.momentOf(event) / 1000 / this.#seconds);
+    if (Number.isNaN(index)) return;
+    if (this.#axis.isHappened) this.#reach(index);
     const bucket = this.#buckets.get(index) ?? { ...EMPTY };
     bucket[event.severity] += 1;
     this.#buckets.set(index, bucket);
@@ -108,11 +118,12 @@ export class Histogram {
 
   get #slides() {
     const { from, to } = this.#filter;
-    return !to && (!from || from.startsWith("-"));
+    return !this.#axis.isHappened && !to && (!from || from.startsWith("-"));
   }
 
   #tick() {
     if (document.hidden) return;
+    this.#axis.offerIfImported();
     // What has an end does not change any more.
     if (performance.now() >= this.#refreshAtMs && !this.#filter.to) this.#refresh();
     this.#draw();
@@ -124,11 +135,13 @@ export class Histogram {
     const { signal } = (this.#asking = new AbortController());
     this.#meanwhile = [];
     try {
-      const query = { ...logQuery({ ...this.#filter, ...this.#range() }), buckets: this.#columns };
+      const range = this.#axis.isHappened ? this.#filter : { ...this.#filter, ...this.#range() };
+      const axis = this.#axis.isHappened ? this.#axis.query : {};
+      const query = { ...logQuery(range), ...axis, buckets: this.#axis.isHappened ? BUCKETS : this.#columns };
       const { body, aheadMs } = await this.#api.getWithClock("/events/stats", query, { signal });
       if (signal.aborted) return;
       this.#aheadMs = aheadMs;
-      this.#isOther = false;
+      this.#isOther = this.#isWaiting = false;
       this.#take(body);
       const meanwhile = this.#meanwhile ?? [];
       this.#meanwhile = null;
@@ -139,6 +152,7 @@ export class Histogram {
       // was something else.
       this.#meanwhile = null;
       this.#refreshAtMs = performance.now() + RETRY_MS * (1 + Math.random());
+      this.#isWaiting = false;
       if (this.#isOther) this.#buckets.clear();
       if (this.#isOther) this.#complete = false;
     }
@@ -166,29 +180,51 @@ export class Histogram {
     for (const { start, ...counts } of body.buckets) {
       this.#buckets.set(Math.round(Date.parse(start) / 1000 / body.bucket), counts);
     }
-    this.#first = Math.min(...this.#buckets.keys());
-    this.#columns = this.#slides ? this.#columns : body.buckets.length;
+    // Where nothing has happened there is no bucket.
+    this.#first = body.buckets.length ? Math.min(...this.#buckets.keys()) : Math.floor(this.#nowSeconds / this.#seconds);
+    this.#columns = this.#slides ? this.#columns : Math.max(1, body.buckets.length);
     this.#complete = body.complete;
     this.#counted = split(body.cursor);
   }
 
+  get #nowSeconds() {
+    return (Date.now() + this.#aheadMs) / 1000;
+  }
+
+  /**
+   * Makes room for an event that happened later than all before.
+   *
+   * @param {number} index - of its column
+   */
+  #reach(index) {
+    const columns = index - this.#first + 1;
+    if (columns > 0 && columns <= 2 * BUCKETS && this.#axis.isOpen) this.#columns = Math.max(this.#columns, columns);
+    else if (columns <= 0 || columns > this.#columns) {
+      this.#refreshAtMs = Math.min(this.#refreshAtMs, performance.now() + REACH_MS);
+    }
+  }
+
   #draw() {
+    if (this.#isWaiting) return;
+    const { isHappened } = this.#axis;
     // Columns are times of day, as the server counts them.
-    const newest = Math.floor((Date.now() + this.#aheadMs) / 1000 / this.#seconds);
+    const newest = Math.floor(this.#nowSeconds / this.#seconds);
     if (this.#slides) {
       this.#first = newest - this.#columns + 1;
       for (const index of this.#buckets.keys()) if (index < this.#first) this.#buckets.delete(index);
-    } else if (!this.#filter.to) {
+    } else if (!this.#filter.to && !isHappened) {
       this.#columns = Math.max(this.#columns, newest - this.#first + 1);
     }
     const columns = Array.from({ length: this.#columns }, (_, at) => this.#buckets.get(this.#first + at) ?? EMPTY);
     // Counting goes from the newest back: before the first event that was found, nothing is known.
-    const counted = this.#complete ? 0 : columns.findIndex(total);
+    const counted = this.#complete || isHappened ? 0 : columns.findIndex(total);
     this.#view.show({
       columns,
       first: this.#first,
       seconds: this.#seconds,
       unknown: counted < 0 ? this.#columns : counted,
+      isHappened,
+      isPart: isHappened && !this.#complete,
     });
   }
 }

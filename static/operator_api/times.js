@@ -71,19 +71,21 @@ export function hoursAndMinutes(moment) {
 }
 
 /**
- * Hours to seconds; with the day when it is not today.
+ * Hours to seconds; with the day when it is not today, and the year, without seconds, when that is another.
  *
  * @param {number} moment - milliseconds since 1970
  */
 export function momentWords(moment) {
-  const { day, time } = zone();
+  const { date, day, minutes, time, year } = zone();
+  if (year.format(moment) !== year.format(Date.now())) return `${date.format(moment)} ${minutes.format(moment)}`;
   const words = time.format(moment);
   return day.format(moment) === day.format(Date.now()) ? words : `${day.format(moment)} ${words}`;
 }
 
 /** @param {number} moment - milliseconds since 1970 */
 export function dayWords(moment) {
-  return zone().day.format(moment);
+  const { date, day, year } = zone();
+  return (year.format(moment) === year.format(Date.now()) ? day : date).format(moment);
 }
 
 /**
@@ -96,12 +98,14 @@ export function zoneOffsetMs(moment) {
 }
 
 /**
- * `5 sec`, `2 min`, `1 hr`
+ * `5 sec`, `2 min`, `1 hr`, `2 days`
  *
  * @param {number} value
  */
 export function seconds(value) {
-  const [unit, count] = value % 3600 === 0
+  const [unit, count] = value % 86_400 === 0
+    ? ["day", value / 86_400]
+    : value % 3600 === 0
     ? ["hour", value / 3600]
     : value >= 60
     ? ["minute", value / 60]

@@ -12,9 +12,12 @@ from playwright.sync_api import Locator, Route, expect
 from tests.browser.accessibility import broken_rules
 from tests.browser.console_page import ConsolePage
 from tests.client import API, Client
+from tests.waiting import wait_until
 
 NewEvent = Callable[..., Mapping[str, object]]
 SEVERITIES = ("info", "warn", "error", "critical")
+# The histogram is drawn so often.
+DRAW_MS = 1_000
 
 
 @pytest.fixture
@@ -60,6 +63,19 @@ def test_the_histogram_counts_what_the_query_asks_for_as_the_api_does(
     service.published([new_event(severity="error"), new_event(severity="info")])
     expect(console.page.locator("[data-slot=rate-now]")).to_have_text("8 events")
     assert console.problems == []
+
+
+def test_what_is_asked_is_described_when_its_answer_comes_however_late(
+    console: ConsolePage, words: Locator, service: Client, new_event: NewEvent, marker: str
+) -> None:
+    service.published([new_event(severity="error") for _ in range(7)] + [new_event() for _ in range(5)])
+    held: list[Route] = []
+    console.page.route(re.compile("/events/stats"), lambda route: held.append(route))
+    console.page.get_by_label("Query").fill(f"correlation:{marker} severity:error")
+    wait_until(lambda: held or console.page.wait_for_timeout(50), "the log is asked")
+    console.page.wait_for_timeout(2 * DRAW_MS)
+    held.pop().continue_()
+    expect(words).to_contain_text("info 0, warn 0, error 7, critical 0")
 
 
 def test_a_count_that_was_refused_shows_no_other_question_s_and_is_asked_for_again(

@@ -129,7 +129,8 @@ def lost(new_page: Callable[..., Page], own_stack: OwnStack) -> tuple[ConsolePag
 def test_figures_say_of_when_they_are_while_no_events_arrive(lost: tuple[ConsolePage, Stack]) -> None:
     console, stack = lost
     shown = console.page.locator("[data-as-of]").locator("visible=true")
-    expect(shown).to_have_count(5)
+    expect(shown).to_have_count(6)
+    expect(console.page.locator(".window [data-as-of]")).to_have_text(re.compile("as of"))
     for words in shown.all_text_contents():
         assert re.fullmatch(r"as of \d\d:\d\d", words)
     assert broken_rules(console.page) == []

@@ -15,8 +15,11 @@ from tests.answers import assert_problem
 from tests.client import API, Client, Json, raw_request
 from tests.deploy.shipped_nginx import ShippedNginx
 from tests.deploy.topology import Topology
+from tests.servers import ROOT
 from tests.stacks import HEARTBEAT_SECONDS
 from tests.waiting import wait_until
+from vx11_site import minified
+from vx11_site.server.static_files import KEPT
 
 STREAM = f"{API}/events/stream"
 EVENTS = f"{API}/events"
@@ -177,6 +180,18 @@ def test_static_files_come_from_disk_and_from_the_servers_what_is_not_there(topo
     assert assert_problem(client.post(path), 405, "method_not_allowed")
     assert_problem(client.get("/static/nothing.js"), 404, "not_found")
     file.unlink()
+
+
+def test_what_pages_load_comes_small_and_compressed_through_nginx_and_is_kept(topology: Topology) -> None:
+    client, name = topology.proxied(None), "events/event-client.js"
+    page = client.get("/operator/login").text
+    digest = re.search(r"/static/(v-[0-9a-f]{12})/", page)
+    assert digest is not None
+    address = f"/static/{digest[1]}/{name}"
+    zipped, plain = (client.get(address, headers={"Accept-Encoding": coding}) for coding in ("gzip", "identity"))
+    assert zipped.content == plain.content == minified.served(ROOT / "static" / name)
+    assert (zipped.headers["content-encoding"], plain.headers.get("content-encoding")) == ("gzip", None)
+    assert zipped.headers["cache-control"] == plain.headers["cache-control"] == KEPT
 
 
 def test_a_front_end_of_ones_own_is_served_from_disk(topology: Topology) -> None:

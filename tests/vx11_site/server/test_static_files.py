@@ -1,5 +1,6 @@
 """The files of our own pages: what is sent, what browsers keep, and what is no file."""
 
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -10,11 +11,13 @@ import pytest
 from django.templatetags.static import static
 from pytest_django import Settings
 
-from vx11_site import release
+from vx11_site import minified
 from vx11_site.server.static_files import StaticHandler
 
 PATH = "/static/events/event-client.js"
+ADDRESS = static("events/event-client.js")
 CONTENT = Path("static/events/event-client.js").read_bytes()
+MINIFIED = minified.served(Path("static/events/event-client.js"))
 
 
 class Answer:
@@ -59,32 +62,55 @@ async def test_a_file_comes_whole_with_what_lets_a_browser_keep_it_and_nothing_t
 
 
 async def test_a_page_names_files_by_addresses_that_browsers_keep_without_asking(settings: Settings) -> None:
-    address = static("events/event-client.js")
-    assert re.fullmatch(r"/static/v-[0-9a-f]{12}/events/event-client\.js", address)
-    answer = await ask(address)
-    assert (answer.status, answer.content) == (200, CONTENT)
+    assert re.fullmatch(r"/static/v-[0-9a-f]{12}/events/event-client\.js", ADDRESS)
+    answer = await ask(ADDRESS)
+    assert (answer.status, answer.content) == (200, MINIFIED)
     assert answer.headers["cache-control"] == "max-age=31536000, public, immutable"
-    kept = await ask(address, if_none_match=answer.headers["etag"])
-    assert (kept.status, kept.headers["cache-control"]) == (304, "max-age=31536000, public, immutable")
+    kept = await ask(ADDRESS, if_none_match=answer.headers["etag"])
+    assert (kept.status, kept.content, kept.headers["cache-control"]) == (304, b"", answer.headers["cache-control"])
+
+
+@pytest.mark.parametrize("name", ["events/event-client.js", "operator_api/console.css", "operator_api/favicon.svg"])
+async def test_such_files_have_no_comments_the_same_policy_and_are_compressed(name: str) -> None:
+    source = (Path("static") / name).read_bytes()
+    plain, zipped = await ask(static(name)), await ask(static(name), accept_encoding="br, gzip")
+    head = await ask(static(name), "HEAD", accept_encoding="gzip")
+    original = await ask(f"/static/{name}")
+    assert original.content == source
+    for field in ("content-type", "content-security-policy", "x-content-type-options"):
+        assert {each.headers[field] for each in (plain, zipped, head)} == {original.headers[field]}
+    if name.endswith(".svg"):
+        assert plain.content == zipped.content == source
+        return
+    assert b"/*" in source
+    assert b"/*" not in plain.content
+    assert len(plain.content) < len(source)
+    assert (zipped.headers["content-encoding"], gzip.decompress(zipped.content)) == ("gzip", plain.content)
+    assert zipped.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(zipped.content)))
+
+
+async def test_while_one_develops_files_are_as_they_were_written(settings: Settings) -> None:
+    settings.STATIC_URL = "/static/"
+    assert (await ask(static("events/event-client.js"))).content == CONTENT
 
 
 async def test_the_digest_of_another_release_is_answered_and_not_kept() -> None:
     answer = await ask("/static/v-0123456789ab/events/event-client.js")
-    assert (answer.status, answer.content) == (200, CONTENT)
+    assert (answer.status, answer.content) == (200, MINIFIED)
     assert answer.headers["cache-control"] == "max-age=60, public"
 
 
-def test_the_digest_changes_with_any_file_and_with_nothing_else(tmp_path: Path) -> None:
+def test_the_digest_changes_with_the_bytes_of_any_file_and_with_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/one.js").write_text("1")
-    first = release.static_digest(tmp_path)
-    assert release.static_digest(tmp_path) == first
-    (tmp_path / "a/one.js").touch()
-    assert release.static_digest(tmp_path) == first
+    first = minified.digest(tmp_path)
+    (tmp_path / "a/one.js").write_text("/** One. */\n1  // And only.\n")
+    assert minified.digest(tmp_path) == first
     (tmp_path / "a/one.js").write_text("2")
-    second = release.static_digest(tmp_path)
+    second = minified.digest(tmp_path)
     (tmp_path / "a/one.js").rename(tmp_path / "a/two.js")
-    assert len({first, second, release.static_digest(tmp_path)}) == 3
+    assert len({first, second, minified.digest(tmp_path)}) == 3
 
 
 async def test_head_has_the_headers_alone() -> None:
