@@ -16,6 +16,7 @@ from gateway.filters import BadFilter
 from gateway.identity.console_sessions import principal_id
 from ledger import clock
 from watches import outbox
+from watches.admin.ownership import OwnedAdmin
 from watches.delivery import addresses, queue, secrets, signing, webhooks
 from watches.delivery.addresses import BadAddress
 from watches.models import Notice, Subscription, Target
@@ -75,7 +76,9 @@ class TargetAdmin(AuditedAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(OwnedAdmin, ReadOnlyAdmin):
+    # Its content says what the watch is about.
+    owned_by_way_of = "watch__"
     list_display = ("id", "created", "state", "target", "watch", "attempts", "due", "sent", "problem")
     list_filter = ("state",)
     search_fields = ("=id", "=target__name", "=watch__name")
@@ -162,7 +165,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(AuditedAdmin):
+class SubscriptionAdmin(OwnedAdmin):
+    can_be_shared = False
     form = SubscriptionForm
     list_display = ("name", "masked", "query", "state", "cursor", "delivered", "failures", "problem")
     list_filter = ("state",)
