@@ -20,18 +20,36 @@ COVER_LIMIT = 50
 class Dispatch(Generic[Wanting]):
     """What wants the events of each selection; those of one selection are compared once."""
 
-    def __init__(self, wanting: Iterable[tuple[Selection, Wanting]]) -> None:
-        self._by_selection: dict[Selection, list[Wanting]] = defaultdict(list)
-        for selection, one in wanting:
-            self._by_selection[selection].append(one)
+    def __init__(self, wanting: Iterable[tuple[Selection, Wanting]] = ()) -> None:
+        self._by_selection: dict[Selection, list[Wanting]] = {}
         self._by_term: dict[str, list[Selection]] = defaultdict(list)
         self._always: list[Selection] = []
-        for selection in self._by_selection:
-            cover = _cover_of(selection)
-            if cover is None:
-                self._always.append(selection)
-            for term in cover or ():
-                self._by_term[term].append(selection)
+        for selection, one in wanting:
+            self.add(selection, one)
+
+    def add(self, selection: Selection, one: Wanting) -> None:
+        if selection in self._by_selection:
+            self._by_selection[selection].append(one)
+            return
+        self._by_selection[selection] = [one]
+        cover = _cover_of(selection)
+        if cover is None:
+            self._always.append(selection)
+        for term in cover or ():
+            self._by_term[term].append(selection)
+
+    def remove(self, selection: Selection, one: Wanting) -> None:
+        self._by_selection[selection].remove(one)
+        if self._by_selection[selection]:
+            return
+        del self._by_selection[selection]
+        cover = _cover_of(selection)
+        if cover is None:
+            self._always.remove(selection)
+        for term in cover or ():
+            self._by_term[term].remove(selection)
+            if not self._by_term[term]:
+                del self._by_term[term]
 
     def passing(self, entry: Entry, view: RecordView) -> Iterable[Wanting]:
         for selection in self._candidates(view):
