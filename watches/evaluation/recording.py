@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from events.log import Change, Cursor, change, timestamp
@@ -18,7 +17,8 @@ from ledger.writer import runs_last
 from watches import notices, outbox
 from watches.conditions.evaluator import Evaluator, Happening, Row
 from watches.conditions.rules import STATES, Fired, Place, Resolved
-from watches.models import Firing, StateRow, Watch, WatchReader
+from watches.models import REASON_LENGTH, Firing, StateRow, Watch, WatchReader
+from watches.stopping import Reason
 
 MODULE = "tentaculo_link"
 ROWS_AT_A_TIME = 500
@@ -247,20 +247,28 @@ def end_firings(changing: Change, watch: Watch, *, because: str) -> None:
 
 
 @runs_last
-def stop_many(stops: Sequence[tuple[Watch, str]]) -> Sequence[None]:
+def stop_many(stops: Sequence[tuple[Watch, Reason]]) -> Sequence[None]:
     """Stop watches, and say so by an event and to their targets. Those that were changed meanwhile go on."""
     with change() as changing:
-        WatchReader.objects.select_for_update().get(pk=1)
-        for watch, because in stops:
-            _stop(changing, watch, because)
-        WatchReader.objects.update(definitions=F("definitions") + 1)
+        reader = WatchReader.objects.select_for_update().get(pk=1)
+        for watch, reason in stops:
+            _stop(changing, watch, reason)
+        raise_definitions(reader)
     return [None] * len(stops)
 
 
-def _stop(changing: Change, watch: Watch, because: str) -> None:
+def raise_definitions(reader: WatchReader) -> int:
+    """What was evaluated by older definitions is not committed any more. The row is locked by the caller."""
+    reader.definitions += 1
+    reader.save(update_fields=["definitions"])
+    return reader.definitions
+
+
+def _stop(changing: Change, watch: Watch, reason: Reason) -> None:
     going = Watch.objects.filter(pk=watch.pk, revision=watch.revision, stopped_because="")
-    if not going.update(stopped_because=because[:200], stopped_at=changing.now):
+    if not going.update(stopped_because=reason.text[:REASON_LENGTH], stopped_at=changing.now):
         return
+    because = reason.of_event
     changing.publish(
         "watch.stopped",
         f"watch {watch.pk} has stopped: {because}",
@@ -269,7 +277,7 @@ def _stop(changing: Change, watch: Watch, because: str) -> None:
     )
     now = timestamp(changing.now)
     content = notices.of_outcome(
-        watch=described(watch), state="stopped", group="", at=now, count=0, link="", details={"reason": because}
+        watch=described(watch), state="stopped", group="", at=now, count=0, link="", details={"reason": reason.text}
     )
     outbox.add(watch, content, now=changing.now)
 
