@@ -93,6 +93,24 @@ def test_a_query_is_found_by_what_the_fewest_events_have() -> None:
     assert list(dispatch.passing(event, event.view())) == [texts[7]]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'severity>=warn "connection refused" word{number}',
+        "type:login module:m{number}",
+        "type:login payload.host:h{number}",
+        "timeout node{number} OR deadline node{number}",
+        "severity:critical payload.http.path:/api/orders/{number}",
+        "module:m user{number} severity:info",
+    ],
+)
+def test_queries_that_have_much_in_common_are_found_by_what_they_have_not(text: str) -> None:
+    dispatch = Dispatch((Selection(queries=frozenset({text.format(number=n)})), n) for n in range(100, 400))
+    words = "connection refused timeout deadline user host http path api orders"
+    event = entry(summary=words, module="m", event_type="login", severity="critical")
+    assert len(list(dispatch._candidates(event.view()))) <= 30
+
+
 def test_what_is_due_between_two_events_happens_in_the_order_of_time() -> None:
     runs = [
         Run(Armed(number, Rule(Condition(ABSENCE, seconds=seconds)), Selection(modules=frozenset({"z"})), 0, 0.0), {})
