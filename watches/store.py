@@ -19,7 +19,7 @@ from ledger.writer import runs_last
 from watches import definitions
 from watches.conditions.rules import NEW_VALUE
 from watches.definitions import Definition
-from watches.evaluation import recording
+from watches.evaluation import firings, recording
 from watches.models import StateRow, Target, Watch, WatchReader
 
 Unit = TypeVar("Unit", bound="_Unit")
@@ -156,7 +156,7 @@ def _revise(changing: Change, reader: WatchReader, revision: Revision) -> Watch:
         watch.owner_id, watch.owner_name = by.principal_id, by.name
     _fill(watch, definition)
     if was_stopped or before.waits_for != definition.waits_for:
-        recording.end_firings(changing, watch, because="the watch was changed")
+        firings.end_firings(changing, watch, because="the watch was changed")
         StateRow.objects.filter(watch=watch).delete()
         _begin(changing, watch)
         watch.revision += 1
@@ -179,7 +179,7 @@ def _mute(_changing: Change, reader: WatchReader, muting: Muting) -> Watch:
 
 def _delete(changing: Change, reader: WatchReader, deletion: Deletion) -> None:
     watch = _own(deletion.watch_id, deletion.by)
-    recording.end_firings(changing, watch, because="the watch was deleted")
+    firings.end_firings(changing, watch, because="the watch was deleted")
     _audit("deleted", watch, deletion)
     watch.delete()
     recording.raise_definitions(reader)

@@ -22,7 +22,7 @@ from ledger.writer import writer
 from operator_api.http.fields import Fields
 from watches import definitions, rights, store
 from watches.conditions.rules import Rule
-from watches.evaluation.recording import moment
+from watches.evaluation.firings import moment
 from watches.evaluation.rehearsal import rehearse
 from watches.http import openapi, shown
 from watches.models import Target, Watch
