@@ -15,6 +15,7 @@ from benchmarks.scaling import Scaling
 from benchmarks.searching import Search
 from benchmarks.server import Target, postgres_database, serving
 from benchmarks.size import Size
+from benchmarks.watching import WatchCost
 from benchmarks.wire import UnexpectedAnswer
 
 Announce = Callable[[str], None]
@@ -113,6 +114,7 @@ SUITE: dict[str, Entry] = {
     ),
     "filters": FilterCost("filters"),
     "queries": FilterCost("queries", ASKED, QUERIES_AT_MOST),
+    "watches": WatchCost("watches"),
     "search": Search("search"),
     "memory": IdleMemory("memory"),
     "never-readers": Measurement("clients that never read", never_readers.measure),
