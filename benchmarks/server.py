@@ -61,6 +61,7 @@ def running_all(
         # Counted as in production, and never reached.
         "VX11_TOKEN_RATE": "1000000/s",
         "VX11_PUBLISH_RATE": "1000000/s",
+        "VX11_CHANGE_RATE": "1000000/s",
     }
     if database_url:
         environment |= {"VX11_DATABASE_URL": database_url, "VX11_SECRET_KEY": secrets.token_urlsafe(64)}

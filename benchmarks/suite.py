@@ -26,6 +26,7 @@ from benchmarks.scaling import Scaling
 from benchmarks.searching import Search
 from benchmarks.server import Target, postgres_database, serving
 from benchmarks.size import Size
+from benchmarks.watching import WatchCost
 from benchmarks.wire import UnexpectedAnswer
 
 Announce = Callable[[str], None]
@@ -124,6 +125,7 @@ SUITE: dict[str, Entry] = {
     ),
     "filters": FilterCost("filters"),
     "queries": FilterCost("queries", ASKED, QUERIES_AT_MOST),
+    "watches": WatchCost("watches"),
     "search": Search("search"),
     "search-beside": WithOwnServer("1000 x 20/s beside searches", beside_searches.measure_delivery),
     "index-publish": WithOwnServer("publish with and without the index", beside_searches.measure_publishing),

@@ -144,6 +144,8 @@ CHAT_RATE = ENVIRONMENT.rate("VX11_CHAT_RATE")
 CHANGE_RATE = ENVIRONMENT.rate("VX11_CHANGE_RATE")
 # Networks that are not public, to which notices and webhooks may go all the same.
 DELIVERY_NETWORKS = [ipaddress.ip_network(name) for name in ENVIRONMENT.items("VX11_DELIVERY_NETWORKS")]
+# Whether they go through the proxies of HTTP_PROXY and HTTPS_PROXY, which then decide what they reach.
+DELIVERY_PROXIES = ENVIRONMENT.flag("VX11_DELIVERY_PROXIES")
 UI_DIR = ENVIRONMENT.folder("VX11_UI_DIR", apart_from=DATA_DIR)
 TRACES_URL = ENVIRONMENT.address("VX11_TRACES_URL")
 TRACES_RATIO = ENVIRONMENT.share("VX11_TRACES_RATIO")

@@ -58,6 +58,10 @@ class Watch(models.Model):
     quiet = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()
     revision = models.PositiveIntegerField(default=1)
+    # WatchReader.definitions as of its last change by a person: the process that evaluates reads again what is newer.
+    changed = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # Of the request that made it, which may be written twice. Null: it was made before there were such ids.
+    creation_id = models.UUIDField(null=True, unique=True, editable=False)
     # Events behind this seq count, and time from `begins_at` on.
     start_seq = models.BigIntegerField()
     begins_at = models.DateTimeField()

@@ -21,6 +21,15 @@ def selection_of(snapshot: Snapshot, owner_id: str, query: str) -> Selection:
     return asked_by(owner, query)
 
 
+def has_watches(snapshot: Snapshot, owner_id: str) -> bool:
+    """Whether this owner may have watches."""
+    try:
+        selection_of(snapshot, owner_id, "")
+    except LostRight:
+        return False
+    return True
+
+
 def asked_by(owner: Principal, query: str) -> Selection:
     return owner.selection & Selection(queries=frozenset({query}) if query else None)
 

@@ -11,10 +11,17 @@ from watches.models import Watch
 
 
 class Reason(NamedTuple):
-    """`kind` is "owner", "query" or "field"."""
+    """`kind` is "owner", "query" or "field". The text is for those who may see the watch: it may quote its query."""
 
     kind: str
     text: str
+
+    @property
+    def of_event(self) -> str:
+        """What the log says, which those read too who may not see what the watch is about."""
+        return {"query": "its query is not valid", "field": "it names a field that there is not"}.get(
+            self.kind, self.text
+        )
 
 
 def reason_to_stop(watch: Watch, snapshot: Snapshot) -> Reason | None:

@@ -86,6 +86,14 @@ def test_the_index_that_is_measured_has_all_that_was_published() -> None:
     assert values(figures)["published"] > 0
 
 
+def test_the_watches_that_are_measured_fire_and_nothing_is_lost_beside_them() -> None:
+    results = suite.SUITE["watches"].run(TINY, lambda text: None)
+    assert list(results) == ["watches, none", "watches, 2", "watches, compared"]
+    measured = [values(figures) for figures in results.values()]
+    assert [(each["lost"], each["received twice"]) for each in measured[:2]] == [(0, 0)] * 2
+    assert measured[2]["event to outbox, p95"] > 0
+
+
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"needs {CHROMIUM}")
 def test_the_console_in_a_browser_shows_every_event_once_while_it_is_measured() -> None:
     ((_, figures),) = suite.SUITE["browser"].run(TINY, lambda text: None).items()

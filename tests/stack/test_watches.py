@@ -1,6 +1,7 @@
 """Watches over HTTP: who may make, see and change them, and that they fire in a running installation."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -59,6 +60,20 @@ def test_a_watch_is_made_changed_muted_and_deleted(principal: Client, watch: Jso
     assert principal.post(f"{url}/mute", json={}).json()["muted_until"] is None
     assert principal.delete(url).status_code == 204
     assert_problem(principal.get(url), 404, "not_found")
+
+
+def test_requests_that_change_different_fields_together_lose_none(stack: Stack) -> None:
+    token, _ = stack.issue_token("principal", scopes=WATCH_SCOPES)
+    first, second = (stack.client(token, server=server) for server in (stack.a, stack.b))
+    url = f"{WATCHES}/{first.post(WATCHES, json=definition()).json()['id']}"
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(10, 30):
+            changes = ((first, {"name": f"w{number}"}), (second, {"cooldown_sec": number}))
+            answers = list(pool.map(lambda change: change[0].patch(url, json=change[1]), changes))
+            assert [answer.status_code for answer in answers] == [200, 200]
+            now = first.get(url).json()
+            assert (now["name"], now["cooldown_sec"]) == (f"w{number}", number)
+    first.delete(url)
 
 
 def test_a_watch_of_ones_own_is_hidden_from_others_and_a_shared_one_can_be_muted_only(

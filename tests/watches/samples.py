@@ -41,8 +41,7 @@ def create(by: WatchActor, **fields: Any) -> Watch:
 
 
 def revise(watch: Watch, by: WatchActor, **fields: Any) -> Watch | Exception:
-    whole = {**definitions.Definition.of(watch).as_json(), **fields}
-    return store.revise_many([Revision(watch.pk, definitions.read(whole), by)])[0]
+    return store.revise_many([Revision(watch.pk, fields, by)])[0]
 
 
 def mute(watch: Watch, by: WatchActor, until: datetime | None) -> Watch | Exception:

@@ -11,6 +11,7 @@ from gateway.models import TokenAudit
 from tests.gateway.admin.people import browser_of
 from tests.watches.samples import happen
 from tests.watches.test_admin import person
+from watches.admin.delivery_pages import SubscriptionAdmin, TargetAdmin
 from watches.delivery import secrets, signing
 from watches.models import Notice, Subscription, Target
 
@@ -97,15 +98,21 @@ def test_an_auditor_sends_nothing() -> None:
     assert target(auditor, name="another") == 403
 
 
-def test_a_webhook_begins_at_the_end_of_the_log_and_its_secret_is_shown_once() -> None:
+def test_a_webhook_begins_at_the_end_of_the_log_and_its_secret_is_shown_once(caplog: pytest.LogCaptureFixture) -> None:
     happen("before")
     browser = browser_of(person("administrator"))
     form = webhook_form(new_address="https://hooks.example/geheim")
-    page = browser.post(f"{LISTS[2]}add/", form, follow=True).content.decode()
+    answer = browser.post(f"{LISTS[2]}add/", form)
     row = Subscription.objects.get()
     secret = secrets.decrypt(row.secret)
-    assert secret in page
+    assert (answer.status_code, secret in answer.content.decode()) == (200, True)
     assert signing.key_of(secret)
+    assert "no-store" in answer["Cache-Control"]
+    # Neither a cookie nor the session nor the log keeps it.
+    kept = f"{answer.cookies.output()} {dict(browser.session.items())} {caplog.text}"
+    assert secret not in kept
+    assert "messages" not in answer.cookies
+    assert secret not in browser.get(LISTS[2]).content.decode()
     assert secret not in browser.get(f"{LISTS[2]}{row.pk}/change/").content.decode()
     assert (row.epoch, row.seq) == log.head().newest
     assert row.masked == "https://hooks.example/***"
@@ -143,3 +150,47 @@ def test_a_webhook_with_a_wrong_field_is_refused(wrong: dict[str, str]) -> None:
     browser = browser_of(person("administrator"))
     assert browser.post(f"{LISTS[2]}add/", webhook_form(**wrong)).status_code == 200
     assert Subscription.objects.count() == 0
+
+
+def test_a_secret_that_the_receiver_has_already_is_not_shown() -> None:
+    browser = browser_of(person("administrator"))
+    form = webhook_form(new_address="https://hooks.example/", new_secret=signing.new_secret())
+    answer = browser.post(f"{LISTS[2]}add/", form)
+    assert answer.status_code == 302
+    assert secrets.decrypt(Subscription.objects.get().secret) == form["new_secret"]
+
+
+def test_saving_a_target_writes_nothing_that_deliveries_write_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = browser_of(person("administrator"))
+    target(browser)
+    real, pk = TargetAdmin.save_model, Target.objects.get().pk
+
+    def fail_meanwhile(*args: Any) -> None:
+        Target.objects.update(failures=3, address="of another administrator")
+        real(*args)
+
+    monkeypatch.setattr(TargetAdmin, "save_model", fail_meanwhile)
+    browser.post(f"{LISTS[0]}{pk}/change/", {"name": "renamed", "new_address": ""})
+    row = Target.objects.get()
+    assert (row.name, row.failures, row.address) == ("renamed", 3, "of another administrator")
+
+
+def test_saving_a_webhook_writes_what_was_changed_and_ends_an_attempt_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    browser = browser_of(person("administrator"))
+    browser.post(f"{LISTS[2]}add/", webhook_form(new_address="https://hooks.example/"))
+    real, pk = SubscriptionAdmin.save_model, Subscription.objects.get().pk
+    claim = timezone.now() + timedelta(minutes=1)
+
+    def change_meanwhile(*args: Any) -> None:
+        Subscription.objects.update(seq=77, address="of another administrator", claimed_until=claim)
+        real(*args)
+
+    monkeypatch.setattr(SubscriptionAdmin, "save_model", change_meanwhile)
+    browser.post(f"{LISTS[2]}{pk}/change/", webhook_form())
+    row = Subscription.objects.get()
+    assert (row.seq, row.address, row.claimed_until) == (77, "of another administrator", claim)
+    browser.post(f"{LISTS[2]}{pk}/change/", webhook_form(query="disk"))
+    row = Subscription.objects.get()
+    assert (row.seq, row.query, row.address, row.claimed_until) == (77, "disk", "of another administrator", None)

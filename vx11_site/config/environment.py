@@ -73,6 +73,7 @@ VARIABLES = (
     Variable("VX11_CHAT_RATE", "120/m"),
     Variable("VX11_CHANGE_RATE", "120/m"),
     Variable("VX11_DELIVERY_NETWORKS", ""),
+    Variable("VX11_DELIVERY_PROXIES", "off"),
     Variable("VX11_UI_DIR", ""),
     Variable("VX11_LOG_LEVEL", "INFO"),
     Variable("VX11_LOG_FORMAT", "text"),

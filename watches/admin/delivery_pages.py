@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from events import log
 from events import query as language
@@ -16,6 +17,7 @@ from gateway.filters import BadFilter
 from gateway.identity.console_sessions import principal_id
 from ledger import clock
 from watches import outbox
+from watches.admin.ownership import OwnedAdmin
 from watches.delivery import addresses, queue, secrets, signing, webhooks
 from watches.delivery.addresses import BadAddress
 from watches.models import Notice, Subscription, Target
@@ -53,10 +55,13 @@ class TargetAdmin(AuditedAdmin):
     actions = ("send_test",)
 
     def save_model(self, request: HttpRequest, obj: Target, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """What the form changes, and nothing that deliveries change meanwhile."""
+        fields = {"name"} & set(form.changed_data)
         if address := form.cleaned_data.get("new_address"):
             obj.address, obj.masked = secrets.encrypt(address), addresses.masked(address)
             obj.failures, obj.failing_since, obj.next_try_at = 0, None, None
-        obj.save()
+            fields |= {"address", "masked", "failures", "failing_since", "next_try_at"}
+        obj.save(update_fields=fields if change else None)
 
     @admin.action(description="Send a test notice", permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[Target]) -> None:
@@ -75,7 +80,9 @@ class TargetAdmin(AuditedAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(OwnedAdmin, ReadOnlyAdmin):
+    # Its content says what the watch is about.
+    owned_by_way_of = "watch__"
     list_display = ("id", "created", "state", "target", "watch", "attempts", "due", "sent", "problem")
     list_filter = ("state",)
     search_fields = ("=id", "=target__name", "=watch__name")
@@ -162,7 +169,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(AuditedAdmin):
+class SubscriptionAdmin(OwnedAdmin):
+    can_be_shared = False
     form = SubscriptionForm
     list_display = ("name", "masked", "query", "state", "cursor", "delivered", "failures", "problem")
     list_filter = ("state",)
@@ -178,26 +186,48 @@ class SubscriptionAdmin(AuditedAdmin):
         return has_room and super().has_add_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Fields of the form, and none that deliveries change meanwhile. Who saves it is its owner."""
+        """What the form changes, and nothing that deliveries change meanwhile. Who saves it is its owner."""
         given, begin = form.cleaned_data, form.cleaned_data["go_on_from"]
         assert request.user.pk is not None  # noqa: S101 - the admin admits no others
         obj.owner_id, obj.owner_name = principal_id(request.user.pk), request.user.get_username()
+        fields = {"name", "query"} & set(form.changed_data)
         if given["new_address"]:
             obj.address, obj.masked = secrets.encrypt(given["new_address"]), addresses.masked(given["new_address"])
-        if given["new_secret"]:
-            obj.secret = secrets.encrypt(given["new_secret"])
-        elif not obj.secret:
-            secret = signing.new_secret()
+            fields |= {"address", "masked"}
+        if secret := given["new_secret"] or ("" if obj.secret else signing.new_secret()):
             obj.secret = secrets.encrypt(secret)
-            messages.warning(request, f"The receiver needs this secret, which is not shown again: {secret}")
+            fields.add("secret")
+        if not given["new_secret"] and secret:
+            # Only for the response to this request; the request object is not kept.
+            request.issued_secret = secret  # type: ignore[attr-defined]
         if not change:
             obj.epoch, obj.seq = begin or log.head().newest
             obj.created_at = clock.ask()
             obj.save()
             return
-        obj.save(update_fields=["name", "query", "owner_id", "owner_name", "address", "masked", "secret"])
+        if fields:
+            # An attempt under way was made by what is changed here: what comes of it does not count.
+            obj.claimed_until = None
+            fields.add("claimed_until")
+        obj.save(update_fields={*fields, "owner_id", "owner_name"})
         if begin is not None:
             webhooks.start_again(obj, begin)
+
+    def response_add(
+        self, request: HttpRequest, obj: Subscription, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show a secret that was made in this response: a message or a redirect would have to store it somewhere."""
+        secret = getattr(request, "issued_secret", "")
+        if not secret:
+            return super().response_add(request, obj, post_url_continue)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The webhook is added",
+            "opts": self.opts,
+            "webhook": obj,
+            "text": secret,
+        }
+        return TemplateResponse(request, "admin/watches/subscription/issued.html", context)
 
     @admin.display(description="cursor")
     def cursor(self, subscription: Subscription) -> str:

@@ -11,12 +11,13 @@ from gateway.admin.audited import to_the_second
 from gateway.http.authentication import caller_of
 from gateway.identity.console_sessions import principal_id
 from watches import store
+from watches.admin.ownership import OwnedAdmin
 from watches.models import Firing, Watch
 from watches.store import Deletion, WatchActor
 
 
 @admin.register(Watch)
-class WatchAdmin(ReadOnlyAdmin):
+class WatchAdmin(OwnedAdmin, ReadOnlyAdmin):
     # The store writes the audit row, in the transaction of the change.
     audit_changes = False
     list_display = ("id", "name", "waits_for", "owner_name", "shared", "muted", "stopped", "full")
@@ -63,7 +64,8 @@ class WatchAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Firing)
-class FiringAdmin(ReadOnlyAdmin):
+class FiringAdmin(OwnedAdmin, ReadOnlyAdmin):
+    owned_by_way_of = "watch__"
     list_display = ("fired", "resolved", "watch", "group", "count", "first", "last", "muted")
     list_filter = ("muted",)
     search_fields = ("=group", "=watch__name")

@@ -70,6 +70,11 @@ class Run:
             # That nothing comes must be noticed before anything has come.
             self.machines[""] = self._new()
         self.changed: set[str] = set()
+        # When which group may be idle, the earliest first; of each, one time that is not too late.
+        self._idle_queue: list[tuple[float, str]] = []
+        self._idle_queued: set[str] = set()
+        for group in self.machines:
+            self._enqueue_idle(group)
         # A group was put among the others since this was read.
         self.overflowed = False
 
@@ -85,7 +90,9 @@ class Run:
             return "", []
         group = self._group(view, at)
         self.changed.add(f"g{group}")
-        return group, self.machines[group].match(place, values)
+        outcomes = self.machines[group].match(place, values)
+        self._enqueue_idle(group)
+        return group, outcomes
 
     def take_rows(self) -> dict[str, Row]:
         """What changed since this was called last."""
@@ -132,25 +139,52 @@ class Run:
         return group
 
     def _forget_idle(self, now: float) -> None:
-        for group in [group for group, machine in self.machines.items() if machine.is_idle(now)]:
-            del self.machines[group]
-            self.changed.add(f"g{group}")
+        """Costs what is idle, and not what there is: a watch with all its groups comes here with each event."""
+        busy = []
+        while self._idle_queue and self._idle_queue[0][0] <= now:
+            _, group = heapq.heappop(self._idle_queue)
+            self._idle_queued.discard(group)
+            if self.machines[group].is_idle(now):
+                del self.machines[group]
+                self.changed.add(f"g{group}")
+            else:
+                busy.append(group)
+        for group in busy:
+            self._enqueue_idle(group)
+
+    def _enqueue_idle(self, group: str) -> None:
+        idle_at = self.machines[group].idle_at
+        if self._group_of is not None and idle_at != NEVER and group not in self._idle_queued:
+            self._idle_queued.add(group)
+            heapq.heappush(self._idle_queue, (idle_at, group))
 
 
 class Evaluator:
     """`now` is the time that was reached. Watches are told apart by their ids."""
 
     def __init__(self, runs: Iterable[Run], *, now: float = -math.inf) -> None:
-        self.runs = {run.armed.id: run for run in runs}
+        self.runs: dict[int, Run] = {}
         self.now = now
         self._happenings: list[Happening] = []
-        self._dispatch = Dispatch((run.armed.selection, run) for run in self.runs.values())
+        self._dispatch = Dispatch[Run]()
         # When which group is due; of each, one time that is not too late.
         self._queue: list[tuple[float, int, str]] = []
         self._queued: dict[tuple[int, str], float] = {}
-        for run in self.runs.values():
-            for group in run.machines:
-                self._enqueue(run, group)
+        for run in runs:
+            self.add(run)
+
+    def add(self, run: Run) -> None:
+        """One more watch, of which there is none with this id."""
+        self.runs[run.armed.id] = run
+        self._dispatch.add(run.armed.selection, run)
+        for group in run.machines:
+            self._enqueue(run, group)
+
+    def remove(self, watch_id: int) -> None:
+        """Does nothing if there is none. What has happened to it stays."""
+        run = self.runs.pop(watch_id, None)
+        if run is not None:
+            self._dispatch.remove(run.armed.selection, run)
 
     @property
     def due(self) -> float:
@@ -180,9 +214,10 @@ class Evaluator:
             if self._queued.get((watch_id, group)) != due:
                 continue
             del self._queued[watch_id, group]
-            run = self.runs[watch_id]
-            machine = run.machines.get(group)
-            if machine is None:
+            run = self.runs.get(watch_id)
+            machine = None if run is None else run.machines.get(group)
+            if run is None or machine is None:
+                # The watch was removed since, or the group forgotten.
                 continue
             # One time after the other: what happens to several watches is in the order of time.
             outcomes = machine.advance(due)

@@ -27,8 +27,13 @@ class Machine(abc.ABC):
     @abc.abstractmethod
     def due(self) -> float: ...
 
+    @property
     @abc.abstractmethod
-    def is_idle(self, now: float) -> bool: ...
+    def idle_at(self) -> float:
+        """From when on it is idle, if no event comes: a time that only events move, and only to a later one."""
+
+    def is_idle(self, now: float) -> bool:
+        return self.idle_at <= now
 
     @abc.abstractmethod
     def match(self, place: Place, values: tuple[str, ...] = ()) -> list[Outcome]:
@@ -100,9 +105,13 @@ class Count(Machine):
         # It fires when it has cooled down, unless it is false again by then.
         return self.cool_at if self.waiting and self.cool_at < self._true_until else NEVER
 
+    @property
+    def idle_at(self) -> float:
+        # One that fires has ended by then, because the oldest of the newest N is over before the last.
+        return max(self.cool_at, self.recent[-1].at + self._seconds) if self.recent else self.cool_at
+
     def is_idle(self, now: float) -> bool:
-        is_cool = now >= self.cool_at and not self.firing
-        return is_cool and (not self.recent or self.recent[-1].at + self._seconds <= now)
+        return super().is_idle(now) and not self.firing
 
     def match(self, place: Place, values: tuple[str, ...] = ()) -> list[Outcome]:
         self.recent.append(place)
@@ -142,9 +151,10 @@ class Absence(Machine):
     def due(self) -> float:
         return NEVER if self.firing else max(self.last_at + self._seconds, self.cool_at)
 
-    def is_idle(self, now: float) -> bool:
+    @property
+    def idle_at(self) -> float:
         """Never: that nothing comes is what it waits for."""
-        return False
+        return NEVER
 
     def match(self, place: Place, values: tuple[str, ...] = ()) -> list[Outcome]:
         resolved = [Resolved(place.at, 1, place, place)] if self.firing else []
@@ -174,8 +184,12 @@ class Every(Machine):
     def due(self) -> float:
         return self.cool_at if self.waiting else NEVER
 
+    @property
+    def idle_at(self) -> float:
+        return self.cool_at
+
     def is_idle(self, now: float) -> bool:
-        return not self.waiting and now >= self.cool_at
+        return super().is_idle(now) and not self.waiting
 
     def match(self, place: Place, values: tuple[str, ...] = ()) -> list[Outcome]:
         self.first = self.first if self.waiting else place

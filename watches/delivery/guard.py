@@ -50,6 +50,11 @@ def guarded() -> Iterator[list[str]]:
         _guarded.refusals = before
 
 
+def uses_environment() -> bool:
+    """Whether the environment may lead what connects in this thread: a proxy hides from the guard where it leads."""
+    return _guarded.refusals is None or settings.DELIVERY_PROXIES
+
+
 def check(host: str) -> None:
     """Raises AddressRefused unless it is an address that a delivery may go to."""
     try:

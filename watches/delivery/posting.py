@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import orjson
+from django.conf import settings
 
 from watches.delivery.guard import AddressRefused
 
@@ -40,9 +41,10 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str], auth: tuple[str, 
     timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     sent = {"Content-Type": "application/json", "User-Agent": "vx11-operator", **headers}
     try:
-        # Proxies and passwords of this machine's environment are not meant for others.
         with (
-            httpx2.Client(verify=_certificates(), trust_env=False, follow_redirects=False, timeout=timeout) as client,
+            httpx2.Client(
+                verify=_certificates(), trust_env=settings.DELIVERY_PROXIES, follow_redirects=False, timeout=timeout
+            ) as client,
             # The body of the answer is not read.
             client.stream("POST", url, content=body, headers=sent, auth=auth) as answer,
         ):

@@ -1,13 +1,16 @@
 """Notices that are due, in the database: which process sends one, and what came of it.
 
-A notice is claimed for a minute before it is sent. A process that dies meanwhile leaves it to another after that, so
-it may arrive twice, with the same id. Of one target, one notice is tried at a time, and none while the target is left
-alone after a failure: so an outage costs few attempts, and what comes meanwhile is few notices.
+A notice is claimed for a minute before it is sent, and read when it is claimed. A process that dies meanwhile leaves it
+to another after that, so it may arrive twice, with the same id. What comes of an attempt is noted by the process whose
+claim it still is: the end of the claim names it, and no two claims of a notice end at the same time. Of one target, one
+notice is tried at a time, and none while the target is left alone after a failure: so an outage costs few attempts, and
+what comes meanwhile is few notices.
 """
 
 import dataclasses
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
@@ -33,6 +36,7 @@ class Parcel:
     # As it is stored: encrypted.
     address: str
     content: notices.Content
+    claimed_until: datetime
 
 
 def claim(limit: int, *, busy: Collection[int] = ()) -> list[Parcel]:
@@ -40,43 +44,47 @@ def claim(limit: int, *, busy: Collection[int] = ()) -> list[Parcel]:
     parcels: list[Parcel] = []
     taken = set(busy) | set(_claimed().values_list("target", flat=True))
     # Many that wait for a slow target must not hide those behind them.
-    for notice in _due().exclude(target__in=taken).select_related("target").order_by("due_at")[:LOOK_ROWS]:
+    due = _due().exclude(target__in=taken).order_by("due_at").values_list("pk", "target")
+    for notice_id, target_id in due[:LOOK_ROWS]:
         if len(parcels) >= limit:
             break
-        if notice.target_id in taken or not _take(notice):
-            continue
-        taken.add(notice.target_id)
-        parcels.append(Parcel(str(notice.pk), notice.target_id, notice.target.address, notice.content))
+        if target_id not in taken and (parcel := _take(notice_id, target_id)) is not None:
+            taken.add(target_id)
+            parcels.append(parcel)
     return parcels
 
 
 def sent(parcel: Parcel) -> None:
     with transaction.atomic():
-        Notice.objects.filter(pk=parcel.notice_id).update(
-            state=Notice.State.SENT, sent_at=Now(), claimed_until=None, problem=""
-        )
-        failing = Target.objects.filter(pk=parcel.target_id, failures__gt=0)
-        failing.update(failures=0, failing_since=None, next_try_at=None)
+        target = _locked(parcel.target_id)
+        noted = _held(parcel).update(state=Notice.State.SENT, sent_at=Now(), claimed_until=None, problem="")
+        if noted and target is not None and target.failures:
+            target.failures, target.failing_since, target.next_try_at = 0, None, None
+            target.save(update_fields=["failures", "failing_since", "next_try_at"])
     metrics.DELIVERIES.labels("notice", "sent").inc()
 
 
 def failed(parcel: Parcel, problem: str) -> None:
     """The target is left alone for a while; the notice is dead if its day is over."""
     with transaction.atomic():
-        target = Target.objects.select_for_update().filter(pk=parcel.target_id).first()
-        notice = Notice.objects.select_for_update().filter(pk=parcel.notice_id).first()
+        target, notice = _locked(parcel.target_id), _held(parcel).first()
         if target is None or notice is None:
-            # Deleted while it was tried.
+            # Deleted while it was tried, or another process tries it.
             return
-        now = clock.ask()
-        target.failures += 1
-        target.failing_since = target.failing_since or now
-        target.next_try_at = now + wait_after(target.failures)
-        target.save(update_fields=["failures", "failing_since", "next_try_at"])
+        if target.address == parcel.address:
+            _leave_alone(target)
         notice.attempts += 1
         notice.claimed_until, notice.problem = None, problem
         notice.save(update_fields=["attempts", "claimed_until", "problem"])
     metrics.DELIVERIES.labels("notice", "failed").inc()
+
+
+def _leave_alone(target: Target) -> None:
+    now = clock.ask()
+    target.failures += 1
+    target.failing_since = target.failing_since or now
+    target.next_try_at = now + wait_after(target.failures)
+    target.save(update_fields=["failures", "failing_since", "next_try_at"])
 
 
 def bury() -> int:
@@ -120,10 +128,25 @@ def _claimed() -> "QuerySet[Notice]":
     return Notice.objects.filter(state=Notice.State.PENDING, claimed_until__gt=Now())
 
 
-def _take(notice: Notice) -> bool:
-    """Whether it was still free, and is ours. What was merged into it meanwhile is read."""
-    free = _unclaimed(Notice.objects.filter(pk=notice.pk, state=Notice.State.PENDING))
-    if not free.update(claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS)):
-        return False
-    notice.refresh_from_db(fields=["content"])
-    return True
+def _held(parcel: Parcel) -> "QuerySet[Notice]":
+    """The notice, if it is still claimed as this parcel says."""
+    return Notice.objects.filter(pk=parcel.notice_id, state=Notice.State.PENDING, claimed_until=parcel.claimed_until)
+
+
+def _locked(target_id: int) -> Target | None:
+    """Before its notices, in every transaction of this room. Notices can be added meanwhile."""
+    return Target.objects.select_for_update(no_key=True).filter(pk=target_id).first()
+
+
+def _take(notice_id: UUID, target_id: int) -> Parcel | None:
+    """None if it is not due any more, or another process sends something to this target."""
+    with transaction.atomic():
+        target = _locked(target_id)
+        if target is None or _claimed().filter(target=target).exists():
+            return None
+        until = clock.ask() + timedelta(seconds=CLAIM_SECONDS)
+        if not _due().filter(pk=notice_id).update(claimed_until=until):
+            return None
+        # What was merged into it before the claim is in it; after that nothing is.
+        content = Notice.objects.values_list("content", flat=True).get(pk=notice_id)
+    return Parcel(str(notice_id), target_id, target.address, content, until)

@@ -13,7 +13,7 @@ from gateway.redaction import redact
 from watches import notices
 from watches.delivery import posting
 from watches.delivery.addresses import ALERTMANAGER, kind_of
-from watches.delivery.guard import guarded
+from watches.delivery.guard import guarded, uses_environment
 
 CONNECT_SECONDS = 5.0
 # Between two parts of an answer; `Delivering` limits an attempt as a whole.
@@ -40,6 +40,7 @@ def instantiate(address: str) -> Any:
     import apprise
 
     _quieten()
+    _keep_environment_out()
     _reported.problems = []
     return apprise.Apprise.instantiate(address, suppress_exceptions=True)
 
@@ -122,6 +123,24 @@ def _quieten() -> None:
     if not any(isinstance(handler, _Listening) for handler in logger.handlers):
         logger.addHandler(_Listening(logging.WARNING))
         logger.propagate = False
+
+
+def _keep_environment_out() -> None:
+    """Once in the process: sessions of `requests`, by which Apprise connects, ask in a guarded thread whether they may
+    use proxies and passwords of this machine's environment. Apprise itself has no option for that.
+    """
+    import requests
+
+    if isinstance(vars(requests.Session).get("trust_env"), property):
+        return
+
+    def trust_env(self: Any) -> bool:
+        return uses_environment() and bool(vars(self).get("trust_env", True))
+
+    def set_trust_env(self: Any, trusts: bool) -> None:  # noqa: FBT001 - a property is set like this
+        vars(self)["trust_env"] = trusts
+
+    requests.Session.trust_env = property(trust_env, set_trust_env)  # type: ignore[assignment]  # in place of a value
 
 
 def _described(problem: str) -> str:

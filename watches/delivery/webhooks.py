@@ -2,12 +2,16 @@
 
 At least once: a batch whose answer was lost comes again, perhaps with more events; each event has its id. A cursor that
 is not served any more goes on with what is left, and the next batch says so: never a silent gap.
+
+A process claims a webhook for a minute, and reads it when it has. What comes of an attempt is noted while the claim is
+still this one: the end of the claim names it. It is another one if this was over and another process has taken the
+webhook, and none if a person has changed it.
 """
 
 import dataclasses
 from collections.abc import Collection
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
@@ -22,7 +26,7 @@ from ledger import clock
 from ledger.writer import runs_last
 from watches import metrics, rights
 from watches.delivery.retries import wait_after
-from watches.models import Subscription
+from watches.models import REASON_LENGTH, Subscription
 
 MODULE = "tentaculo_link"
 BATCH_EVENTS = 100
@@ -46,6 +50,16 @@ class Batch:
     body: bytes
     before: Cursor
     after: Cursor
+    claimed_until: datetime
+
+
+class Death(NamedTuple):
+    """`because` is for the log, which many may read; `problem` for the admin, where it may name an address."""
+
+    subscription_id: int
+    claimed_until: datetime | None
+    because: str
+    problem: str
 
 
 def claim(snapshot: Snapshot, limit: int, *, busy: Collection[int] = ()) -> list[Batch]:
@@ -54,14 +68,16 @@ def claim(snapshot: Snapshot, limit: int, *, busy: Collection[int] = ()) -> list
     if head is None:
         return []
     batches: list[Batch] = []
-    for subscription in _due().exclude(pk__in=busy).exclude(epoch=head.epoch, seq__gte=head.last_seq):
+    due = _due().exclude(pk__in=busy).exclude(epoch=head.epoch, seq__gte=head.last_seq)
+    for pk in list(due.values_list("pk", flat=True)):
         if len(batches) >= limit:
             break
-        if not _unclaimed(_active(subscription.pk)).update(claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS)):
+        subscription = _take(pk)
+        if subscription is None:
             continue
         batch = _batch_of(subscription, snapshot)
         if batch is None:
-            _active(subscription.pk).update(claimed_until=None)
+            _held(pk, subscription.claimed_until).update(claimed_until=None)
         else:
             batches.append(batch)
     return batches
@@ -69,60 +85,67 @@ def claim(snapshot: Snapshot, limit: int, *, busy: Collection[int] = ()) -> list
 
 def taken(batch: Batch) -> None:
     """The receiver has it: go on behind it, unless a person has set the cursor meanwhile."""
-    here = Subscription.objects.filter(pk=batch.subscription_id, epoch=batch.before.epoch, seq=batch.before.seq)
-    here.update(epoch=batch.after.epoch, seq=batch.after.seq, reset_reason="", delivered_at=Now())
     well: dict[str, Any] = {"failures": 0, "failing_since": None, "next_try_at": None, "problem": ""}
-    Subscription.objects.filter(pk=batch.subscription_id).update(claimed_until=None, **well)
+    _held(batch.subscription_id, batch.claimed_until).update(
+        epoch=batch.after.epoch,
+        seq=batch.after.seq,
+        reset_reason="",
+        delivered_at=Now(),
+        claimed_until=None,
+        **well,
+    )
     metrics.DELIVERIES.labels("webhook", "sent").inc()
 
 
 def refused(batch: Batch, problem: str, *, is_gone: bool = False, asked_seconds: float = 0.0) -> None:
     """Try again later; after a day, or if the receiver says that it is gone, not any more."""
-    now = clock.ask()
-    subscription = Subscription.objects.filter(pk=batch.subscription_id).first()
+    held = _held(batch.subscription_id, batch.claimed_until)
+    now, subscription = clock.ask(), held.first()
     if subscription is None:
         return
     failures, since = subscription.failures + 1, subscription.failing_since or now
-    _active(subscription.pk).update(
+    is_over = is_gone or now - since >= LIFETIME
+    held.update(
         failures=failures,
         failing_since=since,
         next_try_at=now + wait_after(failures, asked_seconds=asked_seconds),
         problem=problem,
-        claimed_until=None,
+        # Its death is noted under the claim, too.
+        claimed_until=batch.claimed_until if is_over else None,
     )
     metrics.DELIVERIES.labels("webhook", "failed").inc()
-    if is_gone or now - since >= LIFETIME:
-        die_many([(subscription.pk, f"the receiver is gone: {problem}" if is_gone else f"failed for a day: {problem}")])
+    if is_over:
+        because = "the receiver is gone" if is_gone else "failed for a day"
+        die_many([Death(subscription.pk, batch.claimed_until, because, f"{because}: {problem}")])
 
 
 @runs_last
-def die_many(deaths: list[tuple[int, str]]) -> list[None]:
+def die_many(deaths: list[Death]) -> list[None]:
     """A person must start them again; an event says so."""
     with change() as changing:
-        for pk, because in deaths:
-            subscription = _active(pk).first()
-            if subscription is None or not _active(pk).update(
-                state=Subscription.State.DEAD, problem=because[:200], claimed_until=None
+        for death in deaths:
+            held = _held(death.subscription_id, death.claimed_until)
+            subscription = held.first()
+            if subscription is None or not held.update(
+                state=Subscription.State.DEAD, problem=death.problem[:REASON_LENGTH], claimed_until=None
             ):
                 continue
             changing.publish(
                 "watch.webhook_dead",
-                f'webhook "{subscription.name}" gets nothing any more: {because}',
+                f'webhook "{subscription.name}" gets nothing any more: {death.because}',
                 module=MODULE,
-                payload={"name": subscription.name, "reason": because, "cursor": str(cursor_of(subscription))},
+                payload={"name": subscription.name, "reason": death.because, "cursor": str(cursor_of(subscription))},
             )
             metrics.DELIVERIES.labels("webhook", "dead").inc()
     return [None] * len(deaths)
 
 
 def start_again(subscription: Subscription, at: Cursor | None = None) -> None:
-    """From its cursor on, or from another one."""
-    cursor = at or cursor_of(subscription)
+    """From where it is now, or from another cursor. What an attempt under way comes to does not count."""
+    begin = {} if at is None else {"epoch": at.epoch, "seq": at.seq, "reset_reason": ""}
     Subscription.objects.filter(pk=subscription.pk).update(
+        **begin,
         state=Subscription.State.ACTIVE,
-        epoch=cursor.epoch,
-        seq=cursor.seq,
-        reset_reason="",
         failures=0,
         failing_since=None,
         next_try_at=None,
@@ -144,8 +167,9 @@ def _batch_of(subscription: Subscription, snapshot: Snapshot) -> Batch | None:
     try:
         selection = rights.selection_of(snapshot, subscription.owner_id, subscription.query)
     except rights.LostRight as lost:
-        die_many([(subscription.pk, str(lost))])
+        die_many([Death(subscription.pk, subscription.claimed_until, str(lost), str(lost))])
         return None
+    assert subscription.claimed_until is not None  # noqa: S101 - it was claimed
     cursor = cursor_of(subscription)
     try:
         page = search.read_after(
@@ -176,21 +200,34 @@ def _batch_of(subscription: Subscription, snapshot: Snapshot) -> Batch | None:
         orjson.dumps(body),
         cursor,
         page.cursor,
+        subscription.claimed_until,
     )
 
 
 def _move(subscription: Subscription, before: Cursor, after: Cursor) -> None:
     if after != before:
-        here = Subscription.objects.filter(pk=subscription.pk, epoch=before.epoch, seq=before.seq)
-        here.update(epoch=after.epoch, seq=after.seq)
+        _held(subscription.pk, subscription.claimed_until).update(epoch=after.epoch, seq=after.seq)
 
 
 def _reset(subscription: Subscription, gone: CursorGone) -> None:
     """Events may be missing from here on, which the next batch says."""
     head: Head = gone.head
     seq = min(max(subscription.seq, head.oldest.seq), head.last_seq)
-    here = Subscription.objects.filter(pk=subscription.pk, epoch=subscription.epoch, seq=subscription.seq)
+    here = _held(subscription.pk, subscription.claimed_until)
     here.update(epoch=head.epoch, seq=seq, reset_reason=gone.reset)
+
+
+def _take(pk: int) -> Subscription | None:
+    """As it is when it is claimed; None if it is not due any more."""
+    until = clock.ask() + timedelta(seconds=CLAIM_SECONDS)
+    if not _due().filter(pk=pk).update(claimed_until=until):
+        return None
+    return _held(pk, until).first()
+
+
+def _held(pk: int, claimed_until: datetime | None) -> "QuerySet[Subscription]":
+    """The webhook, if it is still claimed until then."""
+    return _active(pk).filter(claimed_until=claimed_until)
 
 
 def _active(pk: int) -> "QuerySet[Subscription]":

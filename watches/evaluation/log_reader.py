@@ -1,13 +1,12 @@
 """The one that evaluates: reads the log behind its own cursor, and records what happened, step by step.
 
-What it holds in memory is what is stored. After any error it holds nothing and reads everything again, so a step that
-failed, or of which it is not known whether it was committed, is neither missed nor done twice.
+What it holds in memory (`loading`) is what is stored. After any error it holds nothing and reads everything again, so a
+step that failed, or of which it is not known whether it was committed, is neither missed nor done twice.
 """
 
 import dataclasses
 import logging
 import time
-from collections import defaultdict
 
 from events import log, search
 from events.log import Cursor, CursorGone, Head, Page
@@ -16,14 +15,14 @@ from gateway.filters import EVERYTHING
 from gateway.identity.principals import Snapshot, read_rights
 from ledger import clock
 from ledger.lanes import give_way
-from watches import metrics, rights
-from watches.conditions.evaluator import Armed, Evaluator, Run
+from watches import metrics
+from watches.conditions.evaluator import Evaluator, Run
 from watches.conditions.rules import NEW_VALUE
 from watches.evaluation import recording
 from watches.evaluation.lease import Lease
+from watches.evaluation.loading import Loaded, armed
 from watches.evaluation.recording import Moved, Step
 from watches.models import StateRow, Watch, WatchReader
-from watches.stopping import reason_to_stop
 
 logger = logging.getLogger(__name__)
 
@@ -39,17 +38,6 @@ RIGHTS_SECONDS = 15.0
 HOLD_SECONDS = 15.0
 # A watch that learns reads a page of what passes its query in each step, for at most so long.
 LEARNING_SECONDS = 0.2
-
-
-@dataclasses.dataclass(slots=True)
-class _Loaded:
-    """What is stored, as this process holds it."""
-
-    cursor: Cursor
-    definitions: int
-    evaluator: Evaluator
-    watches: dict[int, Watch]
-    learning: list[Watch]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +56,7 @@ class LogReader:
 
     def __init__(self) -> None:
         self.lease = Lease()
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
         self._rights: Snapshot | None = None
         self._rights_at = 0.0
 
@@ -99,15 +87,11 @@ class LogReader:
             self._loaded = None
             return Progress(is_holder=head is None)
         self._read_rights()
-        if self._loaded is not None and self._loaded.definitions != _definitions():
-            self._loaded = None
-        loaded = self._loaded = self._loaded or self._load(head)
+        loaded = self._loaded = self._load(head) if self._loaded is None else self._caught_up(self._loaded, head)
         if self._stop_invalid(loaded):
             return Progress(more=True)
         is_learning = bool(loaded.learning)
         if is_learning and self._learn(loaded):
-            # From the next step on it is evaluated with all others.
-            self._loaded = None
             return Progress(more=True)
         if not loaded.evaluator.runs:
             return Progress(more=is_learning)
@@ -120,35 +104,29 @@ class LogReader:
         found = read_rights(self._rights, again=again)
         if found is not self._rights or again:
             self._rights_at = now
-        if found is not self._rights and self._loaded is not None and not self._is_same(found, self._loaded):
-            # What an owner may see has changed.
-            self._loaded = None
+        if found is not self._rights and self._loaded is not None:
+            self._loaded.follow_rights(found)
         self._rights = found
 
-    def _is_same(self, found: Snapshot, loaded: _Loaded) -> bool:
-        runs = loaded.evaluator.runs
-        return all(
-            reason_to_stop(watch, found) is not None
-            or rights.selection_of(found, watch.owner_id, watch.query) == runs[watch.pk].armed.selection
-            for watch in loaded.watches.values()
-            if watch.pk in runs
-        )
-
-    def _load(self, head: Head) -> _Loaded:
+    def _load(self, head: Head) -> Loaded:
         row = WatchReader.objects.get(pk=1)
         # By a definition that is read too early nothing is committed: its number is compared then.
-        watches = {watch.pk: watch for watch in Watch.objects.filter(stopped_because="")}
-        states: dict[int, dict[str, dict[str, object]]] = defaultdict(dict)
-        for state in StateRow.objects.filter(watch__in=watches):
-            states[state.watch_id][state.key] = state.state
-        learning = [watch for watch in watches.values() if watch.learned_seq is not None]
-        runs = [
-            Run(self._armed(watch), states[watch.pk])
-            for watch in watches.values()
-            if watch.learned_seq is None and reason_to_stop(watch, self._known) is None
-        ]
-        cursor = self._cursor_of(row, head, [run.armed.start_seq for run in runs])
-        return _Loaded(cursor, row.definitions, Evaluator(runs, now=row.time), watches, learning)
+        loaded = Loaded(Cursor(row.epoch, row.seq), row.definitions, Evaluator([], now=row.time))
+        loaded.take_in(Watch.objects.filter(stopped_because=""), self._known)
+        loaded.cursor = self._cursor_of(row, head, [run.armed.start_seq for run in loaded.evaluator.runs.values()])
+        return loaded
+
+    def _caught_up(self, loaded: Loaded, head: Head) -> Loaded:
+        """With what people have changed since it was loaded."""
+        row = WatchReader.objects.get(pk=1)
+        if row.definitions == loaded.definitions:
+            return loaded
+        here = (self.lease.holder, *loaded.cursor)
+        if not loaded.evaluator.runs or (row.holder, row.epoch, row.seq) != here:
+            # The first watch decides from where on the log is read.
+            return self._load(head)
+        loaded.catch_up(row, self._known)
+        return loaded
 
     def _cursor_of(self, row: WatchReader, head: Head, starts: list[int]) -> Cursor:
         """Where to go on. What no watch needs is not read; a cursor of another epoch is in the same database, and so
@@ -168,35 +146,28 @@ class LogReader:
             Watch.objects.filter(start_seq__gt=head.last_seq).update(start_seq=head.last_seq)
         return cursor
 
-    def _armed(self, watch: Watch) -> Armed:
-        selection = rights.selection_of(self._known, watch.owner_id, watch.query)
-        return Armed(watch.pk, watch.rule, selection, watch.start_seq, watch.begins_at.timestamp())
-
     @property
     def _known(self) -> Snapshot:
         assert self._rights is not None  # noqa: S101 - each step reads them first
         return self._rights
 
-    def _stop_invalid(self, loaded: _Loaded) -> bool:
-        """Stop watches that cannot be evaluated any more, and say so."""
-        stops = [
-            (watch, reason.text)
-            for watch in loaded.watches.values()
-            if (reason := reason_to_stop(watch, self._known)) is not None and _count_stop(reason.kind)
-        ]
+    def _stop_invalid(self, loaded: Loaded) -> bool:
+        """Stop watches that cannot be evaluated any more, and say so. The next step reads what was stopped."""
+        stops = loaded.stops(self._known)
+        for _, reason in stops:
+            metrics.STOPPED.labels(reason.kind).inc()
         if stops:
             recording.stop_many(stops)
-            self._loaded = None
         return bool(stops)
 
-    def _read(self, loaded: _Loaded) -> Page:
+    def _read(self, loaded: Loaded) -> Page:
         try:
             return log.read_after(loaded.cursor, EVERYTHING, limit=PAGE_ROWS)
         except CursorGone as gone:
             # Pruned, or put back, since this was loaded: the next step sees how to go on.
             raise Moved(gone.reset) from None
 
-    def _evaluate(self, loaded: _Loaded, page: Page) -> Progress:
+    def _evaluate(self, loaded: Loaded, page: Page) -> Progress:
         evaluator = loaded.evaluator
         reached, is_cut = page.cursor, False
         for number, entry in enumerate(page.entries, start=1):
@@ -229,19 +200,19 @@ class LogReader:
             missing_events=missing, more=missing > 0, firings=firings, evaluated=number if is_cut else len(page.entries)
         )
 
-    def _learn(self, loaded: _Loaded) -> bool:
+    def _learn(self, loaded: Loaded) -> bool:
         """Read on for one watch that looks for new values: what was there in the days before it began.
 
         Whether it is where all others are.
         """
-        watch = loaded.learning[0]
+        watch = next(iter(loaded.learning.values()))
         assert watch.rule.condition.kind == NEW_VALUE and watch.learned_seq is not None  # noqa: S101, PT018 - no others learn
         rows = StateRow.objects.filter(watch=watch).values_list("key", "state")
-        armed = self._armed(watch)
-        evaluator = Evaluator([Run(armed, dict(rows))])
+        selected = armed(watch, self._known)
+        evaluator = Evaluator([Run(selected, dict(rows))])
         here = Cursor(loaded.cursor.epoch, max(watch.learned_seq, log.head().oldest_seq - 1))
         try:
-            page = search.read_after(here, armed.selection, limit=PAGE_ROWS, budget=Budget(seconds=LEARNING_SECONDS))
+            page = search.read_after(here, selected.selection, limit=PAGE_ROWS, budget=Budget(seconds=LEARNING_SECONDS))
         except CursorGone as gone:
             raise Moved(gone.reset) from None
         reached = min(page.cursor.seq, loaded.cursor.seq)
@@ -260,14 +231,7 @@ class LogReader:
         )
         recording.record(step, loaded.watches)
         watch.learned_seq = learned_seq
+        if learned_seq is None:
+            # From the next step on it is evaluated with all others.
+            loaded.take_in([watch], self._known)
         return learned_seq is None
-
-
-def _definitions() -> int:
-    """The number of the newest change of a watch."""
-    return int(WatchReader.objects.values_list("definitions", flat=True).get(pk=1))
-
-
-def _count_stop(kind: str) -> bool:
-    metrics.STOPPED.labels(kind).inc()
-    return True

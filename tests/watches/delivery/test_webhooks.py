@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,9 @@ from django.utils import timezone
 
 from events import log
 from events.log import Cursor, epochs
+from gateway.identity.principals import read_rights
 from gateway.models import AccessToken
+from ledger import clock
 from tests.events.samples import grow_older
 from tests.http_stand_in import HttpStandIn
 from tests.watches.delivery.conftest import Deliver
@@ -20,6 +23,7 @@ from tests.watches.delivery.receivers import Received, http_receiver
 from tests.watches.samples import happen, operator, owner, types_written, written
 from watches.delivery import secrets, signing, webhooks
 from watches.delivery.signing import BadSecret
+from watches.delivery.webhooks import Batch
 from watches.models import Subscription
 from watches.store import WatchActor
 
@@ -130,8 +134,6 @@ def test_many_events_come_in_batches(deliver: Deliver, monkeypatch: pytest.Monke
 
 
 def test_a_process_that_dies_while_it_sends_leaves_the_batch_to_another(deliver: Deliver) -> None:
-    from gateway.identity.principals import read_rights
-
     with http_receiver() as (server, received):
         subscribe(server)
         happen("one")
@@ -152,7 +154,9 @@ def test_after_a_day_of_failures_a_webhook_is_dead_with_an_event_until_a_person_
         Subscription.objects.update(failing_since=timezone.now() - timedelta(days=1), next_try_at=None)
         deliver(lambda: Subscription.objects.get().state == "dead", "it is dead")
         assert types_written() == ["watch.webhook_dead"]
-        assert "answered 500" in written()[0]["reason"]
+        assert written()[0]["reason"] == "failed for a day"
+        # What the receiver answered may name an address: it is for those who see the webhook.
+        assert "answered 500" in Subscription.objects.get().problem
         received.answers = [200]
         webhooks.start_again(Subscription.objects.get())
         deliver(is_at_the_end, "it goes on where it was")
@@ -216,3 +220,76 @@ def test_a_cursor_that_a_person_sets_meanwhile_is_not_overwritten(deliver: Deliv
         server.free.set()
         deliver(is_at_the_end, "it has been sent again from there")
     assert ids(received) == ["one", "early", "one"]
+
+
+def claimed() -> Batch:
+    (batch,) = webhooks.claim(read_rights(None), 4)
+    return batch
+
+
+def let_claim_end() -> None:
+    Subscription.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+
+
+def state() -> dict[str, Any]:
+    return dict(Subscription.objects.values().get())
+
+
+OUTCOMES = [
+    pytest.param(webhooks.taken, id="taken"),
+    pytest.param(lambda batch: webhooks.refused(batch, "answered 500"), id="refused"),
+    pytest.param(lambda batch: webhooks.refused(batch, "answered 410", is_gone=True), id="gone"),
+]
+
+
+@pytest.mark.parametrize("note", OUTCOMES)
+def test_what_comes_of_an_attempt_whose_claim_was_over_does_not_undo_what_its_successor_noted(
+    note: Callable[[Batch], None],
+) -> None:
+    with http_receiver() as (server, _):
+        subscribe(server)
+    happen("one")
+    slow = claimed()
+    let_claim_end()
+    happen("two")
+    successor = claimed()
+    # While the successor sends, and after it has.
+    before = state()
+    note(slow)
+    assert state() == before
+    webhooks.taken(successor)
+    before = state()
+    note(slow)
+    assert state() == before
+    assert (before["state"], before["seq"], before["failures"]) == ("active", log.head().last_seq, 0)
+
+
+@pytest.mark.parametrize("note", OUTCOMES)
+def test_what_comes_of_an_attempt_at_a_webhook_that_a_person_has_changed_meanwhile_does_not_count(
+    note: Callable[[Batch], None],
+) -> None:
+    with http_receiver() as (server, _):
+        row, _ = subscribe(server)
+    happen("one")
+    slow = claimed()
+    webhooks.start_again(row)
+    before = state()
+    note(slow)
+    assert state() == before
+
+
+def test_the_query_of_a_webhook_that_was_changed_after_it_was_looked_for_is_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with http_receiver() as (server, _):
+        row, _ = subscribe(server, query="disk")
+    happen("one", summary="disk")
+    happen("two", summary="other")
+    real = clock.ask
+
+    def change_meanwhile() -> Any:
+        Subscription.objects.filter(pk=row.pk).update(query="other")
+        return real()
+
+    monkeypatch.setattr(clock, "ask", change_meanwhile)
+    assert [event["event_id"] for event in orjson.loads(claimed().body)["events"]] == ["two"]

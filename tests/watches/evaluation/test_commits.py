@@ -21,13 +21,13 @@ def test_of_a_step_that_fails_nothing_is_kept_and_the_next_one_does_it_once(monk
     watch.targets.add(target())
     happen("one")
     reader = taking_over()
-    real = outbox.add
+    real = outbox.add_many
 
     def fail(*args: Any, **options: Any) -> int:
         real(*args, **options)
         raise OperationalError("the connection is gone")
 
-    monkeypatch.setattr(outbox, "add", fail)
+    monkeypatch.setattr(outbox, "add_many", fail)
     with pytest.raises(OperationalError):
         reader.step()
     assert (written(), Firing.objects.count(), Notice.objects.count(), StateRow.objects.count()) == ([], 0, 0, 0)
@@ -114,3 +114,20 @@ def test_without_watches_nothing_is_written_and_the_first_one_is_evaluated_from_
     # Another process need not wait for a lease that is of no use.
     create(by)
     assert LogReader().step().is_holder
+
+
+def test_many_firings_are_as_many_statements_as_few() -> None:
+    """Publishers wait while they are written, because the head of the log is locked."""
+    target("there")
+    for name in ("a watch", "another"):
+        create(owner(), name=name, group_by="correlation_id", notify=["there"])
+    reader, counts = evaluate(), []
+    for number, count in enumerate((2, 20)):
+        for each in range(count):
+            happen(f"e{number}-{each}", correlation_id=f"c{number}-{each}")
+        with CaptureQueriesContext(connection) as queries:
+            evaluate(reader)
+        counts.append(len(queries))
+    assert Firing.objects.count() == 44
+    assert [notice.content["fired"] for notice in Notice.objects.all()] == [22, 22]
+    assert abs(counts[1] - counts[0]) <= 5

@@ -199,6 +199,21 @@ def test_a_watch_whose_query_has_become_invalid_stops_and_the_others_go_on() -> 
     assert [payload["watch_id"] for payload in written()] == [watch.pk, other.pk]
 
 
+@pytest.mark.parametrize("wrong", [{"query": "severity:secretword"}, {"group_by": "secretword"}])
+def test_that_a_watch_has_stopped_does_not_say_what_it_was_about(wrong: dict[str, str]) -> None:
+    watch = create(owner())
+    watch.targets.add(target())
+    Watch.objects.filter(pk=watch.pk).update(**wrong)
+    evaluate()
+    event = Event.objects.get(event_type="watch.stopped")
+    assert "secret" not in event.payload + event.summary
+    # Those who may see the watch see why.
+    watch.refresh_from_db()
+    reason = Notice.objects.get().content["groups"][""]["reason"]
+    assert reason == watch.stopped_because
+    assert reason not in event.summary
+
+
 def test_beyond_the_limit_groups_are_counted_together_and_the_watch_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluator, "GROUPS_LIMIT", 5)
     watch = create(

@@ -13,7 +13,7 @@ from gateway.identity.principals import read_rights
 from ledger import clock
 from vx11_client.terminal_text import shown as printable
 from watches import rights, store
-from watches.evaluation.recording import moment
+from watches.evaluation.firings import moment
 from watches.evaluation.rehearsal import rehearse
 from watches.models import Watch
 from watches.store import Muting, WatchActor
