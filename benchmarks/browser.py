@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
-from benchmarks import marks
-from benchmarks.client import in_own_process
+from benchmarks import marks, search_log
+from benchmarks.client import in_own_process, on_a_loop
 from benchmarks.figures import Figure
 from benchmarks.peers import ours
 from benchmarks.peers.peer import Peer
 from benchmarks.polling import Poll
 from benchmarks.publisher import Publisher
+from benchmarks.searching import begin_the_log, until_indexed
 from benchmarks.server import running
 from benchmarks.size import Size
 from benchmarks.usage import Window
@@ -45,6 +47,12 @@ ADD_VIEWER = """
 from django.contrib.auth.models import Group, User
 User.objects.create_user(username={name!r}, password={password!r}).groups.add(Group.objects.get(name="viewer"))
 """
+# What one looks at: a question that all of them pass, values of the payload beside it, and the histogram above.
+LOOKED_AT = {"q": "severity>=info used -type:nothing.such", "facets": "payload.host"}
+NEEDLE = "xochimilco"
+NEEDLE_TIMEOUT_SECONDS = 60
+# With the wait for the end of writing (0.3 s).
+NEEDLE_AT_MAX_MS = 2_000
 # The page's own list of events tells what was put into it. Tasks longer than 50 ms are what browsers call long.
 WATCH = """
     async () => {
@@ -86,6 +94,10 @@ def measure(size: Size) -> list[Figure]:
 
 
 def _measure(size: Size) -> list[Figure]:
+    return [*_under_load(size), *_needle(size.needle_events)]
+
+
+def _under_load(size: Size) -> list[Figure]:
     fill_seconds = min(FILL_SECONDS, size.browser_seconds)
     count = round(EVENTS_PER_SECOND * (fill_seconds + size.browser_seconds))
     with running() as (server, target), _console(server) as page, ThreadPoolExecutor(1) as beside:
@@ -107,7 +119,7 @@ def _measure(size: Size) -> list[Figure]:
 
 @contextmanager
 def _console(server: RunningServer) -> Iterator[Page]:
-    """Of somebody who may read, live."""
+    """Of a person who may read, live, with all that counts in sight."""
     account = Account("bench", secrets.token_urlsafe(16))
     server.manage("shell", "-c", ADD_VIEWER.format(name=account.name, password=account.password))
     with sync_playwright() as playwright:
@@ -115,10 +127,29 @@ def _console(server: RunningServer) -> Iterator[Page]:
         page = browser.new_page(viewport=DESKTOP, locale="en-GB", timezone_id="UTC")
         console = ConsolePage(page, server.url)
         console.open_by_form(account)
+        console.show(**LOOKED_AT)
         yield page
         browser.close()
         if console.problems:
             raise UnexpectedAnswer(f"the page complained: {console.problems[:3]}")
+
+
+def _needle(count: int) -> list[Figure]:
+    """The first event of a long log, found by writing its word into the query."""
+    with running() as (server, target):
+        on_a_loop(begin_the_log, target, f"the {NEEDLE} of the log")
+        server.stop()
+        search_log.fill_sqlite(server.data / "operator.sqlite3", count)
+        server.start()
+        until_indexed(partial(search_log.indexed_on_sqlite, server.data), count)
+        with _console(server) as page:
+            page.get_by_role("combobox", name="Query").fill(NEEDLE)
+            began = time.perf_counter()
+            page.locator("#feed .text").get_by_text(NEEDLE).wait_for(timeout=NEEDLE_TIMEOUT_SECONDS * 1000)
+            seconds = time.perf_counter() - began
+    return [
+        Figure(f"a word behind {count:,} events, from input to row", seconds * 1000, "ms", at_most=NEEDLE_AT_MAX_MS)
+    ]
 
 
 def _publish(peer: Peer, count: int) -> None:

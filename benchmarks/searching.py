@@ -65,7 +65,7 @@ class Search:
             title = f"{self.title}, {count:,} events"
             announce(f"{title}, SQLite")
             with running() as (server, target):
-                on_a_loop(_begin_the_log, target)
+                on_a_loop(begin_the_log, target)
                 server.stop()
                 search_log.fill_sqlite(server.data / "operator.sqlite3", count)
                 server.start()
@@ -76,7 +76,7 @@ class Search:
                 found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS)]
             announce(f"{title}, PostgreSQL")
             with postgres_database() as url, running(database_url=url) as (server, target):
-                on_a_loop(_begin_the_log, target)
+                on_a_loop(begin_the_log, target)
                 server.stop()
                 search_log.fill_postgres(url, count)
                 server.start()
@@ -119,7 +119,7 @@ class Measured(NamedTuple):
 
 def _indexing(extent: Callable[[], tuple[int, int]], pid: int, count: int) -> list[Figure]:
     """Waits for it."""
-    began_cpu_seconds, seconds = cpu_seconds(pid), _until_indexed(extent, count)
+    began_cpu_seconds, seconds = cpu_seconds(pid), until_indexed(extent, count)
     return [
         Figure("events", count, ""),
         Figure("indexed", count / seconds, "events/s"),
@@ -165,9 +165,10 @@ async def _measure(target: Target, pid: int) -> Measured:
         connection.close()
 
 
-async def _begin_the_log(target: Target) -> None:
+async def begin_the_log(target: Target, summary: str = search_log.FIRST["summary"]) -> None:
     """Before the first event it has no head."""
-    publish = request("POST", ours.PUBLISH_PATH, token=target.service_token, body=search_log.FIRST)
+    body = {**search_log.FIRST, "summary": summary}
+    publish = request("POST", ours.PUBLISH_PATH, token=target.service_token, body=body)
     (await Connection.ask_once(target.port, publish)).expect(201)
 
 
@@ -177,7 +178,7 @@ async def _seconds(connection: Connection, asking: bytes) -> float:
     return time.perf_counter() - began
 
 
-def _until_indexed(extent: Callable[[], tuple[int, int]], count: int) -> float:
+def until_indexed(extent: Callable[[], tuple[int, int]], count: int) -> float:
     """How many seconds it took."""
     began = time.perf_counter()
     while time.perf_counter() - began < INDEXED_TIMEOUT_SECONDS:
