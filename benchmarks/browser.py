@@ -15,7 +15,7 @@ from typing import Any
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
-from benchmarks import marks, search_log
+from benchmarks import browser_tasks, marks, search_log
 from benchmarks.client import in_own_process, on_a_loop
 from benchmarks.figures import Figure
 from benchmarks.peers import ours
@@ -40,6 +40,7 @@ STRETCHES = 6
 PAYLOAD = {"volume": "data", "used_percent": 91, "threshold_percent": 90, "host": "node-7", "tags": ["disk", "full"]}
 # An event that is not in the feed by then is lost, not late.
 LATEST_SECONDS = 10
+LONG_TASK_MS = 50
 BLOCKED_AT_MAX_PERCENT = 5
 # Of the heap, within a minute. What a garbage collection leaves differs from one to the next by some hundred KB.
 GROWTH_AT_MAX_MB = 2
@@ -80,6 +81,8 @@ class Watched:
     script_seconds: float = 0.0
     layout_seconds: float = 0.0
     long_tasks_ms: list[float] = field(default_factory=list)
+    # CPU time, which a busy machine does not make longer, of all tasks.
+    tasks_cpu_ms: list[float] = field(default_factory=list)
     heap_bytes: list[float] = field(default_factory=list)
     nodes: list[float] = field(default_factory=list)
 
@@ -173,8 +176,10 @@ def _watch(page: Page, browser: CDPSession, seconds: float) -> Watched:
         # What was long until now was not of this stretch.
         page.evaluate("window.watched.longTasks.splice(0)")
         before = _counters(browser)
-        page.wait_for_timeout(seconds / STRETCHES * 1000)
-        after = _counters(browser)
+        with browser_tasks.traced(page, browser) as tasks:
+            page.wait_for_timeout(seconds / STRETCHES * 1000)
+            after = _counters(browser)
+        watched.tasks_cpu_ms += tasks
         watched.seconds += after["Timestamp"] - before["Timestamp"]
         watched.task_seconds += after["TaskDuration"] - before["TaskDuration"]
         watched.script_seconds += after["ScriptDuration"] - before["ScriptDuration"]
@@ -197,10 +202,14 @@ def _figures(watched: Watched) -> list[Figure]:
         return seconds / watched.seconds * 100
 
     blocked = share(sum(watched.long_tasks_ms) / 1000)
+    used_up = share(sum(each for each in watched.tasks_cpu_ms if each > LONG_TASK_MS) / 1000)
     return [
         Figure("main thread in tasks over 50 ms", blocked, "%", at_most=BLOCKED_AT_MAX_PERCENT),
         Figure("tasks over 50 ms", len(watched.long_tasks_ms), "tasks"),
         Figure("longest of them", max(watched.long_tasks_ms, default=0.0), "ms"),
+        Figure("main thread in tasks over 50 ms of CPU", used_up, "%", at_most=BLOCKED_AT_MAX_PERCENT),
+        Figure("longest task by CPU", max(watched.tasks_cpu_ms, default=0.0), "ms"),
+        Figure("CPU of the main thread", share(sum(watched.tasks_cpu_ms) / 1000), "%"),
         Figure("main thread busy", share(watched.task_seconds), "%"),
         Figure("of it scripts", share(watched.script_seconds), "%"),
         Figure("of it style and layout", share(watched.layout_seconds), "%"),
