@@ -115,12 +115,16 @@ def faults(console: ConsolePage, widths: tuple[int, ...] = tuple(HEIGHTS)) -> It
     yield from console.problems
 
 
+@pytest.mark.timeout(240)
 def test_what_is_wrong_would_be_found(console: ConsolePage) -> None:
     console.page.evaluate(
-        """() => document.querySelector(".tools").insertAdjacentHTML(
-            "beforeend", "<button tabindex=-1 aria-label=x></button><p class=wide>wide</p><button></button>")"""
+        """() => {
+            const wrong = "<button tabindex=-1 aria-label=x></button><p>pale</p><button></button><p>wide</p>";
+            document.querySelector(".tools").insertAdjacentHTML("afterbegin", wrong);
+            const [pale, wide] = document.querySelectorAll(".tools > p");
+            [pale.style.background, pale.style.color, wide.style.width] = ["#888", "#999", "2000px"];
+        }"""
     )
-    console.page.locator(".wide").evaluate("(wide) => Object.assign(wide.style, {width: '2000px', color: '#888'})")
     found = list(faults(console, (1280,)))
     # Of the layout, of keys, of names, of colours.
     for wrong in ("tools: ", "out of reach: <button tabindex", "button-name", "dark: color-contrast"):
