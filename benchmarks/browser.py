@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
-from benchmarks import marks
+from benchmarks import browser_tasks, marks, search_log
 from benchmarks.client import in_own_process
 from benchmarks.figures import Figure
 from benchmarks.peers import ours
@@ -38,6 +39,7 @@ STRETCHES = 6
 PAYLOAD = {"volume": "data", "used_percent": 91, "threshold_percent": 90, "host": "node-7", "tags": ["disk", "full"]}
 # An event that is not in the feed by then is lost, not late.
 LATEST_SECONDS = 10
+LONG_TASK_MS = 50
 BLOCKED_AT_MAX_PERCENT = 5
 # Of the heap, within a minute. What a garbage collection leaves differs from one to the next by some hundred KB.
 GROWTH_AT_MAX_MB = 2
@@ -45,6 +47,12 @@ ADD_VIEWER = """
 from django.contrib.auth.models import Group, User
 User.objects.create_user(username={name!r}, password={password!r}).groups.add(Group.objects.get(name="viewer"))
 """
+# What one looks at: a question that all of them pass, values of the payload beside it, and the histogram above.
+LOOKED_AT = {"q": "severity>=info used -type:nothing.such", "facets": "payload.host"}
+NEEDLE = "xochimilco"
+NEEDLE_TIMEOUT_SECONDS = 60
+# With the wait for the end of writing (0.3 s).
+NEEDLE_AT_MAX_MS = 2_000
 # The page's own list of events tells what was put into it. Tasks longer than 50 ms are what browsers call long.
 WATCH = """
     async () => {
@@ -72,6 +80,8 @@ class Watched:
     script_seconds: float = 0.0
     layout_seconds: float = 0.0
     long_tasks_ms: list[float] = field(default_factory=list)
+    # CPU time, which a busy machine does not make longer, of all tasks.
+    tasks_cpu_ms: list[float] = field(default_factory=list)
     heap_bytes: list[float] = field(default_factory=list)
     nodes: list[float] = field(default_factory=list)
 
@@ -86,6 +96,10 @@ def measure(size: Size) -> list[Figure]:
 
 
 def _measure(size: Size) -> list[Figure]:
+    return [*_under_load(size), *_needle(size.needle_events)]
+
+
+def _under_load(size: Size) -> list[Figure]:
     fill_seconds = min(FILL_SECONDS, size.browser_seconds)
     count = round(EVENTS_PER_SECOND * (fill_seconds + size.browser_seconds))
     with running() as (server, target), _console(server) as page, ThreadPoolExecutor(1) as beside:
@@ -107,7 +121,7 @@ def _measure(size: Size) -> list[Figure]:
 
 @contextmanager
 def _console(server: RunningServer) -> Iterator[Page]:
-    """Of somebody who may read, live."""
+    """Of a person who may read, live, with all that counts in sight."""
     account = Account("bench", secrets.token_urlsafe(16))
     server.manage("shell", "-c", ADD_VIEWER.format(name=account.name, password=account.password))
     with sync_playwright() as playwright:
@@ -115,10 +129,28 @@ def _console(server: RunningServer) -> Iterator[Page]:
         page = browser.new_page(viewport=DESKTOP, locale="en-GB", timezone_id="UTC")
         console = ConsolePage(page, server.url)
         console.open_by_form(account)
+        console.show(**LOOKED_AT)
         yield page
         browser.close()
         if console.problems:
             raise UnexpectedAnswer(f"the page complained: {console.problems[:3]}")
+
+
+def _needle(count: int) -> list[Figure]:
+    """The first event of a long log, found by writing its word into the query."""
+    with running() as (server, target):
+        fill = partial(search_log.fill_sqlite, server.data / "operator.sqlite3", count)
+        search_log.begin(server, target, fill, summary=f"the {NEEDLE} of the log")
+        search_log.reindex(server)
+        server.start()
+        with _console(server) as page:
+            page.get_by_role("combobox", name="Query").fill(NEEDLE)
+            began = time.perf_counter()
+            page.locator("#feed .text").get_by_text(NEEDLE).wait_for(timeout=NEEDLE_TIMEOUT_SECONDS * 1000)
+            seconds = time.perf_counter() - began
+    return [
+        Figure(f"a word behind {count:,} events, from input to row", seconds * 1000, "ms", at_most=NEEDLE_AT_MAX_MS)
+    ]
 
 
 def _publish(peer: Peer, count: int) -> None:
@@ -142,8 +174,10 @@ def _watch(page: Page, browser: CDPSession, seconds: float) -> Watched:
         # What was long until now was not of this stretch.
         page.evaluate("window.watched.longTasks.splice(0)")
         before = _counters(browser)
-        page.wait_for_timeout(seconds / STRETCHES * 1000)
-        after = _counters(browser)
+        with browser_tasks.traced(page, browser) as tasks:
+            page.wait_for_timeout(seconds / STRETCHES * 1000)
+            after = _counters(browser)
+        watched.tasks_cpu_ms += tasks
         watched.seconds += after["Timestamp"] - before["Timestamp"]
         watched.task_seconds += after["TaskDuration"] - before["TaskDuration"]
         watched.script_seconds += after["ScriptDuration"] - before["ScriptDuration"]
@@ -166,10 +200,14 @@ def _figures(watched: Watched) -> list[Figure]:
         return seconds / watched.seconds * 100
 
     blocked = share(sum(watched.long_tasks_ms) / 1000)
+    used_up = share(sum(each for each in watched.tasks_cpu_ms if each > LONG_TASK_MS) / 1000)
     return [
         Figure("main thread in tasks over 50 ms", blocked, "%", at_most=BLOCKED_AT_MAX_PERCENT),
         Figure("tasks over 50 ms", len(watched.long_tasks_ms), "tasks"),
         Figure("longest of them", max(watched.long_tasks_ms, default=0.0), "ms"),
+        Figure("main thread in tasks over 50 ms of CPU", used_up, "%", at_most=BLOCKED_AT_MAX_PERCENT),
+        Figure("longest task by CPU", max(watched.tasks_cpu_ms, default=0.0), "ms"),
+        Figure("CPU of the main thread", share(sum(watched.tasks_cpu_ms) / 1000), "%"),
         Figure("main thread busy", share(watched.task_seconds), "%"),
         Figure("of it scripts", share(watched.script_seconds), "%"),
         Figure("of it style and layout", share(watched.layout_seconds), "%"),

@@ -138,9 +138,9 @@ def write_lines(path: Path, count: int) -> None:
             out.write(f'{json.dumps(event)[:-1]}, "payload": {row[7]}, "at": {row[8].timestamp():.0f}}}\n')
 
 
-def begin(server: RunningServer, target: Target, fill: Callable[[], None]) -> None:
-    """`fill` writes into the database of the server, which is stopped for it."""
-    on_a_loop(_begin, target)
+def begin(server: RunningServer, target: Target, fill: Callable[[], None], *, summary: str = FIRST["summary"]) -> None:
+    """The first event is published, and `fill` writes the others into the database of the server, which is stopped."""
+    on_a_loop(_begin, target, summary)
     server.stop()
     fill()
 
@@ -151,9 +151,9 @@ def started(server: RunningServer, target: Target) -> Target:
     return dataclasses.replace(target, pid=server.pid, port=server.port)
 
 
-async def _begin(target: Target) -> None:
+async def _begin(target: Target, summary: str) -> None:
     """Before the first event it has no head."""
-    publish = request("POST", PUBLISH_PATH, token=target.service_token, body=FIRST)
+    publish = request("POST", PUBLISH_PATH, token=target.service_token, body={**FIRST, "summary": summary})
     (await Connection.ask_once(target.port, publish)).expect(201)
 
 

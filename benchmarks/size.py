@@ -14,6 +14,8 @@ class Size:
     redemptions: int
     warm_up_requests: int
     browser_seconds: float
+    # Before the one that the console looks for.
+    needle_events: int
     # In the logs that are searched.
     search_events: tuple[int, ...]
     # Of the clients that a measurement is about: 1 is all of them.
@@ -31,6 +33,7 @@ FULL = Size(
     redemptions=2_000,
     warm_up_requests=200,
     browser_seconds=60,
+    needle_events=1_000_000,
     search_events=(100_000, 1_000_000, 10_000_000),
 )
 # For a look while working: the same load, for too short a time to be sure of a p99.
@@ -42,5 +45,6 @@ QUICK = Size(
     redemptions=300,
     warm_up_requests=50,
     browser_seconds=12,
+    needle_events=100_000,
     search_events=(300_000,),
 )

@@ -70,9 +70,14 @@ def test_what_is_asked_is_described_when_its_answer_comes_however_late(
 ) -> None:
     service.published([new_event(severity="error") for _ in range(7)] + [new_event() for _ in range(5)])
     held: list[Route] = []
+
+    def asked() -> list[Route]:
+        console.page.wait_for_timeout(50)
+        return held
+
     console.page.route(re.compile("/events/stats"), lambda route: held.append(route))
     console.page.get_by_label("Query").fill(f"correlation:{marker} severity:error")
-    wait_until(lambda: held or console.page.wait_for_timeout(50), "the log is asked")
+    wait_until(asked, "the log is asked")
     console.page.wait_for_timeout(2 * DRAW_MS)
     held.pop().continue_()
     expect(words).to_contain_text("info 0, warn 0, error 7, critical 0")

@@ -28,6 +28,7 @@ TINY = Size(
     redemptions=4,
     warm_up_requests=2,
     browser_seconds=1.2,
+    needle_events=2_000,
     search_events=(2_000,),
     clients=0.002,
 )

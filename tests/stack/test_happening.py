@@ -52,7 +52,7 @@ def test_from_and_to_are_still_about_when_events_were_stored(principal: Client, 
 
 def test_a_limited_token_counts_only_what_it_may_see(stack: Stack, service: Client, new_event: NewEvent) -> None:
     service.published([new_event(module=name, occurred_at="2018-01-01T00:00Z") for name in ("hermes", "switch")])
-    token, _ = stack.issue_token("principal", modules=["hermes"])
+    token, _ = stack.issue_token("principal", modules=("hermes",))
     params = {"by": "occurred_at", "occurred_from": "2018-01-01", "occurred_to": "2018-01-02"}
     buckets = stack.client(token).get(STATS, params=params).json()["buckets"]
     everything = stack.client(stack.principal_token).get(STATS, params=params).json()["buckets"]
