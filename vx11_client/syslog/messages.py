@@ -120,7 +120,8 @@ def _read_old(message: SyslogMessage, at: int, clock: Clock) -> None:
     if cisco := _CISCO.match(text, at):
         message.host, at = cisco[1] or "", cisco.end()
     stamp = time_at(text, at, clock)
-    if stamp and stamp.moment:
+    # Of a year that no log can mean, the day is left out, and what stands behind it is read all the same.
+    if stamp and (stamp.moment or stamp.is_syslog):
         message.moment, at = stamp.moment, stamp.end
         if host := _HOST.match(text, at):
             message.host = host[1]
