@@ -56,6 +56,10 @@ class SyslogReceiver(RunningCommand):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(data, ("127.0.0.1", self.ports["udp"]))
 
+    def has_noticed(self, times: int) -> bool:
+        """Whether the gateway was away so often."""
+        return self.err.count("trying again until") >= times
+
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
         self.end()

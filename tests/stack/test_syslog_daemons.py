@@ -1,8 +1,11 @@
 """docs/feeding/syslog.md with the daemons of Debian: every line is in the log once, also when programs are killed."""
 
+import contextlib
+import functools
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,10 @@ def daemon(request: pytest.FixtureRequest) -> type[SyslogDaemon]:
 def await_all(principal: Client, module: str, expected: list[str]) -> None:
     wait_until(lambda: len(summaries(principal, module)) >= len(expected), "all lines", timeout_seconds=60)
     assert Counter(summaries(principal, module)) == Counter(expected)
+
+
+def has_more_than(principal: Client, module: str, count: int) -> bool:
+    return len(summaries(principal, module)) > count
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
@@ -79,14 +86,12 @@ def test_a_gateway_that_is_killed_has_every_line_once(
             begun = len(lines)
             lines += [f"line {number}" for number in range(begun, begun + LINES)]
             sender.write(lines[begun:])
-            wait_until(
-                lambda begun=begun: len(summaries(reader, marker)) > begun, "some are stored", timeout_seconds=60
-            )
+            wait_until(functools.partial(has_more_than, reader, marker, begun), "some are stored", timeout_seconds=60)
             stack.a.kill()
             more = [f"while it is away {kill}.{number}" for number in range(100)]
             sender.write(more)
             lines += more
-            wait_until(lambda kill=kill: receiver.err.count("trying again until") >= kill, "it is noticed")
+            wait_until(functools.partial(receiver.has_noticed, kill), "it is noticed")
             stack.a.start()
         await_all(reader, marker, lines)
 
@@ -97,21 +102,24 @@ def test_a_receiver_that_is_killed_loses_nothing_that_it_has_taken_and_doubles_n
 ) -> None:
     stack = own_stack()
     reader = stack.client(stack.principal_token)
-    ports = None
     written: list[str] = []
     taken: set[str] = set()
 
-    def receiver() -> SyslogReceiver:
-        return SyslogReceiver(tmp_path, stack.a.environment, "--module", marker, url=stack.a.url, ports=ports)
+    def receiver(ports: Mapping[str, int] | None = None) -> SyslogReceiver:
+        words = ("--module", marker)
+        return receivers.enter_context(
+            SyslogReceiver(tmp_path, stack.a.environment, *words, url=stack.a.url, ports=ports)
+        )
 
-    running = receiver()
-    ports = running.ports
-    with daemon(tmp_path / "daemon", port=ports["tcp"]) as sender:
+    with contextlib.ExitStack() as receivers:
+        running = receiver()
+        ports = running.ports
+        sender = receivers.enter_context(daemon(tmp_path / "daemon", port=ports["tcp"]))
         for _ in range(3):
             begun = len(written)
             written += [f"line {number}" for number in range(begun, begun + LINES)]
             sender.write(written[begun:])
-            wait_until(lambda begun=begun: len(summaries(reader, marker)) > begun // 2, "some", timeout_seconds=60)
+            wait_until(functools.partial(has_more_than, reader, marker, begun // 2), "some", timeout_seconds=60)
             running.kill()
             spool = Spool(running.spool)
             while batch := spool.read(limit_records=500, wait_seconds=0):
@@ -119,7 +127,7 @@ def test_a_receiver_that_is_killed_loses_nothing_that_it_has_taken_and_doubles_n
             spool.close()
             sender.write([f"while it is away {begun}"])
             written.append(f"while it is away {begun}")
-            running = receiver()
+            running = receiver(ports)
         wait_until(lambda: written[-1] in summaries(reader, marker), "the last one", timeout_seconds=60)
         running.stop()
     found = Counter(summaries(reader, marker))

@@ -157,10 +157,11 @@ def test_a_record_that_cannot_be_read_is_text_and_stops_nothing() -> None:
     def broken() -> datetime.datetime:
         raise RuntimeError("no clock")
 
-    found = SyslogMapping(clock=broken).event(record(b"<11>Jan  4 01:34:28 h app: x"))
-    assert found["summary"] == "<11>Jan  4 01:34:28 h app: x"
-    assert found["payload"]["line"] == found["summary"]
-    assert found["payload"]["syslog"]["peer"] == "10.0.0.1"
+    text = "<11>Jan  4 01:34:28 h app: x"
+    found = SyslogMapping(clock=broken).event(record(text.encode()))
+    header = {"transport": "tcp", "peer": "10.0.0.1"}
+    assert found["summary"] == text
+    assert found["payload"] == {"line": text, "line_bytes": len(text), "syslog": header}
 
 
 def test_what_the_receiver_says_itself_is_of_a_type_of_its_own() -> None:

@@ -93,6 +93,17 @@ def test_what_was_not_settled_is_read_by_the_next_run_with_the_same_ids(tmp_path
     assert segments(tmp_path) == []
 
 
+def test_what_is_settled_after_the_end_is_read_again(tmp_path: Path) -> None:
+    first = Spool(tmp_path)
+    first.append([record(1)])
+    stored = read(first)
+    first.close()
+    first.settle(stored)
+    second = Spool(tmp_path)
+    assert numbers(read(second)) == [1]
+    second.close()
+
+
 def test_ids_are_never_those_of_other_records_also_after_the_folder_was_copied(tmp_path: Path) -> None:
     ids: list[str] = []
     for run in range(3):
@@ -145,11 +156,11 @@ def test_it_is_full_at_its_limit_and_has_room_again_when_something_is_settled(tm
     size = len(packed(record(1, size=100)))
     spool = Spool(tmp_path, limit_bytes=3 * size)
     spool.append([record(1, size=100)] * 2)
-    assert not spool.is_full
+    found = [spool.is_full]
     spool.append([record(1, size=100)])
-    assert spool.is_full
+    found.append(spool.is_full)
     spool.settle(read(spool, limit=1))
-    assert not spool.is_full
+    assert [*found, spool.is_full] == [False, True, False]
     assert spool.waiting_bytes == 2 * size
     spool.close()
 

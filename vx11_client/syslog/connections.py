@@ -74,6 +74,11 @@ class SyslogConnection(asyncio.BufferedProtocol):
         self._intake.remove(self)
         self._on_lost(self)
 
+    @property
+    def quiet_since(self) -> float:
+        """Since when nothing came; now, if it is not read."""
+        return self._loop.time() if self._is_paused else self.touched_at
+
     def check(self) -> None:
         """Called each second: closes what is idle, or too slow."""
         if self._is_paused:

@@ -55,12 +55,13 @@ class Forwarder:
         self._thread.start()
 
     def stop(self, *, seconds: float) -> None:
-        """Publishes what is in the spool, for so long at most."""
+        """Publishes what is in the spool, for so long at most. Does not wait: see `is_alive`.
+
+        A request that runs then ends in its own time: what it publishes is published again, with the same ids.
+        """
         self._stop_at = time.monotonic() + seconds
         self._stopping.set()
         self._spool.wake()
-        # A request that runs ends in its own time: what it publishes is published again, with the same ids.
-        self._thread.join(seconds)
 
     @property
     def is_alive(self) -> bool:
@@ -76,6 +77,8 @@ class Forwarder:
                     sender = self._sender_anew(sender)
                 self._spool.settle(batch)
                 self._on_published()
+                if time.monotonic() >= self._stop_at:
+                    break
             sender.close()
         except _Ended:
             return

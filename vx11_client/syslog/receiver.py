@@ -27,6 +27,9 @@ FILES_WAIT_SECONDS = 1.0
 # At the end, what senders have sent already is still read, for so long at most, and no longer than they are quiet.
 DRAIN_LIMIT_SECONDS = 2.0
 DRAIN_QUIET_SECONDS = 0.3
+# What was read is written whatever the limit of the end is, unless the disk takes nothing.
+LAST_WRITE_SECONDS = 2.0
+END_POLL_SECONDS = 0.05
 EXIT_AT_ONCE = 130
 EXIT_BROKEN = 1
 
@@ -66,6 +69,7 @@ class Receiver:
             self._tally.note("ending: publishing what was taken; once more to end at once")
             ending = asyncio.create_task(self._end(loop, writing, forwarder))
             await _first_of(at_once.wait(), ending)
+            ending.cancel()
             return EXIT_AT_ONCE if at_once.is_set() else 0
         finally:
             self._close_all(loop)
@@ -168,8 +172,11 @@ class Receiver:
         self._intake.announce_missing()
         self._intake.end()
         deadline = loop.time() + self._limits.stop_seconds
-        await asyncio.wait({writing}, timeout=self._limits.stop_seconds)
-        await asyncio.to_thread(forwarder.stop, seconds=max(0.0, deadline - loop.time()))
+        await asyncio.wait({writing}, timeout=self._limits.stop_seconds + LAST_WRITE_SECONDS)
+        forwarder.stop(seconds=max(0.0, deadline - loop.time()))
+        # A thread has nothing that could be awaited.
+        while forwarder.is_alive and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(END_POLL_SECONDS)
 
     async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         """Reads what senders have sent before they notice the end."""
@@ -179,7 +186,7 @@ class Receiver:
         quiet_since = loop.time()
         while self._connections and loop.time() < deadline and loop.time() - quiet_since < DRAIN_QUIET_SECONDS:
             await asyncio.sleep(DRAIN_QUIET_SECONDS / 10)
-            quiet_since = max(quiet_since, *(connection.touched_at for connection in self._connections), 0.0)
+            quiet_since = max(quiet_since, *(connection.quiet_since for connection in self._connections), 0.0)
 
     def _close_listeners(self, loop: asyncio.AbstractEventLoop) -> None:
         for datagrams in self._datagrams:

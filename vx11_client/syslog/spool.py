@@ -51,6 +51,7 @@ class Spool:
         self._segments: list[Segment] = []
         # Nothing is added to a segment of an earlier run.
         self._current: Segment | None = None
+        self._is_closed = False
         self._remarks: list[str] = []
         self.waiting_count = 0
         """Records that are not published."""
@@ -110,8 +111,11 @@ class Spool:
     def settle(self, batch: Sequence[Stored]) -> None:
         """The oldest records, which are `batch`, were published or left out."""
         segment, end = batch[-1].segment, batch[-1].end
-        segment.mark_settled(end)
         with self._changed:
+            if self._is_closed:
+                # The next run publishes it again, with the same ids.
+                return
+            segment.mark_settled(end)
             segment.settled = end
             self.waiting_count -= len(batch)
             if segment.is_settled and segment is not self._current:
@@ -125,6 +129,7 @@ class Spool:
     def close(self) -> None:
         """Leaves what is not published for the next run."""
         with self._changed:
+            self._is_closed = True
             self._current = None
             for segment in list(self._segments):
                 if segment.is_settled:

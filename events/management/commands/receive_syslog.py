@@ -86,12 +86,12 @@ class Command(TerminalCommand):
 
     def handle(self, **options: Any) -> None:
         keep_requests_out_of_the_log()
-        urls = [server_url(url) for url in options["url"] or [server_access.url_from_environment()]]
-        secret = token(options["token_file"], variable=TOKEN_VARIABLE)
         check_syslog(options)
+        urls = [server_url(url) for url in options["url"] or [server_access.url_from_environment()]]
         tally = Tally(lambda text: _write(f"receive_syslog: {text}"))
         try:
             tls = tls_of(options)
+            secret = token(options["token_file"], variable=TOKEN_VARIABLE)
             with contextlib.ExitStack() as stack:
                 bound = [
                     (address, stack.enter_context(contextlib.closing(sock)))
