@@ -228,7 +228,7 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 .PHONY: test-machine
 test-machine: $(VENV)/.development $(VENV)/.syslog-ng
 	@.ci/system-packages redis-server postgresql prometheus chromium-headless-shell nginx systemd openssl curl \
-		fonts-dejavu-core iproute2 pgbouncer faketime bsdutils rsyslog rsyslog-openssl
+		fonts-dejavu-core iproute2 pgbouncer faketime bsdutils rsyslog rsyslog-openssl jq
 
 # --- Requirements ---
 
