@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.forked_python import forked_python
@@ -81,7 +81,10 @@ def running(command: str, folder: Path, stack: Stack, **environment: str) -> Ite
                 os.killpg(shell.pid, signal.SIGTERM)
 
 
-def run(command: str, folder: Path, stack: Stack, *, code: int = 0, **environment: str) -> None:
-    with running(command, folder, stack, **environment) as shell:
+def run(
+    command: str, folder: Path, stack: Stack, *, code: int = 0, environment: Mapping[str, str] | None = None
+) -> None:
+    """Until it ends with that code."""
+    with running(command, folder, stack, **(environment or {})) as shell:
         shell.wait(40)
     assert shell.returncode == code, (folder / "stderr").read_text()

@@ -1,14 +1,18 @@
 """`manage.py receive_syslog` as a child of a test, and senders that write what the test says."""
 
+import contextlib
 import re
 import signal
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tests.client import Client
 from tests.processes import free_port
+from tests.stack.module_log import summaries
 from tests.stack.running_command import RunningCommand
+from tests.stacks import Stack
 from tests.waiting import wait_until
 
 SEND_TIMEOUT_SECONDS = 20
@@ -76,3 +80,23 @@ class SyslogReceiver(RunningCommand):
         found = re.search(pattern, self.err)
         assert found is not None
         return found
+
+
+@contextlib.contextmanager
+def starting(folder: Path, stack: Stack, module: str) -> Iterator[Callable[..., SyslogReceiver]]:
+    """Starts receivers for the stack, or for another `url`, that publish events of this module."""
+    with contextlib.ExitStack() as running:
+
+        def start_receiver(*arguments: str, url: str = "", certificates: Path | None = None) -> SyslogReceiver:
+            words = (*arguments, "--module", module)
+            receiver = SyslogReceiver(
+                folder, stack.a.environment, *words, url=url or stack.a.url, certificates=certificates
+            )
+            return running.enter_context(receiver)
+
+        yield start_receiver
+
+
+def await_summaries(principal: Client, module: str, expected: list[str]) -> None:
+    wait_until(lambda: len(summaries(principal, module)) >= len(expected), f"{len(expected)} events are in the log")
+    assert sorted(summaries(principal, module)) == sorted(expected)

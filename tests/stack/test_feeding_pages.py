@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,7 +203,7 @@ def test_the_step_of_github_actions(
     }
     script = step["run"].replace('module: "ci"', f'module: "{marker}"')
     for _ in range(2):
-        run(script, folder, stack, **runner)
+        run(script, folder, stack, environment=runner)
     [event] = stored(principal, marker)
     assert (event["event_type"], event["severity"]) == (f"ci.{status}", severity)
     assert event["summary"] == f'CI "x" of a/b at main: {status}'
@@ -270,8 +271,6 @@ def test_the_pod_of_kubernetes(folder: Path, stack: Stack, principal: Client, ma
 
 
 def test_configurations_that_were_not_run_have_their_form() -> None:
-    import tomllib
-
     vector = tomllib.loads(block("vector.md", "toml"))
     assert vector["sinks"]["vx11"]["inputs"] == ["vx11"]
     assert json.loads(block("docker.md", "json"))["log-driver"] == "syslog"
