@@ -35,8 +35,8 @@ def measure(target: Target, size: Size) -> list[Figure]:
     """Until all are in the spool, and until all are in the log."""
     count = max(100, int(RECORDS_PER_SECOND * size.publish_seconds))
     streams = [b"".join(map(_counted, range(first, count, CONNECTIONS))) for first in range(CONNECTIONS)]
-    with _receiver(target) as (pid, port):
-        before = _log_length(target)
+    with _receiver(target) as (pid, port), _reader(target) as reader:
+        before = _log_length(reader)
         with Window(target.pid) as window:
             began, cpu = time.perf_counter(), cpu_seconds(pid)
             senders = [threading.Thread(target=_send, args=(port, stream)) for stream in streams]
@@ -46,14 +46,14 @@ def measure(target: Target, size: Size) -> list[Figure]:
                 sender.join()
             taken_seconds = time.perf_counter() - began
             wait_until(
-                lambda: _log_length(target) - before >= count,
+                lambda: _log_length(reader) - before >= count,
                 f"{count} records are in the log",
                 timeout_seconds=LOG_SECONDS,
                 pause_seconds=POLL_SECONDS,
             )
             receiver_seconds = cpu_seconds(pid) - cpu
-    if (added := _log_length(target) - before) != count:
-        raise UnexpectedAnswer(f"{count} records were sent, and the log grew by {added} events")
+        if (added := _log_length(reader) - before) != count:
+            raise UnexpectedAnswer(f"{count} records were sent, and the log grew by {added} events")
     return [
         Figure(f"on disk, {CONNECTIONS} connections", count / taken_seconds, "/s", at_least=5000),
         Figure("in the log", count / window.seconds, "/s"),
@@ -95,10 +95,12 @@ def _send(port: int, stream: bytes) -> None:
             pass
 
 
-def _log_length(target: Target) -> int:
+def _reader(target: Target) -> httpx.Client:
+    headers = {"X-VX11-Token": target.principal_token}
+    return httpx.Client(base_url=f"http://127.0.0.1:{target.port}", headers=headers)
+
+
+def _log_length(reader: httpx.Client) -> int:
     """The seq of the newest event: the log has no holes."""
-    answer = httpx.get(
-        f"http://127.0.0.1:{target.port}{PUBLISH_PATH}?limit=1", headers={"X-VX11-Token": target.principal_token}
-    )
-    events = answer.raise_for_status().json()["events"]
+    events = reader.get(PUBLISH_PATH, params={"limit": 1}).raise_for_status().json()["events"]
     return int(events[-1]["seq"]) if events else 0

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -197,6 +198,65 @@ async def test_a_full_spool_stops_the_reading_until_it_has_room(tmp_path: Path) 
         late.close()
 
 
+async def test_a_quiet_connection_is_closed_and_one_that_sends_is_not(tmp_path: Path) -> None:
+    async with Receiving(tmp_path, Limits(idle_seconds=0.2)).running() as receiving:
+        _, quiet = await receiving.client()
+        _, busy = await receiving.client()
+        await until(lambda: len(receiving.connections) == 2)
+
+        def is_one_closed() -> bool:
+            busy.write(b"x\n")
+            for connection in list(receiving.connections):
+                connection.check()
+            return len(receiving.connections) == 1
+
+        await until(is_one_closed)
+        assert receiving.tally.of("idle") == 1
+        busy.write(b"still here\n")
+        await until(lambda: b"still here" in contents(receiving.spool))
+        quiet.close()
+        busy.close()
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_half_a_record_is_counted_once_and_half_a_line_is_a_record_only_at_an_end_in_order(
+    tmp_path: Path, *, breaks: bool
+) -> None:
+    async with Receiving(tmp_path, Limits()).running() as receiving:
+        for data in (b"10 <13>ha", b"half a line"):
+            _, writer = await receiving.client()
+            writer.write(data)
+            await until(lambda: any(one._reader.is_within for one in receiving.connections))
+            if breaks:
+                # A connection that is reset.
+                sock = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.close()
+            await until(lambda: not receiving.connections)
+        assert receiving.tally.of("half") == (2 if breaks else 1)
+        await until(lambda: receiving.spool.waiting_count == receiving.tally.taken)
+        assert contents(receiving.spool) == ([] if breaks else [b"half a line"])
+
+
+async def test_a_connection_that_has_written_before_is_stopped_by_the_gate_too(tmp_path: Path) -> None:
+    async with Receiving(tmp_path, Limits(spool_bytes=200)).running() as receiving:
+        _, first = await receiving.client()
+        first.write(b"first\n")
+        await until(lambda: receiving.spool.waiting_count == 1)
+        _, second = await receiving.client()
+        second.write(b"x" * 200 + b"\n")
+        await until(lambda: receiving.spool.is_full)
+        await asyncio.sleep(0.05)
+        first.write(b"must wait\n")
+        await asyncio.sleep(0.2)
+        assert receiving.tally.taken == 2
+        receiving.spool.settle(receiving.spool.read(limit_records=10, wait_seconds=0))
+        receiving.intake.wake()
+        await until(lambda: receiving.tally.taken == 3)
+        first.close()
+        second.close()
+
+
 async def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "DISK_WAIT_SECONDS", 0.02)
     async with Receiving(tmp_path, Limits()).running() as receiving:
@@ -259,6 +319,40 @@ async def test_what_the_system_drops_is_counted(tmp_path: Path, sockets: list[so
         assert receiving.tally.of("udp_kernel") == receiving.tally.dropped == dropped
         reader.close()
         sockets[1].close()
+
+
+async def test_datagrams_are_dropped_and_counted_while_there_is_no_room_and_read_at_the_end(
+    tmp_path: Path, sockets: list[socket.socket]
+) -> None:
+    async with Receiving(tmp_path, Limits(spool_bytes=50)).running() as receiving:
+        reader = DatagramReader(sockets[0], receiving.intake, receiving.limits, receiving.tally)
+        sockets[1].send(b"x" * 100)
+        await until(lambda: receiving.spool.is_full)
+        sockets[1].send(b"too late")
+        await until(lambda: receiving.tally.of("udp_full") == 1)
+        receiving.spool.settle(receiving.spool.read(limit_records=10, wait_seconds=0))
+        sockets[1].send(b"at the end")
+        reader.close()
+        assert (receiving.tally.taken, receiving.tally.dropped) == (2, 1)
+        sockets[1].close()
+
+
+async def test_more_than_the_rate_is_dropped_or_waits(tmp_path: Path, sockets: list[socket.socket]) -> None:
+    async with Receiving(tmp_path, Limits(records_per_second=10)).running() as receiving:
+        reader = DatagramReader(sockets[0], receiving.intake, receiving.limits, receiving.tally)
+        began = asyncio.get_running_loop().time()
+        for _ in range(30):
+            sockets[1].send(b"x")
+        await until(lambda: receiving.tally.taken + receiving.tally.dropped == 30)
+        seconds = asyncio.get_running_loop().time() - began
+        assert 10 <= receiving.tally.taken <= 10 + 10 * seconds + 1
+        taken = receiving.tally.taken
+        _, writer = await receiving.client()
+        writer.write(b"waits\n")
+        await until(lambda: receiving.tally.taken == taken + 1)
+        reader.close()
+        sockets[1].close()
+        writer.close()
 
 
 async def test_what_is_missing_is_said_in_the_log_once_there_is_room(tmp_path: Path) -> None:
