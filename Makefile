@@ -230,9 +230,9 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 	$(BIN)/python -m benchmarks
 
 .PHONY: test-machine
-test-machine: $(VENV)/.development
+test-machine: $(VENV)/.development $(VENV)/.syslog-ng
 	@.ci/system-packages redis-server postgresql prometheus chromium-headless-shell nginx systemd openssl curl \
-		fonts-dejavu-core iproute2 pgbouncer faketime
+		fonts-dejavu-core iproute2 pgbouncer faketime bsdutils rsyslog rsyslog-openssl jq
 
 # --- Requirements ---
 
@@ -259,6 +259,11 @@ $(BENCH_VENV)/.installed: requirements-bench.lock
 	@echo "Installing what the benchmarks compare with into $(BENCH_VENV) ..."
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
+# Debian installs either rsyslog or syslog-ng: this one is unpacked beside it.
+$(VENV)/.syslog-ng: .ci/unpack-syslog-ng | $(VENV)/.created
+	@.ci/unpack-syslog-ng $(VENV)/syslog-ng $(BIN)/syslog-ng
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime

@@ -15,6 +15,7 @@ from benchmarks import (
     publishing,
     resume,
     storm,
+    syslog,
     tickets,
 )
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
@@ -84,6 +85,7 @@ SUITE: dict[str, Entry] = {
     "redeem": Measurement("ticket to stream", tickets.measure_redeem),
     "publish-sqlite": Measurement("publish, SQLite", publishing.measure),
     "publish-postgres": Measurement("publish, PostgreSQL", publishing.measure, on_postgres=True),
+    "syslog": Measurement("syslog over TCP, SQLite", syslog.measure),
     "prune-sqlite": WithOwnServer("pruning beside publishing, SQLite", pruning.measure_sqlite),
     "prune-postgres": WithOwnServer("pruning beside publishing, PostgreSQL", pruning.measure_postgres),
     "fanout": Comparison(

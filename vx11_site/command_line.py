@@ -16,6 +16,8 @@ An event log with a live stream, and a console for operators.
   serve       serve, and change nothing before
   doctor      look for what is wrong, and say what to do
   smoke       try a running server out, from token to stream
+  receive-syslog
+              receive syslog over TCP, TLS and UDP, and publish it to a running server
   manage      any command of the documents' `manage.py`; `vx11-operator manage help` lists them
   version     print the version
 
@@ -23,7 +25,7 @@ An event log with a live stream, and a console for operators.
 VX11_DATA_DIR names another folder. It listens at http://127.0.0.1:8000/operator/ unless told otherwise.
 """
 # Those that are often needed do without the word `manage`.
-DIRECT = ("run", "serve", "doctor", "smoke")
+DIRECT = {"run": "run", "serve": "serve", "doctor": "doctor", "smoke": "smoke", "receive-syslog": "receive_syslog"}
 
 
 def manage(words: list[str]) -> None:
@@ -67,7 +69,7 @@ def operator() -> None:
     """`vx11-operator`."""
     word, *others = sys.argv[1:] or ["--help"]
     if word in DIRECT:
-        manage([installation.NAME, word, *others])
+        manage([installation.NAME, DIRECT[word], *others])
     elif word in ("manage", "manage.py"):
         manage([f"{installation.NAME} manage", *(others or ["help"])])
     elif word in ("version", "--version"):

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import hashlib
 import os
+import re
 import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,7 +72,7 @@ def add_reading_arguments(event: argparse._ArgumentGroup) -> None:
     )
     event.add_argument(
         "--timezone",
-        type=_zone,
+        type=zone,
         metavar="ZONE",
         help="zone of times that name none, such as Europe/Madrid; without it, the zone of this machine",
     )
@@ -180,8 +181,30 @@ def _default_path(options: dict[str, Any], url: str) -> Path:
     return folder / f"{hashlib.sha256(source.encode(errors='replace')).hexdigest()[:24]}.json"
 
 
-def _zone(name: str) -> zoneinfo.ZoneInfo:
+def zone(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         raise argparse.ArgumentTypeError(f"{name!r} is not the name of a time zone, such as Europe/Madrid") from None
+
+
+def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    """A text of this form, as the type of an option."""
+
+    def matching(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form {pattern.pattern}")
+        return text
+
+    return matching
+
+
+def number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A whole number within these bounds, as the type of an option."""
+
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not minimum <= int(text[:9]) <= maximum:
+            raise argparse.ArgumentTypeError(f"use a whole number from {minimum} to {maximum}")
+        return int(text)
+
+    return number

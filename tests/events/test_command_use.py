@@ -45,6 +45,32 @@ def _tokens(monkeypatch: pytest.MonkeyPatch) -> None:
         ("publish_events --url http://...", "--url"),
         ("publish_events --token-file /nowhere/token", "cannot be read"),
         ("publish_events --token secret", "--token"),
+        ("receive_syslog", "--tcp, --tls or --udp"),
+        ("receive_syslog --tcp 65536", "up to 65535"),
+        ("receive_syslog --tcp host:", "up to 65535"),
+        ("receive_syslog --udp :514", "name a host"),
+        ("receive_syslog --udp ::1:514", "in brackets"),
+        ("receive_syslog --tcp 192.0.2.1:5514", "cannot be used: Cannot assign"),
+        ("receive_syslog --tcp nowhere.invalid:5514", "tcp nowhere.invalid:5514 cannot be used"),
+        ("receive_syslog --tls 0", "--tls needs --certificate and --key"),
+        ("receive_syslog --tcp 0 --certificate x", "need --tls"),
+        ("receive_syslog --tcp 0 --client-authority x", "need --tls"),
+        (
+            "receive_syslog --tls 0 --certificate /nowhere/crt --key x",
+            "--certificate /nowhere/crt cannot be read: No such",
+        ),
+        (
+            "receive_syslog --tls 0 --certificate /etc/passwd --key /etc/passwd",
+            "must be PEM files that belong together",
+        ),
+        ("receive_syslog --tls 0 --certificate /etc --key /etc", "--certificate /etc cannot be read"),
+        ("receive_syslog --tcp 0 --spool /proc/nowhere", "the spool /proc/nowhere cannot be used"),
+        ("receive_syslog --tcp 0 --max-line 479", "from 480 to 65536"),
+        ("receive_syslog --tcp 0 --max-rate 0", "from 1 to"),
+        ("receive_syslog --tcp 0 --url ftp://host", "http://"),
+        ("receive_syslog --tcp 0 --timezone Mars/Olympus", "time zone"),
+        ("receive_syslog --tcp 0 --module a/b", "--module"),
+        ("receive_syslog --tcp 0 --token-file /nowhere/token", "cannot be read"),
         ("tail_events --no-follow", "needs --since or --last"),
         ("tail_events --last 501", "from 1 to 500"),
         ("tail_events --last 0", "from 1 to 500"),
@@ -58,14 +84,17 @@ def test_wrong_use_is_told(command: str, words: str) -> None:
     assert TOKEN not in str(caught.value)
 
 
-@pytest.mark.parametrize(("command", "name"), [("publish_events", "SERVICE"), ("tail_events", "PRINCIPAL")])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("publish_events", "SERVICE"), ("tail_events", "PRINCIPAL"), ("receive_syslog --tcp 0", "SERVICE")],
+)
 @pytest.mark.parametrize("text", ["", " , ", "two words", "smart\u2019quote", "line\nbreak"])
 def test_what_cannot_be_a_token_is_told_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, command: str, name: str, text: str
 ) -> None:
     monkeypatch.setenv(f"VX11_{name}_TOKEN", text)
     with pytest.raises(CommandError) as caught:
-        call_command(command)
+        call_command(*command.split())
     assert "token" in str(caught.value)
     assert not text.strip(" ,") or text not in str(caught.value)
 
@@ -77,7 +106,7 @@ def test_a_token_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         call_command("tail_events", token_file=path)
 
 
-@pytest.mark.parametrize("command", ["publish_events", "tail_events"])
+@pytest.mark.parametrize("command", ["publish_events", "receive_syslog", "tail_events"])
 def test_help_has_examples_that_keep_their_lines_and_exit_codes(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -37,6 +37,13 @@ RUNS: dict[str, list[list[str]]] = {
     "doctor": [[], ["--json"]],
     "tail_events": [["--url", f"http://{HOSTILE}/"], ["--token-file", f"/{HOSTILE}"]],
     "publish_events": [["--file", f"/{HOSTILE}", "--url", "http://localhost"], ["--module", HOSTILE]],
+    "receive_syslog": [
+        ["--tcp", HOSTILE],
+        ["--tcp", "0", "--url", f"http://{HOSTILE}/"],
+        ["--tcp", "0", "--spool", f"/proc/{HOSTILE}"],
+        ["--tls", "0", "--certificate", f"/{HOSTILE}", "--key", f"/{HOSTILE}"],
+        ["--tcp", f"{HOSTILE}:1"],
+    ],
     "smoke": [["--url", f"http://{HOSTILE}/"], ["--token-file", f"/{HOSTILE}"]],
     "backup": [[f"/nowhere/{HOSTILE}"]],
     "restore": [[f"/nowhere/{HOSTILE}"]],

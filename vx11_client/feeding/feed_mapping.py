@@ -40,7 +40,9 @@ class FeedMapping:
     """How lines become events: what to use where the line itself does not say.
 
     `timezone` is that of times without a zone (None: the zone of this machine); `levels` the scale of levels that are
-    numbers, one of severity_words.SCALES; `clock` says what time it is, for times without a year.
+    numbers, one of severity_words.SCALES; `clock` says what time it is, for times without a year. `takes_events`:
+    an object with the fields of an event is that event; else it is an object like any other, for lines of writers that
+    must not choose the ids, types and modules of events.
     """
 
     event_type: str = DEFAULT_EVENT_TYPE
@@ -50,6 +52,7 @@ class FeedMapping:
     timezone: datetime.tzinfo | None = None
     levels: str | None = None
     clock: Callable[[], datetime.datetime] = _now
+    takes_events: bool = True
 
     def __post_init__(self) -> None:
         """Raises InvalidSettings."""
@@ -70,7 +73,7 @@ class FeedMapping:
         if not one_line(text):
             return None
         event = _Reading(self, line, text).event()
-        return None if event is None else _fitted(event, text, line.total_bytes)
+        return None if event is None else fitted(event, text, line.total_bytes)
 
     def moments(self) -> Clock:
         return Clock(self.timezone, self.clock)
@@ -106,7 +109,7 @@ class _Reading:
         if not json_text.startswith("{"):
             return self._from_text()
         found = None if self._line.is_cut else json_object(json_text)
-        if found is not None and is_event(found):
+        if found is not None and self._mapping.takes_events and is_event(found):
             return self._defaults() | repaired(found, self._clock, self._mapping.levels)
         if found is not None:
             return self._from_fields(found, self._prefix(self._text[: len(self._text) - len(json_text)]))
@@ -192,14 +195,17 @@ def _journal_id(found: Fields) -> str | None:
     return f"{JOURNAL_ID}{hashlib.sha256(cursor.encode()).hexdigest()[:40]}"
 
 
-def _fitted(event: Fields, text: str, total_bytes: int) -> Fields:
-    """The event as it is when it is small enough, else with as much of the line as fits in place of its payload."""
+def fitted(event: Fields, text: str, total_bytes: int, *, kept_payload: Fields | None = None) -> Fields:
+    """The event as it is when it is small enough, else with as much of the line as fits in place of its payload.
+
+    `kept_payload` stays in the payload in any case: it must be small.
+    """
     if len(exact_json.dumps(event)) <= FITTED_EVENT_BYTES:
         return event
-    frame = event | {"payload": {"line": "", "line_bytes": total_bytes}}
-    room_bytes = FITTED_EVENT_BYTES - len(exact_json.dumps(frame))
+    payload: Fields = {**(kept_payload or {}), "line": "", "line_bytes": total_bytes}
+    room_bytes = FITTED_EVENT_BYTES - len(exact_json.dumps(event | {"payload": payload}))
     kept = storable_text(text)[: max(0, room_bytes)]
     while (excess_bytes := len(exact_json.dumps(kept)) - 2 - room_bytes) > 0 and kept:
         # A character takes at most six bytes (an escaped control character), so this never cuts more than is needed.
         kept = kept[: -max(1, excess_bytes // 6)]
-    return event | {"payload": {"line": kept, "line_bytes": total_bytes}}
+    return event | {"payload": payload | {"line": kept}}

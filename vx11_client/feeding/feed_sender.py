@@ -1,5 +1,6 @@
 """Sends the batches of a feed, one after the other, for as long as it takes. No Django."""
 
+import collections
 import time
 from collections.abc import Callable, Sequence
 
@@ -22,20 +23,24 @@ class SenderReport(DeliveryReport):
 class FeedSender:
     """Sends batches; `send` returns when each event is in the log or was left out.
 
-    `wait(seconds)` sleeps, or less; `look_after` is called again and again while the server is away.
+    `wait(seconds)` sleeps, or less; `look_after` is called again and again while the server is away. `others` are
+    further addresses of the same log: each failure moves on to the next one.
     """
 
     def __init__(
         self,
         *,
         url: str,
+        others: Sequence[str] = (),
         token: str,
         report: SenderReport,
         wait: Callable[[float], object],
         look_after: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._client = httpx2.Client(**client_options(url=url, token=token))
+        self._clients = collections.deque(
+            httpx2.Client(**client_options(url=address, token=token)) for address in (url, *others)
+        )
         self._report = report
         self._wait = wait
         self._look_after = look_after
@@ -46,13 +51,16 @@ class FeedSender:
         delivery = Delivery(events, backoff=self._backoff, report=self._report)
         while (body := delivery.next_body()) is not None:
             try:
-                wait_seconds = delivery.answered(self._client.post(EVENTS_PATH, content=body))
+                wait_seconds = delivery.answered(self._clients[0].post(EVENTS_PATH, content=body))
             except httpx2.RequestError as error:
                 wait_seconds = delivery.failed(error)
+            if wait_seconds:
+                self._clients.rotate(-1)
             self._wait_out(wait_seconds)
 
     def close(self) -> None:
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
     def _wait_out(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

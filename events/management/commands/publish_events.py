@@ -1,15 +1,19 @@
 """`manage.py publish_events`: sends log lines or NDJSON to a running server as events."""
 
-import argparse
 import contextlib
-import re
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from events.management.feed_options import add_reading_arguments, add_source_arguments, check_source, opened
+from events.management.feed_options import (
+    add_reading_arguments,
+    add_source_arguments,
+    check_source,
+    matching,
+    number,
+    opened,
+)
 from events.management.server_access import (
     EXIT_CREDENTIAL,
     EXIT_REFUSED,
@@ -75,13 +79,11 @@ class Command(TerminalCommand):
         add_server_arguments(parser, token_variable=TOKEN_VARIABLE)
         add_source_arguments(parser)
         event = parser.add_argument_group("what it becomes, where the line itself does not say")
-        event.add_argument(
-            "--module", type=_matching(MODULE_FORM), help="module of the events; without it, the token's"
-        )
+        event.add_argument("--module", type=matching(MODULE_FORM), help="module of the events; without it, the token's")
         event.add_argument("--severity", choices=SEVERITIES, help="severity of the events; without it, info")
         event.add_argument(
             "--event-type",
-            type=_matching(TYPE_FORM),
+            type=matching(TYPE_FORM),
             default=DEFAULT_EVENT_TYPE,
             help="type of the events (%(default)s)",
         )
@@ -89,14 +91,14 @@ class Command(TerminalCommand):
         sending = parser.add_argument_group("how it is sent")
         sending.add_argument(
             "--batch-size",
-            type=_number(1, BATCH_LIMIT_EVENTS),
+            type=number(1, BATCH_LIMIT_EVENTS),
             default=BATCH_LIMIT_EVENTS,
             metavar="N",
             help="events in one request at most (%(default)s)",
         )
         sending.add_argument(
             "--linger-ms",
-            type=_number(0, LINGER_LIMIT_MS),
+            type=number(0, LINGER_LIMIT_MS),
             default=200,
             metavar="MS",
             help="how long a batch waits for more lines (%(default)s)",
@@ -164,21 +166,3 @@ def _mapping(options: dict[str, Any]) -> FeedMapping:
         timezone=options["timezone"],
         levels=options["levels"],
     )
-
-
-def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
-    def matching(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise argparse.ArgumentTypeError(f"{text!r} is not of the form {pattern.pattern}")
-        return text
-
-    return matching
-
-
-def _number(minimum: int, maximum: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not minimum <= int(text[:9]) <= maximum:
-            raise argparse.ArgumentTypeError(f"use a whole number from {minimum} to {maximum}")
-        return int(text)
-
-    return number
