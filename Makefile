@@ -5,6 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 30
 DIST ?= dist
+SITE ?= site
 EVENT_CLIENT = $(notdir $(wildcard static/events/*.js static/events/*.d.ts))
 
 VENV := .venv
@@ -81,7 +82,7 @@ clean: ## remove .venv, .venv-bench and the caches of the tools; data/ stays
 # --- Check ---
 
 .PHONY: check
-check: format lint types javascript imports migrations deploy-check templates repository bandit audit ## everything that needs no running server
+check: format lint types javascript imports migrations deploy-check templates repository docs bandit audit ## everything that needs no running server
 
 .PHONY: format
 format: $(VENV)/.development
@@ -120,6 +121,11 @@ templates: $(VENV)/.development
 .PHONY: repository
 repository: $(VENV)/.development
 	@$(PYTEST) --quiet tests/repository
+
+# A link or a heading that does not exist is an error; with --quiet it would not be.
+.PHONY: docs
+docs: $(VENV)/.development ## the pages of docs/ as a site, into SITE (site): open site/index.html, it needs no server
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir $(abspath $(SITE))
 
 # That lock file holds all of requirements.lock.
 .PHONY: audit
