@@ -30,6 +30,7 @@ import { EVENTS_LOOKED_AT, pathsOf } from "./payload-paths.js";
 import { middle } from "./place.js";
 import { choose, quoted } from "./query-text.js";
 import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
+import { needs } from "./rights.js";
 import { RowLooks } from "./row-looks.js";
 import { SessionGuard } from "./session-guard.js";
 import { offerFirstSteps } from "./start.js";
@@ -93,6 +94,10 @@ const windowDialogs = new WindowDialogs(api, windowBar, modules, banners);
 const views = onDemand(async () => {
   const { SavedViews } = await import("./on-demand/saved-views.js");
   return new SavedViews(api, () => filters.filter);
+}, notLoaded);
+const watches = onDemand(async () => {
+  const { Watches } = await import("./on-demand/watches.js");
+  return new Watches(api, () => filters.filter.text, () => fired.renew());
 }, notLoaded);
 const ends = new LogEnds(api);
 new Export(pages, () => filters.filter);
@@ -268,6 +273,9 @@ function toError(step) {
 
 part("[data-action=chat]").addEventListener("click", toggleChat);
 part("[data-action=views]").addEventListener("click", async () => (await views())?.open());
+needs(part("[data-action=new-watch]"), "watch:write", banners);
+part("[data-action=new-watch]").addEventListener("click", async () => (await watches())?.create());
+part("[data-action=watches]").addEventListener("click", async () => (await watches())?.open());
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
   const at = moment.value && fieldToIso(moment.value);

@@ -6,10 +6,10 @@ import { afterPress } from "../press.js";
 import { ApiError, showRefusal } from "../requests.js";
 import { may } from "../rights.js";
 import { text } from "../texts.js";
-import { minuteTime, momentWords } from "../times.js";
+import { momentWords } from "../times.js";
 import { visible } from "../unseen.js";
 import { rangeOf } from "./firing-range.js";
-import { mutings } from "./muting.js";
+import { isMuted, muteButton, muteChoices, muteWords } from "./muting.js";
 
 /**
  * @import { Firing } from "../answers.d.ts"
@@ -74,7 +74,7 @@ export class FiredList {
   /** @param {Firing} firing */
   #rowFor(firing) {
     const isMuting = this.#muting === firing.firing_id;
-    const shown = JSON.stringify([firing, isMuting, isMuted(firing)]);
+    const shown = JSON.stringify([firing, isMuting, isMuted(firing.muted_until)]);
     const before = this.#rows.get(firing.firing_id);
     return before?.shown === shown ? before : { row: this.#row(firing, isMuting), shown };
   }
@@ -106,8 +106,7 @@ export class FiredList {
       ? text("firing.resolved", { time: wordsOf(resolved) })
       : text("firing.fired", { time: wordsOf(fired) });
     const what = element("p", { textContent: [state, ...countsOf(firing)].join(" · ") });
-    row.append(head, what, this.#actions(firing, isMuting));
-    if (isMuting) row.append(this.#choices(firing));
+    row.append(head, what, this.#actions(firing, isMuting), ...muteChoices(this.#mutingOf(firing, isMuting)));
     return row;
   }
 
@@ -116,7 +115,7 @@ export class FiredList {
    * @param {boolean} isMuting
    */
   #actions(firing, isMuting) {
-    const { name, firing_id: id } = firing;
+    const { name } = firing;
     const line = element("p", { className: "actions" });
     const open = button(text("firing.open"), () => this.#page.toFeed(rangeOf(firing)), {
       ariaLabel: text("firing.open_it", { name }),
@@ -124,25 +123,18 @@ export class FiredList {
     open.dataset.key = "open";
     line.append(open);
     if (!may("watch:write")) return line;
-    const muted = isMuted(firing);
-    const words = text(muted ? "mute.end" : "mute.begin");
-    const label = text(muted ? "mute.end_it" : "mute.begin_it", { name });
-    const pressed = () => (muted ? this.#mute(firing, null) : this.#toggle(id));
-    const mute = button(words, pressed, { ariaLabel: label });
-    if (!muted) mute.ariaExpanded = String(isMuting);
-    mute.dataset.key = "mute";
-    line.append(mute);
-    if (muted) line.append(element("span", { className: "muted", textContent: text("mute.until", { time: mutedWords(firing) }) }));
+    line.append(...muteButton(this.#mutingOf(firing, isMuting)));
     return line;
   }
 
-  /** @param {Firing} firing */
-  #choices(firing) {
-    const line = element("p", { className: "actions" });
-    line.setAttribute("role", "group");
-    line.ariaLabel = text("mute.begin_it", { name: firing.name });
-    line.append(...mutings(Date.now()).map(({ words, until }) => button(words, () => this.#mute(firing, until))));
-    return line;
+  /**
+   * @param {Firing} firing
+   * @param {boolean} isOpen
+   */
+  #mutingOf(firing, isOpen) {
+    const { name, muted_until: until, firing_id: id } = firing;
+    const mute = (/** @type {string | null} */ time) => void this.#mute(firing, time);
+    return { name, until, isOpen, toggle: () => this.#toggle(id), mute };
   }
 
   /** @param {string} id */
@@ -160,9 +152,7 @@ export class FiredList {
     try {
       const { muted_until: now } = await this.#page.api.post(`/watches/${id}/mute`, { muted_until: until });
       showRefusal(this.#refusal, null);
-      this.#said.textContent = now
-        ? text("mute.done", { name, time: minuteTime(now) })
-        : text("mute.ended", { name });
+      this.#said.textContent = muteWords(name, now);
       this.#firings = this.#firings.map((each) => (each.watch_id === id ? { ...each, muted_until: now } : each));
       this.#draw();
       this.#page.changed();
@@ -184,14 +174,4 @@ function countsOf({ count, first_at: first, last_at: last, values, resolved_at: 
 /** @param {string} iso */
 function wordsOf(iso) {
   return momentWords(Date.parse(iso));
-}
-
-/** @param {Firing} firing */
-function isMuted({ muted_until: until }) {
-  return until !== null && Date.parse(until) > Date.now();
-}
-
-/** @param {Firing} firing */
-function mutedWords({ muted_until: until }) {
-  return minuteTime(until ?? "");
 }
