@@ -167,6 +167,7 @@ export interface Reads {
   "/watches": Watches;
   "/watches/fired": Firings;
   "/watches/targets": WatchTargets;
+  [watch: `/watches/${number}`]: Watch;
 }
 
 /** What a command answers, by its path. */

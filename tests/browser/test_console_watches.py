@@ -183,7 +183,9 @@ def test_a_form_that_is_saved_as_it_is_changes_nothing(acting: ConsolePage, cond
     listed.get_by_role("button", name="Edit same").click()
     page.locator("#watch").get_by_role("button", name="Save").click()
     expect(listed.get_by_role("status")).to_have_text("Changed: same")
-    assert own(acting) == [changed]
+    # One that begins anew would lose what it has counted. Meanwhile it may have learned.
+    [watch] = own(acting)
+    assert {**watch, "state": ""} == {**changed, "state": ""}
     assert acting.problems == []
 
 

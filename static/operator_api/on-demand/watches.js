@@ -14,6 +14,9 @@ import { WatchForm } from "./watch-form.js";
 /** Firings in which the last one of each watch is looked for. */
 const FIRINGS = 200;
 
+// Before the parts of the page are looked up.
+document.body.append(partOf(HTMLTemplateElement, "#watch-dialogs").content);
+
 export class Watches {
   #api;
   #query;
@@ -164,9 +167,25 @@ export class Watches {
     return [line, ...muteChoices(muting)];
   }
 
+  /**
+   * As it is now: another person may have changed it since the list was read.
+   *
+   * @param {Watch} watch
+   */
+  async #edit({ id }) {
+    try {
+      const watch = await this.#api.get(`/watches/${id}`);
+      showRefusal(this.#refusal, null);
+      this.#form.open(watch, "");
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      showRefusal(this.#refusal, error);
+    }
+  }
+
   /** @param {Watch} watch */
   #toEdit(watch) {
-    const edit = button(text("watch.edit"), () => this.#form.open(watch, ""), {
+    const edit = button(text("watch.edit"), () => this.#edit(watch), {
       ariaLabel: text("watch.edit_it", { name: visible(watch.name) }),
     });
     edit.dataset.key = `edit ${watch.id}`;
