@@ -75,6 +75,68 @@ export interface SavedViews {
   views: SavedView[];
 }
 
+export interface Firing {
+  firing_id: string;
+  watch_id: number;
+  name: string;
+  query: string;
+  group_by: string | null;
+  owner: string;
+  mine: boolean;
+  muted_until: string | null;
+  group: string;
+  fired_at: string;
+  resolved_at: string | null;
+  count: number;
+  values: string[];
+  first_at: string | null;
+  last_at: string | null;
+  cursor: string;
+  muted: boolean;
+}
+
+export interface Firings {
+  firings: Firing[];
+}
+
+export type Condition =
+  | { kind: "count"; at_least: number; within_sec: number }
+  | { kind: "absence"; for_sec: number }
+  | { kind: "new_value"; field: string; days: number }
+  | { kind: "every" };
+
+export interface Watch {
+  id: number;
+  name: string;
+  query: string;
+  condition: Condition;
+  group_by: string | null;
+  cooldown_sec: number;
+  notify: string[];
+  shared: boolean;
+  muted_until: string | null;
+  owner: string;
+  mine: boolean;
+  state: "active" | "learning" | "stopped";
+  stopped_because: string | null;
+}
+
+export interface Watches {
+  watches: Watch[];
+}
+
+export interface WatchPreview {
+  would_fire: number;
+  at: string[];
+  events: number;
+  searched_from: string;
+  complete: boolean;
+}
+
+export interface WatchTargets {
+  targets: { name: string; failing: boolean }[];
+}
+
 export interface ChatMessage {
   message_id: string;
   role: "user" | "assistant" | "system";
@@ -102,6 +164,10 @@ export interface Reads {
   "/modules": Modules;
   "/chat": ChatHistory;
   "/views": SavedViews;
+  "/watches": Watches;
+  "/watches/fired": Firings;
+  "/watches/targets": WatchTargets;
+  [watch: `/watches/${number}`]: Watch;
 }
 
 /** What a command answers, by its path. */
@@ -113,6 +179,10 @@ export interface Commands {
   "/window/close": WindowStatus;
   "/views": SavedView;
   [view: `/views/${string}`]: Partial<SavedView>;
+  "/watches": Watch;
+  "/watches/preview": WatchPreview;
+  [watch: `/watches/${number}`]: Watch;
+  [mute: `/watches/${number}/mute`]: Watch;
 }
 
 /** The body of a refusal; any part may be missing when it comes from something between the page and the server. */

@@ -2,7 +2,7 @@
 
 import { split } from "../events/cursors.js";
 import { EventClient } from "../events/event-client.js";
-import { addressParameters, changeAddress, onStep } from "./address.js";
+import { addressParameters, changeAddress, onStep, stepTo } from "./address.js";
 import { AsOf } from "./as-of.js";
 import { Banners } from "./banners.js";
 import { Chat } from "./chat.js";
@@ -15,6 +15,7 @@ import { Facets } from "./facets.js";
 import { Feed } from "./feed.js";
 import { EVERYTHING } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
+import { Fired } from "./fired.js";
 import { keepFolds } from "./folds.js";
 import { Histogram } from "./histogram.js";
 import { Keyboard } from "./keyboard.js";
@@ -23,13 +24,14 @@ import { LogEnds } from "./log-ends.js";
 import { LogPages } from "./log-pages.js";
 import { Modules } from "./modules.js";
 import { Notices } from "./notices.js";
+import { onDemand } from "./on-demand.js";
 import { Panels } from "./panels.js";
 import { EVENTS_LOOKED_AT, pathsOf } from "./payload-paths.js";
 import { middle } from "./place.js";
 import { choose, quoted } from "./query-text.js";
 import { ApiError, ConsoleApi, showRefusal } from "./requests.js";
+import { needs } from "./rights.js";
 import { RowLooks } from "./row-looks.js";
-import { SavedViews } from "./saved-views.js";
 import { SessionGuard } from "./session-guard.js";
 import { offerFirstSteps } from "./start.js";
 import { SuggestionSource } from "./suggestions.js";
@@ -78,14 +80,28 @@ const modules = new Modules(api, (name) => choosing("module", name, "include"));
 const facets = new Facets(api, choosing);
 const windowBar = new WindowBar(api, banners, showWindow);
 const connection = new ConnectionStatus(banners, { restart: () => client.start(), retry: () => client.retry() });
-const notices = new Notices(showDetail);
+const notices = new Notices();
+const fired = new Fired(api, {
+  user,
+  news: (count, named) => notices.receive("fired", count, named),
+  toFeed: showFired,
+  open: openFired,
+  closed: () => panels.closed(),
+});
 const asOf = new AsOf();
 for (const part of [histogram, facets]) part.ask(filters.filter);
 const windowDialogs = new WindowDialogs(api, windowBar, modules, banners);
-new SavedViews(api, () => filters.filter);
+const views = onDemand(async () => {
+  const { SavedViews } = await import("./on-demand/saved-views.js");
+  return new SavedViews(api, () => filters.filter);
+}, notLoaded);
+const watches = onDemand(async () => {
+  const { Watches } = await import("./on-demand/watches.js");
+  return new Watches(api, () => filters.filter.text, () => fired.renew());
+}, notLoaded);
 const ends = new LogEnds(api);
 new Export(pages, () => filters.filter);
-panels.manage(detail, chat);
+panels.manage(detail, chat, fired);
 new ColumnHeads();
 offerFirstSteps(api, (publicUrl || location.origin) + apiUrl);
 
@@ -97,13 +113,15 @@ client.on("event", (event, arrival) => {
   histogram.count(event, arrival.cursor);
   facets.note();
   latency.note(arrival.lagMs);
-  notices.receive(event);
+  if (event.severity === "critical") notices.receive("critical", 1, [happeningOf(event)]);
+  if (event.event_type.startsWith("watch.")) fired.receive(event);
   if (event.event_type.startsWith("window.")) readWindow();
   if (event.event_type === "chat.message") chat.receive(event);
 });
 client.on("reset", ({ reason }) => {
   feed.reset(textIfAny(`reset.${reason}`) ?? text("reset.unknown"));
   histogram.start();
+  fired.renew();
   readWindow();
 });
 client.on("state", (change) => {
@@ -114,7 +132,7 @@ client.on("state", (change) => {
 });
 client.start();
 // What the stream says is not needed to know these.
-for (const part of [windowBar, modules]) part.start();
+for (const part of [windowBar, modules, fired]) part.start();
 new SessionGuard({ session, user }, () => {
   client.close();
   connection.show({ state: "ended", reason: "replaced" });
@@ -122,13 +140,15 @@ new SessionGuard({ session, user }, () => {
 });
 
 function end() {
-  for (const part of [windowBar, modules, histogram, facets]) part.stop();
+  for (const part of [windowBar, modules, histogram, facets, fired]) part.stop();
   for (const dialog of partsOf(HTMLDialogElement, "dialog[open]")) dialog.close();
 }
 
 function begin() {
-  for (const part of [windowBar, modules, histogram, facets]) part.start();
+  for (const part of [windowBar, modules, histogram, facets, fired]) part.start();
   if (!connected) {
+    // What fired before this was announced by no event.
+    fired.renew();
     showLog();
     showEventOfAddress();
   }
@@ -213,6 +233,33 @@ function showWindow(status) {
   else banners.hide("degraded");
 }
 
+/** A part of the page did not come. */
+function notLoaded() {
+  banners.show("load", text("refused.0"));
+  addEventListener("click", () => banners.hide("load"), { capture: true, once: true });
+}
+
+function openFired() {
+  panels.makeRoomFor(fired);
+  fired.open();
+}
+
+/** @param {import("./fired.js").Range} range */
+function showFired(range) {
+  // There it stands over the feed.
+  if (matchMedia("(width < 52rem)").matches) fired.close();
+  stepTo({ ...range, at: "", event: "" });
+}
+
+/**
+ * @param {OperatorEvent} event
+ * @returns {import("./notices.js").Happening}
+ */
+function happeningOf(event) {
+  const { event_id: id, module: name, summary: line } = event;
+  return { id, kind: "critical", name, line, open: () => showDetail(event) };
+}
+
 function toggleChat() {
   if (chat.isOpen) return chat.close();
   panels.makeRoomFor(chat);
@@ -226,6 +273,10 @@ function toError(step) {
 }
 
 part("[data-action=chat]").addEventListener("click", toggleChat);
+part("[data-action=views]").addEventListener("click", async () => (await views())?.open());
+needs(part("[data-action=new-watch]"), "watch:write", banners);
+part("[data-action=new-watch]").addEventListener("click", async () => (await watches())?.create());
+part("[data-action=watches]").addEventListener("click", async () => (await watches())?.open());
 part(".jump").addEventListener("submit", (submit) => {
   submit.preventDefault();
   const at = moment.value && fieldToIso(moment.value);
@@ -240,6 +291,7 @@ onZoneChange(() => {
   feed.redraw();
   histogram.redraw();
   detail.redraw();
+  fired.redraw();
   asOf.redraw();
 });
 new Keyboard({
@@ -249,6 +301,7 @@ new Keyboard({
   e: () => toError(1),
   E: () => toError(-1),
   c: toggleChat,
+  f: () => fired.toggle(),
   Escape: () => panels.closeAll(),
 });
 part("#feed").addEventListener("keydown", (press) => {

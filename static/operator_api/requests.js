@@ -124,6 +124,7 @@ export class ConsoleApi {
         headers: own,
         signal: ends,
       });
+      if (response.status === 204) return { body: {}, response };
       const answer = await response.text().then(parse).catch(() => null);
       if (response.ok && isObject(answer)) return { body: answer, response };
       const waitMs = retryAfterMs(response.headers.get("Retry-After"));

@@ -33,7 +33,7 @@ def test_everything_can_be_reached_by_tab(feed: ConsolePage) -> None:
             )
         )
     wanted = {"skip", "chat", "help", "plot", "q", "range", "clear", "pause"}
-    assert wanted | {"at", "utc", "notices", "ndjson", "csv", "feed", "open"} <= reached
+    assert wanted | {"at", "utc", "fired", "ndjson", "csv", "feed", "open"} <= reached
 
 
 def test_slash_goes_to_the_search_and_letters_typed_there_are_letters(feed: ConsolePage) -> None:

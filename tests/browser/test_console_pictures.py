@@ -5,24 +5,13 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Page, expect
 
-from tests.accounts import Account, add_account
+from tests.accounts import add_account
 from tests.browser.console_page import ConsolePage
 from tests.client import API, Client
 from tests.conftest import OwnStack
-from tests.stacks import Stack
 from tests.waiting import wait_until
 
 NewEvent = Callable[..., Mapping[str, object]]
-# The browser's own notices cannot be seen by a test; this notes what was asked of it.
-NOTE_NOTICES = """
-    window.noted = [];
-    window.Notification = class extends EventTarget {
-        static permission = "granted";
-        static requestPermission = async () => "granted";
-        constructor(title, options) { super(); window.noted.push([title, options.body]); }
-        close() {}
-    };
-"""
 # A core module that has said nothing for a long time.
 LAME_MODULE = """
 from datetime import timedelta
@@ -100,42 +89,6 @@ def test_every_module_is_shown_with_its_state_and_leads_to_its_events(
     expect(console.page).to_have_url(re.compile("q=module:hermes"))
     expect(console.row(f"switch {marker}")).to_be_hidden()
     expect(console.row(f"hermes {marker}")).to_be_visible()
-
-
-def test_a_critical_event_is_a_notice_for_who_wants_it(
-    page: Page, stack: Stack, viewer: Account, service: Client, new_event: NewEvent, marker: str
-) -> None:
-    page.add_init_script(NOTE_NOTICES)
-    console = ConsolePage(page, stack.a.url)
-    console.open(viewer)
-    service.published(new_event(summary=f"{marker} not asked for", severity="critical"))
-    expect(console.row(f"{marker} not asked for")).to_be_visible()
-    page.get_by_label("Notice on critical").check()
-    expect(page).to_have_url(re.compile("notices=on"))
-    service.published([new_event(summary=f"{marker} {level}", severity=level) for level in ("error", "critical")])
-    wait_until(lambda: page.evaluate("window.noted"), "a notice")
-    assert page.evaluate("window.noted") == [["Critical: operator_backend", f"{marker} critical"]]
-
-
-def test_critical_events_of_one_batch_are_one_notice_about_all_and_so_is_a_storm(
-    page: Page, stack: Stack, viewer: Account, service: Client, new_event: NewEvent, marker: str
-) -> None:
-    page.add_init_script(NOTE_NOTICES)
-    console = ConsolePage(page, stack.a.url)
-    console.open(viewer)
-    page.get_by_label("Notice on critical").check()
-    expect(page).to_have_url(re.compile("notices=on"))
-    service.published([new_event(summary=f"{marker} {at}", severity="critical", module="madre") for at in range(3)])
-    wait_until(lambda: page.evaluate("window.noted"), "a notice")
-    together = "\n".join(f"operator_backend: {marker} {at}" for at in range(3))
-    assert page.evaluate("window.noted") == [["3 critical events", together.replace("operator_backend", "madre")]]
-    # The storm that follows is not silent: it is one more notice, when the quiet time is over.
-    for _ in range(4):
-        service.published([new_event(summary=f"{marker} storm", severity="critical") for _ in range(5)])
-    wait_until(lambda: len(page.evaluate("window.noted")) > 1, "a second notice")
-    title, body = page.evaluate("window.noted[1]")
-    assert (title, body.splitlines()[-1]) == ("20 critical events", "and 17 more")
-    assert len(page.evaluate("window.noted")) == 2
 
 
 def test_a_core_module_that_is_down_is_a_banner_until_it_is_up(page: Page, own_stack: OwnStack) -> None:

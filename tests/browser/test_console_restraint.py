@@ -111,6 +111,7 @@ def test_a_browser_without_notices_goes_on_with_the_events(
     console.open(add_account(stack, group="viewer"), correlation=marker, notices="on")
     service.published(new_event(summary="worse", severity="critical"))
     expect(console.row("worse")).to_be_visible()
+    page.locator("[data-action=fired]").click()
     expect(page.get_by_text("This browser does not allow notices here.")).to_be_visible()
     assert console.problems == []
 

@@ -8,8 +8,9 @@ import pytest
 from events.http import openapi as events_openapi
 from operator_api.http import openapi as operator_openapi
 from tests.servers import ROOT
+from watches.http import openapi as watches_openapi
 
-SCHEMAS: dict[str, Any] = {**events_openapi.SCHEMAS, **operator_openapi.SCHEMAS}
+SCHEMAS: dict[str, Any] = {**events_openapi.SCHEMAS, **operator_openapi.SCHEMAS, **watches_openapi.SCHEMAS}
 SOURCES = ["static/operator_api/answers.d.ts", "static/events/event-client-parts.d.ts"]
 INTERFACES = {
     (source, name): body
@@ -30,6 +31,12 @@ def test_the_types_of_the_answers_are_named_like_the_schemas() -> None:
         "Modules",
         "SavedView",
         "SavedViews",
+        "Firing",
+        "Firings",
+        "Watch",
+        "Watches",
+        "WatchPreview",
+        "WatchTargets",
         "ChatMessage",
         "ChatHistory",
         "ChatReply",

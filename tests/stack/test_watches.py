@@ -47,6 +47,24 @@ def test_a_watch_fires_and_both_its_event_and_the_list_say_so(
     assert firing["cursor"].endswith(f"-{event['seq']}")
 
 
+def test_what_others_keep_to_themselves_is_not_in_the_list_of_what_concerns_one(
+    stack: Stack, principal: Client, service: Client, watch: Json, new_event: Any, marker: str
+) -> None:
+    other = someone(stack, *WATCH_SCOPES)
+    hidden = other.post(WATCHES, json=definition(name="hidden", query=f"correlation_id:{marker}")).json()["id"]
+    service.publish(new_event())
+
+    def fired(client: Client, query: str) -> set[int]:
+        return {firing["watch_id"] for firing in client.get(f"{WATCHES}/fired?limit=500&{query}").json()["firings"]}
+
+    # An administrator sees all, and asks for what concerns itself.
+    wait_until(lambda: fired(principal, "mine=false") >= {watch["id"], hidden}, "both fire")
+    assert fired(principal, "mine=true") & {watch["id"], hidden} == {watch["id"]}
+    assert fired(other, "mine=true") >= {watch["id"], hidden}
+    assert_problem(principal.get(f"{WATCHES}/fired?mine=perhaps"), 422, "validation_error")
+    assert principal.delete(f"{WATCHES}/{hidden}").status_code == 204
+
+
 def test_a_watch_is_made_changed_muted_and_deleted(principal: Client, watch: Json) -> None:
     url = f"{WATCHES}/{watch['id']}"
     assert principal.get(url).json() == watch

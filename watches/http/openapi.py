@@ -7,7 +7,7 @@ from events.http.openapi import CURSOR
 from gateway.http.openapi import MOMENT, Json, component, exactly
 from watches.conditions import rules
 from watches.definitions import TARGETS_LIMIT
-from watches.http.shown import FIRINGS_DEFAULT, FIRINGS_MAX
+from watches.http.firings import FIRINGS_DEFAULT, FIRINGS_MAX
 from watches.models import FIELD_LENGTH, NAME_LENGTH
 
 _TEXT: Json = {"type": "string"}
@@ -116,6 +116,11 @@ SCHEMAS: dict[str, Json] = {
         firing_id={"type": "string", "format": "uuid"},
         watch_id=_COUNT,
         name=_TEXT,
+        query=_TEXT,
+        group_by=_TEXT_OR_NULL,
+        owner=_TEXT,
+        mine=_FLAG,
+        muted_until={**_MOMENT_OR_NULL, "description": "Of the watch, as it is now."},
         group=_TEXT,
         fired_at=MOMENT,
         resolved_at=_MOMENT_OR_NULL,
@@ -123,6 +128,8 @@ SCHEMAS: dict[str, Json] = {
         values={"type": "array", "items": _TEXT},
         first=_CURSOR_OR_NULL,
         last=_CURSOR_OR_NULL,
+        first_at={**_MOMENT_OR_NULL, "description": "When the event `first` was stored; null if it is pruned."},
+        last_at={**_MOMENT_OR_NULL, "description": "The same of `last`."},
         cursor={**CURSOR, "description": "Of its event `watch.fired`."},
         muted=_FLAG,
     ),
@@ -139,5 +146,10 @@ FIRED_PARAMETERS = [
         "limit",
         {"type": "integer", "minimum": 1, "maximum": FIRINGS_MAX, "default": FIRINGS_DEFAULT},
         description="How many.",
+    ),
+    OpenApiParameter(
+        "mine",
+        {"type": "boolean", "default": False},
+        description="Of own and shared watches only; administrators get those of others, too, without it.",
     ),
 ]

@@ -1,16 +1,14 @@
-"""Watches and what fired, as the API shows them to one caller."""
+"""Watches, as the API shows them to one caller."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from events.log import timestamp
 from gateway.identity.principals import Principal, Snapshot
 from watches import rights
 from watches.definitions import Definition
-from watches.models import Firing, Watch
+from watches.models import Watch
 
 ADMINISTER = "tokens:admin"
-FIRINGS_DEFAULT, FIRINGS_MAX = 50, 500
 
 
 def is_administrator(principal: Principal) -> bool:
@@ -39,12 +37,6 @@ def find(watch_id: str, viewer: Principal, snapshot: Snapshot) -> Watch | None:
     return watch if watch is not None and is_visible(watch, viewer, snapshot) else None
 
 
-def fired(watches: Iterable[Watch], *, limit: int) -> list[dict[str, Any]]:
-    """The newest firings of these watches, newest first. In a thread."""
-    names = {watch.pk: watch.name for watch in watches}
-    return [shown_firing(firing, names[firing.watch_id]) for firing in Firing.objects.filter(watch__in=names)[:limit]]
-
-
 def shown(watch: Watch, viewer: Principal) -> dict[str, Any]:
     """In a thread, or after `targets` were read."""
     return {
@@ -59,21 +51,4 @@ def shown(watch: Watch, viewer: Principal) -> dict[str, Any]:
         "groups_full_at": watch.groups_full_at and timestamp(watch.groups_full_at),
         "created_at": timestamp(watch.created_at),
         "begins_at": timestamp(watch.begins_at),
-    }
-
-
-def shown_firing(firing: Firing, name: str) -> dict[str, Any]:
-    return {
-        "firing_id": str(firing.pk),
-        "watch_id": firing.watch_id,
-        "name": name,
-        "group": firing.group,
-        "fired_at": timestamp(firing.fired_at),
-        "resolved_at": firing.resolved_at and timestamp(firing.resolved_at),
-        "count": firing.count,
-        "values": firing.values,
-        "first": firing.first or None,
-        "last": firing.last or None,
-        "cursor": firing.cursor,
-        "muted": firing.muted,
     }

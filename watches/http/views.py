@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
-from events.http.polling import read_number, single
+from events.http.polling import read_flag, read_number, single
 from events.log import timestamp
 from events.search import Budget
 from gateway.http import headers
@@ -24,7 +24,7 @@ from watches import definitions, rights, store
 from watches.conditions.rules import Rule
 from watches.evaluation.firings import moment
 from watches.evaluation.rehearsal import rehearse
-from watches.http import openapi, shown
+from watches.http import firings, openapi, shown
 from watches.models import Target, Watch
 from watches.store import (
     Creation,
@@ -199,14 +199,21 @@ class FiredView(WatchEndpoint):
     async def get(self, request: HttpRequest) -> HttpResponse:
         """What fired last, newest first: of one watch, or of all that the caller may see."""
         query = headers.query_of(request.META["QUERY_STRING"].encode())
-        limit = read_number(query, "limit", shown.FIRINGS_DEFAULT, minimum=1, maximum=shown.FIRINGS_MAX)
+        limit = read_number(query, "limit", firings.FIRINGS_DEFAULT, minimum=1, maximum=firings.FIRINGS_MAX)
         watch_id, snapshot = single(query, "watch"), await self.snapshot()
+        concerns_me = read_flag(query, "mine")
         watches = [await self.found(watch_id)] if watch_id else None
-        firings = await questions.run_for(self.principal.public_id, self._fired, watches, snapshot, limit)
-        return answer({"firings": firings})
+        found = await questions.run_for(
+            self.principal.public_id, self._fired, watches, snapshot, limit, concerns_me=concerns_me
+        )
+        return answer({"firings": found})
 
-    def _fired(self, watches: list[Watch] | None, snapshot: Snapshot, limit: int) -> list[dict[str, Any]]:
-        return shown.fired(shown.visible(self.principal, snapshot) if watches is None else watches, limit=limit)
+    def _fired(
+        self, watches: list[Watch] | None, snapshot: Snapshot, limit: int, *, concerns_me: bool
+    ) -> list[dict[str, Any]]:
+        seen = shown.visible(self.principal, snapshot) if watches is None else watches
+        wanted = firings.concerning(seen, self.principal) if concerns_me else seen
+        return firings.fired(wanted, self.principal, limit=limit)
 
 
 class TargetsView(WatchEndpoint):

@@ -1,15 +1,15 @@
 /** Saved views: what is asked for, under a name. To save, choose, rename, share and delete them, and to begin with one. */
 
-import { addressParameters, stepTo } from "./address.js";
-import { button, part, partOf, slot } from "./dom.js";
-import { ApiError, showRefusal } from "./requests.js";
-import { may } from "./rights.js";
-import { text } from "./texts.js";
-import { visible } from "./unseen.js";
+import { addressParameters, stepTo } from "../address.js";
+import { button, part, partOf, slot } from "../dom.js";
+import { ApiError, showRefusal } from "../requests.js";
+import { may } from "../rights.js";
+import { text } from "../texts.js";
+import { visible } from "../unseen.js";
 
 /**
- * @import { SavedView } from "./answers.d.ts"
- * @import { Filter } from "./filter.js"
+ * @import { SavedView } from "../answers.d.ts"
+ * @import { Filter } from "../filter.js"
  */
 
 export class SavedViews {
@@ -27,13 +27,12 @@ export class SavedViews {
   #last = Promise.resolve();
 
   /**
-   * @param {import("./requests.js").ConsoleApi} api
+   * @param {import("../requests.js").ConsoleApi} api
    * @param {() => Filter} filter - what is asked for now
    */
   constructor(api, filter) {
     this.#api = api;
     this.#filter = filter;
-    part("[data-action=views]").addEventListener("click", () => this.#open());
     part("[data-action=close-views]", this.#dialog).addEventListener("click", () => this.#dialog.close());
     const share = slot("views-share", this.#form);
     this.#shared.disabled = !may("views:share");
@@ -45,7 +44,7 @@ export class SavedViews {
     });
   }
 
-  #open() {
+  open() {
     showRefusal(this.#refusal, null);
     this.#said.textContent = "";
     this.#dialog.showModal();
