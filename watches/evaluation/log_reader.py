@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 PAGE_ROWS = 500
 # After so many firings and ends a step is over: each is some rows, and an event under the lock of the head.
 HAPPENINGS_LIMIT = 100
-# Events evaluated between two moments at which other threads get their turn.
-TURN_EVENTS = 16
 # Not every change of a right raises the version of rights, so all are read again so often.
 RIGHTS_SECONDS = 15.0
 # A reader that is further behind than a page holds notices back for so long, so that many become one.
@@ -171,8 +169,8 @@ class LogReader:
         evaluator = loaded.evaluator
         reached, is_cut = page.cursor, False
         for number, entry in enumerate(page.entries, start=1):
-            if number % TURN_EVENTS == 1:
-                give_way()
+            # The event loop gives up the interpreter with each write to a stream, and waits here to get it back.
+            give_way()
             evaluator.feed(entry)
             if evaluator.untaken >= HAPPENINGS_LIMIT and number < len(page.entries):
                 # What was written is one transaction, for which publishers wait; the next step reads on from here.
