@@ -6,15 +6,16 @@ from pathlib import Path
 
 from django.db import connection
 
-from events.index import Indexer, Progress, Store
+from events.index import Indexer, Indexing, IndexUnavailable, Progress, Store, TooSlow
 from events.index.postgres_store import PostgresStore
 from events.index.postgres_tables import PREFIX
 from events.index.searching import StoredIndex
 from events.index.sqlite_store import SqliteStore
-from events.query import narrowed, parse
+from events.query import Term, narrowed, parse
 
 SEGMENT_SEQS = 7
 ORDERED_SEQS = 3
+LOOKS = 40
 
 
 def make_store(folder: Path, *, segment_seqs: int = SEGMENT_SEQS) -> Store:
@@ -66,3 +67,21 @@ def found(store: Store, text: str) -> list[int]:
     index = StoredIndex(store)
     low, high = index.extent()
     return index.seqs(narrowed(parse(text).root), low=low, high=high, limit=1_000_000, seconds=10, forwards=True)
+
+
+def look_until_held(running: Indexing, store: Store, newest: int) -> None:
+    for _ in range(LOOKS):
+        running.look()
+        if StoredIndex(store).extent() == (1, newest):
+            return
+    raise AssertionError(f"not healed: {StoredIndex(store).extent()}")
+
+
+def search(store: Store) -> list[int] | None:
+    """As a search does; None if it must read the log."""
+    index = StoredIndex(store)
+    low, high = index.extent()
+    try:
+        return index.seqs(Term("t:test.happened"), low=low, high=high, limit=1000, seconds=10, forwards=True)
+    except (IndexUnavailable, TooSlow):
+        return None
