@@ -75,6 +75,7 @@ def test_the_pruning_that_is_measured_deletes_what_it_is_meant_to() -> None:
 
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"needs {CHROMIUM}")
+@pytest.mark.timeout(180)
 def test_the_console_in_a_browser_shows_every_event_once_while_it_is_measured() -> None:
     ((_, figures),) = suite.SUITE["browser"].run(TINY, lambda text: None).items()
     measured = values(figures)
