@@ -96,6 +96,7 @@ def test_the_watches_that_are_measured_fire_and_nothing_is_lost_beside_them() ->
 
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"needs {CHROMIUM}")
+@pytest.mark.timeout(180)
 def test_the_console_in_a_browser_shows_every_event_once_while_it_is_measured() -> None:
     ((_, figures),) = suite.SUITE["browser"].run(TINY, lambda text: None).items()
     measured = values(figures)
