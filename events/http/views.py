@@ -15,8 +15,9 @@ from events.log import Appended, Cursor, IdempotencyConflict, Page
 from events.stream.stream_request import accepts_event_stream
 from gateway import tracing
 from gateway.filters import Selection
+from gateway.http.bodies import PUBLISH_LIMIT_BYTES
 from gateway.http.errors import ApiError
-from gateway.http.json_bodies import PUBLISH_LIMIT_VALUES, read_json
+from gateway.http.json_bodies import PUBLISH_LIMIT_VALUES, packed_body, read_json
 from gateway.http.openapi import body_of, component, refuses
 from gateway.http.rest import answer
 from ledger.faults import LedgerBusy
@@ -49,10 +50,11 @@ class EventsView(Asking):
             correlation_id=self.caller.correlation_id,
             key=request.headers.get("Idempotency-Key"),
         )
+        packed = packed_body(request, limit_bytes=PUBLISH_LIMIT_BYTES)
         try:
-            submission = await read_json(request, read, who=publisher, limit_values=PUBLISH_LIMIT_VALUES)
+            submission = await read_json(request, read, who=publisher, limit_values=PUBLISH_LIMIT_VALUES, packed=packed)
         except ApiError:
-            await charge_refused(publisher, len(request.body))
+            await charge_refused(publisher, packed.size_bytes)
             raise
         submission.span = span
         if span is not None:
