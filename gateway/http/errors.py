@@ -183,21 +183,30 @@ _forms: dict[str, Form] = {}
 
 
 def refuse_in_form(path: str, form: Form) -> None:
-    """Write refusals of this address in another form than ours: its callers are programs that read no other."""
+    """Write refusals of POST requests to this address in another form than ours: programs send them that read no other.
+
+    Other methods are those of people and scanners, who get the one body of all addresses.
+    """
     _forms[path] = form
 
 
-def written(refusal: ApiError, correlation_id: str, *, path: str = "", content_type: str = "") -> Written:
+def written(
+    refusal: ApiError, correlation_id: str, *, method: str = "", path: str = "", content_type: str = ""
+) -> Written:
     """The refusal of a request to `path`, whose body is of this type."""
-    if form := _forms.get(path):
+    if method == "POST" and (form := _forms.get(path)):
         return form(refusal, correlation_id, content_type)
     return Written(refusal.status, CONTENT_TYPE, refusal.body(correlation_id))
 
 
 def respond(refusal: ApiError, correlation_id: str, request: HttpRequest | None = None) -> HttpResponse:
     """The response that refuses; with the request, in the form that its address has."""
-    path, content_type = (request.path, request.META.get("CONTENT_TYPE", "")) if request else ("", "")
-    sent = written(refusal, correlation_id, path=path, content_type=content_type)
+    if request is None:
+        sent = written(refusal, correlation_id)
+    else:
+        content_type = request.META.get("CONTENT_TYPE", "")
+        method = request.method or ""
+        sent = written(refusal, correlation_id, method=method, path=request.path, content_type=content_type)
     return HttpResponse(sent.body, status=sent.status, content_type=sent.content_type, headers=refusal.headers)
 
 

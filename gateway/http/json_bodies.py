@@ -76,7 +76,9 @@ def packed_body(request: HttpRequest, *, limit_bytes: int) -> PackedBody:
     return PackedBody(request.body, request.META.get("HTTP_CONTENT_ENCODING", ""), limit_bytes)
 
 
-async def read_packed(packed: PackedBody, read: Callable[[bytes], Made], *, who: str) -> Made:
+async def read_packed(
+    packed: PackedBody, read: Callable[[bytes], Made], *, who: str, here_limit_bytes: int = HERE_LIMIT_BYTES
+) -> Made:
     """The result of `read` for the unpacked body: made here if that is quick, else in the thread for costly bodies.
 
     What a compressed body will cost is known only when it is unpacked, so it always goes to the thread.
@@ -86,7 +88,7 @@ async def read_packed(packed: PackedBody, read: Callable[[bytes], Made], *, who:
     def unpack_and_read() -> Made:
         return read(packed.unpacked())
 
-    if not packed.is_packed and _is_light(packed.content):
+    if not packed.is_packed and len(packed.content) <= here_limit_bytes and _is_light(packed.content):
         return unpack_and_read()
     return await _heavy.run(unpack_and_read, who=who)
 

@@ -170,7 +170,8 @@ async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None
         common = headers_for(scope["path"], scope["method"], scope["headers"])
         fields = {"X-Correlation-Id": correlation_id, **common, "Connection": "close"}
         refusal, kind = ApiError("payload_too_large"), headers.content_type(scope["headers"])
-        sent = written(refusal, correlation_id, path=scope["path"], content_type=kind)
+        method, path = scope["method"], scope["path"]
+        sent = written(refusal, correlation_id, method=method, path=path, content_type=kind)
         await send_api_error(send, refusal, correlation_id, fields, sent=sent)
         return None
 

@@ -175,9 +175,10 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         raw = self.raw_headers()
         correlation_id = headers.correlation_id(raw)
         path = self.path.decode("latin-1")
-        sent = written(refusal, correlation_id, path=path, content_type=headers.content_type(raw))
+        method, kind = self.method.decode("latin-1"), headers.content_type(raw)
+        sent = written(refusal, correlation_id, method=method, path=path, content_type=kind)
         fields = {
-            **headers_for(path, self.method.decode("latin-1"), raw),
+            **headers_for(path, method, raw),
             "Content-Type": sent.content_type,
             "Content-Length": str(len(sent.body)),
             "X-Correlation-Id": correlation_id,
