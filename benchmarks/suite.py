@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import browser, drain, layers, never_readers, pruning, publishing, resume, storm, tickets
+from benchmarks import browser, drain, layers, never_readers, pruning, publishing, receiving, resume, storm, tickets
 from benchmarks.comparison import CPU, FAN_OUT_CPU, P99, Comparison, Ratio
 from benchmarks.figures import Figure
 from benchmarks.filters import ASKED, QUERIES_AT_MOST, FilterCost
@@ -72,6 +72,8 @@ SUITE: dict[str, Entry] = {
     "redeem": Measurement("ticket to stream", tickets.measure_redeem),
     "publish-sqlite": Measurement("publish, SQLite", publishing.measure),
     "publish-postgres": Measurement("publish, PostgreSQL", publishing.measure, on_postgres=True),
+    "receive-sqlite": Measurement("receive, SQLite", receiving.measure),
+    "receive-postgres": Measurement("receive, PostgreSQL", receiving.measure, on_postgres=True),
     "prune-sqlite": WithOwnServer("pruning beside publishing, SQLite", pruning.measure_sqlite),
     "prune-postgres": WithOwnServer("pruning beside publishing, PostgreSQL", pruning.measure_postgres),
     "fanout": Comparison(
