@@ -25,14 +25,14 @@ IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
 # Images often set PYTHONDONTWRITEBYTECODE: then each of hundreds of processes would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
-UNITS := ledger vx11_client events gateway operator_api watches vx11_site
+UNITS := ledger vx11_client events gateway operator_api receivers watches vx11_site
 # What `make test` asks a running installation, and what it shows of the console.
 FLOW := tickets stream replay polling publishing retries credentials errors encoding windows chat modules \
 	publish_events tail_events starting stopping
 MAIN_PATH := access feed filters window
 # The tests of what operators do, which gateways forward.
 FORWARDED := windows chat modules operator_settings sessions errors bodies
-PACKAGES := vx11_site watches gateway events operator_api ledger vx11_client
+PACKAGES := vx11_site watches receivers gateway events operator_api ledger vx11_client
 
 # Settings of a public installation, for `manage.py check --deploy` and for tools that load the settings.
 # The key is made for this one call and the data folder thrown away with it.
@@ -237,8 +237,8 @@ bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with
 
 .PHONY: test-machine
 test-machine: $(VENV)/.development $(VENV)/.syslog-ng
-	@.ci/system-packages redis-server postgresql prometheus chromium-headless-shell nginx systemd openssl curl \
-		fonts-dejavu-core iproute2 pgbouncer faketime bsdutils rsyslog rsyslog-openssl jq
+	@.ci/system-packages redis-server postgresql prometheus prometheus-alertmanager chromium-headless-shell nginx \
+		systemd openssl curl fonts-dejavu-core iproute2 pgbouncer faketime bsdutils rsyslog rsyslog-openssl jq
 
 # --- Requirements ---
 

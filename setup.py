@@ -12,7 +12,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-APPS = ("vx11_site", "gateway", "watches", "operator_api", "events", "ledger", "vx11_client")
+APPS = ("vx11_site", "gateway", "watches", "receivers", "operator_api", "events", "ledger", "vx11_client")
 FILES = ("templates", "static", "locale", "deploy")
 LICENCES = ROOT / "THIRD-PARTY-LICENSES.txt"
 # What belongs to one machine, as in .gitignore.

@@ -13,6 +13,7 @@ from benchmarks import (
     never_readers,
     pruning,
     publishing,
+    receiving,
     resume,
     storm,
     syslog,
@@ -86,6 +87,8 @@ SUITE: dict[str, Entry] = {
     "publish-sqlite": Measurement("publish, SQLite", publishing.measure),
     "publish-postgres": Measurement("publish, PostgreSQL", publishing.measure, on_postgres=True),
     "syslog": Measurement("syslog over TCP, SQLite", syslog.measure),
+    "receive-sqlite": Measurement("receive, SQLite", receiving.measure),
+    "receive-postgres": Measurement("receive, PostgreSQL", receiving.measure, on_postgres=True),
     "prune-sqlite": WithOwnServer("pruning beside publishing, SQLite", pruning.measure_sqlite),
     "prune-postgres": WithOwnServer("pruning beside publishing, PostgreSQL", pruning.measure_postgres),
     "fanout": Comparison(

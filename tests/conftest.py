@@ -35,7 +35,7 @@ for name in [name for name in os.environ if name.startswith("VX11_")]:
 os.environ["VX11_DATA_DIR"] = str(FOLDER / "data")
 
 # Folders whose tests run in the process of the test.
-UNITS = {"events", "gateway", "ledger", "operator_api", "vx11_client", "vx11_site", "watches"}
+UNITS = {"events", "gateway", "ledger", "operator_api", "receivers", "vx11_client", "vx11_site", "watches"}
 POSTGRES = pytest.StashKey[PrivatePostgres | None]()
 MACHINE = pytest.StashKey[ExitStack]()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.servers import ROOT
 
 NEXT_VERSION = "99.0.0"
-PACKAGES = ("vx11_site", "gateway", "events", "operator_api", "watches", "ledger", "vx11_client")
+PACKAGES = ("vx11_site", "gateway", "events", "operator_api", "receivers", "watches", "ledger", "vx11_client")
 USED_AS_THEY_ARE = ("static", "templates", "locale")
 NAME = "9000_next_release"
 # All that a release may do to what the one before still uses: a column that may be empty, one that the database fills,

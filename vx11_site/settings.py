@@ -157,6 +157,7 @@ INSTALLED_APPS = [
     "events",
     "operator_api",
     "watches",
+    "receivers",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -26,6 +26,7 @@ api = [
     path("", include("events.http.urls")),
     path("", include("operator_api.http.urls")),
     path("", include(watch_urls)),
+    path("", include("receivers.http.urls")),
 ]
 urlpatterns = [
     path("operator/api/", include([*api, *urls.aliases])),

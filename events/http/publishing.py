@@ -7,6 +7,7 @@ from events import log
 from events.log import (
     BATCH_LIMIT_EVENTS,
     Appended,
+    Cursor,
     Defaults,
     Invalid,
     NewEvent,
@@ -72,6 +73,13 @@ async def publish(submission: Submission, *, charged: int = 0) -> Appended:
         log.append_many, submission, rows=len(submission.events), size_bytes=size_bytes
     )
     return appended
+
+
+def published(appended: Appended, *, batch: bool) -> dict[str, Any]:
+    """The answer to a publisher: where its events are in the log."""
+    events = [{"event_id": event_id, "seq": seq} for event_id, seq in appended.ids]
+    cursor = str(Cursor(appended.epoch, max(seq for _, seq in appended.ids)))
+    return {"events": events, "cursor": cursor, "new": appended.fresh} if batch else {**events[0], "cursor": cursor}
 
 
 def _read_batch(body: dict[str, Any], key: str | None, defaults: Defaults) -> list[NewEvent]:

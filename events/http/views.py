@@ -1,7 +1,7 @@
 """events: publish and poll."""
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -10,13 +10,14 @@ from events import metrics, search
 from events.http import openapi, parameters
 from events.http.asking import Asking, shown, unless_gone
 from events.http.polling import Asked, page_for, read_flag
-from events.http.publishing import admit, charge_refused, publish, read_submission
-from events.log import Appended, Cursor, IdempotencyConflict, Page
+from events.http.publishing import admit, charge_refused, publish, published, read_submission
+from events.log import IdempotencyConflict, Page
 from events.stream.stream_request import accepts_event_stream
 from gateway import tracing
 from gateway.filters import Selection
+from gateway.http.bodies import PUBLISH_LIMIT_BYTES
 from gateway.http.errors import ApiError
-from gateway.http.json_bodies import PUBLISH_LIMIT_VALUES, read_json
+from gateway.http.json_bodies import PUBLISH_LIMIT_VALUES, packed_body, read_json
 from gateway.http.openapi import body_of, component, refuses
 from gateway.http.rest import answer
 from ledger.faults import LedgerBusy
@@ -49,10 +50,11 @@ class EventsView(Asking):
             correlation_id=self.caller.correlation_id,
             key=request.headers.get("Idempotency-Key"),
         )
+        packed = packed_body(request, limit_bytes=PUBLISH_LIMIT_BYTES)
         try:
-            submission = await read_json(request, read, who=publisher, limit_values=PUBLISH_LIMIT_VALUES)
+            submission = await read_json(request, read, who=publisher, limit_values=PUBLISH_LIMIT_VALUES, packed=packed)
         except ApiError:
-            await charge_refused(publisher, len(request.body))
+            await charge_refused(publisher, packed.size_bytes)
             raise
         submission.span = span
         if span is not None:
@@ -64,7 +66,7 @@ class EventsView(Asking):
         metrics.EVENTS_PUBLISHED.inc(appended.fresh)
         if span is not None:
             span.note(first_seq=min(seq for _, seq in appended.ids))
-        return answer(_published(appended, batch=submission.batch), 201 if appended.created else 200)
+        return answer(published(appended, batch=submission.batch), 201 if appended.created else 200)
 
     @extend_schema(
         operation_id="poll",
@@ -91,12 +93,6 @@ class EventsView(Asking):
         except LedgerBusy:
             # The page is there; others wait for theirs.
             return None
-
-
-def _published(appended: Appended, *, batch: bool) -> dict[str, Any]:
-    events = [{"event_id": event_id, "seq": seq} for event_id, seq in appended.ids]
-    cursor = str(Cursor(appended.epoch, max(seq for _, seq in appended.ids)))
-    return {"events": events, "cursor": cursor, "new": appended.fresh} if batch else {**events[0], "cursor": cursor}
 
 
 def _refuse_stream_accept(request: HttpRequest) -> None:

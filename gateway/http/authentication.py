@@ -66,8 +66,11 @@ def note_refusal(error: BaseException, caller: Caller, *, principal_id: str = ""
 async def with_header(raw: Iterable[tuple[bytes, bytes]], caller: Caller) -> Principal | None:
     """The principal of the token header, None without one. Raises ApiError, LedgerUnavailable."""
     text = headers.credential(raw)
-    if text is None:
-        return None
+    return None if text is None else await with_token(text, caller)
+
+
+async def with_token(text: str, caller: Caller) -> Principal:
+    """The principal of a token's text. Raises ApiError, LedgerUnavailable."""
     try:
         return await directory.holder_of(text)
     except InvalidCredential as refused:

@@ -9,6 +9,8 @@ from gateway.http.asgi import Receive, Scope
 PUBLISH_LIMIT_BYTES = 4 * 1024 * 1024
 BODY_LIMIT_BYTES = 256 * 1024
 PUBLISH_PATHS = frozenset({"/operator/api/events", "/operator/api/v1/events"})
+# Where other programs' formats are received: as much as where our own is.
+PUBLISH_PREFIXES = ("/operator/api/ingest/", "/operator/api/v1/ingest/")
 
 
 class BodyAborted(Exception):
@@ -21,7 +23,8 @@ class BodyTooLarge(Exception):
 
 def body_limit_bytes(path: str, *, with_token: bool = True) -> int:
     """The maximum length of a body. A caller without a token cannot publish, so it gets the smaller limit."""
-    return PUBLISH_LIMIT_BYTES if path in PUBLISH_PATHS and with_token else BODY_LIMIT_BYTES
+    publishes = path in PUBLISH_PATHS or path.startswith(PUBLISH_PREFIXES)
+    return PUBLISH_LIMIT_BYTES if publishes and with_token else BODY_LIMIT_BYTES
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> bytes:

@@ -12,9 +12,10 @@ Exception
 +-- anything else                            -> 500 internal_error, logged with its correlation id
 """
 
+import dataclasses
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -167,21 +168,64 @@ def api_error_for(error: BaseException) -> ApiError:
     return ApiError("internal_error")
 
 
-def respond(refusal: ApiError, correlation_id: str) -> HttpResponse:
-    return HttpResponse(
-        refusal.body(correlation_id), status=refusal.status, content_type=CONTENT_TYPE, headers=refusal.headers
-    )
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """A refusal as it is sent; its headers are those of the ApiError."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+# Makes the body of a refusal: gets the refusal, the correlation id and the Content-Type of the request.
+Form = Callable[[ApiError, str, str], Written]
+_forms: dict[str, Form] = {}
+
+
+def refuse_in_form(path: str, form: Form) -> None:
+    """Write refusals of POST requests to this address in another form than ours: programs send them that read no other.
+
+    Other methods are those of people and scanners, who get the one body of all addresses.
+    """
+    _forms[path] = form
+
+
+def written(
+    refusal: ApiError, correlation_id: str, *, method: str = "", path: str = "", content_type: str = ""
+) -> Written:
+    """The refusal of a request to `path`, whose body is of this type."""
+    if method == "POST" and (form := _forms.get(path)):
+        return form(refusal, correlation_id, content_type)
+    return Written(refusal.status, CONTENT_TYPE, refusal.body(correlation_id))
+
+
+def respond(refusal: ApiError, correlation_id: str, request: HttpRequest | None = None) -> HttpResponse:
+    """The response that refuses; with the request, in the form that its address has."""
+    if request is None:
+        sent = written(refusal, correlation_id)
+    else:
+        content_type = request.META.get("CONTENT_TYPE", "")
+        method = request.method or ""
+        sent = written(refusal, correlation_id, method=method, path=request.path, content_type=content_type)
+    return HttpResponse(sent.body, status=sent.status, content_type=sent.content_type, headers=refusal.headers)
 
 
 async def send_api_error(
-    send: Send, refusal: ApiError, correlation_id: str, headers: Mapping[str, str], *, head: bool = False
+    send: Send,
+    refusal: ApiError,
+    correlation_id: str,
+    headers: Mapping[str, str],
+    *,
+    head: bool = False,
+    sent: Written | None = None,
 ) -> None:
     """The same response over ASGI, for where there is no Django request. A HEAD gets no body."""
-    body = refusal.body(correlation_id)
-    fields = {**headers, "Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), **refusal.headers}
+    sent = sent or written(refusal, correlation_id)
+    length = str(len(sent.body))
+    fields = {**headers, "Content-Type": sent.content_type, "Content-Length": length, **refusal.headers}
     encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await send({"type": "http.response.start", "status": sent.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": b"" if head else sent.body})
 
 
 def correlation_id_of(request: HttpRequest) -> str:

@@ -1,5 +1,6 @@
 """What headers and query of a request contain: correlation id, credentials, address. No I/O."""
 
+import base64
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl
 
@@ -40,6 +41,11 @@ def all_values(headers: RawHeaders, name: bytes) -> list[str]:
     return [value.decode("latin-1").strip(" \t") for key, value in headers if key == name]
 
 
+def content_type(headers: RawHeaders) -> str:
+    """The type of a body, as it was sent; "" without one."""
+    return next(iter(all_values(headers, b"content-type")), "")
+
+
 def correlation_id(headers: RawHeaders) -> str:
     """The caller's own id if it is harmless, else a new one: it is stored and logged, so it must be no credential."""
     given = all_values(headers, b"x-correlation-id")
@@ -58,6 +64,23 @@ def credential(headers: RawHeaders) -> str | None:
     if any(not tokens.same(value, given[0]) for value in given[1:]):
         raise ApiError("ambiguous_credentials")
     return given[0] if given else None
+
+
+def basic_password(headers: RawHeaders) -> str | None:
+    """The password of HTTP's Basic scheme, for addresses whose senders have no other place for a token.
+
+    None without one. Elsewhere it is not read: a proxy may ask for a password of its own, which is not our token.
+    """
+    for value in all_values(headers, b"authorization"):
+        scheme, _, text = value.partition(" ")
+        if scheme.lower() != "basic":
+            continue
+        try:
+            pair = base64.b64decode(text.strip(" \t"), validate=True).decode("utf-8")
+        except ValueError:
+            return None
+        return pair.partition(":")[2].strip(" \t") or None
+    return None
 
 
 def query_of(raw: bytes) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
+from gateway.http.content_coding import PackedBody
 from gateway.http.errors import ApiError
 from vx11_client import exact_json
 
@@ -47,24 +48,49 @@ Made = TypeVar("Made")
 
 
 async def read_json(
-    request: HttpRequest, make: Callable[[dict[str, Any]], Made], *, who: str, limit_values: int = LIMIT_VALUES
+    request: HttpRequest,
+    make: Callable[[dict[str, Any]], Made],
+    *,
+    who: str,
+    limit_values: int = LIMIT_VALUES,
+    packed: PackedBody | None = None,
 ) -> Made:
     """The result of `make` for the request's JSON object. A large body is parsed in a thread, one at a time per `who`.
 
-    Raises ApiError, and what `make` raises.
+    With `packed`, the request's body may have a Content-Encoding. Raises ApiError, and what `make` raises.
     """
+    content_encoding = "" if packed else request.META.get("HTTP_CONTENT_ENCODING", "")
+    packed = packed or PackedBody(request.body, "", len(request.body))
 
-    def read() -> Made:
+    def read(body: bytes) -> Made:
+        content_type = request.META.get("CONTENT_TYPE", "")
         return make(
-            json_object(
-                request.body,
-                content_type=request.META.get("CONTENT_TYPE", ""),
-                content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""),
-                limit_values=limit_values,
-            )
+            json_object(body, content_type=content_type, content_encoding=content_encoding, limit_values=limit_values)
         )
 
-    return read() if _is_light(request.body) else await _heavy.run(read, who=who)
+    return await read_packed(packed, read, who=who)
+
+
+def packed_body(request: HttpRequest, *, limit_bytes: int) -> PackedBody:
+    """The body of a request to an address that takes compressed ones, of at most so many bytes when unpacked."""
+    return PackedBody(request.body, request.META.get("HTTP_CONTENT_ENCODING", ""), limit_bytes)
+
+
+async def read_packed(
+    packed: PackedBody, read: Callable[[bytes], Made], *, who: str, here_limit_bytes: int = HERE_LIMIT_BYTES
+) -> Made:
+    """The result of `read` for the unpacked body: made here if that is quick, else in the thread for costly bodies.
+
+    What a compressed body will cost is known only when it is unpacked, so it always goes to the thread.
+    Raises ApiError, and what `read` raises.
+    """
+
+    def unpack_and_read() -> Made:
+        return read(packed.unpacked())
+
+    if not packed.is_packed and len(packed.content) <= here_limit_bytes and _is_light(packed.content):
+        return unpack_and_read()
+    return await _heavy.run(unpack_and_read, who=who)
 
 
 def json_object(

@@ -63,7 +63,7 @@ class EdgeMiddleware:
             await _refuse_outdated(request, response, began)
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, caller_of(request))
-            response = respond(api_error_for(error), correlation_id)
+            response = respond(api_error_for(error), correlation_id, request)
         retry_after_seconds = getattr(request, "retry_after_seconds", None)
         if retry_after_seconds is not None:
             # Set by gateway.admin.login, whose page says so.

@@ -24,7 +24,7 @@ from gateway.http import headers
 from gateway.http.asgi import Receive, Scope, Send, while_there
 from gateway.http.authentication import Caller, caller_of, note_refusal, refused_credential, require, with_header
 from gateway.http.bodies import BodyAborted, BodyTooLarge, body_limit_bytes, read_body
-from gateway.http.errors import ApiError, api_error_for, correlation_id_of, respond, send_api_error
+from gateway.http.errors import ApiError, api_error_for, correlation_id_of, respond, send_api_error, written
 from gateway.http.middleware import EdgeMiddleware, GetResponse, headers_for
 from gateway.identity.principals import InvalidCredential, Principal, directory
 
@@ -71,8 +71,12 @@ class Endpoint(APIView):
             response = await (self._shown(request, handle) if request.method in SAFE_METHODS else handle())
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self.principal.public_id if self.principal else "")
-            return respond(api_error_for(error), correlation_id_of(request))
+            return self.refused(request, api_error_for(error))
         return response
+
+    def refused(self, request: HttpRequest, refusal: ApiError) -> HttpResponse:
+        """The response to a request that is refused."""
+        return respond(refusal, correlation_id_of(request), request)
 
     @classmethod
     def is_public(cls, path: str, method: str) -> bool:
@@ -165,7 +169,10 @@ async def whole_body(scope: Scope, receive: Receive, send: Send) -> bytes | None
         correlation_id = headers.correlation_id(scope["headers"])
         common = headers_for(scope["path"], scope["method"], scope["headers"])
         fields = {"X-Correlation-Id": correlation_id, **common, "Connection": "close"}
-        await send_api_error(send, ApiError("payload_too_large"), correlation_id, fields)
+        refusal, kind = ApiError("payload_too_large"), headers.content_type(scope["headers"])
+        method, path = scope["method"], scope["path"]
+        sent = written(refusal, correlation_id, method=method, path=path, content_type=kind)
+        await send_api_error(send, refusal, correlation_id, fields, sent=sent)
         return None
 
 

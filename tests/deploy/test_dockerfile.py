@@ -85,6 +85,7 @@ def test_only_what_serves_is_in_the_image(image: Path) -> None:
             "locale",
             "manage.py",
             "operator_api",
+            "receivers",
             "watches",
             "static",
             "templates",

@@ -58,7 +58,7 @@ def test_nginx_takes_bodies_as_long_as_the_servers_do() -> None:
     limits = re.findall(r"^ *client_max_body_size (\d+)([km]);", SITE, re.MULTILINE)
     units = {"k": 1024, "m": 1024 * 1024}
     found = [int(number) * units[unit] for number, unit in limits]
-    assert found == [BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES, PUBLISH_LIMIT_BYTES]
+    assert found == [BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES, PUBLISH_LIMIT_BYTES, PUBLISH_LIMIT_BYTES]
 
 
 def test_nginx_has_more_patience_with_a_stream_than_a_heartbeat_takes() -> None:

@@ -106,7 +106,7 @@ def test_every_link_of_a_document_to_a_heading_leads_to_one(path: Path) -> None:
 
 def doors() -> dict[Path, str]:
     """The docstring of each package of the apps that has one, in one line."""
-    apps = ("vx11_site", "watches", "operator_api", "events", "gateway", "ledger", "vx11_client")
+    apps = ("vx11_site", "watches", "receivers", "operator_api", "events", "gateway", "ledger", "vx11_client")
     packages = {
         path: text for path, text in tree.texts().items() if path.name == "__init__.py" and path.parts[0] in apps
     }

@@ -13,6 +13,7 @@ FOLDERS = (
     *(
         "vx11_site",
         "operator_api",
+        "receivers",
         "watches",
         "events",
         "gateway",

@@ -14,7 +14,7 @@ from vx11_site.management.commands.smoke import Command as Smoke
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
-OWN_APPS = {"gateway", "events", "operator_api", "vx11_site", "watches"}
+OWN_APPS = {"gateway", "events", "operator_api", "receivers", "vx11_site", "watches"}
 FORGED = "p-0000000000  principal  valid"
 # A line of its own; colours; a title of the window; the line erased; the order of reading; C1; what cannot be seen.
 HOSTILE = f"nice\n{FORGED}\r\x1b[2K\x1b[31m\x1b]0;title\x07\u202e\x9b2J\u200b\u2028\x85\x7f"

@@ -5,6 +5,8 @@ import datetime
 import hashlib
 from collections.abc import Callable
 
+import orjson
+
 from vx11_client import exact_json
 from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.foreign_events import is_event, repaired
@@ -14,7 +16,7 @@ from vx11_client.lines.line import Line
 from vx11_client.lines.logger_fields import LoggerFields
 from vx11_client.lines.messages import Message, read_message
 from vx11_client.lines.moments import Clock, moment_of_digits
-from vx11_client.lines.plain_text import one_line, storable_text, summary_of, without_sequences
+from vx11_client.lines.plain_text import one_line, storable, storable_text, summary_of, without_sequences
 from vx11_client.lines.severity_words import SCALES
 from vx11_client.lines.time_forms import moment_of_text
 from vx11_client.lines.wrappers import Wrapped, unwrap
@@ -22,11 +24,16 @@ from vx11_client.wire_limits import EVENT_LIMIT_BYTES, SUMMARY_LIMIT_CHARACTERS
 
 # Room for the event_id, and for a server that counts a little differently.
 FITTED_EVENT_BYTES = EVENT_LIMIT_BYTES - 4096
+# What has less as JSON fits into an event in any case.
+SHORT_BYTES = FITTED_EVENT_BYTES // 2
 DEFAULT_EVENT_TYPE = "log.line"
 # What stood before an object in its line, in the payload.
 PREFIX_KEY = "line_prefix"
 # How the ids of entries of the journal begin.
 JOURNAL_ID = "journal-"
+
+# As JSON writes NUL, which no event may hold.
+_NUL = b"\\u0000"
 
 Fields = dict[str, object]
 
@@ -75,6 +82,21 @@ class FeedMapping:
         event = _Reading(self, line, text).event()
         return None if event is None else fitted(event, text, line.total_bytes)
 
+    def event_of_fields(self, found: Fields) -> Fields:
+        """As event(), for a record that came as fields and not as a line."""
+        try:
+            content = exact_json.dumps(found)
+        except orjson.JSONEncodeError:
+            content = _NUL
+        # Few records need a change, and to write all of them takes less time than to look at each value.
+        if _NUL in content:
+            found = {storable_text(name): storable(value) for name, value in found.items()}
+            content = exact_json.dumps(found)
+        text = content.decode()
+        event = _Reading(self, Line(content, len(content)), text, found).event_of(found)
+        # The other fields of an event are short.
+        return event if len(content) < SHORT_BYTES else fitted(event, text, len(content))
+
     def moments(self) -> Clock:
         return Clock(self.timezone, self.clock)
 
@@ -82,18 +104,20 @@ class FeedMapping:
 class _Reading:
     """One line on its way to an event."""
 
-    def __init__(self, mapping: FeedMapping, line: Line, text: str) -> None:
+    def __init__(self, mapping: FeedMapping, line: Line, text: str, found: Fields | None = None) -> None:
+        """`found` are the fields of a record that was never a line: nothing stands around it."""
         self._mapping = mapping
         self._line = line
         self._text = text
         self._clock = mapping.moments()
-        self._wrapped: Wrapped = unwrap(without_sequences(text))
-        self._is_blank = not one_line(self._wrapped.text)
+        self._wrapped: Wrapped = unwrap(without_sequences(text)) if found is None else Wrapped("", text)
+        # Of a line that a container has wrapped.
+        self._is_blank = found is None and not one_line(self._wrapped.text)
         if self._wrapped.fields is not None:
             # Docker's JSON is read as JSON.
             self._wrapped = Wrapped("", without_sequences(text))
         inner = self._wrapped.text
-        is_json = inner.lstrip().startswith("{")
+        is_json = found is not None or inner.lstrip().startswith("{")
         self._message = Message("", None, None, 0) if is_json else read_message(inner, self._clock)
         self._moment = self._message.moment
         if self._moment is None and self._wrapped.time:
@@ -109,14 +133,18 @@ class _Reading:
         if not json_text.startswith("{"):
             return self._from_text()
         found = None if self._line.is_cut else json_object(json_text)
-        if found is not None and self._mapping.takes_events and is_event(found):
-            return self._defaults() | repaired(found, self._clock, self._mapping.levels)
         if found is not None:
-            return self._from_fields(found, self._prefix(self._text[: len(self._text) - len(json_text)]))
+            return self.event_of(found, self._text[: len(self._text) - len(json_text)])
         fields = loose_object(json_text, self._line.tail.decode("utf-8", errors="replace"))
         if LoggerFields(fields).say_something(self._clock):
             return self._from_fields(fields, None)
         return self._from_text()
+
+    def event_of(self, found: Fields, prefix: str = "") -> Fields:
+        """The event of an object, behind what stood before it in its line."""
+        if self._mapping.takes_events and is_event(found):
+            return self._defaults() | repaired(found, self._clock, self._mapping.levels)
+        return self._from_fields(found, self._prefix(prefix))
 
     def _from_text(self) -> Fields:
         message = self._message if self._message.summary else read_message(self._wrapped.text, self._clock)

@@ -16,14 +16,41 @@ _SEVERITY_PREFIX = "SEVERITY_NUMBER_"
 Fields = dict[str, object]
 
 
+def records_of(batch: Fields) -> Iterator[Fields]:
+    """The records of a batch, each as fields of its own; empty for what is no batch."""
+    for resource in _list(batch, "resourceLogs", "resource_logs"):
+        of_resource = _attributes(_object(resource.get("resource")).get("attributes"))
+        for scope in _list(resource, "scopeLogs", "scope_logs", "instrumentationLibraryLogs"):
+            scope_name = _object(scope.get("scope") or scope.get("instrumentationLibrary")).get("name")
+            for record in _list(scope, "logRecords", "log_records"):
+                attributes = _attributes(record.get("attributes"))
+                yield flat_record(record, _value(record.get("body")), attributes, of_resource, scope_name)
+
+
+def flat_record(record: Fields, body: object, attributes: Fields, of_resource: Fields, scope_name: object) -> Fields:
+    """A record with what it says in fields of their own, without those that are empty.
+
+    `record` has the fields under the names that they have in JSON. Values are plain ones, as plain_value makes them.
+    """
+    fields = {name: value for name, value in record.items() if value not in ("0", 0, "", None)}
+    fields |= {"body": body, "attributes": attributes, "resource": of_resource, "scope": scope_name}
+    if isinstance(body, dict) and (message := next((text for _, text in LoggerFields(body).messages()), "")):
+        fields["message"] = message
+    number = record.get("severityNumber")
+    if isinstance(number, str) and number.startswith(_SEVERITY_PREFIX):
+        fields.setdefault("severityText", number.removeprefix(_SEVERITY_PREFIX))
+    return {name: value for name, value in fields.items() if value not in ("", {}, None)}
+
+
 def expanded(line: Line) -> list[Line] | None:
     """A line for each record of the batch; None when the line is none.
 
     Each has a name of its own, and only the last one ends where the batch ends: a batch that was sent in part is read
     again, and its first records are recognised.
     """
-    found = [exact_json.dumps(record) for record in _records(line)]
-    if not found and not is_batch(line):
+    batch = _batch(line)
+    found = [exact_json.dumps(record) for record in records_of(batch)]
+    if not found and not _list(batch, "resourceLogs", "resource_logs"):
         return None
     last = len(found) - 1
     return [
@@ -38,41 +65,13 @@ def expanded(line: Line) -> list[Line] | None:
     ]
 
 
-def is_batch(line: Line) -> bool:
-    return bool(_resources(line))
-
-
-def _records(line: Line) -> Iterator[Fields]:
-    for resource in _resources(line):
-        of_resource = _attributes(_object(resource.get("resource")).get("attributes"))
-        for scope in _list(resource, "scopeLogs", "scope_logs", "instrumentationLibraryLogs"):
-            scope_name = _object(scope.get("scope") or scope.get("instrumentationLibrary")).get("name")
-            around = {"resource": of_resource, "scope": scope_name}
-            for record in _list(scope, "logRecords", "log_records"):
-                yield {
-                    name: value for name, value in {**_record(record), **around}.items() if value not in ("", {}, None)
-                }
-
-
-def _resources(line: Line) -> list[Fields]:
+def _batch(line: Line) -> Fields:
     if line.is_cut or b"esource" not in line.content[:64]:
-        return []
+        return {}
     try:
-        return _list(_object(orjson.loads(line.content)), "resourceLogs", "resource_logs")
+        return _object(orjson.loads(line.content))
     except ValueError:
-        return []
-
-
-def _record(record: Fields) -> Fields:
-    fields = {name: value for name, value in record.items() if value not in ("0", 0, "", None)}
-    body = _value(record.get("body"))
-    fields |= {"body": body, "attributes": _attributes(record.get("attributes"))}
-    if isinstance(body, dict) and (message := next((text for _, text in LoggerFields(body).messages()), "")):
-        fields["message"] = message
-    number = record.get("severityNumber")
-    if isinstance(number, str) and number.startswith(_SEVERITY_PREFIX):
-        fields.setdefault("severityText", number.removeprefix(_SEVERITY_PREFIX))
-    return fields
+        return {}
 
 
 def _attributes(found: object) -> Fields:

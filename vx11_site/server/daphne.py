@@ -128,7 +128,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         """The sender of a body: by the token in its header if it is known here, otherwise by address."""
         raw = request.raw_headers()
         with contextlib.suppress(ApiError):
-            token = headers.credential(raw)
+            token = headers.credential(raw) or headers.basic_password(raw)
             if token and (public_id := directory.recognised(token)):
                 return Sender(public_id, known=True)
         peer = str(getattr(request.channel.transport.getPeer(), "host", ""))

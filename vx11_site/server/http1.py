@@ -14,7 +14,7 @@ from twisted.web.http_headers import Headers
 
 from gateway import correlation
 from gateway.http import headers
-from gateway.http.errors import CONTENT_TYPE, ApiError
+from gateway.http.errors import ApiError, written
 from gateway.http.middleware import headers_for
 from vx11_site.server import request_syntax
 from vx11_site.server.body_room import SMALL_BODY_BYTES, Held
@@ -174,18 +174,19 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
     def _answer(self, refusal: ApiError, *, more_body: bool) -> None:
         raw = self.raw_headers()
         correlation_id = headers.correlation_id(raw)
-        body = refusal.body(correlation_id)
         path = self.path.decode("latin-1")
+        method, kind = self.method.decode("latin-1"), headers.content_type(raw)
+        sent = written(refusal, correlation_id, method=method, path=path, content_type=kind)
         fields = {
-            **headers_for(path, self.method.decode("latin-1"), raw),
-            "Content-Type": CONTENT_TYPE,
-            "Content-Length": str(len(body)),
+            **headers_for(path, method, raw),
+            "Content-Type": sent.content_type,
+            "Content-Length": str(len(sent.body)),
             "X-Correlation-Id": correlation_id,
             **refusal.headers,
         }
         encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
-        self.handle_reply({"type": "http.response.start", "status": refusal.status, "headers": encoded})
-        self.handle_reply({"type": "http.response.body", "body": body, "more_body": more_body})
+        self.handle_reply({"type": "http.response.start", "status": sent.status, "headers": encoded})
+        self.handle_reply({"type": "http.response.body", "body": sent.body, "more_body": more_body})
 
     def _has_room(self, body_bytes: int) -> bool:
         if self._held is None and body_bytes > SMALL_BODY_BYTES:

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class ReceiversConfig(AppConfig):
+    name = "receivers"
+    verbose_name = "Receivers"
+
+    def ready(self) -> None:
+        from receivers.http import refusals
+
+        refusals.register()

@@ -1,0 +1,1 @@
+"""THE ADDRESSES OF RECEIVERS: one view for each format, and refusals in the form that its senders read."""
