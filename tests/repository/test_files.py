@@ -14,6 +14,7 @@ LONG_FILES = {
     Path("requirements-tracing.lock"): "written by a machine",
     Path("requirements-dev.lock"): "written by a machine",
     Path("requirements-bench.lock"): "written by a machine",
+    Path("CHANGELOG.md"): "one entry for each change",
     Path("pyproject.toml"): "one contract of imports for each room",
     Path("benchmarks/results/latest.md"): "one line for each figure of a run",
     Path("deploy/monitoring/grafana/dashboards/vx11-operator.json"): "one entry for each panel",
