@@ -11,10 +11,10 @@ from django.core.management.base import CommandError, CommandParser
 from events.management.feed_options import matching, number, zone
 from events.management.server_access import EXIT_USAGE
 from vx11_client.errors import InvalidSettings
+from vx11_client.spool.records import Transport
 from vx11_client.syslog.limits import Limits
 from vx11_client.syslog.listeners import Address, address_of, tls_context
 from vx11_client.syslog.mapping import EVENT_TYPE
-from vx11_client.syslog.records import Transport
 from vx11_client.wire_names import MODULE_FORM, TYPE_FORM
 
 KIB = 1024

@@ -18,7 +18,7 @@ from tests.stack.syslog_daemons import PAGE, Rsyslog, SyslogDaemon, SyslogNg
 from tests.stack.syslog_receiver import SyslogReceiver
 from tests.stacks import Stack
 from tests.waiting import wait_until
-from vx11_client.syslog.spool import Spool
+from vx11_client.spool.disk_queue import Spool
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(180)]
 LINES = 2000

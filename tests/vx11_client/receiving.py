@@ -6,10 +6,10 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from vx11_client.spool.disk_queue import Spool
 from vx11_client.syslog.connections import SyslogConnection
 from vx11_client.syslog.intake import Intake
 from vx11_client.syslog.limits import Limits
-from vx11_client.syslog.spool import Spool
 from vx11_client.syslog.tally import Tally
 
 

@@ -11,10 +11,10 @@ from tests.vx11_client.publishers import Log, ids, quick_backoff
 from tests.vx11_client.scripted_server import Answer, Request, ScriptedServer, problem
 from tests.waiting import wait_until
 from vx11_client.feeding.feed_sender import FeedSender
+from vx11_client.spool.disk_queue import Spool
+from vx11_client.spool.records import SyslogRecord, Transport
 from vx11_client.syslog.forwarder import Forwarder
 from vx11_client.syslog.mapping import SyslogMapping
-from vx11_client.syslog.records import SyslogRecord, Transport
-from vx11_client.syslog.spool import Spool
 from vx11_client.syslog.tally import Tally
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.certificates import make_certificates
 from vx11_client.errors import InvalidSettings
+from vx11_client.spool.records import Transport
 from vx11_client.syslog.listeners import Address, address_of, opened, tls_context
-from vx11_client.syslog.records import Transport
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from events.log import submissions
 from vx11_client import exact_json
+from vx11_client.spool.records import SyslogRecord, Transport
 from vx11_client.syslog.mapping import SyslogMapping
-from vx11_client.syslog.records import SyslogRecord, Transport
 from vx11_client.wire_limits import EVENT_LIMIT_BYTES, SEVERITIES, SUMMARY_LIMIT_CHARACTERS
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)

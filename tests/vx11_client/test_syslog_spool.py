@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.servers import ROOT
-from vx11_client.syslog import spool as spool_module
-from vx11_client.syslog.records import SyslogRecord, Transport, packed, unpacked
-from vx11_client.syslog.segments import HEADER_BYTES, segment_name
-from vx11_client.syslog.spool import Spool, SpoolInUse, Stored
+from vx11_client.spool import disk_queue as spool_module
+from vx11_client.spool.disk_queue import Spool, SpoolInUse, Stored
+from vx11_client.spool.records import SyslogRecord, Transport, packed, unpacked
+from vx11_client.spool.segments import HEADER_BYTES, segment_name
 
 
 def record(number: int, *, size: int = 0) -> SyslogRecord:
@@ -285,8 +285,8 @@ def test_one_folder_has_one_receiver(tmp_path: Path) -> None:
 
 KILLED = """if True:
     import os, pathlib, signal, sys
-    from vx11_client.syslog.records import SyslogRecord, Transport
-    from vx11_client.syslog.spool import Spool
+    from vx11_client.spool.records import SyslogRecord, Transport
+    from vx11_client.spool.disk_queue import Spool
     spool = Spool(pathlib.Path(sys.argv[1]))
     for number in range(100):
         content = b"%d" % number

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from vx11_client.spool.records import Transport
 from vx11_client.syslog.framing import BadFrame, Frame, FrameReader
 from vx11_client.syslog.intake import Intake
 from vx11_client.syslog.limits import READ_LIMIT_BYTES, RECORD_LIMIT_SECONDS, Limits
-from vx11_client.syslog.records import Transport
 from vx11_client.syslog.tally import Tally
 
 # All connections of a loop are read one after the other, and each piece is taken out of it at once.

@@ -8,8 +8,8 @@ from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.feed_sender import FeedSender, SenderReport
 from vx11_client.http_answers import ServerRefused
 from vx11_client.publishing.delivery import PendingEvent, encoded
+from vx11_client.spool.disk_queue import Spool, Stored
 from vx11_client.syslog.mapping import SyslogMapping
-from vx11_client.syslog.spool import Spool, Stored
 from vx11_client.syslog.tally import Tally
 from vx11_client.terminal_text import shown
 from vx11_client.wire_limits import BATCH_LIMIT_EVENTS

@@ -11,10 +11,10 @@ from typing import Protocol
 
 import orjson
 
+from vx11_client.spool.disk_queue import Spool
+from vx11_client.spool.records import SyslogRecord, Transport
 from vx11_client.syslog.framing import Frame
 from vx11_client.syslog.limits import MEMORY_LIMIT_RECORDS, Limits
-from vx11_client.syslog.records import SyslogRecord, Transport
-from vx11_client.syslog.spool import Spool
 from vx11_client.syslog.tally import DROPPED, Tally
 from vx11_client.terminal_text import shown
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from vx11_client.spool.disk_queue import SPOOL_LIMIT_BYTES
 from vx11_client.syslog.framing import LINE_LIMIT_BYTES
-from vx11_client.syslog.spool import SPOOL_LIMIT_BYTES
 
 # Records that were read and are not in the spool yet. One more piece of one connection may come on top.
 MEMORY_LIMIT_RECORDS = 10_000

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vx11_client.errors import InvalidSettings
-from vx11_client.syslog.records import Transport
+from vx11_client.spool.records import Transport
 from vx11_client.terminal_text import shown
 
 LOCAL_HOST = "127.0.0.1"

@@ -13,8 +13,8 @@ from vx11_client.feeding.feed_mapping import FeedMapping, fitted
 from vx11_client.lines.line import Line
 from vx11_client.lines.moments import Clock
 from vx11_client.lines.plain_text import one_line, storable, storable_text, summary_of
+from vx11_client.spool.records import SyslogRecord, Transport
 from vx11_client.syslog.messages import SyslogMessage, read_message
-from vx11_client.syslog.records import SyslogRecord, Transport
 from vx11_client.wire_limits import SUMMARY_LIMIT_CHARACTERS
 
 EVENT_TYPE = "syslog.message"

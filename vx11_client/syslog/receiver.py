@@ -11,14 +11,14 @@ import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from vx11_client.spool.disk_queue import Spool
+from vx11_client.spool.records import Transport
 from vx11_client.syslog.connections import SyslogConnection
 from vx11_client.syslog.datagrams import DatagramReader
 from vx11_client.syslog.forwarder import Forwarder
 from vx11_client.syslog.intake import Intake
 from vx11_client.syslog.limits import ACCEPTS_PER_TURN, HANDSHAKE_LIMIT_SECONDS, Limits
 from vx11_client.syslog.listeners import Address
-from vx11_client.syslog.records import Transport
-from vx11_client.syslog.spool import Spool
 from vx11_client.syslog.tally import Tally
 
 TICK_SECONDS = 1.0

@@ -26,11 +26,11 @@ from vx11_client.errors import InvalidSettings
 from vx11_client.feeding.feed_sender import FeedSender, SenderReport
 from vx11_client.http_answers import ServerRefused
 from vx11_client.publishing.delivery import EVENTS_PATH, client_options
+from vx11_client.spool.disk_queue import Spool, SpoolInUse
 from vx11_client.syslog import listeners
 from vx11_client.syslog.forwarder import Forwarder
 from vx11_client.syslog.mapping import SyslogMapping
 from vx11_client.syslog.receiver import Receiver
-from vx11_client.syslog.spool import Spool, SpoolInUse
 from vx11_client.syslog.tally import Tally
 from vx11_client.terminal_text import shown
 

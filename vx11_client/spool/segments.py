@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from vx11_client.syslog.records import SyslogRecord, unpacked
+from vx11_client.spool.records import SyslogRecord, unpacked
 
 MAGIC = b"VX11SPL1"
 # Behind the magic, eight bytes: the offset up to which all was published.

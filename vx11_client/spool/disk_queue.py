@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vx11_client.syslog.records import SyslogRecord, packed
-from vx11_client.syslog.segments import READ_BYTES, Segment, segment_name
+from vx11_client.spool.records import SyslogRecord, packed
+from vx11_client.spool.segments import READ_BYTES, Segment, segment_name
 
 SPOOL_LIMIT_BYTES = 64 * 1024 * 1024
 # A full segment is followed by a new one: what was published is deleted in pieces of this size.
