@@ -46,7 +46,8 @@ class StatsView(Asking):
         """
         query, filters, asked = self.read(request)
         within = read_window(query, "occurred_from", "occurred_to")
-        if read_choice(query, "by", TIMES) == HAPPENED:
+        # Nothing else can be meant by a range of happening alone.
+        if read_choice(query, "by", TIMES) == HAPPENED or (within != ALL_TIME and not single(query, "by")):
             return await self._by_happening(query, filters, asked, within)
         if within != ALL_TIME:
             raise BadFilter("occurred_from", f"only with by={HAPPENED}; `from` and `to` say when events were stored")

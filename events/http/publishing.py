@@ -1,6 +1,5 @@
 """The one way in which a request becomes events: checked, bounded, committed, then published to readers."""
 
-import contextlib
 from typing import Any
 
 from events import log
@@ -48,9 +47,13 @@ async def admit(publisher: str) -> None:
 
 async def charge_refused(publisher: str, body_bytes: int) -> None:
     """Charge a body that was read and refused as the events that its bytes could have held: reading took as long."""
-    with contextlib.suppress(LimitExceeded):
-        if cost := body_bytes // REFUSED_BYTES_PER_EVENT:
+    cost = body_bytes // REFUSED_BYTES_PER_EVENT
+    try:
+        if cost:
             await limiter.spend_reserved("published_events", publisher, cost=cost)
+    except LimitExceeded:
+        # Else each event that is still reserved would let another such body in.
+        limiter.forget_reserve("published_events", publisher)
 
 
 async def publish(submission: Submission, *, charged: int = 0) -> Appended:

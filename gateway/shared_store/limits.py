@@ -230,6 +230,12 @@ class Limiter:
                 reserve.left += share
             reserve.left -= cost
 
+    def forget_reserve(self, name: str, who: str) -> None:
+        """What spend_reserved() has reserved and not used is lost: the next one is counted in Redis."""
+        item = _item(name)
+        if item is not None:
+            self._reserves.pop(item.key_for(who), None)
+
     def _refuse_known(self, name: str, key: str) -> None:
         if (until := self._refused.get(key, float("-inf"))) > time.monotonic():
             raise self._exceeded(name, until)

@@ -18,6 +18,7 @@ from tests.client import API, LOOPBACK, Client
 from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.stacks import Stack
+from tests.waiting import wait_until
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 LIMIT_BYTES = 4 * 1024 * 1024
@@ -124,10 +125,13 @@ def test_only_a_service_token_may_send(stack: Stack, kind: Kind) -> None:
 
 
 def _until_refused(sender: Client, kind: Kind) -> httpx2.Response:
-    for _ in range(200):
+    """Within the time in which a process learns of a revocation."""
+
+    def refusal() -> list[httpx2.Response]:
         answer = sender.post(kind.address, content=kind.body("x"), headers=kind.headers)
-        if not answer.is_success:
-            break
+        return [] if answer.is_success else [answer]
+
+    [answer] = wait_until(refusal, "the token is refused", timeout_seconds=20)
     return answer
 
 

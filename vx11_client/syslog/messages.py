@@ -26,8 +26,8 @@ _PRIORITY = re.compile(r"<([0-9]{1,3})>")
 # Version, time, host, app, process, message id.
 _RFC5424 = re.compile(r"[1-9][0-9]{0,2} (\S{1,64}) (\S{1,255}) (\S{1,255}) (\S{1,255}) (\S{1,255})(?: |\Z)")
 _ELEMENT = re.compile(r'\[([^\s=\]"]{1,255})')
-# Each character of a value has one way to match, so this takes linear time.
-_PARAMETER = re.compile(r' +([^\s=\]"]{1,255})="((?:[^"\\]|\\.)*)"', re.DOTALL)
+# Each character of a value has one way to match, and a run of spaces has one beginning, so this takes linear time.
+_PARAMETER = re.compile(r'(?<! ) +([^\s=\]"]{1,255})="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')
 # Of Cisco's devices: a counter, perhaps a host, and a sign that the clock is not set.
 _CISCO = re.compile(r"[0-9]{1,10}: (?:([\w.-]{1,255}): )?[*.]?(?=[A-Z][a-z]{2} |[0-9]{4}-)", re.ASCII)

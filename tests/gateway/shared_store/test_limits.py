@@ -235,6 +235,19 @@ async def test_what_is_reserved_is_used_whatever_the_sizes_of_batches(
     assert minimum <= passed <= 5000
 
 
+@pytest.mark.usefixtures("shared")
+async def test_a_reserve_that_is_forgotten_lets_nothing_more_pass(settings: Settings) -> None:
+    settings.PUBLISH_RATE = (1000, 60)
+    limiter = Limiter()
+    for cost in (960, 1):
+        await limiter.spend_reserved("published_events", "s-1", cost=cost)
+    with pytest.raises(LimitExceeded):
+        await limiter.spend_reserved("published_events", "s-1", cost=512)
+    limiter.forget_reserve("published_events", "s-1")
+    with pytest.raises(LimitExceeded):
+        await limiter.spend_reserved("published_events", "s-1", cost=1)
+
+
 async def test_what_was_reserved_in_one_window_does_not_count_in_the_next(
     shared: PrivateRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
