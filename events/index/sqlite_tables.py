@@ -56,8 +56,10 @@ def connect(path: Path, *, mode: str, wait_seconds: float) -> sqlite3.Connection
 def make_file(path: Path) -> None:
     """With empty tables. Readable to its owner only; that is the owner of the folder, also when root makes it.
 
-    It has its name when it has its tables: a search that came between would take it for damaged.
+    It has its name when it has its tables: a search that came between would take it for damaged. A link stays what it
+    is, so that the file may be on another disk.
     """
+    path = path.resolve()
     new = path.with_name(f"{path.name}.new")
     unlink(new, FILES)
     os.close(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600))

@@ -163,6 +163,14 @@ def test_a_file_that_is_made_is_never_seen_without_its_tables(
     assert seen == [file.name]
 
 
+def test_a_file_that_is_made_is_where_a_link_points_to(store: SqliteStore, file: Path, tmp_path: Path) -> None:
+    (other := tmp_path / "other disk").mkdir()
+    file.symlink_to(other / "index.sqlite3")
+    append_events(3)
+    look_until_held(Indexing(store), store, 3)
+    assert (file.is_symlink(), (other / "index.sqlite3").is_file()) == (True, True)
+
+
 def test_what_is_wrong_is_logged_once_and_counted(
     store: SqliteStore, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
