@@ -23,6 +23,7 @@ ROOT = Path(vx11_site.__file__).parent.parent
 # 1x, 2x, 4x. What is quadratic takes ten milliseconds and more for the last.
 LENGTHS = (500, 1_000, 2_000)
 # Four times the text may cost four times as much; what is quadratic costs sixteen times as much.
+LOOKS = 4
 WORST_RATIO = 9.0
 # Less cannot be measured, and is no harm.
 UNSEEN_SECONDS = 0.002
@@ -82,8 +83,13 @@ def assert_linear(run: Callable[[str], object], units: Iterable[str]) -> None:
             one, two, four = (beginning + (unit * (length // len(unit) + 1))[:length] + ending for length in LENGTHS)
             if seconds(run, four, tries=1) < UNSEEN_SECONDS:
                 continue
-            costs = [seconds(run, text, tries=5) for text in (one, two, four)]
-            assert costs[2] < max(UNSEEN_SECONDS, WORST_RATIO * costs[0]), (beginning, unit, ending, costs)
+            # What is not linear is so each time; what other programs cost comes and goes.
+            for _ in range(LOOKS):
+                costs = [seconds(run, text, tries=5) for text in (one, two, four)]
+                if costs[2] < max(UNSEEN_SECONDS, WORST_RATIO * costs[0]):
+                    break
+            else:
+                raise AssertionError(f"not linear: {(beginning, unit, ending, costs)}")
 
 
 def runs_of(pattern: re.Pattern[Any]) -> list[Callable[[str], object]]:
