@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_the_unit_of_systemd_is_right_and_its_command_is_one(tmp_path: Path) -> 
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     parsed = subprocess.run(
-        ["python", str(ROOT / "manage.py"), *words[2:], "--help"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "manage.py"), *words[2:], "--help"], capture_output=True, text=True, check=False
     )
     assert "usage:" in parsed.stdout
     assert all(word in parsed.stdout for word in words if word.startswith("--"))
