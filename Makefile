@@ -235,6 +235,11 @@ screenshots: test-machine ## the pictures in docs/, from real pages
 bench: $(VENV)/.development $(BENCH_VENV)/.installed ## speed, side by side with others, as a table and as plots
 	$(BIN)/python -m benchmarks
 
+.PHONY: curves
+curves: $(VENV)/.development $(BENCH_VENV)/.installed ## what ten times as many streams, events, bytes, queries or processes cost
+	$(BIN)/python -m benchmarks.curves
+	$(BIN)/python -m benchmarks.site_page
+
 .PHONY: test-machine
 test-machine: $(VENV)/.development $(VENV)/.syslog-ng
 	@.ci/system-packages redis-server postgresql prometheus prometheus-alertmanager chromium-headless-shell nginx \

@@ -55,7 +55,7 @@ def main() -> None:
     names = options.only or list(suite.SUITE)
     if suite.needs_postgres(names) and postgres_program() is None:
         sys.exit("PostgreSQL is not installed (Debian: apt-get install postgresql). --only NAME leaves it out.")
-    _allow_open_files()
+    allow_open_files()
     described = machine.description()
     size = QUICK if options.quick else FULL
     if options.search_events:
@@ -91,7 +91,7 @@ def _plot(figures: dict[str, Any]) -> None:
     subprocess.run(command, check=True, cwd=ROOT, input=json.dumps(figures), text=True)
 
 
-def _allow_open_files() -> None:
+def allow_open_files() -> None:
     """As many as the system lets us have, here and in all servers: each stream is one at both ends."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -31,7 +31,7 @@ def measure(server: RunningServer, target: Target, size: Size, count: int, url: 
         Figure("publish in batches", batch.per_second * BATCH_EVENTS, "/s"),
         Figure("backup", copied, "s"),
         Figure("prune half", _seconds(server, "prune_events", "--keep-rows", str(count // 2), "--yes"), "s"),
-        Figure("start", _start(server), "s"),
+        Figure("start", start_seconds(server), "s"),
     ]
 
 
@@ -41,7 +41,7 @@ def _seconds(server: RunningServer, *command: str) -> float:
     return time.perf_counter() - began
 
 
-def _start(server: RunningServer) -> float:
+def start_seconds(server: RunningServer) -> float:
     """Until the server answers."""
     server.stop()
     began = time.perf_counter()

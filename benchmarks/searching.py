@@ -74,7 +74,7 @@ class Search:
                 fill = partial(search_log.fill_sqlite, server.data / "operator.sqlite3", count)
                 target, indexing = _with_a_log(server, target, count, fill)
                 size_bytes = sum(path.stat().st_size for path in server.data.glob("operator-search.sqlite3*"))
-                sqlite = on_a_loop(_measure, target)
+                sqlite = on_a_loop(measure_pages, target)
                 held = Figure(INDEX_BYTES, size_bytes / count, "bytes")
                 lived = large_log.measure(server, target, size, count)
                 found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS), *lived]
@@ -82,7 +82,7 @@ class Search:
             with postgres_database() as url, running(database_url=url) as (server, target):
                 target, indexing = _with_a_log(server, target, count, partial(search_log.fill_postgres, url, count))
                 held = Figure(INDEX_BYTES, search_log.index_bytes_on_postgres(url) / count, "bytes")
-                postgres = on_a_loop(_measure, target)
+                postgres = on_a_loop(measure_pages, target)
                 lived = large_log.measure(server, target, size, count, url)
                 found[f"{title}, PostgreSQL"] = [*indexing, held, *_figures(postgres, P95_POSTGRES_MS), *lived]
             found[f"{title}, compared"] = self._compared(sqlite.pages, count, announce)
@@ -165,7 +165,7 @@ def _figures(measured: Measured, p95_ms: float) -> list[Figure]:
     ]
 
 
-async def _measure(target: Target) -> Measured:
+async def measure_pages(target: Target) -> Measured:
     connection, pid = await Connection.open(target.port), target.pid
     try:
         measured = Measured({}, {}, {}, [])
