@@ -7,7 +7,10 @@ import orjson
 # Loki itself refuses more than 15 labels of a stream, by default.
 LABELS_LIMIT = 100
 
-_PAIR = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_.:-]{0,255})\s*=\s*("(?:[^"\\]|\\.)*"|`[^`]*`)\s*(,|$)', re.DOTALL)
+# Between the parts of a pair, and no more: else a long text of spaces would be looked at again from each of them.
+_SPACE = r"\s{0,64}"
+_NAME, _VALUE = "([A-Za-z_][A-Za-z0-9_.:-]{0,255})", r'("(?:[^"\\]|\\.)*"|`[^`]*`)'
+_PAIR = re.compile(f"{_SPACE}{_NAME}{_SPACE}={_SPACE}{_VALUE}{_SPACE}(,|$)", re.DOTALL)
 # Each escape as a whole, so that the second of two backslashes begins none. JSON has no form for the first two.
 _GO_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|.)", re.ASCII | re.DOTALL)
 _GO_LETTERS = {"a": "\\u0007", "v": "\\u000b", "'": "'"}

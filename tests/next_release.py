@@ -4,10 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
+from tests.apps import APPS
 from tests.servers import ROOT
 
 NEXT_VERSION = "99.0.0"
-PACKAGES = ("vx11_site", "gateway", "events", "operator_api", "receivers", "watches", "ledger", "vx11_client")
 USED_AS_THEY_ARE = ("static", "templates", "locale")
 NAME = "9000_next_release"
 # All that a release may do to what the one before still uses: a column that may be empty, one that the database fills,
@@ -55,7 +55,7 @@ def make(folder: Path) -> Path:
 
 
 def _copy(folder: Path, *, version: str) -> None:
-    for name in PACKAGES:
+    for name in APPS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     # Python imports from where a script really is, so a link would lead back here.
     shutil.copy2(ROOT / "manage.py", folder)

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from events import metrics as events_metrics
 from gateway import metrics as gateway_metrics
 from operator_api import gauges
+from tests.apps import APPS
 from tests.repository import tree
 from tests.repository.tree import ROOT
 from tests.runbook_pages import anchors
@@ -106,9 +107,8 @@ def test_every_link_of_a_document_to_a_heading_leads_to_one(path: Path) -> None:
 
 def doors() -> dict[Path, str]:
     """The docstring of each package of the apps that has one, in one line."""
-    apps = ("vx11_site", "watches", "receivers", "operator_api", "events", "gateway", "ledger", "vx11_client")
     packages = {
-        path: text for path, text in tree.texts().items() if path.name == "__init__.py" and path.parts[0] in apps
+        path: text for path, text in tree.texts().items() if path.name == "__init__.py" and path.parts[0] in APPS
     }
     found = {path: ast.get_docstring(ast.parse(text)) for path, text in packages.items()}
     return {path: " ".join(text.split()) for path, text in found.items() if text}

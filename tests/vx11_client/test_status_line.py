@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.servers import ROOT
+from tests.apps import files_with
 from vx11_client import status_line
 from vx11_client.status_line import CLEAR_LINE, StatusLine
 
@@ -76,6 +76,4 @@ def test_into_a_file_goes_a_plain_line_now_and_then_or_none(written: list[str], 
     ],
 )
 def test_what_must_agree_everywhere_stands_in_one_place(text: str, place: str) -> None:
-    folders = ("vx11_client", "ledger", "gateway", "events", "operator_api", "vx11_site")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    assert [str(path.relative_to(ROOT)) for path in files if text in path.read_text("utf-8")] == [place]
+    assert files_with(text) == [place]

@@ -6,20 +6,14 @@ import pkgutil
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import events
-import gateway
-import ledger
-import operator_api
-import vx11_client
-import vx11_site
 from gateway.redaction import redact
+from tests.apps import APPS
+from tests.servers import ROOT
 
-ROOT = Path(vx11_site.__file__).parent.parent
 # 1x, 2x, 4x. What is quadratic takes ten milliseconds and more for the last.
 LENGTHS = (500, 1_000, 2_000)
 # Four times the text may cost four times as much; what is quadratic costs sixteen times as much.
@@ -36,7 +30,7 @@ JAVASCRIPT_FILES = sorted(path for path in (ROOT / "static").rglob("*.js"))
 def patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
     """Every compiled pattern of every module, by where it stands."""
     seen: set[int] = set()
-    for package in (events, gateway, ledger, operator_api, vx11_client, vx11_site):
+    for package in map(importlib.import_module, APPS):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if ".migrations." in found.name or found.name.endswith(("__main__", ".asgi", ".traces")):
                 continue

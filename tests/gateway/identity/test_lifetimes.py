@@ -5,16 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pytest_django import Settings
 
 from gateway.identity.lifetimes import longest_ticket_seconds, oldest_live_stream, oldest_live_ticket
-from tests.servers import ROOT
+from tests.apps import files_with
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_the_life_of_a_ticket_is_read_in_one_place() -> None:
-    folders = ("gateway", "events", "operator_api", "watches", "ledger", "vx11_site")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    reading = {str(path.relative_to(ROOT)) for path in files if "settings.SSE_TOKEN_TTL" in path.read_text("utf-8")}
-    assert reading == {"gateway/identity/lifetimes.py"}
+    assert files_with("settings.SSE_TOKEN_TTL") == ["gateway/identity/lifetimes.py"]
 
 
 def test_a_ticket_is_remembered_for_its_life_and_for_what_clocks_may_differ(settings: Settings) -> None:
