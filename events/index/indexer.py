@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from events import log, metrics
+from events.index.resting import NoRest, Resting
 from events.index.store import LEASE_SECONDS, Row, State, Store
 from events.index.tallies import Tally, Tallying
 from events.index.vocabulary import terms_in
@@ -63,11 +64,11 @@ class Progress:
 
 
 class Indexer:
-    """Works step by step, in the caller's thread. `rest_share`: how long it rests for each second of work on terms."""
+    """Works step by step, in the caller's thread, and rests meanwhile for as long as `resting` says."""
 
-    def __init__(self, store: Store, *, rest_share: float = 1.0) -> None:
+    def __init__(self, store: Store, *, resting: Resting | None = None) -> None:
         self._store = store
-        self._rest_share = rest_share
+        self._resting = resting or NoRest()
         # Differs from the name of any other process, and of this one after a restart.
         self.holder = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._claimed_at: float | None = None
@@ -137,6 +138,7 @@ class Indexer:
         else:
             return state
         self._store.write(self.holder, rows, low=indexed.low, high=indexed.high, tallies=tallies)
+        self._resting.after_writing()
         return indexed
 
     def _read(self, cursor: Cursor, *, until: int) -> tuple[list[Row], list[Tally], int]:
@@ -154,14 +156,11 @@ class Indexer:
         return rows, tallying.of(first, cursor.seq), cursor.seq
 
     def _terms(self, events: Iterable[Columns]) -> Iterator[Row]:
-        started = time.thread_time()
+        self._resting.begin()
         for number, event in enumerate(events, start=1):
             yield event.seq, terms_in(event)
             if number % PIECE_ROWS == 0:
-                # While this thread sleeps, the loop gets the interpreter at once and not after a switch interval. What
-                # it waited for others itself does not count: in a busy process it would never catch up.
-                time.sleep((time.thread_time() - started) * self._rest_share)
-                started = time.thread_time()
+                self._resting.after_terms()
 
     def _tidy(self, head: Head) -> None:
         now = time.monotonic()

@@ -11,6 +11,7 @@ from django.db import connections
 
 from events import metrics
 from events.index.indexer import Indexer, Progress
+from events.index.resting import Resting
 from events.index.store import Damaged, IndexUnavailable, LeaseLost, Store
 from events.index.stores import the_store
 from ledger.faults import DATABASE_FAULTS
@@ -31,7 +32,7 @@ class Indexing:
 
     def __init__(self, store: Store | None = None) -> None:
         self._store = store or the_store()
-        self._indexer = Indexer(self._store)
+        self._indexer = Indexer(self._store, resting=Resting())
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="search-index", daemon=True)
         # What is wrong, "" while all is well: one log line for each change.

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         if head is None:
             self.stdout.write("The log is empty: there is nothing to index.")
             return
-        indexer = Indexer(store, rest_share=0)
+        indexer = Indexer(store)
         planned = _prepare(store, indexer, head, goes_on=goes_on)
         progress = Progress(self.stdout, {"events": planned}, done="indexed")
         try:

@@ -29,7 +29,7 @@ def make_store(folder: Path, *, segment_seqs: int = SEGMENT_SEQS) -> Store:
 
 def index_all(store: Store) -> Indexer:
     """Step by step until there is nothing left to index; the indexer that has the lease."""
-    indexer = Indexer(store, rest_share=0)
+    indexer = Indexer(store)
     steps_until_done(indexer)
     return indexer
 

@@ -57,7 +57,7 @@ def test_an_index_that_begins_holds_what_comes_first_and_then_what_was_there_new
     store: Store, index: Index
 ) -> None:
     append_events(17)
-    running = Indexer(store, rest_share=0)
+    running = Indexer(store)
     assert running.step().more
     assert index.extent() == (13, 17)
     append_events(7, prefix="n")
@@ -95,10 +95,10 @@ def test_large_events_are_read_a_few_at_a_time(store: Store, monkeypatch: pytest
 @pytest.mark.usefixtures("small_batches")
 def test_another_process_goes_on_where_one_ended(store: Store) -> None:
     append_events(12)
-    first = Indexer(store, rest_share=0)
+    first = Indexer(store)
     assert first.step().missing_events == 7
     first.end()
-    second = Indexer(store, rest_share=0)
+    second = Indexer(store)
     after = second.step()
     assert after.is_holder
     assert after.missing_events == 2
@@ -106,7 +106,7 @@ def test_another_process_goes_on_where_one_ended(store: Store) -> None:
 
 def test_only_one_process_indexes_and_a_dead_one_is_followed_by_another(store: Store) -> None:
     append_events(3)
-    first, second = index_all(store), Indexer(store, rest_share=0)
+    first, second = index_all(store), Indexer(store)
     append_events(2, prefix="n")
     waiting = second.step()
     assert not waiting.is_holder
@@ -124,7 +124,7 @@ def test_only_one_process_indexes_and_a_dead_one_is_followed_by_another(store: S
 
 def test_a_lease_can_be_taken_from_a_process_that_lives(store: Store) -> None:
     append_events(3)
-    first, second = index_all(store), Indexer(store, rest_share=0)
+    first, second = index_all(store), Indexer(store)
     assert not second.step().is_holder
     second.take_over()
     assert second.step().is_holder

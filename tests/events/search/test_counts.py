@@ -157,7 +157,7 @@ def test_counts_are_those_of_all_rows(
     add(size + late, chance)
     date_all(chance)
     newest = log.head().last_seq
-    running = Indexer(store, rest_share=0)
+    running = Indexer(store)
     # First without what comes late, which the index may not have reached when it is asked.
     with pytest.MonkeyPatch.context() as before:
         head = log.head()
@@ -227,7 +227,7 @@ def test_what_is_in_tallies_is_not_counted_in_the_log(store: Store, monkeypatch:
 
 
 def test_tallies_of_single_events_become_few_and_are_pruned_with_the_log(store: Store) -> None:
-    running = Indexer(store, rest_share=0)
+    running = Indexer(store)
     for number in range(3 * BLOCK_SEQS):
         append_events(1, prefix=f"n{number}-")
         running.step()
