@@ -143,7 +143,10 @@ def busy_batch() -> bytes:
 def test_n10_a_client_beside_dear_bodies_is_answered_in_between(
     stack: Stack, new_event: Callable[..., Json], principal: Client, marker: str
 ) -> None:
-    """By count of answers: many of the client's for each of the peer's, which it used to have to wait for."""
+    """By count of answers: each of the client's used to wait for one of each of the peer's connections.
+
+    What a commit takes meanwhile is up to the disk and to other programs, so half of that is far enough from it.
+    """
     token = stack.issue_token("service", scopes=("events:publish",))[0]
     headers = {"X-VX11-Token": stack.service_token}
     with (
@@ -154,7 +157,9 @@ def test_n10_a_client_beside_dear_bodies_is_answered_in_between(
         for _ in range(REQUESTS):
             assert client.post(EVENTS, json=new_event()).status_code == 201
         meanwhile = answered() - before
-    assert meanwhile < REQUESTS, f"{meanwhile} of the peer's bodies were read before {REQUESTS} small ones"
+    assert meanwhile < REQUESTS * NEIGHBOUR_CONNECTIONS / 2, (
+        f"{meanwhile} of the peer's bodies were read before {REQUESTS} small ones"
+    )
     assert principal.polled(correlation_id=marker, limit=1)["total"] == REQUESTS
 
 
