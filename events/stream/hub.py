@@ -27,7 +27,8 @@ RECENT_LIMIT_BYTES = 4 * 1024 * 1024
 # More of them are not held against a query here, because all others would wait: the log is read in a thread.
 QUERIED_LIMIT_BYTES = 128 * 1024
 # When it is quiet, an event goes out at once. Under load, events of this time are joined into one write: longer when
-# there are so many readers that writing to all of them would take more than its share of the process.
+# there are so many readers that writing to all of them would take more than its share of the process. That is told from
+# the CPU it took: where other programs keep the machine busy, a clock shows waits, which joining would make longer.
 TICK_SECONDS = 0.02
 LONGEST_TICK_SECONDS = 0.1
 WRITING_SHARE = 0.25
@@ -65,9 +66,14 @@ class Hub:
     """The subscribers of one process, and the position up to which they have been given everything."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, *, time_of_day: Callable[[], float] = time.time
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        work_clock: Callable[[], float] = time.thread_time,
+        time_of_day: Callable[[], float] = time.time,
     ) -> None:
-        """`time_of_day` is of the clock by which events are dated: seconds since 1970."""
+        """Seconds of clocks: one that waits go by, one of the CPU that this thread takes, and the one by which events
+        are dated, since 1970."""
         # One object, because the thread that appends reads it while this one moves it.
         self.cursor = Cursor("", 0)
         # Up to when, in uptime_seconds(), it is known what the subscribers may see. The keeper of the streams moves
@@ -77,6 +83,7 @@ class Hub:
         self.on_hold: Callable[[], None] = _nothing
         self._trusted_again: set[asyncio.Future[None]] = set()
         self._clock = clock
+        self._work_clock = work_clock
         self._time_of_day = time_of_day
         self._groups: dict[Selection, Group] = {}
         self._recent: deque[Entry] = deque()
@@ -228,7 +235,7 @@ class Hub:
             self._hold()
             return
         due, self._due = self._due, []
-        began = self._clock()
+        began, work_began = self._clock(), self._work_clock()
         cursor = Cursor(self.epoch, due[-1].seq)
         streams = size_bytes = unchecked = 0
         may_write = self.may_write
@@ -248,7 +255,7 @@ class Hub:
             streams += written
             size_bytes += written * len(chunk)
         now = self._clock()
-        pause = min((now - began) * (1 / WRITING_SHARE - 1), LONGEST_TICK_SECONDS)
+        pause = min((self._work_clock() - work_began) * (1 / WRITING_SHARE - 1), LONGEST_TICK_SECONDS)
         self._quiet_until = now + max(TICK_SECONDS, pause)
         metrics.PUBLISH_TO_WRITE_SECONDS.observe(max(0.0, self._time_of_day() - due[0].created_at))
         if tracing.tracer is not None:
