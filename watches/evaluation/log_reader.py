@@ -21,7 +21,7 @@ from watches.conditions.rules import NEW_VALUE
 from watches.evaluation import recording
 from watches.evaluation.lease import Lease
 from watches.evaluation.loading import Loaded, armed
-from watches.evaluation.recording import Moved, Step
+from watches.evaluation.recording import Commit, Moved, Step
 from watches.models import StateRow, Watch, WatchReader
 
 logger = logging.getLogger(__name__)
@@ -50,16 +50,20 @@ class Progress:
 
 
 class LogReader:
-    """Works step by step, in the caller's thread."""
+    """Works step by step, in the caller's thread. `commit` writes what comes of a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, commit: Commit = recording.alone) -> None:
+        self._commit = commit
         self.lease = Lease()
         self._loaded: Loaded | None = None
         self._rights: Snapshot | None = None
         self._rights_at = 0.0
 
     def step(self) -> Progress:
-        """Evaluate a page of the log, if no other process does. Raises Moved, and DATABASE_FAULTS."""
+        """Evaluate a page of the log, if no other process does.
+
+        Raises Moved, DATABASE_FAULTS, and LedgerUnavailable.
+        """
         try:
             return self._step()
         except BaseException:
@@ -189,7 +193,7 @@ class LogReader:
                 tick=is_tick,
                 hold_seconds=hold_seconds,
             )
-            recording.record(step, loaded.watches)
+            recording.record(step, loaded.watches, self._commit)
             loaded.cursor = reached
             firings = step.firings
         else:
@@ -227,7 +231,7 @@ class LogReader:
             learner=watch.pk,
             learned_seq=learned_seq,
         )
-        recording.record(step, loaded.watches)
+        recording.record(step, loaded.watches, self._commit)
         watch.learned_seq = learned_seq
         if learned_seq is None:
             # From the next step on it is evaluated with all others.
