@@ -74,6 +74,7 @@ class Watching:
             if self._note(f"failed: {type(error).__name__}"):
                 logger.exception("watches cannot be evaluated")
             return self._rest_after_trouble()
+        self._reader.keep()
         self._note("")
         took_seconds = time.monotonic() - started
         self._measure(progress, took_seconds)
