@@ -85,16 +85,8 @@ def record(step: Step, watches: dict[int, Watch], commit: Commit = alone) -> Non
     """Raises Moved, and what `commit` raises; what the evaluator holds is not what is stored then."""
     # All that can be done before: while it is written, publishers wait.
     step.take()
-    if not step.happenings and not step.tick:
-        commit(_move_on_many, step)
-        return
     untried = outbox.Untried({happening.watch_id for happening in step.happenings})
     step.firings = commit(_record_many, (step, watches, untried))
-
-
-def _move_on_many(steps: list[Step]) -> Sequence[int | Moved]:
-    """Steps in which nothing fired: the log is not locked for them."""
-    return [_moved(step) or _write_state(step) for step in steps]
 
 
 @runs_last
@@ -128,12 +120,11 @@ def _moved(step: Step) -> Moved | None:
     return None
 
 
-def _write_state(step: Step) -> int:
-    """What has changed, and which watches had more groups than are told apart; how many rows."""
+def _write_state(step: Step) -> None:
+    """What has changed, and which watches had more groups than are told apart."""
     _write_rows(step.rows)
     if step.overflowed:
         Watch.objects.filter(pk__in=step.overflowed).update(groups_full_at=Now())
-    return sum(map(len, step.rows.values()))
 
 
 def _write_rows(changed: dict[int, dict[str, Row]]) -> None:
