@@ -1,6 +1,6 @@
 """Changes of webhooks by people: each is one transaction with its audit row, under the lock of the log's head.
 
-So the limit and the names hold, whoever changes them at once, and `newest` is exactly the end of the log. What is
+So the limit and the names hold when two are changed at once, and `newest` is exactly the end of the log. What is
 changed here ends the attempt under way: what comes of it does not count.
 """
 

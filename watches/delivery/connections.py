@@ -35,7 +35,7 @@ class Connections:
                 self._handles.clear()
 
     def cut(self) -> None:
-        """Whoever waits for one of them gets its end, or an error."""
+        """What waits for one of them gets its end, or an error."""
         with self._lock:
             self._is_cut = True
             for handle in self._handles:
