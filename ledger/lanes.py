@@ -42,12 +42,13 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def give_way() -> None:
+def give_way(pause_seconds: float = 0.0) -> None:
     """Let other threads of the process run: one that computes keeps the interpreter for as long as it is let.
 
-    By a call of the system that waits for nothing. time.sleep() asks clocks, and fails while one of them is changed.
+    Without a pause this thread often has the interpreter again before another one that waits for it has woken up. By a
+    call of the system: time.sleep() asks clocks, and fails while one of them is changed.
     """
-    select.select((), (), (), 0)
+    select.select((), (), (), pause_seconds)
 
 
 class GivenUp(Exception):

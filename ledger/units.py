@@ -1,6 +1,7 @@
 """What is handed over to the writer, what its threads work on, and how each caller gets its own outcome."""
 
 import asyncio
+import concurrent.futures
 import contextvars
 import dataclasses
 import functools
@@ -26,7 +27,8 @@ class Waiting:
     unit: Any
     rows: int
     size_bytes: int
-    future: "asyncio.Future[Any] | None"
+    # Of a caller on an event loop, with the loop; of a caller in a thread, without; None if none waits.
+    future: "asyncio.Future[Any] | concurrent.futures.Future[Any] | None"
     loop: asyncio.AbstractEventLoop | None
     # Of the request that brought it: what is logged while it is written carries that request's id.
     context: contextvars.Context
@@ -123,10 +125,10 @@ def _name_of(function: WriteMany) -> str:
 
 def settle(outcomes: list[tuple[Waiting, Any]]) -> None:
     """Give every caller its outcome, with one wake-up for each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[Any, Any]]] = {}
     lost: list[tuple[int, Exception]] = []
     for waiting, outcome in outcomes:
-        if waiting.future is not None and waiting.loop is not None:
+        if waiting.future is not None:
             by_loop.setdefault(waiting.loop, []).append((waiting.future, outcome))
         elif isinstance(outcome, Exception):
             lost.append((waiting.rows, outcome))
@@ -134,11 +136,13 @@ def settle(outcomes: list[tuple[Waiting, Any]]) -> None:
         metrics.LOST_ROWS.inc(sum(rows for rows, _ in lost))
         logger.error("%d rows written behind were lost, the first by: %s", sum(rows for rows, _ in lost), lost[0][1])
     for loop, pairs in by_loop.items():
-        if not loop.is_closed():
+        if loop is None:
+            _resolve([(future, outcome) for future, outcome in pairs if future.set_running_or_notify_cancel()])
+        elif not loop.is_closed():
             loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _resolve(pairs: list[tuple["asyncio.Future[Any]", Any]]) -> None:
+def _resolve(pairs: list[tuple[Any, Any]]) -> None:
     for future, outcome in pairs:
         if future.done():
             continue

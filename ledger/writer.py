@@ -6,6 +6,7 @@ with the list of its units, and commits. So a commit (an fsync) is paid once for
 
 import asyncio
 import atexit
+import concurrent.futures
 import contextvars
 import logging
 import random
@@ -78,10 +79,7 @@ class Writer:
 
     async def commit(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> Any:
         """What `function` returned for this unit, after the commit. Raises LedgerUnavailable, or the unit's error."""
-        # Waiting here inside a transaction of one's own deadlocks on SQLite: write the rows in that transaction.
-        # (Not `connections[...]`, which on the event loop makes a new connection object for every request.)
-        if any(connection.in_atomic_block for connection in connections.all(initialized_only=True)):
-            raise RuntimeError("writer.commit() inside a transaction would wait for itself")
+        _refuse_in_transaction()
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._enqueue(Waiting(function, unit, rows, size_bytes, future, loop, contextvars.copy_context()))
@@ -89,6 +87,18 @@ class Writer:
             async with asyncio.timeout(COMMIT_WAIT_SECONDS):
                 return await future
         except TimeoutError:
+            raise LedgerUnavailable("the database took too long to commit") from None
+
+    def commit_from_thread(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> Any:
+        """The same as `commit`, for a thread that may wait."""
+        _refuse_in_transaction()
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._enqueue(Waiting(function, unit, rows, size_bytes, future, None, contextvars.copy_context()))
+        try:
+            return future.result(COMMIT_WAIT_SECONDS)
+        except TimeoutError:
+            # What has not begun is not written any more.
+            future.cancel()
             raise LedgerUnavailable("the database took too long to commit") from None
 
     def write_behind(self, function: WriteMany, unit: Any, *, rows: int = 1, size_bytes: int = 512) -> bool:
@@ -253,6 +263,13 @@ class Writer:
             raise
         except Exception as error:  # noqa: BLE001 - not swallowed: the caller that brought the unit gets it
             return waiting, error
+
+
+def _refuse_in_transaction() -> None:
+    # Waiting inside a transaction of one's own deadlocks on SQLite: write the rows in that transaction.
+    # (Not `connections[...]`, which on the event loop makes a new connection object for every request.)
+    if any(connection.in_atomic_block for connection in connections.all(initialized_only=True)):
+        raise RuntimeError("waiting for a commit inside a transaction would wait for itself")
 
 
 writer = Writer()

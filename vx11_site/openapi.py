@@ -20,6 +20,7 @@ import gateway.http.openapi
 import operator_api.http.openapi
 import operator_api.http.urls
 import watches.http.openapi
+import watches.http.webhook_openapi
 from gateway.http.errors import REASONS
 from gateway.http.headers import SECURITY_HEADERS
 from gateway.http.openapi import COMMON_HEADERS, REFUSALS, Json, refusal_name, refusal_responses
@@ -74,7 +75,8 @@ def complete(result: Json, **kwargs: Any) -> Json:
         "schemas": gateway.http.openapi.SCHEMAS
         | events.http.openapi.SCHEMAS
         | operator_api.http.openapi.SCHEMAS
-        | watches.http.openapi.SCHEMAS,
+        | watches.http.openapi.SCHEMAS
+        | watches.http.webhook_openapi.SCHEMAS,
         "responses": refusal_responses(),
         "securitySchemes": SECURITY_SCHEMES,
     }

@@ -256,14 +256,18 @@ def _begin(changing: Change, watch: Watch) -> None:
 
 
 def _audit(verb: str, watch: Watch, unit: Creation | Revision | Muting | Deletion) -> None:
-    by = unit.by
+    audit(unit.by, unit.change_id, f"{verb} watch {watch}")
+
+
+def audit(by: WatchActor, change_id: uuid.UUID, what: str) -> None:
+    """Note the change, in its transaction."""
     TokenAudit(
-        id=unit.change_id,
+        id=change_id,
         action=TokenAudit.Action.ADMIN_CHANGED,
         actor=by.name,
         principal_id=by.principal_id,
         principal_name=by.name,
-        reason=f"{verb} watch {watch}"[:REASON_LENGTH],
+        reason=what[:REASON_LENGTH],
         address=by.address,
         correlation_id=by.correlation_id,
     ).save()

@@ -66,6 +66,8 @@ REASONS: dict[str, tuple[int, str]] = {
     "idempotency_conflict": (409, "This key or event id was used before, with other content."),
     "view_name_taken": (409, "Another view of yours has this name."),
     "too_many_views": (409, "There are as many views as there may be; delete one first."),
+    "webhook_name_taken": (409, "Another webhook has this name."),
+    "too_many_webhooks": (409, "There are as many webhooks as there may be; delete one first."),
     "cursor_expired": (410, "The events after this cursor are no longer all there; start from the newest."),
     "payload_too_large": (413, "The body is larger than this address takes."),
     "unsupported_media_type": (415, "Send JSON in UTF-8 as application/json, without Content-Encoding."),

@@ -97,6 +97,7 @@ export interface Firing {
 
 export interface Firings {
   firings: Firing[];
+  next: string | null;
 }
 
 export type Condition =

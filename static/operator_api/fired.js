@@ -18,10 +18,12 @@ import { visible } from "./unseen.js";
  * @import { Happening } from "./notices.js"
  *
  * @typedef {{ q: string, from: string, to: string }} Range - as in the page's address
- * @typedef {{ api: import("./requests.js").ConsoleApi, toFeed: (range: Range) => void, changed: () => void }} ListPage
+ * @typedef {{ api: import("./requests.js").ConsoleApi, toFeed: (range: Range) => void, changed: () => void,
+ *   older: () => void }} ListPage
  */
 
-const LIMIT = 50;
+/** How many are read, how many more at a time when older ones are asked for, and at most. */
+const [LIMIT, LIMIT_MAX] = [50, 500];
 /** Events that come together are read together; pages that received the same one do not ask at the same moment. */
 const [GATHER_MS, SPREAD_MS] = [250, 500];
 /** From one read to the next, while watches fire all the time. */
@@ -42,6 +44,8 @@ export class Fired {
   #firings = [];
   /** Of events since the last read: what fired then is news. */
   #announced = new Set();
+  #limit = LIMIT;
+  #hasOlder = false;
   #running = false;
   #reading = false;
   #stale = true;
@@ -62,7 +66,7 @@ export class Fired {
   constructor(api, page) {
     this.#page = page;
     this.#api = api;
-    const list = { api, toFeed: page.toFeed, changed: () => this.renew() };
+    const list = { api, toFeed: page.toFeed, changed: () => this.renew(), older: () => this.#older() };
     this.#list = onDemand(
       async () => new (await import("./on-demand/fired-list.js")).FiredList(list),
       () => showRefusal(this.#refusal, new ApiError({ status: 0 })),
@@ -94,6 +98,7 @@ export class Fired {
 
   close() {
     this.#panel.hidden = true;
+    this.#limit = LIMIT;
     this.#button.ariaExpanded = "false";
     this.#page.closed();
   }
@@ -150,7 +155,8 @@ export class Fired {
     this.#announced = new Set();
     let pauseMs = PAUSE_MS;
     try {
-      this.#firings = (await this.#api.get("/watches/fired", { mine: "true", limit: LIMIT })).firings;
+      const { firings, next } = await this.#api.get("/watches/fired", { mine: "true", limit: this.#limit });
+      [this.#firings, this.#hasOlder] = [firings, next !== null];
       showRefusal(this.#refusal, null);
       this.#notify(announced);
       this.#show();
@@ -172,7 +178,7 @@ export class Fired {
     const found = this.#firings.filter(({ firing_id: id }) => announced.has(id));
     const named = found.filter(({ muted }) => !muted).map((firing) => this.#happening(firing));
     // Of a storm, the list has the newest only. All that are announced and are not in a list of all are of no concern.
-    const beyond = this.#firings.length < LIMIT ? 0 : announced.size - found.length;
+    const beyond = this.#hasOlder ? announced.size - found.length : 0;
     if (!named.length) return;
     const count = named.length + beyond;
     this.#said.textContent = count > 1
@@ -194,8 +200,20 @@ export class Fired {
     if (this.isOpen && !document.hidden) this.#markSeen();
     const fresh = this.#firings.filter((firing) => this.#isNew(firing)).length;
     this.#count.hidden = !fresh;
-    part("b", this.#count).textContent = number(fresh) + (fresh === LIMIT ? "+" : "");
-    if (this.isOpen) this.#list().then((list) => list?.show(this.#firings, this.#firings.length < LIMIT));
+    part("b", this.#count).textContent = number(fresh) + (fresh === this.#firings.length && this.#hasOlder ? "+" : "");
+    if (this.isOpen) this.#list().then((list) => list?.show(this.#firings, this.#more));
+  }
+
+  /** @returns {"none" | "older" | "too many"} */
+  get #more() {
+    if (!this.#hasOlder) return "none";
+    return this.#limit < LIMIT_MAX ? "older" : "too many";
+  }
+
+  /** Older ones are read with those that are shown: what has ended or is gone meanwhile is so in all of them. */
+  #older() {
+    this.#limit = Math.min(this.#limit + LIMIT, LIMIT_MAX);
+    this.renew();
   }
 
   /** @param {Firing} firing */

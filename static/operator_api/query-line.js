@@ -4,7 +4,7 @@ import { BadQuery, parse, rangeOf } from "../events/query.js";
 import { Completion } from "./completion.js";
 import { element, part, partOf, slot, targetOf } from "./dom.js";
 import { afterPress } from "./press.js";
-import { translated } from "./query-mistakes.js";
+import { translated } from "./mistakes.js";
 import { text } from "./texts.js";
 
 /** @typedef {{ position: number, length: number, message: string }} Mistake */

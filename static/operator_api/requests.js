@@ -3,6 +3,7 @@
 import { parse } from "../events/exact.js";
 import { retryAfterMs } from "../events/retry.js";
 import { behind } from "./dom.js";
+import { translated } from "./mistakes.js";
 import { textIfAny } from "./texts.js";
 
 /** @import { Commands, Reads, RefusalBody } from "./answers.d.ts" */
@@ -142,9 +143,9 @@ function parametersOf(query) {
   return new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
 }
 
-/** @param {string | { message: string }} problem - with a query, also its place */
+/** @param {string | { message: string }} problem - of a query it has a place, too */
 function sentenceOf(problem) {
-  return typeof problem === "string" ? problem : problem.message;
+  return translated(typeof problem === "string" ? problem : problem.message);
 }
 
 /** @param {unknown} answer */

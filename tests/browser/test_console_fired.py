@@ -114,6 +114,23 @@ def test_an_open_list_follows_by_events_and_asks_for_nothing_by_itself(
     assert acting.problems == []
 
 
+def test_older_ones_are_asked_for_and_are_as_live_as_the_newest(
+    acting: ConsolePage, principal: Client, service: Client, new_event: NewEvent, make_watch: MakeWatch, marker: str
+) -> None:
+    watch = make_watch(group_by="payload.number", condition={"kind": "count", "at_least": 1, "within_sec": 600})
+    service.published([new_event(payload={"number": number}) for number in range(60)])
+    fired_url = f"{API}/watches/fired?watch={watch['id']}&limit=500"
+    wait_until(lambda: len(principal.get(fired_url).json()["firings"]) == 60, "all of them fire")
+    opened(acting)
+    expect(fired(acting, marker)).to_have_count(50)
+    older = acting.page.get_by_role("button", name="Show older ones")
+    older.press("Enter")
+    expect(fired(acting, marker)).to_have_count(60)
+    assert principal.delete(f"{API}/watches/{watch['id']}").status_code == 204
+    expect(fired(acting, marker)).to_have_count(0)
+    assert acting.problems == []
+
+
 def test_a_firing_that_ends_says_when(
     acting: ConsolePage, principal: Client, service: Client, new_event: NewEvent, make_watch: MakeWatch, marker: str
 ) -> None:

@@ -125,7 +125,7 @@ def test_with_the_right_to_delete_and_without_the_audit_one_deletes_none_of_othe
 
 def test_notices_and_webhooks_of_others_are_not_found_either() -> None:
     watch, _ = of_others()
-    notice = outbox._notice(target(), watch, {"query": "secretword"}, clock.ask(), clock.ask())
+    notice = outbox._notice(target().pk, watch, {"query": "secretword"}, clock.ask(), clock.ask())
     notice.save(force_insert=True)
     hook = Subscription.objects.create(
         name="hook", query="secretword", owner_id="p-other", epoch="e", seq=0, created_at=clock.ask()

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger import clock
 from tests.watches.database_time import DatabaseTime
 from tests.watches.samples import create, evaluate, happen, mute, owner, revise, target, written
-from watches import notices, quiet_hours
+from watches import notices, outbox, quiet_hours
 from watches.evaluation import log_reader
 from watches.models import Firing, Notice, Watch
 from watches.quiet_hours import BadQuietHours
@@ -62,6 +63,18 @@ def test_one_that_is_being_sent_is_not_changed_either(monkeypatch: pytest.Monkey
     happen("two")
     evaluate()
     assert Notice.objects.count() == 2
+
+
+def test_one_that_was_tried_since_it_was_read_is_not_changed() -> None:
+    target("mail")
+    watch = create(owner(), notify=["mail"])
+    happen("one")
+    evaluate()
+    untried = outbox.Untried({watch.pk})
+    Notice.objects.update(attempts=1)
+    content = Notice.objects.get().content
+    outbox.add_many([(watch, content)], untried, now=clock.now())
+    assert sorted(notice.content["fired"] for notice in Notice.objects.all()) == [1, 1]
 
 
 def test_a_muted_watch_fires_and_no_notice_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@
 
 import asyncio
 import contextlib
-import gc
 import resource
 import signal
 import sys
@@ -34,6 +33,7 @@ from gateway.http.errors import ApiError
 from gateway.identity.audit import refusals
 from gateway.identity.principals import directory
 from gateway.jobs.scheduler import Scheduler
+from ledger import long_lived
 from ledger.sqlite3.base import give_up_running
 from operator_api.background_tasks import the_background_tasks
 from operator_api.chat import conversations
@@ -152,10 +152,7 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
     def run(self) -> None:
         _allow_files()
         self._connection_limit = capacity.connection_limit()
-        # Objects that exist by now stay: a full collection that scans them would stop every stream for a fifth of a
-        # second.
-        gc.collect()
-        gc.freeze()
+        long_lived.keep()
         if self.signal_handlers:
             # Not at once: the reactor starts before its event loop.
             reactor.callWhenRunning(reactor.callLater, 0, self._handle_signals)

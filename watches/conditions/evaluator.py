@@ -234,6 +234,13 @@ class Evaluator:
         """The rows that changed since this was called last, by watch."""
         return {watch_id: rows for watch_id, run in self.runs.items() if run.changed and (rows := run.take_rows())}
 
+    def take_overflowed(self) -> list[int]:
+        """The watches that put a group among the others since this was called last."""
+        overflowed = [run for run in self.runs.values() if run.overflowed]
+        for run in overflowed:
+            run.overflowed = False
+        return [run.armed.id for run in overflowed]
+
     def _note(self, run: Run, group: str, outcomes: Iterable[Outcome]) -> None:
         self._happenings += [Happening(run.armed.id, group, outcome) for outcome in outcomes]
         if group in run.machines:

@@ -1,7 +1,7 @@
 """Attempts to send, each in a thread of its own, at most so many at once, and each for so long at most.
 
-A thread cannot be ended from outside. One that does not end in its time counts as failed, and its place is lost until
-it ends; with too many of those, nothing is begun.
+A thread cannot be ended from outside. One that does not end in its time counts as failed, and its connections are cut,
+so that it ends soon. Until it does its place is lost; with too many of those, nothing is begun.
 """
 
 import threading
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from watches import metrics
+from watches.delivery.connections import Connections
 
 # Sent at once by one process.
 ATTEMPTS_LIMIT = 4
@@ -29,15 +30,21 @@ class Attempt(Generic[Job]):
         self.result: BaseException | None = None
         self.begun_at = time.monotonic()
         self._work = work
+        self._connections = Connections()
         self.thread = threading.Thread(target=self._run, name="delivery-attempt", daemon=True)
 
     @property
     def is_late(self) -> bool:
         return time.monotonic() - self.begun_at >= ATTEMPT_SECONDS
 
+    def cut(self) -> None:
+        """End its connections: also a receiver that sends a byte now and then does not keep the thread."""
+        self._connections.cut()
+
     def _run(self) -> None:
         try:
-            self._work(self.job)
+            with self._connections.of_this_thread():
+                self._work(self.job)
         except BaseException as error:  # noqa: BLE001 - not swallowed: the queue notes it
             self.result = error
 
@@ -81,6 +88,7 @@ class Attempts(Generic[Job]):
             if not attempt.thread.is_alive():
                 done.append((attempt.job, attempt.result, took_seconds))
             elif attempt.is_late:
+                attempt.cut()
                 self._stuck.append(attempt)
                 done.append((attempt.job, TookTooLong(), took_seconds))
             else:

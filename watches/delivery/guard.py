@@ -13,6 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
+from watches.delivery import connections
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Addresses of IPv4 that stand in one of IPv6: a gateway would lead to them.
@@ -105,6 +107,7 @@ def _asking(real: Any) -> Any:
             except AddressRefused as refused:
                 _guarded.refusals.append(str(refused))
                 raise
+            connections.note(self)
         return real(self, address)
 
     connect.asks_guard = True  # type: ignore[attr-defined]  # a mark on a function has no type of its own

@@ -4,12 +4,14 @@ Apprise knows a hundred services, and says in its log what went wrong: that is k
 might quote an address, and returned without credentials.
 """
 
+import functools
 import logging
 import threading
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gateway.redaction import redact
+from ledger import long_lived
 from watches import notices
 from watches.delivery import posting
 from watches.delivery.addresses import ALERTMANAGER, kind_of
@@ -42,7 +44,9 @@ def instantiate(address: str) -> Any:
     _quieten()
     _keep_environment_out()
     _reported.problems = []
-    return apprise.Apprise.instantiate(address, suppress_exceptions=True)
+    sender = apprise.Apprise.instantiate(address, suppress_exceptions=True)
+    _keep_library()
+    return sender
 
 
 def _send_by_apprise(address: str, content: notices.Content, notice_id: str, refusals: list[str]) -> None:
@@ -115,6 +119,12 @@ _reported = _Reported()
 class _Listening(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         _reported.problems.append(record.getMessage())
+
+
+@functools.cache
+def _keep_library() -> None:
+    """Once in the process: it has twenty thousand objects, of a hundred services."""
+    long_lived.keep()
 
 
 def _quieten() -> None:

@@ -5,7 +5,6 @@ id it drops what comes a second time.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -29,7 +28,8 @@ def key_of(secret: str) -> bytes:
     """Raises BadSecret."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
+        # Also binascii.Error, and what is not ASCII.
         key = b""
     if not SECRET_BYTES_MIN <= len(key) <= SECRET_BYTES_MAX:
         raise BadSecret(f"{PREFIX} and base64 of {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes")

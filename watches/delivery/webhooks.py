@@ -26,7 +26,7 @@ from ledger import clock
 from ledger.writer import runs_last
 from watches import metrics, rights
 from watches.delivery.retries import wait_after
-from watches.models import REASON_LENGTH, Subscription
+from watches.models import REASON_LENGTH, Subscription, WatchReader
 
 MODULE = "tentaculo_link"
 BATCH_EVENTS = 100
@@ -51,6 +51,10 @@ class Batch:
     before: Cursor
     after: Cursor
     claimed_until: datetime
+
+
+class TooManyWebhooks(Exception):
+    """The text says how many there may be."""
 
 
 class Death(NamedTuple):
@@ -138,6 +142,13 @@ def die_many(deaths: list[Death]) -> list[None]:
             )
             metrics.DELIVERIES.labels("webhook", "dead").inc()
     return [None] * len(deaths)
+
+
+def refuse_more() -> None:
+    """Raises TooManyWebhooks. The reader's row is locked until the transaction ends: who adds one asks here first."""
+    WatchReader.objects.select_for_update().filter(pk=1).first()
+    if Subscription.objects.count() >= SUBSCRIPTIONS_LIMIT:
+        raise TooManyWebhooks(f"There are at most {SUBSCRIPTIONS_LIMIT} webhooks.")
 
 
 def start_again(subscription: Subscription, at: Cursor | None = None) -> None:

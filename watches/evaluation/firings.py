@@ -19,7 +19,12 @@ MODULE = "tentaculo_link"
 
 
 def write(
-    happenings: Iterable[Happening], watches: Mapping[int, Watch], changing: Change, *, hold_seconds: float = 0.0
+    happenings: Iterable[Happening],
+    watches: Mapping[int, Watch],
+    changing: Change,
+    untried: outbox.Untried,
+    *,
+    hold_seconds: float = 0.0,
 ) -> int:
     """In order; how many fired. `hold_seconds`: how long their notices wait for others."""
     writing = _Writing(changing)
@@ -27,7 +32,7 @@ def write(
         writing.note(watches[happening.watch_id], happening)
     Firing.objects.bulk_create(writing.new)
     contents = [(watches[watch_id], content) for watch_id, content in writing.contents.items()]
-    outbox.add_many(contents, now=changing.now, hold_seconds=hold_seconds)
+    outbox.add_many(contents, untried, now=changing.now, hold_seconds=hold_seconds)
     return len(writing.new)
 
 

@@ -29,11 +29,14 @@ class Loaded:
     learning: dict[int, Watch] = dataclasses.field(default_factory=dict)
     # Watches that were taken in with a query or a field that is not valid any more.
     invalid: dict[int, Watch] = dataclasses.field(default_factory=dict)
+    # Watches that were read since they were last kept out of full collections.
+    unkept: int = 0
 
     def take_in(self, watches: Iterable[Watch], snapshot: Snapshot) -> None:
         """Evaluate these from what is stored of them, in place of what was held."""
         watches = list(watches)
         states = _states([watch.pk for watch in watches])
+        self.unkept += len(watches)
         for watch in watches:
             self.drop(watch.pk)
             self.watches[watch.pk] = watch

@@ -13,7 +13,7 @@ from events.log import Cursor, CursorGone, Head, Page
 from events.search import Budget
 from gateway.filters import EVERYTHING
 from gateway.identity.principals import Snapshot, read_rights
-from ledger import clock
+from ledger import clock, long_lived
 from ledger.lanes import give_way
 from watches import metrics
 from watches.conditions.evaluator import Evaluator, Run
@@ -21,7 +21,7 @@ from watches.conditions.rules import NEW_VALUE
 from watches.evaluation import recording
 from watches.evaluation.lease import Lease
 from watches.evaluation.loading import Loaded, armed
-from watches.evaluation.recording import Moved, Step
+from watches.evaluation.recording import Commit, Moved, Step
 from watches.models import StateRow, Watch, WatchReader
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,13 @@ HAPPENINGS_LIMIT = 100
 RIGHTS_SECONDS = 15.0
 # A reader that is further behind than a page holds notices back for so long, so that many become one.
 HOLD_SECONDS = 15.0
+# After each event, unless many are still to be read: the event loop gives up the interpreter with each write to a
+# stream, and gets it back in this time. Without pauses it waits for up to 5 ms, and that for each of a hundred streams.
+PAUSE_SECONDS = 0.0001
 # A watch that learns reads a page of what passes its query in each step, for at most so long.
 LEARNING_SECONDS = 0.2
+# A watch is some fifty objects. So many more are kept out of full collections.
+KEPT_WATCHES = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,16 +55,20 @@ class Progress:
 
 
 class LogReader:
-    """Works step by step, in the caller's thread."""
+    """Works step by step, in the caller's thread. `commit` writes what comes of a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, commit: Commit = recording.alone) -> None:
+        self._commit = commit
         self.lease = Lease()
         self._loaded: Loaded | None = None
         self._rights: Snapshot | None = None
         self._rights_at = 0.0
 
     def step(self) -> Progress:
-        """Evaluate a page of the log, if no other process does. Raises Moved, and DATABASE_FAULTS."""
+        """Evaluate a page of the log, if no other process does.
+
+        Raises Moved, DATABASE_FAULTS, and LedgerUnavailable.
+        """
         try:
             return self._step()
         except BaseException:
@@ -70,6 +79,12 @@ class LogReader:
         """Hold nothing; the next step reads what is stored."""
         self._loaded = None
         self.lease.forget()
+
+    def keep(self) -> None:
+        """What was loaded stays: if it is much, a full collection need not scan it. For a process that serves."""
+        if self._loaded is not None and self._loaded.unkept >= KEPT_WATCHES:
+            self._loaded.unkept = 0
+            long_lived.keep()
 
     def end(self) -> None:
         self._loaded = None
@@ -169,8 +184,7 @@ class LogReader:
         evaluator = loaded.evaluator
         reached, is_cut = page.cursor, False
         for number, entry in enumerate(page.entries, start=1):
-            # The event loop gives up the interpreter with each write to a stream, and waits here to get it back.
-            give_way()
+            give_way(PAUSE_SECONDS if page.caught_up else 0.0)
             evaluator.feed(entry)
             if evaluator.untaken >= HAPPENINGS_LIMIT and number < len(page.entries):
                 # What was written is one transaction, for which publishers wait; the next step reads on from here.
@@ -189,7 +203,7 @@ class LogReader:
                 tick=is_tick,
                 hold_seconds=hold_seconds,
             )
-            recording.record(step, loaded.watches)
+            recording.record(step, loaded.watches, self._commit)
             loaded.cursor = reached
             firings = step.firings
         else:
@@ -227,7 +241,7 @@ class LogReader:
             learner=watch.pk,
             learned_seq=learned_seq,
         )
-        recording.record(step, loaded.watches)
+        recording.record(step, loaded.watches, self._commit)
         watch.learned_seq = learned_seq
         if learned_seq is None:
             # From the next step on it is evaluated with all others.

@@ -1,24 +1,39 @@
 """One step of evaluation is one transaction: how far the log was read, the state of watches, what fired, and notices.
 
-The head of the log is locked first, then the reader's row: the order of every change of state with its event.
+The head of the log is locked first, then the reader's row: the order of every change of state with its event. The
+server has a step written by the ledger's writer, so that it shares the commit of what is published meanwhile. In a
+transaction of its own it would hold the one lock of SQLite, for which publishers would sleep.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from events.log import Change, Cursor, change, timestamp
+from ledger.units import WriteMany
 from ledger.writer import runs_last
 from watches import notices, outbox
-from watches.conditions.evaluator import Evaluator, Row
+from watches.conditions.evaluator import Evaluator, Happening, Row
 from watches.evaluation import firings
 from watches.models import REASON_LENGTH, StateRow, Watch, WatchReader
 from watches.stopping import Reason
 
 ROWS_AT_A_TIME = 500
+
+# Django's bulk_create prepares every cell by itself, which took longer than the database, while publishers wait. Names
+# of our own, and no values: there is nothing in them to inject.
+_WRITE = (
+    f'INSERT INTO "{StateRow._meta.db_table}" ("watch_id", "key", "state") VALUES {{}} '  # noqa: S608 - as said
+    'ON CONFLICT ("watch_id", "key") DO UPDATE SET "state" = excluded."state"'
+)
+
+# Writes one unit with a function for the ledger's writer, and returns or raises what came of it.
+Commit = Callable[[WriteMany, Any], Any]
 
 
 class Moved(Exception):
@@ -44,68 +59,85 @@ class Step:
     learner: int | None = None
     learned_seq: int | None = None
     firings: int = 0
+    # Taken from the evaluator. They stay here, for a transaction that fails is tried once more.
+    happenings: list[Happening] = dataclasses.field(default_factory=list)
+    rows: dict[int, dict[str, Row]] = dataclasses.field(default_factory=dict)
+    overflowed: list[int] = dataclasses.field(default_factory=list)
+
+    def take(self) -> None:
+        """What happened, and the state that changed, since this was called last."""
+        self.happenings += self.evaluator.take()
+        for watch_id, rows in self.evaluator.take_rows().items():
+            self.rows.setdefault(watch_id, {}).update(rows)
+        self.overflowed += self.evaluator.take_overflowed()
 
 
-def record(step: Step, watches: dict[int, Watch]) -> None:
-    """Raises Moved; what the evaluator holds is not what is stored then."""
-    happenings = step.evaluator.take()
-    if happenings or step.tick:
-        _record_many([(step, watches, happenings)])
-        return
+def alone(function: WriteMany, unit: Any) -> Any:
+    """In a transaction of its own, in this thread."""
     with transaction.atomic(durable=True):
-        _move(step)
-        _write_state(step.evaluator)
+        outcome = function([unit])[0]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def record(step: Step, watches: dict[int, Watch], commit: Commit = alone) -> None:
+    """Raises Moved, and what `commit` raises; what the evaluator holds is not what is stored then."""
+    # All that can be done before: while it is written, publishers wait.
+    step.take()
+    untried = outbox.Untried({happening.watch_id for happening in step.happenings})
+    step.firings = commit(_record_many, (step, watches, untried))
 
 
 @runs_last
-def _record_many(units: list[Any]) -> Sequence[None]:
-    for step, watches, happenings in units:
-        with transaction.atomic(durable=True), change() as changing:
-            if step.tick and changing.before == step.after:
-                step.evaluator.advance(changing.now.timestamp())
-                happenings += step.evaluator.take()
-            _move(step)
-            _write_state(step.evaluator)
-            step.firings += firings.write(happenings, watches, changing, hold_seconds=step.hold_seconds)
-    return [None] * len(units)
+def _record_many(units: list[Any]) -> Sequence[int | Exception]:
+    return [_record(*unit) for unit in units]
 
 
-def _move(step: Step) -> None:
-    """The reader's row, locked: only who holds it moves it, and only from where this step began."""
-    row = WatchReader.objects.select_for_update().get(pk=1)
-    if (row.holder, row.epoch, row.seq, row.definitions) != (step.holder, *step.before, step.definitions):
-        raise Moved
+def _record(step: Step, watches: dict[int, Watch], untried: outbox.Untried) -> int | Exception:
+    """How many fired. Moved is a value: as an exception it would undo the other units of the commit."""
+    with change() as changing:
+        if step.tick and changing.before == step.after:
+            step.evaluator.advance(changing.now.timestamp())
+            step.take()
+        if (moved := _moved(step)) is not None:
+            return moved
+        _write_state(step)
+        return firings.write(step.happenings, watches, changing, untried, hold_seconds=step.hold_seconds)
+
+
+def _moved(step: Step) -> Moved | None:
+    """Only who holds the reader's row moves it, and only from where this step began; Moved if that is not so."""
+    held = WatchReader.objects.filter(
+        pk=1, holder=step.holder, epoch=step.before.epoch, seq=step.before.seq, definitions=step.definitions
+    )
+    # Time never goes backwards: an evaluator begins at the stored one. One that learns has a time of its own.
+    time = {} if step.learner is not None else {"time": step.evaluator.now}
+    if not held.update(epoch=step.after.epoch, seq=step.after.seq, **time):
+        return Moved()
     if step.learner is not None:
         Watch.objects.filter(pk=step.learner).update(learned_seq=step.learned_seq)
-        return
-    row.epoch, row.seq, row.time = step.after.epoch, step.after.seq, max(row.time, step.evaluator.now)
-    row.save(update_fields=["epoch", "seq", "time"])
+    return None
 
 
-def _write_state(evaluator: Evaluator) -> None:
+def _write_state(step: Step) -> None:
     """What has changed, and which watches had more groups than are told apart."""
-    _write_rows(evaluator.take_rows())
-    overflowed = [run for run in evaluator.runs.values() if run.overflowed]
-    if overflowed:
-        Watch.objects.filter(pk__in=[run.armed.id for run in overflowed]).update(groups_full_at=Now())
-    for run in overflowed:
-        run.overflowed = False
+    _write_rows(step.rows)
+    if step.overflowed:
+        Watch.objects.filter(pk__in=step.overflowed).update(groups_full_at=Now())
 
 
 def _write_rows(changed: dict[int, dict[str, Row]]) -> None:
     rows = [
-        StateRow(watch_id=watch_id, key=key, state=row)
+        (watch_id, key, orjson.dumps(row).decode())
         for watch_id, states in changed.items()
         for key, row in states.items()
         if row is not None
     ]
-    StateRow.objects.bulk_create(
-        rows,
-        batch_size=ROWS_AT_A_TIME,
-        update_conflicts=True,
-        unique_fields=["watch", "key"],
-        update_fields=["state"],
-    )
+    with connection.cursor() as cursor:
+        for begin in range(0, len(rows), ROWS_AT_A_TIME):
+            here = rows[begin : begin + ROWS_AT_A_TIME]
+            cursor.execute(_WRITE.format(", ".join(["(%s, %s, %s)"] * len(here))), list(itertools.chain(*here)))
     for watch_id, states in changed.items():
         gone = [key for key, row in states.items() if row is None]
         for begin in range(0, len(gone), ROWS_AT_A_TIME):

@@ -9,7 +9,8 @@ import time
 from django.conf import settings
 from django.db import connections
 
-from ledger.faults import DATABASE_FAULTS
+from ledger.faults import DATABASE_FAULTS, LedgerUnavailable
+from ledger.writer import writer
 from watches import metrics
 from watches.evaluation.log_reader import LogReader, Progress
 from watches.evaluation.recording import Moved
@@ -31,7 +32,7 @@ class Watching:
     """Started with the server and stopped with it. Streams and publishing do not wait for it."""
 
     def __init__(self) -> None:
-        self._reader = LogReader()
+        self._reader = LogReader(writer.commit_from_thread)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
         # What is wrong, "" while all is well: one log line for each change.
@@ -65,7 +66,7 @@ class Watching:
         except Moved:
             # A watch was changed, or another process has taken over while this one was suspended.
             return LOOK_SECONDS / 2
-        except DATABASE_FAULTS as error:
+        except (*DATABASE_FAULTS, LedgerUnavailable) as error:
             self._note(f"{type(error).__name__}: {error}")
             return self._rest_after_trouble()
         except Exception as error:
@@ -73,6 +74,7 @@ class Watching:
             if self._note(f"failed: {type(error).__name__}"):
                 logger.exception("watches cannot be evaluated")
             return self._rest_after_trouble()
+        self._reader.keep()
         self._note("")
         took_seconds = time.monotonic() - started
         self._measure(progress, took_seconds)

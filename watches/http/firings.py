@@ -3,15 +3,24 @@
 A console opens a firing in its feed by the query and these times, without a second request.
 """
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Q
 
 from events import log
 from events.log import Cursor, timestamp
+from gateway.filters import BadFilter
 from gateway.identity.principals import Principal
 from watches.models import Firing, Watch
 
 FIRINGS_DEFAULT, FIRINGS_MAX = 50, 500
+# Microseconds since 1970, of at most the year 3000, and an id.
+PLACE_FORM = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
+_ORIGIN, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def concerning(watches: Iterable[Watch], viewer: Principal) -> list[Watch]:
@@ -19,12 +28,39 @@ def concerning(watches: Iterable[Watch], viewer: Principal) -> list[Watch]:
     return [watch for watch in watches if watch.shared or watch.owner_id == viewer.public_id]
 
 
-def fired(watches: Iterable[Watch], viewer: Principal, *, limit: int) -> list[dict[str, Any]]:
-    """The newest firings of these watches, newest first. In a thread."""
+class Place(NamedTuple):
+    """Of a firing in the list. It holds also when that firing is not there any more."""
+
+    fired_at: datetime
+    firing_id: UUID
+
+    def __str__(self) -> str:
+        return f"{(self.fired_at - _ORIGIN) // _MICROSECOND}-{self.firing_id.hex}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Raises BadFilter."""
+        found = PLACE_FORM.fullmatch(text)
+        if found is None:
+            raise BadFilter("before", "`next` of an answer before")
+        return cls(_ORIGIN + int(found[1]) * _MICROSECOND, UUID(hex=found[2]))
+
+
+def fired(watches: Iterable[Watch], viewer: Principal, *, limit: int, before: Place | None = None) -> dict[str, Any]:
+    """A page of the firings of these watches, newest first, and the place behind which the next one begins; null if
+    this is the last. In a thread."""
     by_id = {watch.pk: watch for watch in watches}
-    firings = list(Firing.objects.filter(watch__in=by_id)[:limit])
+    rows = Firing.objects.filter(watch__in=by_id).order_by("-fired_at", "-pk")
+    if before is not None:
+        same_moment = Q(fired_at=before.fired_at, pk__lt=before.firing_id)
+        rows = rows.filter(Q(fired_at__lt=before.fired_at) | same_moment, fired_at__lte=before.fired_at)
+    found = list(rows[: limit + 1])
+    firings, last = found[:limit], found[limit - 1] if len(found) > limit else None
     times = _times(firings)
-    return [_shown(firing, by_id[firing.watch_id], viewer, times) for firing in firings]
+    return {
+        "firings": [_shown(firing, by_id[firing.watch_id], viewer, times) for firing in firings],
+        "next": last and str(Place(last.fired_at, last.pk)),
+    }
 
 
 def _shown(firing: Firing, watch: Watch, viewer: Principal, times: dict[str, str]) -> dict[str, Any]:

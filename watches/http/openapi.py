@@ -4,10 +4,10 @@ from drf_spectacular.utils import OpenApiParameter
 
 from events import query
 from events.http.openapi import CURSOR
-from gateway.http.openapi import MOMENT, Json, component, exactly
+from gateway.http.openapi import MOMENT, Json, component, exactly, text
 from watches.conditions import rules
 from watches.definitions import TARGETS_LIMIT
-from watches.http.firings import FIRINGS_DEFAULT, FIRINGS_MAX
+from watches.http.firings import FIRINGS_DEFAULT, FIRINGS_MAX, PLACE_FORM
 from watches.models import FIELD_LENGTH, NAME_LENGTH
 
 _TEXT: Json = {"type": "string"}
@@ -133,7 +133,10 @@ SCHEMAS: dict[str, Json] = {
         cursor={**CURSOR, "description": "Of its event `watch.fired`."},
         muted=_FLAG,
     ),
-    "Firings": exactly(firings={"type": "array", "items": component("Firing"), "maxItems": FIRINGS_MAX}),
+    "Firings": exactly(
+        firings={"type": "array", "items": component("Firing"), "maxItems": FIRINGS_MAX},
+        next={**_TEXT_OR_NULL, "description": "What to send as `before` for the next page; null on the last."},
+    ),
     "WatchTargets": exactly(targets={"type": "array", "items": exactly(name=_TEXT, failing=_FLAG)}),
 }
 
@@ -141,6 +144,7 @@ ID_PARAMETERS = [
     OpenApiParameter("watch_id", {"type": "integer", "minimum": 1}, OpenApiParameter.PATH, description="Its id.")
 ]
 FIRED_PARAMETERS = [
+    OpenApiParameter("before", text(f"(?:{PLACE_FORM.pattern})?"), description="`next` of the page before."),
     OpenApiParameter("watch", {"type": "string", "pattern": "^[0-9]{0,18}$"}, description="Of this watch only."),
     OpenApiParameter(
         "limit",

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from watches.http.views import FiredView, MuteView, PreviewView, TargetsView, WatchesView, WatchView
+from watches.http.webhook_views import WebhookStartView, WebhooksView, WebhookView
 
 urlpatterns = [
     path("watches", WatchesView.as_view()),
@@ -9,4 +10,7 @@ urlpatterns = [
     path("watches/targets", TargetsView.as_view()),
     path("watches/<str:watch_id>", WatchView.as_view()),
     path("watches/<str:watch_id>/mute", MuteView.as_view()),
+    path("webhooks", WebhooksView.as_view()),
+    path("webhooks/<str:webhook_id>", WebhookView.as_view()),
+    path("webhooks/<str:webhook_id>/start", WebhookStartView.as_view()),
 ]

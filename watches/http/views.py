@@ -197,23 +197,20 @@ class FiredView(WatchEndpoint):
         extensions=refuses("not_found"),
     )
     async def get(self, request: HttpRequest) -> HttpResponse:
-        """What fired last, newest first: of one watch, or of all that the caller may see."""
+        """What fired, newest first, page by page: of one watch, or of all that the caller may see."""
         query = headers.query_of(request.META["QUERY_STRING"].encode())
         limit = read_number(query, "limit", firings.FIRINGS_DEFAULT, minimum=1, maximum=firings.FIRINGS_MAX)
+        before = firings.Place.parse(place) if (place := single(query, "before")) else None
         watch_id, snapshot = single(query, "watch"), await self.snapshot()
         concerns_me = read_flag(query, "mine")
         watches = [await self.found(watch_id)] if watch_id else None
-        found = await questions.run_for(
-            self.principal.public_id, self._fired, watches, snapshot, limit, concerns_me=concerns_me
-        )
-        return answer({"firings": found})
 
-    def _fired(
-        self, watches: list[Watch] | None, snapshot: Snapshot, limit: int, *, concerns_me: bool
-    ) -> list[dict[str, Any]]:
-        seen = shown.visible(self.principal, snapshot) if watches is None else watches
-        wanted = firings.concerning(seen, self.principal) if concerns_me else seen
-        return firings.fired(wanted, self.principal, limit=limit)
+        def read() -> dict[str, Any]:
+            seen = shown.visible(self.principal, snapshot) if watches is None else watches
+            wanted = firings.concerning(seen, self.principal) if concerns_me else seen
+            return firings.fired(wanted, self.principal, limit=limit, before=before)
+
+        return answer(await questions.run_for(self.principal.public_id, read))
 
 
 class TargetsView(WatchEndpoint):

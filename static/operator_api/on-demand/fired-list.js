@@ -36,16 +36,20 @@ export class FiredList {
   /** @param {ListPage} page */
   constructor(page) {
     this.#page = page;
+    part("[data-action=older-fired]").addEventListener("click", page.older);
   }
 
   /**
    * @param {Firing[]} firings
-   * @param {boolean} isAll - that there are no older ones
+   * @param {"none" | "older" | "too many"} more - whether there are older ones, and whether they can be asked for
    */
-  show(firings, isAll) {
+  show(firings, more) {
     this.#firings = firings;
     slot("fired-none").hidden = firings.length > 0;
-    slot("fired-more").hidden = isAll;
+    const older = part("[data-action=older-fired]");
+    if (more !== "older" && older === document.activeElement) part("#fired .body").focus();
+    older.hidden = more !== "older";
+    slot("fired-more").hidden = more !== "too many";
     afterPress(this.#render);
   }
 

@@ -1,7 +1,7 @@
 /** The form of a watch: its fields, what it would have done, and what the server does not accept, beside its field. */
 
 import { element, part, partOf, partsOf, slot } from "../dom.js";
-import { translated } from "../query-mistakes.js";
+import { translated } from "../mistakes.js";
 import { ApiError, showRefusal } from "../requests.js";
 import { text } from "../texts.js";
 import { WatchPreview } from "./watch-preview.js";
@@ -192,7 +192,7 @@ export class WatchForm {
     for (const place of partsOf(HTMLElement, "[data-wrong]", this.#form)) {
       const names = (place.dataset.wrong ?? "").split(" ").filter((name) => left.delete(name));
       const problems = names.flatMap((name) => [errors[name]].flat());
-      const words = problems.map((each) => (typeof each === "string" ? each : translated(each.message))).join(" ");
+      const words = problems.map((each) => translated(typeof each === "string" ? each : each.message)).join(" ");
       if (place.textContent !== words) place.textContent = words;
       place.hidden = !words;
       const described = place.id ? this.#form.querySelectorAll(`[aria-describedby="${place.id}"]`) : [];

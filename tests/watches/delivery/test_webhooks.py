@@ -19,6 +19,7 @@ from ledger import clock
 from tests.events.samples import grow_older
 from tests.http_stand_in import HttpStandIn
 from tests.watches.delivery.conftest import Deliver
+from tests.watches.delivery.dripping import DrippingReceiver
 from tests.watches.delivery.receivers import Received, http_receiver
 from tests.watches.samples import happen, operator, owner, types_written, written
 from watches.delivery import secrets, signing, webhooks
@@ -30,7 +31,9 @@ from watches.store import WatchActor
 pytestmark = pytest.mark.usefixtures("ledger")
 
 
-def subscribe(server: HttpStandIn, *, by: WatchActor | None = None, query: str = "") -> tuple[Subscription, str]:
+def subscribe(
+    server: HttpStandIn | DrippingReceiver, *, by: WatchActor | None = None, query: str = ""
+) -> tuple[Subscription, str]:
     secret, cursor, by = signing.new_secret(), log.head().newest, by or owner()
     row = Subscription.objects.create(
         name="a webhook",

@@ -1,11 +1,16 @@
 """Steps that fail, commits whose answer is lost, and processes that fight for the lease: each fires once."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from ledger import writer as writer_module
+from ledger.faults import LedgerUnavailable
+from ledger.writer import Writer
 from tests.watches.samples import create, delete, evaluate, happen, owner, taking_over, target, written
 from watches import outbox
 from watches.evaluation import recording
@@ -34,6 +39,62 @@ def test_of_a_step_that_fails_nothing_is_kept_and_the_next_one_does_it_once(monk
     monkeypatch.undo()
     evaluate(reader)
     assert (len(written()), Firing.objects.count(), Notice.objects.count()) == (1, 1, 1)
+
+
+@pytest.fixture
+def own_writer() -> Iterator[Writer]:
+    writer = Writer()
+    yield writer
+    writer.close()
+
+
+def test_a_step_that_the_writer_tries_twice_fires_once(monkeypatch: pytest.MonkeyPatch, own_writer: Writer) -> None:
+    target("there")
+    create(owner(), notify=["there"], condition={"kind": "count", "at_least": 1, "within_sec": 60})
+    happen("one")
+    reader = LogReader(own_writer.commit_from_thread)
+    real, tries = outbox.add_many, []
+
+    def fail_once(*args: Any, **options: Any) -> int:
+        tries.append(real(*args, **options))
+        if len(tries) == 1:
+            raise OperationalError("the connection is gone")
+        return tries[-1]
+
+    monkeypatch.setattr(outbox, "add_many", fail_once)
+    evaluate(reader)
+    assert (len(tries), len(written()), StateRow.objects.count()) == (2, 1, 1)
+    assert [notice.content["fired"] for notice in Notice.objects.all()] == [1]
+
+
+def test_a_step_that_the_writer_does_not_take_is_done_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, own_writer: Writer
+) -> None:
+    create(owner())
+    happen("one")
+    reader = LogReader(own_writer.commit_from_thread)
+    monkeypatch.setattr(writer_module, "QUEUE_LIMIT_ROWS", 0)
+    with pytest.raises(LedgerUnavailable):
+        reader.step()
+    monkeypatch.undo()
+    evaluate(reader)
+    assert len(written()) == 1
+
+
+def test_a_step_of_another_process_does_not_undo_what_is_committed_with_it(own_writer: Writer) -> None:
+    create(owner())
+    suspended = evaluate(LogReader(own_writer.commit_from_thread))
+    happen("one")
+    evaluate(taking_over())
+    own_writer.write_behind(insert_groups, "beside")
+    with pytest.raises(Moved):
+        suspended.step()
+    assert (len(written()), Group.objects.filter(name="beside").count()) == (1, 1)
+
+
+def insert_groups(names: list[str]) -> Sequence[None]:
+    Group.objects.bulk_create(Group(name=name) for name in names)
+    return [None] * len(names)
 
 
 def test_a_commit_whose_answer_was_lost_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:

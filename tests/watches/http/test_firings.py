@@ -6,6 +6,7 @@ import pytest
 
 from events.log import begin_new_epoch, timestamp
 from events.models import Event
+from gateway.filters import BadFilter
 from gateway.identity.principals import Principal
 from tests.watches.samples import create, evaluate, happen, operator, owner, revise
 from watches.http import firings
@@ -21,7 +22,8 @@ def viewer_of(actor: WatchActor) -> Principal:
 
 
 def listed(actor: WatchActor, *, limit: int = 50) -> list[dict[str, object]]:
-    return firings.fired(Watch.objects.all(), viewer_of(actor), limit=limit)
+    found: list[dict[str, object]] = firings.fired(Watch.objects.all(), viewer_of(actor), limit=limit)["firings"]
+    return found
 
 
 def test_a_firing_has_the_times_of_its_events_and_its_watch_as_it_is_now() -> None:
@@ -73,3 +75,35 @@ def test_what_concerns_a_person_are_own_and_shared_watches() -> None:
     create(other, name="private")
     create(other, name="for all", shared=True)
     assert [watch.name for watch in firings.concerning(Watch.objects.all(), viewer_of(by))] == ["mine", "for all"]
+
+
+def test_pages_hold_each_firing_once_also_those_of_one_moment_and_when_some_are_purged_or_added() -> None:
+    by = owner()
+    watch = create(by)
+    for number in range(7):
+        # Three at each moment.
+        Firing.objects.create(watch=watch, fired_at=f"2026-01-0{number // 3 + 1}T00:00:00Z", count=number, cursor="e-1")
+    ordered = [str(pk) for pk in Firing.objects.order_by("-fired_at", "-pk").values_list("pk", flat=True)]
+    pages, before = [], None
+    while True:
+        page = firings.fired(Watch.objects.all(), viewer_of(by), limit=2, before=before)
+        pages += [firing["firing_id"] for firing in page["firings"]]
+        if page["next"] is None:
+            break
+        before = firings.Place.parse(page["next"])
+        # What fires meanwhile is on no later page, and the place holds without its firing.
+        Firing.objects.create(watch=watch, fired_at="2026-02-01T00:00:00Z", count=0, cursor="e-1")
+        Firing.objects.filter(pk=pages[-1]).delete()
+    assert pages == ordered
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "1-2", f"{'9' * 18}-{'a' * 32}", f"-1-{'a' * 32}", f"1-{'A' * 32}", f"١-{'a' * 32}"]
+)
+def test_a_place_that_no_answer_had_is_refused(text: str) -> None:
+    with pytest.raises(BadFilter):
+        firings.Place.parse(text)
+
+
+def test_the_latest_place_that_can_be_written_is_one() -> None:
+    assert firings.Place.parse(f"{'9' * 17}-{'a' * 32}").fired_at.year < 9999

@@ -1,4 +1,4 @@
-/** What is wrong with a query, in the language of the page. The language of queries says it in English everywhere. */
+/** What is wrong with a query or a field, in the language of the page. The API says it in English everywhere. */
 
 import { partOf, partsOf } from "./dom.js";
 
