@@ -10,7 +10,7 @@ from events.http.publishing import admit, charge_refused, published
 from events.log import Appended, IdempotencyConflict
 from gateway.http import headers
 from gateway.http.authentication import refused_credential, with_header, with_token
-from gateway.http.bodies import PUBLISH_LIMIT_BYTES
+from gateway.http.bodies import BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES
 from gateway.http.content_coding import PackedBody
 from gateway.http.errors import ApiError
 from gateway.http.json_bodies import packed_body, read_packed
@@ -176,6 +176,9 @@ class WebhookView(Receiver):
             principal = await super()._identify(request)
             own = principal.publishes_for or hook.own_module
             return dataclasses.replace(principal, publishes_for=own, default_module=own) if own else principal
+        if len(request.body) > BODY_LIMIT_BYTES:
+            # A header that looks like a token would let in more, and all of it is signed before the sender is known.
+            raise ApiError("payload_too_large")
         try:
             signatures.check(hook.way, hook.secret, _raw(request), request.body, now=clock.now())
         except signatures.NotProven as refused:

@@ -87,14 +87,14 @@ def test_a_value_of_another_type_is_named_without_a_word_of_the_body(text: str) 
         "reverse(sort(items[*].a)) | [@,@,@,@] | [].[@,@]",
     ],
 )
-def test_what_would_take_long_is_broken_off(text: str) -> None:
+def test_n17_what_would_take_long_is_broken_off(text: str) -> None:
     node, began = compiled(text), time.process_time()
     with pytest.raises(TooMuchWork):
         Work().result(node, MANY)
     assert time.process_time() - began < 0.5
 
 
-def test_a_value_that_is_referred_to_many_times_is_counted_each_time() -> None:
+def test_n17_a_value_that_is_referred_to_many_times_is_counted_each_time() -> None:
     """Thirty lists of two are a thousand million values when they are written."""
     for text in ("@", "to_string(@)", "@ == @", "[@][] | length(@)"):
         with pytest.raises(TooMuchWork):
@@ -108,7 +108,7 @@ def test_long_texts_are_read_at_the_speed_of_memory() -> None:
         result("[@,@,@,@] | [@,@,@,@][] | [@,@][] | join('', @)", "a" * 1_000_000)
 
 
-def test_all_expressions_of_a_request_share_what_they_may_do() -> None:
+def test_n17_all_expressions_of_a_request_share_what_they_may_do() -> None:
     work, node = Work(limit_steps=60_000), compiled("items[*].a")
     assert len(work.result(node, MANY)) == 10_000
     with pytest.raises(TooMuchWork):

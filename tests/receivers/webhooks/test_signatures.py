@@ -57,12 +57,12 @@ def test_the_example_of_github_is_right() -> None:
         "é",
     ],
 )
-def test_another_signature_of_github_is_none(signature: str) -> None:
+def test_n17_another_signature_of_github_is_none(signature: str) -> None:
     with pytest.raises(NotProven):
         check(GITHUB, GITHUB_SECRET, github(signature), GITHUB_BODY, now=NOW)
 
 
-def test_another_body_and_another_secret_have_another_signature() -> None:
+def test_n17_another_body_and_another_secret_have_another_signature() -> None:
     for secret, body in ((GITHUB_SECRET, GITHUB_BODY + b" "), (GITHUB_SECRET + " ", GITHUB_BODY)):
         with pytest.raises(NotProven):
             check(GITHUB, secret, github(GITHUB_SIGNATURE), body, now=NOW)
@@ -97,13 +97,13 @@ def test_the_example_of_standard_webhooks_is_right() -> None:
         [standard()[0], standard()[2]],
     ],
 )
-def test_what_is_not_signed_so_is_refused(headers: Raw) -> None:
+def test_n17_what_is_not_signed_so_is_refused(headers: Raw) -> None:
     with pytest.raises(NotProven):
         check(STANDARD, STANDARD_SECRET, headers, STANDARD_BODY, now=NOW)
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, 86_400 * 365])
-def test_a_replay_and_a_clock_far_off_are_refused(seconds: int) -> None:
+def test_n17_a_replay_and_a_clock_far_off_are_refused(seconds: int) -> None:
     for fine in (-299, 299):
         check(STANDARD, STANDARD_SECRET, standard(), STANDARD_BODY, now=NOW + timedelta(seconds=fine))
     with pytest.raises(NotProven, match="300 s"):
@@ -119,7 +119,7 @@ def test_the_token_of_gitlab_is_compared() -> None:
 
 
 @pytest.mark.parametrize("way", signatures.SIGNED)
-def test_nothing_is_proven_by_no_secret_no_header_or_two(way: str) -> None:
+def test_n17_nothing_is_proven_by_no_secret_no_header_or_two(way: str) -> None:
     name = signatures.PROOFS[way]
     with pytest.raises(NotProven, match="no secret"):
         check(way, "", [(name, b"")], b"", now=NOW)
