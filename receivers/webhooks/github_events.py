@@ -49,7 +49,7 @@ def event_of(name: str, body: Fields) -> Fields:
         "ref": _text(body.get("ref")),
         "before": _text(body.get("before")),
         "after": _text(body.get("after")),
-        "number": about.get("number", body.get("number")),
+        "number": _number(about),
         "url": _text(about.get("html_url")) or _text(body.get("compare")) or _text(about.get("target_url")),
         "result": _result(name, body, about),
         "branch": _text(about.get("head_branch")),
@@ -111,7 +111,7 @@ def _run(name: str, body: Fields, about: Fields) -> str:
     what = _first_line(about.get("name")) or _first_line(_object(about.get("app")).get("name")) or name
     branch = _text(about.get("head_branch"))
     number = about.get("run_number")
-    named = f"{what} #{number}" if isinstance(number, int) and number else what
+    named = f"{what} #{number}" if isinstance(number, int) and 0 < number < 2**63 else what
     ended = _text(about.get("conclusion")) or _text(about.get("status")) or _text(body.get("action"))
     return f"{name.replace('_', ' ')} {named}" + (f" on {branch}" if branch else "") + f": {ended}"
 
@@ -119,7 +119,7 @@ def _run(name: str, body: Fields, about: Fields) -> str:
 def _numbered(name: str, body: Fields, about: Fields) -> str:
     """Issues and pull requests, their comments and reviews."""
     kind = "pull request" if name.startswith("pull_request") or "pull_request" in about else "issue"
-    number, title = about.get("number", ""), _first_line(about.get("title"))
+    number, title = _number(about), _first_line(about.get("title"))
     who, action = _text(_object(body.get("sender")).get("login")), _text(body.get("action"))
     if name == "pull_request" and action == "closed" and about.get("merged") is True:
         action = "merged"
@@ -155,7 +155,7 @@ def _alert(name: str, body: Fields, about: Fields) -> str:
     advisory, rule = _object(about.get("security_advisory")), _object(about.get("rule"))
     titles = (advisory.get("summary"), rule.get("description"), about.get("secret_type_display_name"))
     title = next(filter(None, map(_first_line, titles)), "")
-    text = f"{name.replace('_', ' ')} #{about.get('number', '')} {_text(body.get('action'))}"
+    text = f"{name.replace('_', ' ')} #{_number(about)} {_text(body.get('action'))}"
     return f"{text}: {title}" if title else text
 
 
@@ -185,6 +185,11 @@ def _object(value: object) -> Fields:
 
 def _text(value: object) -> str:
     return one_line(value[:SUBJECT_CHARACTERS]) if isinstance(value, str) else ""
+
+
+def _number(about: Fields) -> str:
+    number = about.get("number")
+    return str(number) if isinstance(number, int) and abs(number) < 2**63 else ""
 
 
 def _first_line(value: object) -> str:

@@ -115,7 +115,10 @@ PACKED: dict[str, tuple[str, Callable[[bytes], bytes], int, str]] = {
 
 def _with_window(body: bytes, log: int) -> bytes:
     """A frame that says that its reader must hold so much, as a power of two."""
-    options = {zstd.CompressionParameter.window_log: log, zstd.CompressionParameter.content_size_flag: 0}
+    options: dict[int, int] = {
+        zstd.CompressionParameter.window_log: log,
+        zstd.CompressionParameter.content_size_flag: 0,
+    }
     compressor = zstd.ZstdCompressor(options=options)
     return compressor.compress(body) + compressor.flush()
 

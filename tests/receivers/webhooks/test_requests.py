@@ -126,6 +126,13 @@ def test_values_of_other_types_than_those_of_github_are_left_out(name: str, valu
     assert "\0" not in event.summary + event.payload
 
 
+@pytest.mark.parametrize("number", ["9", 2**70, -1.5, {"a": 1}, [["x" * 90_000]], "x" * 90_000])
+def test_a_number_that_is_none_is_left_out(number: object) -> None:
+    event = event_of({"action": "opened", "issue": {"number": number, "title": "A title"}, "sender": OCTOCAT}, "issues")
+    assert event.summary == "octocat opened issue #: A title"
+    assert len(event.payload) < 200
+
+
 def test_a_form_holds_the_same_json() -> None:
     form = urlencode({"payload": json.dumps(PUSH)}).encode()
     assert event_of(form, "push", content_type="application/x-www-form-urlencoded").summary.startswith("octocat pushed")
