@@ -6,6 +6,8 @@ class ReceiversConfig(AppConfig):
     verbose_name = "Receivers"
 
     def ready(self) -> None:
+        from receivers import known_webhooks
         from receivers.http import refusals
 
         refusals.register()
+        known_webhooks.connect()

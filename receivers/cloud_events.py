@@ -116,6 +116,18 @@ def _of_headers(body: bytes, content_type: str, headers: Mapping[str, str]) -> F
     if media_type == "application/json" or media_type.endswith("+json"):
         return event | {"data": read_exact_json(body)}
     try:
+        if not content_type and (data := _json_or_none(body)) is not None:
+            return event | {"data": data}
         return event | {"data": body.decode("utf-8")}
     except UnicodeDecodeError:
         return event | {"data_base64": base64.b64encode(body).decode()}
+
+
+def _json_or_none(body: bytes) -> Any:
+    """JSON, which the project's SDK writes also where it names no type; None for other bytes. Raises ApiError."""
+    try:
+        return read_exact_json(body)
+    except ApiError as refusal:
+        if refusal.reason != "malformed_json":
+            raise
+        return None

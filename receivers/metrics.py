@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter
 
-RECEIVERS = ("ndjson", "otlp", "loki", "cloudevents", "alertmanager")
+RECEIVERS = ("ndjson", "otlp", "loki", "cloudevents", "alertmanager", "webhook")
 
 RECEIVED_EVENTS = Counter(
     "vx11_received_events_total", "Events that receivers appended to the log, by receiver.", ["receiver"]

@@ -1,6 +1,7 @@
 """One view for each format. Each is: who calls, charge, read in a thread, commit, answer."""
 
-from typing import ClassVar
+import dataclasses
+from typing import Any, ClassVar
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
@@ -8,17 +9,23 @@ from django.http import HttpRequest, HttpResponse
 from events.http.publishing import admit, charge_refused, published
 from events.log import Appended, IdempotencyConflict
 from gateway.http import headers
-from gateway.http.authentication import with_header, with_token
-from gateway.http.bodies import PUBLISH_LIMIT_BYTES
+from gateway.http.authentication import refused_credential, with_header, with_token
+from gateway.http.bodies import BODY_LIMIT_BYTES, PUBLISH_LIMIT_BYTES
 from gateway.http.content_coding import PackedBody
 from gateway.http.errors import ApiError
 from gateway.http.json_bodies import packed_body, read_packed
 from gateway.http.rest import Endpoint, answer
-from gateway.identity.principals import Principal
+from gateway.identity.principals import InvalidCredential, Principal
+from gateway.shared_store.limits import rate_of
+from ledger import clock
 from receivers import alertmanager, cloud_events, json_lines, loki, metrics, otlp
+from receivers.http import handshakes
 from receivers.intake import Received, Sender, store
 from receivers.json_documents import media_type_of
+from receivers.known_webhooks import known, principal_of
 from receivers.protobuf_messages import LogsResponse
+from receivers.webhooks import requests, signatures
+from receivers.webhooks.mapping import Hook
 
 # A larger body is read in the thread for costly bodies: as many entries of a few bytes as fit into this take some
 # milliseconds.
@@ -70,7 +77,7 @@ class Receiver(Endpoint):
 
     async def _identify(self, request: HttpRequest) -> Principal:
         """By token alone: a sender has no session."""
-        raw = request.scope["headers"] if isinstance(request, ASGIRequest) else ()
+        raw = _raw(request)
         principal = await with_header(raw, self.caller)
         if principal is None and self.takes_password and (password := headers.basic_password(raw)):
             principal = await with_token(password, self.caller)
@@ -126,6 +133,15 @@ class LokiView(Receiver):
 class CloudEventsView(Receiver):
     name = "cloudevents"
 
+    async def options(  # type: ignore[override]  # as that of Endpoint
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Also the handshake of senders, which asks without a token."""
+        fields = handshakes.granted(request.headers, rate_of("published_events"))
+        if not fields:
+            return await super().options(request, *args, **kwargs)
+        return HttpResponse(headers={"Allow": self._allow(), **fields})
+
     def read(self, body: bytes, request: HttpRequest, sender: Sender) -> Received:
         return cloud_events.read_events(body, _content_type(request), request.headers, sender)
 
@@ -136,6 +152,43 @@ class AlertmanagerView(Receiver):
 
     def read(self, body: bytes, request: HttpRequest, sender: Sender) -> Received:
         return alertmanager.read_alerts(body, _content_type(request), sender)
+
+
+class WebhookView(Receiver):
+    """One address for each row: what it takes, and who proves what, the row says."""
+
+    name = "webhook"
+    hook: Hook
+
+    async def post(self, request: HttpRequest, name: str) -> HttpResponse:  # type: ignore[override]  # the address has a name
+        return await super().post(request)
+
+    def read(self, body: bytes, request: HttpRequest, sender: Sender) -> Received:
+        return requests.read_delivery(body, _content_type(request), _raw(request), self.hook, sender)
+
+    async def _identify(self, request: HttpRequest) -> Principal:
+        """By the signature, which is of the body as it came; or by a token, as everywhere."""
+        hook = await known.named(self.kwargs["name"])
+        if hook is None:
+            raise ApiError("not_found")
+        self.hook = hook
+        if hook.way == signatures.TOKEN:
+            principal = await super()._identify(request)
+            own = principal.publishes_for or hook.own_module
+            return dataclasses.replace(principal, publishes_for=own, default_module=own) if own else principal
+        if len(request.body) > BODY_LIMIT_BYTES:
+            # A header that looks like a token would let in more, and all of it is signed before the sender is known.
+            raise ApiError("payload_too_large")
+        try:
+            signatures.check(hook.way, hook.secret, _raw(request), request.body, now=clock.now())
+        except signatures.NotProven as refused:
+            invalid = InvalidCredential(str(refused), hook.public_id)
+            raise await refused_credential("main_auth_failed", invalid, self.caller) from None
+        return principal_of(hook)
+
+
+def _raw(request: HttpRequest) -> headers.RawHeaders:
+    return request.scope["headers"] if isinstance(request, ASGIRequest) else ()
 
 
 def _content_type(request: HttpRequest) -> str:

@@ -177,3 +177,19 @@ def test_an_empty_batch_is_taken_and_a_large_one_is_not() -> None:
     ]
     assert refusal(json.dumps(batch).encode(), BATCH_TYPE).reason == "payload_too_large"
     assert len(read(json.dumps(batch[:-1]).encode(), BATCH_TYPE).events) == RECEIVE_LIMIT_EVENTS
+
+
+@pytest.mark.parametrize(
+    ("body", "summary"),
+    [
+        (b'{"message": "order 7 failed"}', "order 7 failed"),
+        (b"order 7 failed", "order 7 failed"),
+        (b"{", "{"),
+        (b"7", "t"),
+    ],
+)
+def test_data_without_a_type_is_json_if_it_can_be(body: bytes, summary: str) -> None:
+    """The project's SDK writes JSON, and names no type where the event names none."""
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t"}
+    (event,) = read(body, "", headers).events
+    assert event.summary == summary

@@ -18,6 +18,7 @@ LONG_FILES = {
     Path("pyproject.toml"): "one contract of imports for each room",
     Path("benchmarks/results/latest.md"): "one line for each figure of a run",
     Path("deploy/monitoring/grafana/dashboards/vx11-operator.json"): "one entry for each panel",
+    Path("tests/cases/security.toml"): "one entry for each case",
     Path("tests/data/lines.toml"): "one entry for each kind of line",
     Path("locale/es/LC_MESSAGES/django.po"): "one entry for each text of the pages",
 }

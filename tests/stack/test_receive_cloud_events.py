@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import socket
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_structured_event
@@ -73,3 +74,44 @@ def test_an_empty_batch_is_taken(stack: Stack) -> None:
     client = stack.client(stack.service_token)
     answer = client.post(CLOUD_EVENTS, content=b"[]", headers={"Content-Type": BATCH})
     assert (answer.status_code, answer.json()) == (200, {"events": [], "cursor": None, "new": 0})
+
+
+def test_a_sender_that_asks_whether_it_may_send_is_told_so_and_at_which_rate(stack: Stack) -> None:
+    """The handshake of CloudEvents, which comes without a token."""
+    caller = stack.client(None)
+    asked = {"WebHook-Request-Origin": "eventemitter.example.com"}
+    answer = caller.request("OPTIONS", CLOUD_EVENTS, headers=asked | {"WebHook-Request-Rate": "120"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["webhook-allowed-origin"] == "eventemitter.example.com"
+    assert answer.headers["webhook-allowed-rate"] == "120"
+    assert "POST" in answer.headers["allow"]
+    # Who does not ask is told the methods, as everywhere; what is granted is no right to send.
+    plain = caller.request("OPTIONS", CLOUD_EVENTS)
+    assert (plain.status_code, "webhook-allowed-origin" in plain.headers) == (204, False)
+    assert_problem(caller.post(CLOUD_EVENTS, json={}), 401, "missing_token")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"WebHook-Request-Origin": "https://example.com/x"},
+        {"WebHook-Request-Origin": "a" * 254},
+        {"WebHook-Request-Origin": "*"},
+        {"WebHook-Request-Origin": "example.com", "WebHook-Request-Rate": "-1"},
+        {"WebHook-Request-Origin": "example.com", "WebHook-Request-Rate": "9" * 5_000},
+    ],
+    ids=["address", "long", "star", "negative", "digits"],
+)
+def test_a_handshake_that_is_none_is_refused(stack: Stack, headers: dict[str, str]) -> None:
+    answer = stack.client(None).request("OPTIONS", CLOUD_EVENTS, headers=headers)
+    assert_problem(answer, 400, "bad_request")
+
+
+def test_the_address_that_a_handshake_wants_to_be_called_back_at_is_not_called(stack: Stack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.3)
+        callback = f"http://127.0.0.1:{listening.getsockname()[1]}/permit"
+        headers = {"WebHook-Request-Origin": "example.com", "WebHook-Request-Callback": callback}
+        assert stack.client(None).request("OPTIONS", CLOUD_EVENTS, headers=headers).status_code == 200
+        with pytest.raises(TimeoutError):
+            listening.accept()

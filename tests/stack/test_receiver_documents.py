@@ -14,7 +14,7 @@ from tests.stacks import Stack
 
 pytestmark = pytest.mark.once
 
-PAGES = ("otlp", "loki", "cloudevents", "alertmanager", "webhooks")
+PAGES = ("otlp", "loki", "cloudevents", "alertmanager", "json")
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n\n```json\n(.*?)```", re.DOTALL)
 
 

@@ -7,12 +7,13 @@ import pytest
 from django.utils import timezone
 
 from events import log
+from gateway import standard_webhooks
 from gateway.models import TokenAudit
 from tests.gateway.admin.people import browser_of
 from tests.watches.samples import happen
 from tests.watches.test_admin import person
 from watches.admin.delivery_pages import SubscriptionAdmin, TargetAdmin
-from watches.delivery import secrets, signing
+from watches.delivery import secrets
 from watches.models import Notice, Subscription, Target
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -106,7 +107,7 @@ def test_a_webhook_begins_at_the_end_of_the_log_and_its_secret_is_shown_once(cap
     row = Subscription.objects.get()
     secret = secrets.decrypt(row.secret)
     assert (answer.status_code, secret in answer.content.decode()) == (200, True)
-    assert signing.key_of(secret)
+    assert standard_webhooks.key_of(secret)
     assert "no-store" in answer["Cache-Control"]
     # Neither a cookie nor the session nor the log keeps it.
     kept = f"{answer.cookies.output()} {dict(browser.session.items())} {caplog.text}"
@@ -154,7 +155,7 @@ def test_a_webhook_with_a_wrong_field_is_refused(wrong: dict[str, str]) -> None:
 
 def test_a_secret_that_the_receiver_has_already_is_not_shown() -> None:
     browser = browser_of(person("administrator"))
-    form = webhook_form(new_address="https://hooks.example/", new_secret=signing.new_secret())
+    form = webhook_form(new_address="https://hooks.example/", new_secret=standard_webhooks.new_secret())
     answer = browser.post(f"{LISTS[2]}add/", form)
     assert answer.status_code == 302
     assert secrets.decrypt(Subscription.objects.get().secret) == form["new_secret"]

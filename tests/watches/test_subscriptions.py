@@ -5,17 +5,20 @@ from django.contrib.admin import site
 from django.db import transaction
 from django.http import HttpRequest
 
+from gateway import standard_webhooks
 from gateway.models import TokenAudit
 from ledger import clock
 from tests.watches.samples import happen, owner
 from watches import subscriptions
-from watches.delivery import secrets, signing, webhooks
+from watches.delivery import secrets, webhooks
 from watches.models import Subscription
 from watches.store import WatchActor
 from watches.subscriptions import OLDEST, Addition, Given, NameTaken, Removal, Revision, Start
 
 pytestmark = pytest.mark.usefixtures("ledger")
-GIVEN = Given(name="siem", query="disk", address="https://example.org/secretpath", secret=signing.new_secret())
+GIVEN = Given(
+    name="siem", query="disk", address="https://example.org/secretpath", secret=standard_webhooks.new_secret()
+)
 
 
 def administrator() -> WatchActor:
@@ -86,7 +89,7 @@ def test_a_dead_webhook_starts_again_from_where_it_was_or_from_the_oldest_event(
 def test_each_change_is_on_record_without_addresses_and_secrets() -> None:
     by = administrator()
     made = add(by)
-    new = Given(name="renamed", address="https://example.org/otherpath", secret=signing.new_secret())
+    new = Given(name="renamed", address="https://example.org/otherpath", secret=standard_webhooks.new_secret())
     subscriptions.revise_many([Revision(webhook_id=made.pk, given=new, by=by)])
     subscriptions.start_many([Start(webhook_id=made.pk, begin=None, by=by)])
     subscriptions.remove_many([Removal(webhook_id=made.pk, by=by)])

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from events import log
 from events import query as language
 from events.log import BadCursor, Cursor
+from gateway import standard_webhooks
 from gateway.admin import AuditedAdmin, ReadOnlyAdmin
 from gateway.admin.audited import to_the_second
 from gateway.filters import BadFilter
@@ -18,7 +19,7 @@ from gateway.identity.console_sessions import principal_id
 from ledger import clock
 from watches import outbox
 from watches.admin.ownership import OwnedAdmin
-from watches.delivery import addresses, queue, secrets, signing, webhooks
+from watches.delivery import addresses, queue, secrets, webhooks
 from watches.delivery.addresses import BadAddress
 from watches.models import Notice, Subscription, Target
 
@@ -161,8 +162,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
         secret: str = self.cleaned_data["new_secret"].strip()
         try:
             if secret:
-                signing.key_of(secret)
-        except signing.BadSecret as wrong:
+                standard_webhooks.key_of(secret)
+        except standard_webhooks.BadSecret as wrong:
             raise forms.ValidationError(str(wrong)) from None
         return secret
 
@@ -199,7 +200,7 @@ class SubscriptionAdmin(OwnedAdmin):
         if given["new_address"]:
             obj.address, obj.masked = secrets.encrypt(given["new_address"]), addresses.masked(given["new_address"])
             fields |= {"address", "masked"}
-        if secret := given["new_secret"] or ("" if obj.secret else signing.new_secret()):
+        if secret := given["new_secret"] or ("" if obj.secret else standard_webhooks.new_secret()):
             obj.secret = secrets.encrypt(secret)
             fields.add("secret")
         if not given["new_secret"] and secret:

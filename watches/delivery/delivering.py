@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import connections
 
+from gateway import standard_webhooks
 from gateway.identity.principals import Snapshot, read_rights
 from ledger.faults import DATABASE_FAULTS
 from vx11_client.backoff import retry_after_seconds
 from watches import metrics
-from watches.delivery import posting, queue, secrets, senders, signing, webhooks
+from watches.delivery import posting, queue, secrets, senders, webhooks
 from watches.delivery.attempts import Attempts, TookTooLong
 from watches.delivery.guard import guarded
 from watches.delivery.queue import Parcel
@@ -130,7 +131,7 @@ def _send(job: Job) -> None:
     if isinstance(job, Parcel):
         senders.send(address, job.content, job.notice_id)
         return
-    headers = signing.headers_for(
+    headers = standard_webhooks.headers_for(
         secrets.decrypt(job.secret), message_id=job.message_id, at_seconds=int(time.time()), body=job.body
     )
     with guarded():

@@ -6,9 +6,10 @@ from typing import Any
 
 from events import query as language
 from events.log import BadCursor, Cursor
+from gateway import standard_webhooks
 from gateway.filters import BadFilter
 from operator_api.http.fields import Fields
-from watches.delivery import addresses, signing
+from watches.delivery import addresses
 from watches.delivery.addresses import ADDRESS_LIMIT_CHARACTERS
 from watches.models import NAME_LENGTH
 from watches.subscriptions import NEWEST, OLDEST, Given
@@ -21,7 +22,7 @@ _CHANGED = ("name", "query", "address", "secret")
 def read_new(body: Mapping[str, Any]) -> Given:
     """Raises ApiError. Without a secret a new one is made."""
     given = _read(body, known=(*_CHANGED, "from"), required=True)
-    return given if given.secret else dataclasses.replace(given, secret=signing.new_secret())
+    return given if given.secret else dataclasses.replace(given, secret=standard_webhooks.new_secret())
 
 
 def read_change(body: Mapping[str, Any]) -> Given:
@@ -81,8 +82,8 @@ def _secret(fields: Fields) -> str | None:
     secret = fields.text("secret", maximum=SECRET_LIMIT_CHARACTERS, required=True).strip()
     try:
         if "secret" not in fields.errors:
-            signing.key_of(secret)
-    except signing.BadSecret as wrong:
+            standard_webhooks.key_of(secret)
+    except standard_webhooks.BadSecret as wrong:
         fields.wrong("secret", str(wrong))
     return secret
 

@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from events import log
 from events.log import Cursor, epochs
+from gateway import standard_webhooks
 from gateway.identity.principals import read_rights
 from gateway.models import AccessToken
+from gateway.standard_webhooks import BadSecret
 from ledger import clock
 from tests.events.samples import grow_older
 from tests.http_stand_in import HttpStandIn
@@ -22,8 +24,7 @@ from tests.watches.delivery.conftest import Deliver
 from tests.watches.delivery.dripping import DrippingReceiver
 from tests.watches.delivery.receivers import Received, http_receiver
 from tests.watches.samples import happen, operator, owner, types_written, written
-from watches.delivery import secrets, signing, webhooks
-from watches.delivery.signing import BadSecret
+from watches.delivery import secrets, webhooks
 from watches.delivery.webhooks import Batch
 from watches.models import Subscription
 from watches.store import WatchActor
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 def subscribe(
     server: HttpStandIn | DrippingReceiver, *, by: WatchActor | None = None, query: str = ""
 ) -> tuple[Subscription, str]:
-    secret, cursor, by = signing.new_secret(), log.head().newest, by or owner()
+    secret, cursor, by = standard_webhooks.new_secret(), log.head().newest, by or owner()
     row = Subscription.objects.create(
         name="a webhook",
         query=query,
@@ -83,7 +84,7 @@ def test_what_passes_the_query_arrives_in_order_and_signed(deliver: Deliver) -> 
 
 
 def test_a_signature_is_as_the_specification_says() -> None:
-    headers = signing.headers_for(
+    headers = standard_webhooks.headers_for(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
         at_seconds=1_614_265_330,
@@ -95,7 +96,7 @@ def test_a_signature_is_as_the_specification_says() -> None:
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_short", "not base64!", "whsec_" + "A" * 100])
 def test_a_secret_of_another_form_is_refused(secret: str) -> None:
     with pytest.raises(BadSecret):
-        signing.key_of(secret)
+        standard_webhooks.key_of(secret)
 
 
 def test_a_batch_that_is_refused_comes_again_with_its_id_and_the_cursor_waits(deliver: Deliver) -> None:
