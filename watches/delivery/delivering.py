@@ -14,7 +14,7 @@ from gateway import standard_webhooks
 from gateway.identity.principals import Snapshot, read_rights
 from ledger.faults import DATABASE_FAULTS
 from vx11_client.backoff import retry_after_seconds
-from watches import metrics
+from watches import in_use, metrics
 from watches.delivery import posting, queue, secrets, senders, webhooks
 from watches.delivery.attempts import Attempts, TookTooLong
 from watches.delivery.guard import guarded
@@ -94,6 +94,8 @@ class Delivering:
     def _begin(self) -> None:
         # A receiver that answers byte by byte has one thread, and not all of them one after the other.
         jobs = self._attempts.held
+        if not jobs and not in_use.has_receivers():
+            return
         busy_targets = {job.target_id for job in jobs if isinstance(job, Parcel)}
         for parcel in queue.claim(self._attempts.room, busy=busy_targets):
             self._attempts.begin(parcel, _send)

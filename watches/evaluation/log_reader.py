@@ -15,7 +15,7 @@ from gateway.filters import EVERYTHING
 from gateway.identity.principals import Snapshot, read_rights
 from ledger import clock, long_lived
 from ledger.lanes import give_way
-from watches import metrics
+from watches import in_use, metrics
 from watches.conditions.evaluator import Evaluator, Run
 from watches.conditions.rules import NEW_VALUE
 from watches.evaluation import recording
@@ -91,7 +91,7 @@ class LogReader:
         self.lease.release()
 
     def _step(self) -> Progress:
-        if not Watch.objects.filter(stopped_because="").exists():
+        if not in_use.has_watches():
             # A lease is a write every two seconds, which an installation without watches is spared.
             self.end()
             return Progress()
