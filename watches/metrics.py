@@ -14,6 +14,11 @@ STEP_SECONDS = Histogram(
     "One step of evaluation, from reading events to its commit.",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+WRITE_SECONDS = Histogram(
+    "vx11_watches_write_seconds",
+    "Of one step of evaluation, the part that is written while what is published waits.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
 FIRINGS = Counter("vx11_watch_firings_total", "Times that watches fired, written by this process.")
 STOPPED = Counter("vx11_watches_stopped_total", "Watches that stopped, by why.", ["reason"])
 RESETS = Counter("vx11_watches_reset_total", "Times that the log could not be read on from where it was.", ["reason"])

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from django.db import IntegrityError
 from django.db.models import QuerySet
 
 from events import log
@@ -116,6 +117,9 @@ def _once(unit: Unit, write: Callable[[Change, Unit], Result], written: Callable
             return write(changing, unit)
     except (NoSuchWebhook, NameTaken, webhooks.TooManyWebhooks) as refusal:
         return refusal
+    except IntegrityError:
+        # The admin has given another one this name meanwhile.
+        return NameTaken()
 
 
 def _add(changing: Change, addition: Addition) -> Subscription:

@@ -1,5 +1,7 @@
 """Changes of webhooks: the limit, what a repeated commit comes to, and what is on record of them."""
 
+import dataclasses
+
 import pytest
 from django.contrib.admin import site
 from django.db import transaction
@@ -60,6 +62,18 @@ def test_a_webhook_that_is_added_twice_after_a_lost_commit_is_one() -> None:
     assert first == again
     assert isinstance(subscriptions.add_many([Addition(given=GIVEN, by=addition.by)])[0], NameTaken)
     assert Subscription.objects.count() == 1
+
+
+def test_a_name_that_the_admin_gives_away_meanwhile_is_taken_and_the_other_changes_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by = administrator()
+    first, second = add(by), add(by, dataclasses.replace(GIVEN, name="other"))
+    monkeypatch.setattr(subscriptions, "_refuse_taken", lambda webhook: None)
+    changes = [(first, Given(query="cpu")), (second, Given(name="siem"))]
+    outcomes = subscriptions.revise_many([Revision(webhook_id=row.pk, given=given, by=by) for row, given in changes])
+    assert isinstance(outcomes[1], NameTaken)
+    assert sorted(Subscription.objects.values_list("name", "query")) == [("other", "disk"), ("siem", "cpu")]
 
 
 def test_a_change_ends_the_attempt_under_way_and_keeps_what_it_does_not_name() -> None:

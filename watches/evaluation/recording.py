@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from events.log import Change, Cursor, change, timestamp
 from ledger.units import WriteMany
 from ledger.writer import runs_last
-from watches import notices, outbox
+from watches import metrics, notices, outbox
 from watches.conditions.evaluator import Evaluator, Happening, Row
 from watches.evaluation import firings
 from watches.models import REASON_LENGTH, StateRow, Watch, WatchReader
@@ -31,6 +31,9 @@ _WRITE = (
     f'INSERT INTO "{StateRow._meta.db_table}" ("watch_id", "key", "state") VALUES {{}} '  # noqa: S608 - as said
     'ON CONFLICT ("watch_id", "key") DO UPDATE SET "state" = excluded."state"'
 )
+
+# A step with more rows of state has a transaction of its own: what is published is not to wait for it in one commit.
+SHARED_ROWS_LIMIT = 500
 
 # Writes one unit with a function for the ledger's writer, and returns or raises what came of it.
 Commit = Callable[[WriteMany, Any], Any]
@@ -85,8 +88,21 @@ def record(step: Step, watches: dict[int, Watch], commit: Commit = alone) -> Non
     """Raises Moved, and what `commit` raises; what the evaluator holds is not what is stored then."""
     # All that can be done before: while it is written, publishers wait.
     step.take()
+    if sum(map(len, step.rows.values())) > SHARED_ROWS_LIMIT:
+        commit = alone
+        if not step.happenings and not step.tick:
+            commit(_move_on_many, step)
+            return
     untried = outbox.Untried({happening.watch_id for happening in step.happenings})
     step.firings = commit(_record_many, (step, watches, untried))
+
+
+def _move_on_many(steps: list[Step]) -> Sequence[Moved | None]:
+    """Steps in which nothing fired, each in a transaction of its own: the head of the log is not locked for them."""
+    moved = [_moved(step) for step in steps]
+    for step in (step for step, refused in zip(steps, moved, strict=True) if refused is None):
+        _write_state(step)
+    return moved
 
 
 @runs_last
@@ -96,7 +112,7 @@ def _record_many(units: list[Any]) -> Sequence[int | Exception]:
 
 def _record(step: Step, watches: dict[int, Watch], untried: outbox.Untried) -> int | Exception:
     """How many fired. Moved is a value: as an exception it would undo the other units of the commit."""
-    with change() as changing:
+    with metrics.WRITE_SECONDS.time(), change() as changing:
         if step.tick and changing.before == step.after:
             step.evaluator.advance(changing.now.timestamp())
             step.take()

@@ -81,6 +81,21 @@ def test_a_step_that_the_writer_does_not_take_is_done_by_the_next_one(
     assert len(written()) == 1
 
 
+@pytest.mark.parametrize("at_least", [1, 2], ids=["fires", "does not fire"])
+def test_a_step_with_much_state_does_not_share_the_commit_of_what_is_published(
+    monkeypatch: pytest.MonkeyPatch, at_least: int
+) -> None:
+    monkeypatch.setattr(recording, "SHARED_ROWS_LIMIT", 0)
+    create(owner(), condition={"kind": "count", "at_least": at_least, "within_sec": 60})
+
+    def refuse(*unit: Any) -> None:
+        pytest.fail("handed to the writer")
+
+    happen("one")
+    evaluate(LogReader(refuse))
+    assert (len(written()), StateRow.objects.count()) == (2 - at_least, 1)
+
+
 def test_a_step_of_another_process_does_not_undo_what_is_committed_with_it(own_writer: Writer) -> None:
     create(owner())
     suspended = evaluate(LogReader(own_writer.commit_from_thread))
