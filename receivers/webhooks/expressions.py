@@ -99,11 +99,6 @@ class Work(TreeInterpreter):  # type: ignore[misc]  # jmespath has no types
         literal = {"type": "literal", "value": base, "children": []}
         return super().visit_flatten({**node, "children": [literal]}, value)
 
-    def visit_slice(self, node: Node, value: Any) -> Any:
-        if isinstance(value, list):
-            self._charge(len(value))
-        return super().visit_slice(node, value)
-
     def charge_size(self, value: Any) -> None:
         """A step for each value inside, as often as it is referred to, and for each piece of text."""
         pending = [value]

@@ -1,6 +1,7 @@
 """JMESPath with a bound: what administrators write is checked when it is saved, and no body makes it dear."""
 
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -113,3 +114,25 @@ def test_n17_all_expressions_of_a_request_share_what_they_may_do() -> None:
     assert len(work.result(node, MANY)) == 10_000
     with pytest.raises(TooMuchWork):
         work.result(node, MANY)
+
+
+@pytest.mark.parametrize(
+    ("text", "document"),
+    [
+        # A gigabyte of glue.
+        ("join(glue, parts)", {"glue": "x" * 100_000, "parts": ["a"] * 10_000}),
+        # Fifteen million references in one step.
+        ("[" + ",".join("@" * 300) + "][] | type(@)", list(range(50_000))),
+    ],
+    ids=["join", "flatten"],
+)
+def test_n17_what_would_take_memory_is_broken_off_before_it_is_there(text: str, document: object) -> None:
+    node = compiled(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooMuchWork):
+            Work().result(node, document)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 20_000_000
