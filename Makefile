@@ -22,6 +22,8 @@ DENO := env DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 # Each has servers of its own. One more than there are cores, as tests also wait.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
+# Pages wait more than they compute.
+PAGES_IN_PARALLEL := --numprocesses=$(shell expr $(WORKERS) + 1) --dist=worksteal
 # Images often set PYTHONDONTWRITEBYTECODE: then each of hundreds of processes would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
@@ -155,7 +157,7 @@ test-embedded: test-machine ## the suite on SQLite, everything in process
 # asks for is asked for by tests/stack in every size.
 .PHONY: test-browser
 test-browser: test-machine ## the console and the admin in Chromium
-	$(PYTEST) $(IN_PARALLEL) --stack=embedded tests/browser
+	$(PYTEST) $(PAGES_IN_PARALLEL) --stack=embedded tests/browser
 
 # What needs neither a database nor a second server is proven by the run on SQLite (tests/conftest.py).
 .PHONY: test-scaled
