@@ -259,6 +259,7 @@ lock: $(VENV)/.development ## write the lock files after a change of requirement
 # A stamp is written last, so that an installation that broke off is done again.
 $(VENV)/.created:
 	@.ci/python-is-fit $(PYTHON)
+	@.ci/venv-can-be-made $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 

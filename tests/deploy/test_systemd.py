@@ -2,6 +2,7 @@
 
 import http.server
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import free_port
 from tests.servers import ROOT
+from tests.waiting import wait_until
+from vx11_client.syslog.limits import Limits
 from vx11_site.config.environment import VARIABLES, Environment
 
 pytestmark = pytest.mark.once
@@ -19,7 +23,12 @@ pytestmark = pytest.mark.once
 SHIPPED = ROOT / "deploy/systemd"
 UNITS = sorted(path.name for path in SHIPPED.iterdir() if path.suffix in (".service", ".target", ".timer"))
 # systemd-analyze calls up to 2 OK; nothing at all is 10.
-EXPOSURE = {"vx11-operator@8001.service": 15, "vx11-operator-migrate.service": 30, "vx11-operator-chores.service": 30}
+EXPOSURE = {
+    "vx11-operator@8001.service": 15,
+    "vx11-operator-receive-syslog.service": 15,
+    "vx11-operator-migrate.service": 30,
+    "vx11-operator-chores.service": 30,
+}
 # To leave after the drain.
 LEAVE_SECONDS = 10
 SECONDS = {"s": 1, "min": 60, "h": 3600}
@@ -63,6 +72,38 @@ def test_a_server_is_not_killed_while_it_says_goodbye() -> None:
     number, unit = re.fullmatch(r"(\d+)(s|min|h)", text).groups()  # type: ignore[union-attr]
     drain_seconds = Environment({}).number("VX11_DRAIN_SECONDS", minimum=1, maximum=600)
     assert int(number) * SECONDS[unit] >= drain_seconds + LEAVE_SECONDS
+
+
+def test_the_receiver_of_syslog_runs_with_its_example_and_may_publish_at_its_end(tmp_path: Path) -> None:
+    """As systemd would start it, with the settings of the two files alone, a free port and no gateway."""
+    unit = "vx11-operator-receive-syslog.service"
+    example = (SHIPPED / "receive-syslog.env.example").read_text(encoding="utf-8")
+    settings = dict(line.split("=", 1) for line in example.splitlines() if line and not line.startswith("#"))
+    port = free_port()
+    options = settings.pop("RECEIVE_SYSLOG_OPTIONS").replace("5514", str(port)).split()
+    secret = tmp_path / "token"
+    secret.write_text("a-token-of-a-test-that-no-gateway-ever-sees-0123456789")
+    settings |= {"VX11_SERVICE_TOKEN_FILE": str(secret), "VX11_DATA_DIR": str(tmp_path / "state")}
+    settings["VX11_URL"] = "http://127.0.0.1:9"
+    (start,) = values(unit, "ExecStart")
+    arguments = start.removesuffix(" $RECEIVE_SYSLOG_OPTIONS").split()[1:]
+    assert len(arguments) + 1 < len(start.split())
+    (tmp_path / "state").mkdir(mode=0o700)
+    with subprocess.Popen([sys.executable, *arguments, *options], cwd=ROOT, env=settings) as receiver:
+        try:
+            wait_until(lambda: receiver.poll() is not None or accepts(port), "the receiver listens", timeout_seconds=40)
+            receiver.terminate()
+            assert receiver.wait(40) == 0
+        finally:
+            receiver.kill()
+    (text,) = values(unit, "TimeoutStopSec")
+    assert int(text.removesuffix("s")) >= Limits().stop_seconds + LEAVE_SECONDS
+    assert int(values(unit, "LimitNOFILE")[0]) > Limits().connections
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_process_that_hangs_leaves_its_memory_on_no_disk() -> None:

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,3 +100,36 @@ def test_an_address_that_is_taken_or_is_none(tmp_path: Path, taken_port: int) ->
 def test_a_secret_key_that_was_cut_off_signs_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret_key").write_bytes(content)
     assert_refused(run(tmp_path), "secret_key")
+
+
+@pytest.fixture
+def read_only_checkout() -> Iterator[Path]:
+    """What `make run` needs first. Not in tmp_path, which other users cannot enter."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / ".ci", folder / ".ci")
+        for file in ("Makefile", "requirements.lock"):
+            shutil.copy(ROOT / file, folder)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+
+
+def test_a_checkout_that_is_read_only(read_only_checkout: Path) -> None:
+    done = subprocess.run(
+        ["make", "run"],
+        cwd=read_only_checkout,
+        env=plain_environment(),
+        # root may write everywhere.
+        user=65534 if os.geteuid() == 0 else None,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Errno" not in done.stdout + done.stderr
+    sentence, advice, *_ = done.stderr.splitlines()
+    assert str(read_only_checkout) in sentence
+    assert "VENV=" in advice
+    assert "VX11_DATA_DIR=" in advice
