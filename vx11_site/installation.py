@@ -5,6 +5,8 @@ Templates, static files, translations and deploy files are folders of the checko
 """
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -18,8 +20,17 @@ def is_installed(share: Path = SHARE) -> bool:
 
 # What is no Python: templates, static, locale, deploy.
 FILES = SHARE if is_installed() else PACKAGE.parent
-# How a person calls a command; for messages.
-MANAGE = f"{NAME} manage" if is_installed() else ".venv/bin/python manage.py"
+
+
+def call_of(python: Path, folder: Path) -> str:
+    """How a person calls a command of a checkout, who is in its folder."""
+    # The interpreter as it was called: where it leads to knows nothing of what is installed in the environment.
+    shown = python.relative_to(folder) if python.is_relative_to(folder) else python
+    return f"{shlex.quote(str(shown))} manage.py"
+
+
+# The same, wherever this lies; for messages.
+MANAGE = f"{NAME} manage" if is_installed() else call_of(Path(sys.executable), PACKAGE.parent)
 
 
 def default_data_folder() -> Path:
