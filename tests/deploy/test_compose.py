@@ -108,11 +108,14 @@ def test_stores_are_seen_by_the_program_alone() -> None:
 
 def test_the_world_reaches_nginx_and_nothing_else() -> None:
     published = {name: container["ports"] for name, container in SERVICES.items() if "ports" in container}
-    assert published.pop("grafana") == ["127.0.0.1:3000:3000"]
+    of_this_host = {"grafana": 3000, "prometheus": 9090, "alertmanager": 9093}
+    assert {name: published.pop(name) for name in of_this_host} == {
+        name: [f"127.0.0.1:{port}:{port}"] for name, port in of_this_host.items()
+    }
     assert published == {"nginx": ["80:80", "443:443"]}
     outside = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
     assert outside == {"edge"}
-    assert {name for name in SERVICES if networks(name) & outside} == {"nginx", "grafana"}
+    assert {name for name in SERVICES if networks(name) & outside} == {"nginx", *of_this_host}
 
 
 def test_backends_are_seen_by_gateways_and_not_by_nginx() -> None:
@@ -183,7 +186,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_make_secrets_makes_every_secret_and_none_twice(made: Path) -> None:
     files = {path.name: path.read_text() for path in (made / "secrets").iterdir()}
     assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} == files.keys()
-    assert [name for name, text in files.items() if not text and name != "metrics_token"] == []
+    assert [name for name, text in files.items() if not text and name not in ("alerts_token", "metrics_token")] == []
     random = [files[name] for name in ("postgres_password", "redis_password", "secret_key", "principal_token")]
     assert len(set(random)) == len(random)
     subprocess.run([made / "make-secrets", HOST], check=True, capture_output=True, timeout=50)

@@ -59,6 +59,12 @@ def test_prometheus_takes_the_configuration_and_the_files_it_names(tmp_path: Pat
     promtool("check", "config", "prometheus.yml", folder=folder)
 
 
+def test_the_configuration_of_alertmanager_is_right() -> None:
+    command = ["amtool", "check-config", str(FOLDER / "alertmanager.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("path", shipped.RULE_TESTS, ids=lambda path: path.name)
 def test_every_alert_fires_on_what_it_is_for_and_on_nothing_else(path: Path) -> None:
     promtool("test", "rules", path)

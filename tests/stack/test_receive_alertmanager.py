@@ -9,32 +9,20 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
 
 from tests.answers import assert_problem
 from tests.client import API, LOOPBACK, Client, Json
 from tests.conftest import OwnStack
 from tests.processes import OwnProcess, free_port
+from tests.servers import ROOT
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
 ALERTMANAGER = f"{API}/ingest/alertmanager"
-# Everything at once: it waits for half a minute by default.
-CONFIG = """
-route:
-  receiver: vx11
-  group_by: [alertname]
-  group_wait: 0s
-  group_interval: 1s
-  repeat_interval: 1s
-receivers:
-  - name: vx11
-    webhook_configs:
-      - url: {url}
-        send_resolved: true
-        http_config:
-          authorization:
-            credentials_file: token
-"""
+SHIPPED = ROOT / "deploy" / "monitoring" / "alertmanager.yml"
+# Everything at once: it waits for half a minute as it is shipped.
+AT_ONCE = {"group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "1s"}
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -42,8 +30,13 @@ pytestmark = pytest.mark.timeout(120)
 def alertmanager(stack: Stack, folder: Path) -> Iterator[httpx2.Client]:
     """A client of its API; it notifies the stack by a webhook."""
     folder.mkdir()
-    (folder / "alertmanager.yml").write_text(CONFIG.format(url=f"{stack.a.url}{ALERTMANAGER}"))
-    (folder / "token").write_text(stack.service_token)
+    config = yaml.safe_load(SHIPPED.read_text())
+    config["route"] |= AT_ONCE
+    [[webhook]] = [receiver["webhook_configs"] for receiver in config["receivers"]]
+    assert webhook["url"].endswith(ALERTMANAGER)
+    webhook["url"] = f"{stack.a.url}{ALERTMANAGER}"
+    (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
+    (folder / "alerts-token").write_text(stack.service_token)
     process, port = OwnProcess(folder / "alertmanager.log"), free_port()
     command = [
         "prometheus-alertmanager",
@@ -115,7 +108,7 @@ def test_what_fires_and_is_resolved_is_in_the_log_once(own_stack: OwnStack, tmp_
     ]
     assert firing["summary"] == f"{marker}: The disk is full"
     assert firing["occurred_at"].startswith("2026-05-28T20:26:40")
-    assert firing["payload"]["group"]["receiver"] == "vx11"
+    assert firing["payload"]["group"]["receiver"] == "operators-log"
 
 
 def sent_count(sender: httpx2.Client) -> float:
