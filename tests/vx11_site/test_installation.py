@@ -11,8 +11,8 @@ from vx11_site.installation import call_of
     ("python", "shown"),
     [
         ("/srv/vx11/.venv/bin/python", ".venv/bin/python manage.py"),
-        ("/home/olga/vx11-venv/bin/python", "/home/olga/vx11-venv/bin/python manage.py"),
-        ("/home/olga k/venv/bin/python", "'/home/olga k/venv/bin/python' manage.py"),
+        ("/opt/vx11-venv/bin/python", "/opt/vx11-venv/bin/python manage.py"),
+        ("/opt/vx11 venv/bin/python", "'/opt/vx11 venv/bin/python' manage.py"),
     ],
     ids=["in the checkout", "elsewhere", "a path with a space"],
 )
