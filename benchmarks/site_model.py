@@ -15,6 +15,8 @@ STEP_SECONDS = 0.05
 STEADY_SECONDS, STORM_SECONDS = 20.0, 40.0
 # What a process may take, so that there is room for a crowd.
 SHARE_AT_MOST = 0.7
+# Each is an open file; the shipped units and containers allow 65 536.
+STREAMS_AT_MOST = 50_000
 # event-client.js: a second, and a random part of the first step.
 RETRY_SECONDS, RETRY_RANDOM_SECONDS = 1.0, 1.0
 # At these rates the cost of writing was measured; it is interpolated between them, and beyond them that of the nearer.
@@ -126,12 +128,15 @@ def breaks_first(site: Site, of: Costs, walls: Walls) -> str:
 
 
 def processes_for(streams: int, per_second: float, of: Costs) -> int:
-    """As few as stay within SHARE_AT_MOST. Raises ValueError when no number does: each hears of each event."""
+    """As few as stay within SHARE_AT_MOST, and within STREAMS_AT_MOST when one has died.
+
+    Raises ValueError when no number does: each hears of each event.
+    """
     room = SHARE_AT_MOST - of.idle_share - per_second * of.hear
     if room <= 0:
         raise ValueError(f"{per_second:g} single events a second are more than any number of processes hears of")
     least = per_second * (of.take - of.hear + streams * of.write(per_second)) / room
-    return max(1, ceil(least))
+    return max(ceil(least), ceil(streams / STREAMS_AT_MOST) + 1)
 
 
 def simulate(site: Site, of: Costs, *, seed: int = 1) -> Simulated:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.curves.walls import ONE_EVENT, REDIS_CPU
-from benchmarks.report import as_table
+from benchmarks.report import as_table, number
 from benchmarks.site_model import Costs, Site, Walls, breaks_first, costs, processes_for, simulate
 from tests.servers import ROOT
 
@@ -40,21 +40,24 @@ def table(of: Costs, shared: Walls) -> list[str]:
 def _rows(of: Costs, shared: Walls) -> Iterator[list[str]]:
     for streams in STREAMS:
         for per_second in PER_SECOND:
-            # With one, a process that dies leaves nobody to come back to.
-            site = Site(max(2, processes_for(streams, per_second, of)), streams, per_second)
+            site = Site(processes_for(streams, per_second, of), streams, per_second)
             found = simulate(site, of)
             yield [
                 f"{streams:,}",
                 f"{per_second:g}",
                 str(site.processes),
-                f"{site.gigabytes(of):.2g} GB",
+                number(site.gigabytes(of), "GB"),
                 f"{100 * found.highest_share:.0f} %",
-                f"{100 * shared.redis_share(site):.2g} %",
-                f"{100 * shared.postgres_share(site):.2g} %",
-                f"{found.all_back_seconds:.2g} s",
-                f"{found.longest_behind_seconds:.2g} s",
+                _percent(shared.redis_share(site)),
+                _percent(shared.postgres_share(site)),
+                number(found.all_back_seconds, "s"),
+                f"{found.longest_behind_seconds:.1f} s",
                 breaks_first(site, of, shared),
             ]
+
+
+def _percent(share: float) -> str:
+    return "< 0.1 %" if share < 1e-3 else number(100 * share, "%")
 
 
 def written(page: str, results: str, curves: Sequence[Mapping[str, Any]]) -> str:

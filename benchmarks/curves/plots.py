@@ -27,7 +27,8 @@ def plot(curve: dict[str, Any]) -> Any:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_title(f"{line['name']}, {line['unit']}", loc="left", fontsize=10)
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            ticks(StrMethodFormatter("{x:,g}"))
         axes.grid(which="major", color="#e5e5e5", zorder=0)
     last = all_axes[-1][0]
     last.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -118,6 +118,8 @@ def test_two_processes_cost_what_they_were_measured_to_cost(title: str, streams:
 
 
 def test_a_site_has_as_few_processes_as_leave_room() -> None:
+    # One more than can hold all of them.
+    assert [processes_for(streams, 0.1, OF) for streams in (1_000, 50_000, 50_001)] == [2, 2, 3]
     enough = processes_for(100_000, 20, OF)
     assert Site(enough, 100_000, 20).share(OF) <= 0.7 < Site(enough - 1, 100_000, 20).share(OF)
     with pytest.raises(ValueError, match="hears of"):
