@@ -4,9 +4,9 @@ import time
 
 # For each second of work on terms: while it sleeps, the loop gets the interpreter at once.
 IDLE_SHARE = 1.0
-# The same while all other threads together take more than BUSY of a core. Publishing and streams go first. Some 1000
+# The same while all other threads together take more than BUSY of a core. Publishing and streams go first. Some 700
 # events a second are indexed all the same; what is missing is scanned by searches, and made up for afterwards.
-BUSY_SHARE = 12.0
+BUSY_SHARE = 16.0
 BUSY = 0.7
 # How long the other threads are watched for one verdict.
 WATCH_SECONDS = 0.25
@@ -21,13 +21,14 @@ class Resting:
         self._worked_until = 0.0
 
     def begin(self) -> None:
-        """What this thread has done until now does not count: it slept, or began."""
-        self._worked_until = time.thread_time()
+        """What this thread has done until now, such as reading the log, counts in a busy process only."""
+        if not self._busy:
+            self._worked_until = time.thread_time()
         # Not before: it may have been made by another thread.
         self._watched_since = self._watched_since or _clocks()
 
     def after_terms(self) -> None:
-        """For what was worked since begin() or the last rest. What it waited for others does not count: in a busy
+        """For what was worked since the last rest, or since begin(). What it waited for others does not count: in a busy
         process it would never catch up."""
         self._watch()
         self._rest(BUSY_SHARE if self._busy else IDLE_SHARE)

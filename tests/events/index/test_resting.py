@@ -94,6 +94,17 @@ def test_what_came_before_it_began_does_not_count(clocks: Clocks) -> None:
     assert clocks.slept == pytest.approx([0.01 * IDLE_SHARE])
 
 
+def test_in_a_busy_process_reading_the_log_counts_too(clocks: Clocks) -> None:
+    pause = begun()
+    clocks.work(WATCH_SECONDS, others=WATCH_SECONDS)
+    pause.after_terms()
+    clocks.work(0.02, others=clocks.slept[0])
+    pause.begin()
+    clocks.work(0.01)
+    pause.after_terms()
+    assert clocks.slept[1:] == pytest.approx([0.03 * BUSY_SHARE])
+
+
 def test_a_command_does_not_rest(clocks: Clocks) -> None:
     pause = NoRest()
     clocks.work(1.0, others=1.0)
