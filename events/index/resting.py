@@ -28,8 +28,8 @@ class Resting:
         self._watched_since = self._watched_since or _clocks()
 
     def after_terms(self) -> None:
-        """For what was worked since the last rest, or since begin(). What it waited for others does not count: in a busy
-        process it would never catch up."""
+        """For what was worked since the last rest, or since begin(). What was waited for others does not count: beside
+        busy ones this thread would never catch up."""
         self._watch()
         self._rest(BUSY_SHARE if self._busy else IDLE_SHARE)
 
