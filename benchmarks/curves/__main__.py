@@ -79,7 +79,8 @@ def _keep(machine_: Mapping[str, str], curves: Sequence[Curve]) -> None:
     known = json.loads(FIGURES.read_text())["curves"] if FIGURES.exists() else []
     kept = {curve["name"]: curve for curve in known}
     kept |= {curve.name: {**dataclasses.asdict(curve), "machine": dict(machine_)} for curve in curves}
-    FIGURES.write_text(json.dumps({"curves": list(kept.values())}, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(curve) for curve in kept.values())
+    FIGURES.write_text(f'{{"curves": [\n{lines}\n]}}\n')
 
 
 if __name__ == "__main__":
