@@ -2,12 +2,9 @@
 
 import contextlib
 import logging
-import random
-import threading
 import time
 
 from django.conf import settings
-from django.db import connections
 
 from events import metrics
 from events.index.indexer import Indexer, Progress
@@ -15,6 +12,7 @@ from events.index.resting import Resting
 from events.index.store import Damaged, IndexUnavailable, LeaseLost, Store
 from events.index.stores import the_store
 from ledger.faults import DATABASE_FAULTS
+from ledger.looking import Looking, Trouble, close_connections
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +21,6 @@ LOOK_SECONDS = 0.5
 # The same while another process indexes: how soon its death is noticed.
 WAIT_SECONDS = 2.0
 RETRY_SECONDS = 2.0
-# The thread ends with its process anyway, and what it had not committed does not count.
-STOP_WAIT_SECONDS = 2.0
 
 
 class Indexing:
@@ -33,30 +29,29 @@ class Indexing:
     def __init__(self, store: Store | None = None) -> None:
         self._store = store or the_store()
         self._indexer = Indexer(self._store, resting=Resting())
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="search-index", daemon=True)
-        # What is wrong, "" while all is well: one log line for each change.
-        self._trouble = ""
+        self._looking = Looking("search-index", self.look, first_rest_seconds=LOOK_SECONDS, end=self._end)
+        self._trouble = Trouble(
+            logger,
+            wrong="the search index is %s; searches read the log instead",
+            well="the search index is in order again",
+            flag=metrics.INDEX_FAILING,
+        )
         self._newest_held_at = time.monotonic()
 
     def start(self) -> None:
         """Does nothing with VX11_SEARCH_INDEX=off."""
         if settings.SEARCH_INDEX:
-            self._thread.start()
+            self._looking.start()
 
     def stop(self) -> None:
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_WAIT_SECONDS)
+        self._looking.stop()
 
-    def _run(self) -> None:
-        rest_seconds = LOOK_SECONDS
-        # Jitter: processes that were started together must not all look at once.
-        while not self._ending.wait(rest_seconds * random.uniform(0.8, 1.0)):
-            rest_seconds = self.look()
-        with contextlib.suppress(IndexUnavailable, *DATABASE_FAULTS):
-            self._indexer.end()
-        self._close()
+    def _end(self) -> None:
+        try:
+            with contextlib.suppress(IndexUnavailable):
+                self._indexer.end()
+        finally:
+            self._close()
 
     def look(self) -> float:
         """One step, and how long to rest then."""
@@ -67,17 +62,17 @@ class Indexing:
             self._indexer.forget_claim()
             return WAIT_SECONDS
         except Damaged as damaged:
-            self._note(f"damaged: {damaged}")
+            self._trouble.note(f"damaged: {damaged}")
             return self._begin_anew()
         except (IndexUnavailable, *DATABASE_FAULTS) as error:
-            self._note(f"unavailable: {type(error).__name__}: {error}")
+            self._trouble.note(f"unavailable: {type(error).__name__}: {error}")
             return self._rest_after_trouble()
         except Exception as error:
             # A thread that ends is not started again.
-            if self._note(f"failed: {type(error).__name__}"):
+            if self._trouble.note(f"failed: {type(error).__name__}"):
                 logger.exception("the search index cannot be written")
             return self._rest_after_trouble()
-        self._note("")
+        self._trouble.note("")
         self._measure(progress)
         if not progress.is_holder:
             self._close()
@@ -91,7 +86,7 @@ class Indexing:
         try:
             self._store.remove()
         except (IndexUnavailable, *DATABASE_FAULTS) as error:
-            self._note(f"damaged, and cannot be deleted: {error}")
+            self._trouble.note(f"damaged, and cannot be deleted: {error}")
             return self._rest_after_trouble()
         return LOOK_SECONDS
 
@@ -101,18 +96,6 @@ class Indexing:
         self._close()
         return RETRY_SECONDS
 
-    def _note(self, trouble: str) -> bool:
-        """Whether this is news; then it is logged."""
-        if trouble == self._trouble:
-            return False
-        self._trouble = trouble
-        metrics.INDEX_FAILING.set(bool(trouble))
-        if trouble:
-            logger.warning("the search index is %s; searches read the log instead", trouble)
-        else:
-            logger.info("the search index is in order again")
-        return True
-
     def _measure(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.holds_newest:
@@ -121,7 +104,7 @@ class Indexing:
         metrics.INDEX_LAG_SECONDS.set(now - self._newest_held_at)
 
     def _close(self) -> None:
-        """Connections of a process that only waits are of no use to it."""
+        """Files and connections of a process that only waits are of no use to it."""
         with contextlib.suppress(*DATABASE_FAULTS):
             self._store.close()
-            connections.close_all()
+        close_connections()

@@ -1,18 +1,15 @@
 """The thread of a serving process that delivers: it claims what is due, has it sent, and notes what came of it."""
 
-import contextlib
 import logging
-import random
-import threading
 import time
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import connections
 
 from gateway import standard_webhooks
 from gateway.identity.principals import Snapshot, read_rights
 from ledger.faults import DATABASE_FAULTS
+from ledger.looking import Looking, Trouble, close_connections
 from vx11_client.backoff import retry_after_seconds
 from watches import in_use, metrics
 from watches.delivery import posting, queue, secrets, senders, webhooks
@@ -29,7 +26,6 @@ BUSY_LOOK_SECONDS = 0.1
 RETRY_SECONDS = 5.0
 # What is dead, and how long the oldest waits, is counted so often.
 TIDY_SECONDS = 10.0
-STOP_WAIT_SECONDS = 2.0
 
 Job = Parcel | Batch
 
@@ -39,29 +35,23 @@ class Delivering:
 
     def __init__(self) -> None:
         self._attempts = Attempts[Job]()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
+        self._looking = Looking("deliveries", self.look, first_rest_seconds=LOOK_SECONDS)
         self._rights: Snapshot | None = None
         self._tidied_at = float("-inf")
-        self._trouble = ""
+        self._trouble = Trouble(
+            logger,
+            wrong="notices and webhooks are not sent: %s",
+            well="notices and webhooks are sent again",
+        )
 
     def start(self) -> None:
         """Does nothing in a gateway: what is reachable from outside does not connect to others."""
         if settings.ROLE != "gateway":
-            self._thread.start()
+            self._looking.start()
 
     def stop(self) -> None:
         """Attempts under way end with the process; what they were for is sent again by another one."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_WAIT_SECONDS)
-
-    def _run(self) -> None:
-        rest_seconds = LOOK_SECONDS
-        while not self._ending.wait(rest_seconds * random.uniform(0.8, 1.0)):
-            rest_seconds = self.look()
-        with contextlib.suppress(*DATABASE_FAULTS):
-            connections.close_all()
+        self._looking.stop()
 
     def look(self) -> float:
         """Note what has ended, begin what is due; how long to rest then."""
@@ -70,16 +60,15 @@ class Delivering:
             self._begin()
             self._tidy()
         except DATABASE_FAULTS as error:
-            self._note(f"{type(error).__name__}: {error}")
-            with contextlib.suppress(*DATABASE_FAULTS):
-                connections.close_all()
+            self._trouble.note(f"{type(error).__name__}: {error}")
+            close_connections()
             return RETRY_SECONDS
         except Exception as error:
             # A thread that ends is not started again.
-            if self._note(f"failed: {type(error).__name__}"):
+            if self._trouble.note(f"failed: {type(error).__name__}"):
                 logger.exception("deliveries cannot be made")
             return RETRY_SECONDS
-        self._note("")
+        self._trouble.note("")
         return BUSY_LOOK_SECONDS if self._attempts.jobs else LOOK_SECONDS
 
     def _finish(self) -> None:
@@ -114,17 +103,6 @@ class Delivering:
         queue.bury()
         queue.measure()
         webhooks.measure()
-
-    def _note(self, trouble: str) -> bool:
-        """Whether this is news; then it is logged."""
-        if trouble == self._trouble:
-            return False
-        self._trouble = trouble
-        if trouble:
-            logger.warning("notices and webhooks are not sent: %s", trouble)
-        else:
-            logger.info("notices and webhooks are sent again")
-        return True
 
 
 def _send(job: Job) -> None:

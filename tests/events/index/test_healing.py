@@ -255,7 +255,7 @@ def test_no_thread_is_started_when_the_index_is_off(store: Store, monkeypatch: p
     monkeypatch.setattr(settings, "SEARCH_INDEX", False)
     running = Indexing(store)
     running.start()
-    assert not running._thread.is_alive()
+    assert not running._looking.is_running
     running.stop()
 
 
