@@ -62,6 +62,7 @@ class _Registered:
 
 
 _registered: dict[str, _Registered] = {}
+_STOPPED = "stopped: its process ended"
 
 
 def register(name: str, work: Work, *, every_seconds: int = HOUR_SECONDS) -> None:
@@ -165,12 +166,16 @@ class Scheduler:
             outcome = chore.work(go_on)
         except ChoreStopped:
             # Another process, or the next start, goes on at once with what is left.
-            outcome, due_in_seconds = "stopped: its process ended", 0
+            outcome, due_in_seconds = _STOPPED, 0
         except ChoreRefused as refused:
             outcome = f"failed: {refused}"
             logger.warning("chore refused name=%s: %s", name, refused)
         except DATABASE_FAULTS as error:
-            outcome = f"failed: {type(error).__name__}"
+            if self._ending.is_set():
+                # As above: it was about to be stopped after this piece.
+                outcome, due_in_seconds = _STOPPED, 0
+            else:
+                outcome = f"failed: {type(error).__name__}"
             logger.warning("chore failed name=%s: %s", name, type(error).__name__)
             # The outcome cannot be written on what is left of the connection.
             connections.close_all()

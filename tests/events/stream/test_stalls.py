@@ -33,7 +33,7 @@ WARNINGS = Selection(severities=frozenset({"warn"}))
 @pytest.fixture
 def hub(uptime: Uptime, monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setattr(hub_module, "TICK_SECONDS", 0.0)
-    hub = Hub(clock=lambda: 0.0)
+    hub = Hub(clock=lambda: 0.0, work_clock=lambda: 0.0)
     hub.reset(Head(EPOCH, 0, 1))
     hub.trusted_until = uptime.now + 2
     return hub

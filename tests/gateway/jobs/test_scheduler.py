@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from gateway.jobs import scheduler
@@ -166,6 +166,25 @@ def test_a_process_that_ends_stops_its_chore_within_a_second_and_leaves_it_due()
         assert time.monotonic() - started < 1
     chore = ended("endless")
     assert chore.outcome.startswith("stopped")
+    assert chore.due_at <= timezone.now() + timedelta(seconds=1)
+
+
+def test_a_fault_of_the_database_while_a_process_ends_leaves_the_chore_due_at_once() -> None:
+    begun, ending = threading.Event(), threading.Event()
+
+    def fail_at_the_end(_go_on: scheduler.GoOn) -> str:
+        begun.set()
+        assert ending.wait(10)
+        raise OperationalError("database is locked")
+
+    due("locked", fail_at_the_end)
+    with scheduling() as running:
+        assert begun.wait(10)
+        running._ending.set()
+        ending.set()
+        running.stop()
+    chore = ended("locked")
+    assert chore.outcome == "stopped: its process ended"
     assert chore.due_at <= timezone.now() + timedelta(seconds=1)
 
 
