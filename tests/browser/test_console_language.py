@@ -14,7 +14,10 @@ from tests.stacks import Stack
 CATALOGUE = ROOT / "locale" / "es" / "LC_MESSAGES"
 SAME_IN_BOTH = {"info", "error", "Chat", "chat", "UTC"}
 TRANSLATED = re.compile(r"""{% translate (?:"([^"]*)"|'([^']*)') %}""")
-
+SENTENCE = re.compile(r"\{% blocktranslate [^%]*%\}(.*?)\{% endblocktranslate %\}", re.DOTALL)
+VARIABLE = re.compile(r"\{\{ (\w+) \}\}")
+# Of the admin's pages, which are Django's for the most part, only that one has words of ours.
+TRANSLATED_FOLDERS = ("templates/operator_api", "templates/admin/receivers/webhook")
 MARKED = re.compile(r"""\b_\(\s*(?:"([^"]*)"|'([^']*)')\s*\)""")
 MARKED_IN = ("gateway/admin/login.py", "operator_api/chat/responder.py")
 
@@ -25,15 +28,11 @@ def catalogue() -> gettext.GNUTranslations:
 
 
 def source_texts() -> set[str]:
-    found = [
-        match
-        for path in (ROOT / "templates/operator_api").glob("*.html")
-        for match in TRANSLATED.findall(path.read_text())
-    ]
+    templates = [path.read_text() for folder in TRANSLATED_FOLDERS for path in (ROOT / folder).glob("*.html")]
+    found = [match for template in templates for match in TRANSLATED.findall(template)]
+    sentences = [VARIABLE.sub(r"%(\1)s", text) for template in templates for text in SENTENCE.findall(template)]
     forms = "".join((ROOT / path).read_text() for path in MARKED_IN)
-    return {double or single for double, single in found} | {
-        double or single for double, single in MARKED.findall(forms)
-    }
+    return {double or single for double, single in [*found, *MARKED.findall(forms)]} | set(sentences)
 
 
 def test_every_text_of_the_pages_has_its_spanish_words() -> None:
@@ -43,7 +42,7 @@ def test_every_text_of_the_pages_has_its_spanish_words() -> None:
 
 def test_the_words_keep_their_places_for_figures() -> None:
     spanish = catalogue()
-    places = re.compile(r"\{\w+\}")
+    places = re.compile(r"\{\w+\}|%\(\w+\)s")
     differing = [t for t in source_texts() if sorted(places.findall(t)) != sorted(places.findall(spanish.gettext(t)))]
     assert differing == []
 
