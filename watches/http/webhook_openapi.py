@@ -66,9 +66,11 @@ def _closed(properties: dict[str, Json], *required: str) -> Json:
     return {**schema, "required": list(required)} if required else schema
 
 
+# null stands for what is not given, so it changes nothing.
+_CHANGES = {**_CHANGED, **{name: {**_CHANGED[name], "type": ["string", "null"]} for name in ("name", "address")}}
 SCHEMAS: dict[str, Json] = {
     "WebhookDefinition": _closed({**_CHANGED, **_FROM}, "name", "address"),
-    "WebhookChange": _closed(_CHANGED),
+    "WebhookChange": _closed(_CHANGES),
     "WebhookStart": _closed(_FROM),
     "Webhook": exactly(**_SHOWN),
     "NewWebhook": exactly(**_SHOWN, secret={**_TEXT, "description": "Shown in this answer only."}),
