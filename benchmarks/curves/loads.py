@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from benchmarks import delivery
 from benchmarks.comparison import CPU, P99
 from benchmarks.curves.curve import Curve, Line, Point
 from benchmarks.delivery import Load
+from benchmarks.filters import asked
 from benchmarks.peers import ours
 from benchmarks.server import running
 from benchmarks.size import Size
@@ -58,22 +58,6 @@ def _seconds(run: Run, size: Size) -> float:
     return max(size.fanout_seconds, 10 / run.per_second)
 
 
-def queries(count: int) -> tuple[str, ...]:
-    """So many that differ, each of which lets the events of the load pass."""
-    texts = [
-        text
-        for number in range(-(-count // 5))
-        for text in (
-            f"-absent{number}",
-            f"type:bench.* -module:m{number}",
-            f"severity>=info correlation:bench OR late{number}",
-            f"bench* -payload.number:{number}",
-            f'-"two words" -(absent{number} OR payload.a.b>{number})',
-        )
-    ]
-    return tuple("?" + urlencode({"q": text}) for text in texts[:count])
-
-
 # The last is what fits where a process may have 20 000 open files.
 BY_STREAMS = ByLoad(
     "By streams, 2 events a second",
@@ -93,5 +77,5 @@ BY_BYTES = ByLoad(
 BY_QUERIES = ByLoad(
     "By different queries, 1000 streams, 20 events a second",
     "queries",
-    [Run(count, 1_000, 20, queries=queries(count)) for count in (1, 10, 100, 1_000)],
+    [Run(count, 1_000, 20, queries=asked(count)) for count in (1, 10, 100, 1_000)],
 )

@@ -9,6 +9,7 @@ from benchmarks import site_page
 from benchmarks.comparison import CPU
 from benchmarks.curves import loads, log_length, page, walls
 from benchmarks.curves.curve import Curve, Line, Point, as_page, steepness
+from benchmarks.filters import asked
 from benchmarks.scaling import EVENTS_PER_SECOND, STREAMS
 from benchmarks.server import postgres_program
 from benchmarks.site_model import ROW, Costs, Site, Walls, breaks_first, costs, processes_for, simulate
@@ -72,7 +73,7 @@ def test_the_page_has_a_place_for_every_curve_and_keeps_its_other_tables() -> No
 
 def test_a_load_is_measured_and_loses_nothing() -> None:
     said: list[str] = []
-    run = loads.Run(2, 1_000, 40, payload_bytes=1_000, queries=loads.queries(2))
+    run = loads.Run(2, 1_000, 40, payload_bytes=1_000, queries=asked(2))
     measured = loads.ByLoad("x", "queries", [run]).measure("x", TINY, said.append)
     [point] = measured.points
     assert point.figures[CPU] > 0
@@ -81,7 +82,7 @@ def test_a_load_is_measured_and_loses_nothing() -> None:
 
 
 def test_queries_differ() -> None:
-    assert [len(set(loads.queries(count))) for count in (1, 7, 1_000)] == [1, 7, 1_000]
+    assert [len(set(asked(count))) for count in (1, 7, 1_000)] == [1, 7, 1_000]
 
 
 @pytest.mark.timeout(180)
