@@ -70,7 +70,7 @@ def main() -> None:
         _write_scaling_page(described, results)
     if not options.only and not options.quick:
         (RESULTS / "latest.md").write_text(HEADING + table)
-        _plot(figures)
+        plot(figures)
         announce(f"written to {RESULTS}")
 
 
@@ -82,12 +82,12 @@ def _write_scaling_page(described: dict[str, str], results: report.Results) -> N
         announce(f"written to {SCALING_PAGE}")
 
 
-def _plot(figures: dict[str, Any]) -> None:
-    """In the environment that has what it needs; without it the plots stay as they are."""
+def plot(figures: dict[str, Any], *, by: str = "benchmarks.plots") -> None:
+    """By a module, in the environment that has what it needs; without it the plots stay as they are."""
     if not PYTHON.exists():
         announce("no new plots: `make .venv-bench/.installed` installs what they need")
         return
-    command = [str(PYTHON), "-m", "benchmarks.plots", str(RESULTS)]
+    command = [str(PYTHON), "-m", by, str(RESULTS)]
     subprocess.run(command, check=True, cwd=ROOT, input=json.dumps(figures), text=True)
 
 

@@ -56,7 +56,7 @@ def measure(target: Target, size: Size) -> list[Figure]:
 
 async def _measure(target: Target, size: Size) -> list[Figure]:
     clients, events = size.scaled(CLIENTS), size.scaled(MISSED_EVENTS)
-    cursor = await _cursor(target)
+    cursor = await newest_cursor(target)
     await _publish(target, events)
     openings = ours.peer(target, queries=(f"?last_event_id={cursor}",)).openings
     receipts = Receipts(streams=clients)
@@ -76,7 +76,7 @@ async def _measure(target: Target, size: Size) -> list[Figure]:
     ]
 
 
-async def _cursor(target: Target) -> str:
+async def newest_cursor(target: Target) -> str:
     """Where the log ends now."""
     poll = request("GET", f"{ours.PUBLISH_PATH}?limit=1", token=target.principal_token)
     return str((await Connection.ask_once(target.port, poll)).expect(200).json()["cursor"])

@@ -177,18 +177,18 @@ async def measure_pages(target: Target) -> Measured:
                 raise UnexpectedAnswer(f"{kind}: {len(page['events'])} events were found")
             if not page["complete"]:
                 measured.incomplete.append(kind)
-            measured.pages[kind], measured.cpu_seconds[kind] = await _repeated(connection, asking, pid)
+            measured.pages[kind], measured.cpu_seconds[kind] = await repeated(connection, asking, pid)
         for kind, path in COUNTS.items():
             asking = request("GET", f"{ours.PUBLISH_PATH}/{path}", token=target.principal_token)
             if not (await connection.ask(asking)).expect(200).json()["complete"]:
                 measured.incomplete.append(kind)
-            measured.counts[kind], measured.cpu_seconds[kind] = await _repeated(connection, asking, pid)
+            measured.counts[kind], measured.cpu_seconds[kind] = await repeated(connection, asking, pid)
         return measured
     finally:
         connection.close()
 
 
-async def _repeated(connection: Connection, asking: bytes, pid: int) -> tuple[list[float], float]:
+async def repeated(connection: Connection, asking: bytes, pid: int) -> tuple[list[float], float]:
     """Seconds of each answer, and the server's CPU for one."""
     began = cpu_seconds(pid)
     seconds = [await _seconds(connection, asking) for _ in range(REPEATS)]

@@ -11,7 +11,8 @@ from benchmarks.client import in_own_process, on_a_loop
 from benchmarks.curves.curve import Curve, Line, Point
 from benchmarks.peers import ours
 from benchmarks.publishing import PUBLISH_PATH, SINGLE
-from benchmarks.searching import measure_pages
+from benchmarks.resume import newest_cursor
+from benchmarks.searching import measure_pages, repeated
 from benchmarks.server import Target, running
 from benchmarks.size import Size
 from benchmarks.streams import open_all
@@ -21,7 +22,7 @@ from tests.servers import RunningServer
 
 REPLAYED = 1_000
 PRUNED = 1_000
-REPEATS = 50
+REPLAYS = 50
 PUBLISH = Line("publish, CPU of an event", "us")
 NEWEST = Line("newest page, CPU", "ms")
 REPLAY = Line(f"replay of {REPLAYED}, CPU", "ms")
@@ -32,7 +33,7 @@ START = Line("start", "s", judged=False)
 LINES = (PUBLISH, NEWEST, REPLAY, SEARCH, SEARCH_MEDIAN, PRUNE, START)
 
 
-def measure(name: str, counts: Sequence[int], size: Size, announce: Callable[[str], None]) -> Curve:
+def measure(name: str, size: Size, announce: Callable[[str], None], *, counts: Sequence[int]) -> Curve:
     """On SQLite, with the index."""
     points = [_point(count, size, announce) for count in counts]
     return Curve(name, "By events in the log, SQLite", "events in the log", LINES, points)
@@ -63,32 +64,25 @@ async def _newest_cpu_seconds(target: Target) -> float:
     asking = request("GET", f"{PUBLISH_PATH}?limit=200", token=target.principal_token)
     try:
         (await connection.ask(asking)).expect(200)
-        began = cpu_seconds(target.pid)
-        for _ in range(REPEATS):
-            (await connection.ask(asking)).expect(200)
-        return (cpu_seconds(target.pid) - began) / REPEATS
+        _, seconds = await repeated(connection, asking, target.pid)
+        return seconds
     finally:
         connection.close()
 
 
 def _replay_cpu_seconds(target: Target) -> float:
     """Of one stream that begins so many events before the end."""
-    epoch, _, last = asyncio.run(_cursor(target)).rpartition("-")
+    epoch, _, last = asyncio.run(newest_cursor(target)).rpartition("-")
     peer = ours.peer(target, queries=(f"?last_event_id={epoch}-{int(last) - REPLAYED}",))
     began = cpu_seconds(target.pid)
-    for connection in [opened for _ in range(REPEATS) for opened in open_all(peer, count=1)]:
+    for connection in [opened for _ in range(REPLAYS) for opened in open_all(peer, count=1)]:
         connection.close()
-    return (cpu_seconds(target.pid) - began) / REPEATS
-
-
-async def _cursor(target: Target) -> str:
-    asking = request("GET", f"{PUBLISH_PATH}?limit=1", token=target.principal_token)
-    return str((await Connection.ask_once(target.port, asking)).expect(200).json()["cursor"])
+    return (cpu_seconds(target.pid) - began) / REPLAYS
 
 
 def _prune_seconds(server: RunningServer, target: Target) -> float:
     """Beside the server."""
-    last = int(asyncio.run(_cursor(target)).rpartition("-")[2])
+    last = int(asyncio.run(newest_cursor(target)).rpartition("-")[2])
     began = time.perf_counter()
     search_log.manage(server, "prune_events", "--keep-rows", str(last - PRUNED), "--yes")
     return time.perf_counter() - began

@@ -87,7 +87,7 @@ def test_queries_differ() -> None:
 
 @pytest.mark.timeout(180)
 def test_what_the_length_of_the_log_changes_is_measured() -> None:
-    [point] = log_length.measure("log", [10_000], TINY, lambda text: None).points
+    [point] = log_length.measure("log", TINY, lambda text: None, counts=[10_000]).points
     assert set(point.figures) == {line.name for line in log_length.LINES}
     assert min(point.figures[line.name] for line in log_length.LINES if not line.judged) > 0
 
