@@ -69,7 +69,7 @@ class Trouble:
         self._known = ""
 
     def note(self, trouble: str) -> bool:
-        """ "" is none. Whether this is news; then it is logged, and the flag is 1 or 0."""
+        """An empty text: nothing is wrong. Whether this is news; then it is logged, and the flag is 1 or 0."""
         if trouble == self._known:
             return False
         self._known = trouble

@@ -82,9 +82,7 @@ class Removal(_Unit):
 
 @runs_last
 def add_many(additions: Sequence[Addition]) -> Sequence[Subscription | Exception]:
-    return [
-        _once(addition, _add, lambda unit: Subscription.objects.get(name=unit.given.name)) for addition in additions
-    ]
+    return [_once(addition, _add, _added) for addition in additions]
 
 
 @runs_last

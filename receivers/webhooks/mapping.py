@@ -80,8 +80,6 @@ def _fields_of(delivery: Delivery, hook: Hook, sender: Sender) -> Fields:
     given = _evaluated(delivery, hook)
     fields = _by_itself(delivery, hook, sender)
     module = given.pop("module", fields.pop("module", None))
-    if "summary" in given:
-        fields["summary"] = given["summary"]
     fields |= given
     # A type is made of words that senders choose; the server's own are not theirs.
     fields["event_type"] = event_type_of(str(fields["event_type"]), default="webhook")

@@ -38,7 +38,7 @@ WRONG_WATCHES: tuple[Json, ...] = (
     {"name": "a", "condition": EVERY, "quiet": {"from": "22:00", "to": "22:00", "zone": "UTC"}},
     {"name": "a", "condition": EVERY, "quiet": {"from": "22:00", "to": "07:00", "zone": "Nowhere"}},
     {"name": "a", "condition": EVERY, "quiet": {"color": 1}},
-    {"name": "a", "condition": EVERY, "notify": ["nobody"]},
+    {"name": "a", "condition": EVERY, "notify": ["no-such-target"]},
 )
 WRONG_WINDOWS: tuple[Json, ...] = ({"mode": "ajar", "ttl_sec": 0}, {"services": ["none"]}, {"services": ["a"] * 101})
 # Words of English sentences that are none of the language of queries.

@@ -18,7 +18,7 @@ from gateway.identity.principals import Principal
 from watches.models import Firing, Watch
 
 FIRINGS_DEFAULT, FIRINGS_MAX = 50, 500
-# Microseconds since 1970, of at most the year 3000, and an id.
+# Microseconds since 1970, up to the year 5138, and an id.
 PLACE_FORM = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 _ORIGIN, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 

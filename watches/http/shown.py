@@ -29,11 +29,15 @@ def visible(viewer: Principal, snapshot: Snapshot) -> list[Watch]:
     return [watch for watch in watches if is_visible(watch, viewer, snapshot)]
 
 
+def read_id(text: str) -> int | None:
+    """None for what is the id of no row."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def find(watch_id: str, viewer: Principal, snapshot: Snapshot) -> Watch | None:
     """None if there is none that this caller may see. In a thread."""
-    if not (watch_id.isascii() and watch_id.isdigit() and len(watch_id) <= 18):
-        return None
-    watch = Watch.objects.prefetch_related("targets").filter(pk=int(watch_id)).first()
+    pk = read_id(watch_id)
+    watch = None if pk is None else Watch.objects.prefetch_related("targets").filter(pk=pk).first()
     return watch if watch is not None and is_visible(watch, viewer, snapshot) else None
 
 

@@ -153,9 +153,10 @@ def _all(by: WatchActor) -> list[dict[str, Any]]:
 
 def _read_id(text: str) -> int:
     """Raises ApiError."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    pk = shown.read_id(text)
+    if pk is None:
         raise _not_found()
-    return int(text)
+    return pk
 
 
 def _not_found() -> ApiError:
