@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Route, expect
@@ -12,6 +13,8 @@ from tests.browser.console_page import ConsolePage
 from tests.client import Client
 
 NewEvent = Callable[..., Mapping[str, object]]
+# Each answer in parts has searched back an hour further than the one before it, however many there are.
+FIRST_HOUR = datetime(2026, 1, 4, 9, 34, tzinfo=UTC)
 # What a row says, and how far below the upper edge of the feed it stands.
 HELD = """
     (row) => [
@@ -37,7 +40,8 @@ def answer_in_parts(console: ConsolePage, answers: int) -> list[str]:
             return route.continue_()
         body = route.fetch().json()
         end.append(body["cursor"])
-        early = {"time": f"2026-01-04T0{9 - len(asked)}:34:00Z", "cursor": body["first_cursor"]}
+        hour = FIRST_HOUR - timedelta(hours=len(asked))
+        early = {"time": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "cursor": body["first_cursor"]}
         # As if nothing had been found yet: the position stays at the end, so that nothing is passed over.
         changed = {**body, "events": [], "complete": False, "has_more": True, "searched_from": early}
         changed["first_cursor"] = end[0]
