@@ -61,6 +61,13 @@ def test_the_program_runs_as_nobody_in_particular() -> None:
     assert {found.word for found in DOCKERFILE.final[place:]} & {"RUN", "COPY", "ADD"} == set()
 
 
+def test_the_users_are_made_while_useradd_is_on_the_path() -> None:
+    words = [f"{found.word} {found.rest}" for found in DOCKERFILE.final]
+    (made,) = [place for place, text in enumerate(words) if "useradd" in text]
+    (path,) = [place for place, text in enumerate(words) if text.startswith("ENV") and "PATH=" in text]
+    assert made < path or "/usr/sbin" in DOCKERFILE.environment()["PATH"]
+
+
 def test_no_secret_is_in_the_image(image: Path) -> None:
     words = " ".join(found.rest for found in [*DOCKERFILE.all("ENV"), *DOCKERFILE.all("ARG")])
     assert not re.search(r"(?i)secret|token|password", words)
