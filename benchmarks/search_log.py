@@ -39,6 +39,13 @@ COLUMNS = (
 FIRST = {"event_type": "bench.search", "summary": "the first event"}
 # It is older than those that follow it, as it would be in a log that was not made so.
 FIRST_IS_OLDEST = "UPDATE events_event SET created_at = (SELECT min(created_at) FROM events_event) WHERE seq = 1"
+# The program makes them as its log grows; this log does not grow by the program.
+MAKE_PARTITIONS = """
+from django.db import transaction
+from events.log import partitions
+with transaction.atomic():
+    partitions.make_room("", 1, {last_seq})
+"""
 Row = tuple[int, str, str, str, str, str, str, str, datetime, str, str]
 
 
@@ -109,7 +116,8 @@ def fill_sqlite(path: Path, count: int) -> None:
     database.close()
 
 
-def fill_postgres(url: str, count: int) -> None:
+def fill_postgres(server: RunningServer, url: str, count: int) -> None:
+    manage(server, "shell", "--command", MAKE_PARTITIONS.format(last_seq=count + 1))
     with psycopg.connect(url) as database, database.cursor() as cursor:
         with cursor.copy(f"COPY events_event ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for row in rows(count):

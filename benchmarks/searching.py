@@ -80,7 +80,8 @@ class Search:
                 found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS), *lived]
             announce(f"{title}, PostgreSQL")
             with postgres_database() as url, running(database_url=url) as (server, target):
-                target, indexing = _with_a_log(server, target, count, partial(search_log.fill_postgres, url, count))
+                fill = partial(search_log.fill_postgres, server, url, count)
+                target, indexing = _with_a_log(server, target, count, fill)
                 held = Figure(INDEX_BYTES, search_log.index_bytes_on_postgres(url) / count, "bytes")
                 postgres = on_a_loop(measure_pages, target)
                 lived = large_log.measure(server, target, size, count, url)
