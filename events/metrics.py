@@ -8,6 +8,7 @@ DELIVERY_BUCKETS_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 
 STREAMS_BY_TICKET = Counter("vx11_operator_sse_connections_ephemeral_total", "Streams opened with a ticket.")
 STREAMS_BY_TOKEN = Counter("vx11_operator_sse_connections_principal_total", "Streams opened with a principal token.")
+STREAMS_BY_SOCKET = Counter("vx11_streams_by_socket_total", "Streams opened over WebSocket; the others are SSE.")
 STREAMS_IN_URL = Counter(
     "vx11_operator_sse_connections_in_url_total",
     "Streams refused because a long-lived token stood in the URL, by whether it is valid.",

@@ -11,7 +11,12 @@ django.setup(set_prefix=False)
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - needs the apps to be loaded
 from django.conf import settings  # noqa: E402 - as above
 
-from events.stream.consumer import STREAM_PATHS, stream_application  # noqa: E402 - as above
+from events.stream.consumer import (  # noqa: E402 - as above
+    SOCKET_PATHS,
+    STREAM_PATHS,
+    socket_application,
+    stream_application,
+)
 from gateway import tracing  # noqa: E402 - as above
 from gateway.http.asgi import Receive, Scope, Send  # noqa: E402 - as above
 from gateway.http.cookies import OrdinaryHandler, SessionHandler  # noqa: E402 - as above
@@ -54,6 +59,8 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
         await _lean(scope, receive, send)
     elif scope["path"] in STREAM_PATHS:
         await stream_application(scope, receive, send)
+    elif scope["path"] in SOCKET_PATHS:
+        await socket_application(scope, receive, send)
     elif _static.has(scope["path"]):
         await _static(scope, receive, send)
     elif is_lean(scope):
@@ -65,7 +72,7 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Nothing here speaks WebSocket: the handshake is refused."""
+    """Of servers that make the handshake themselves; ours hands it over as a request (vx11_site/server/sockets.py)."""
     await receive()
     await send({"type": "websocket.close"})
 

@@ -2,7 +2,8 @@
 
 import functools
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from channels.consumer import AsyncConsumer
 from django.conf import settings
@@ -13,9 +14,11 @@ from events.stream.admission import Admitted, authorise, use_up
 from events.stream.connections import the_connections
 from events.stream.live_queries import live_queries
 from events.stream.relay import the_relay
+from events.stream.socket_request import accepted, read_socket_request
+from events.stream.socket_transport import SocketTransport
 from events.stream.stream import Stream, StreamOpening
 from events.stream.stream_request import ALLOW, StreamRequest, read_request
-from events.stream.transport import Send, open_transport
+from events.stream.transport import Send, Transport, open_transport
 from gateway import correlation
 from gateway.http import headers
 from gateway.http.asgi import Receive, while_there
@@ -33,6 +36,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
 
     # No channel of its own: one relay per process receives for all streams.
     channel_layer_alias = ""
+    allowed_methods: ClassVar[str] = ALLOW
 
     scope: dict[str, Any]
     caller: Caller
@@ -63,10 +67,10 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             if self.scope["method"] == "OPTIONS":
                 # For what must not stand in it.
                 headers.query_of(self.scope.get("query_string", b""))
-                await self._start(204, {"Allow": ALLOW})
+                await self._start(204, {"Allow": self.allowed_methods})
                 await self._finish()
                 return
-            stream = await self._open(read_request(self.scope))
+            stream = await self._open(self._read_request())
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes the one error body
             note_refusal(error, self.caller, principal_id=self._principal_id)
             if isinstance(error, TokenInQuery) and self.scope["method"] == "GET":
@@ -79,6 +83,21 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         elif not await self._run(stream):
             return
         await self._finish()
+
+    # What differs between the transports
+
+    def _read_request(self) -> StreamRequest:
+        """Raises ApiError, BadFilter."""
+        return read_request(self.scope)
+
+    def _transport(self) -> Transport:
+        return open_transport(self.scope, self.send)
+
+    async def _begin(self) -> None:
+        """The head of the answer, behind which the stream follows."""
+        await self._start(200, sse.HEADERS)
+
+    # What does not
 
     async def _open(self, request: StreamRequest) -> Stream | None:
         """An opened stream; None for HEAD, which asks the same and uses nothing up.
@@ -114,7 +133,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             follow=request.follow,
             on_first_byte=functools.partial(self._note_first_byte, admitted.ticket),
         )
-        return Stream(opening, the_relay(), open_transport(self.scope, self.send))
+        return Stream(opening, the_relay(), self._transport())
 
     def _note_first_byte(self, ticket: Ticket | None) -> None:
         """How long the reader waited for it, since it asked, and since its ticket was issued."""
@@ -126,7 +145,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
     async def _run(self, stream: Stream) -> bool:
         """Whether the answer can be ended in order."""
         try:
-            await self._start(200, sse.HEADERS)
+            await self._begin()
             return await stream.run()
         except Exception:
             # The answer has begun, so all that is left is to end it properly; the client comes back.
@@ -137,7 +156,7 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
             the_connections().close(stream)
             live_queries.release(stream.opening.selection)
 
-    async def _start(self, status: int, fields: dict[str, str]) -> None:
+    async def _start(self, status: int, fields: Mapping[str, str]) -> None:
         fields = {**self._common_headers(), "X-Correlation-Id": self.caller.correlation_id, **fields}
         encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
         await self.send({"type": "http.response.start", "status": status, "headers": encoded})
@@ -149,6 +168,24 @@ class EventStreamConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ship
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-# Paths that this consumer answers instead of a view.
+class EventSocketConsumer(EventStreamConsumer):
+    """GET of events/socket: the same stream over WebSocket. What is refused is refused before the handshake."""
+
+    allowed_methods = "GET, OPTIONS"
+
+    def _read_request(self) -> StreamRequest:
+        return read_socket_request(self.scope)
+
+    def _transport(self) -> Transport:
+        return SocketTransport(super()._transport())
+
+    async def _begin(self) -> None:
+        metrics.STREAMS_BY_SOCKET.inc()
+        await self._start(101, accepted(self.scope))
+
+
+# Paths that these consumers answer instead of a view.
 STREAM_PATHS = frozenset(("/operator/api/events/stream", "/operator/api/v1/events/stream"))
+SOCKET_PATHS = frozenset(("/operator/api/events/socket", "/operator/api/v1/events/socket"))
 stream_application = EventStreamConsumer.as_asgi()
+socket_application = EventSocketConsumer.as_asgi()

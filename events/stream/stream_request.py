@@ -38,10 +38,15 @@ def read_request(scope: Mapping[str, Any]) -> StreamRequest:
     query = headers.query_of(scope.get("query_string", b""))
     if scope["method"] not in ("GET", "HEAD"):
         raise ApiError("method_not_allowed", headers={"Allow": ALLOW})
-    _refuse_host(raw)
+    refuse_host(raw)
     if not accepts_event_stream(headers.all_values(raw, b"accept")):
         raise ApiError("not_acceptable", title="This address answers text/event-stream only.")
     _refuse_cross_site(raw)
+    return read_asked(raw, query)
+
+
+def read_asked(raw: headers.RawHeaders, query: Mapping[str, list[str]]) -> StreamRequest:
+    """What is read, and from where on. Raises ApiError, BadFilter."""
     for name in SINGLE_PARAMETERS:
         if len(query.get(name, ())) > 1:
             raise ApiError("duplicate_parameter", title=f"{name} may stand once.")
@@ -94,7 +99,8 @@ def accepts_event_stream(values: list[str]) -> bool:
     return False
 
 
-def _refuse_host(raw: headers.RawHeaders) -> None:
+def refuse_host(raw: headers.RawHeaders) -> None:
+    """Raises ApiError for a host that is none of ours."""
     name = ",".join(headers.all_values(raw, b"host"))
     domain, _ = split_domain_port(name)
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):

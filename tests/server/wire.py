@@ -81,6 +81,13 @@ class Wire:
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, headers, response.read())
 
+    def take(self, size: int) -> bytes:
+        """So many bytes; fewer at the end."""
+        try:
+            return self._file.read(size)
+        except ConnectionResetError:
+            return b""
+
     def rest(self) -> bytes:
         """Everything until the server closes; a reset is an end too."""
         try:

@@ -13,6 +13,7 @@ from gateway import tokens
 from gateway.http.errors import CONTENT_TYPE, ApiError
 from ledger import clock
 from vx11_site.server.response_writer import bound_kernel
+from vx11_site.server.sockets import SocketReader
 
 # From the first byte (or the connection, if none comes) to the end of the headers, and from there to the end of the
 # body. Half a minute together, so that a client that sends single bytes cannot hold a connection for longer.
@@ -43,6 +44,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
     # The client has closed its half of the connection.
     _half_closed = False
     _abortingCall: Any = None  # noqa: N815 - as above
+    # Once it has become a WebSocket: what receives all further bytes.
+    _socket: SocketReader | None = None
+    _dataBuffer: list[bytes]  # noqa: N815 - as above
 
     def connectionMade(self) -> None:  # noqa: N802 - as above
         super().connectionMade()
@@ -88,10 +92,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # twisted's types do not cove
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - as above
         if self._refused:
             return
+        if self._socket is not None:
+            self._socket.receive(data)
+            return
         if self._idle:
             self._idle = False
             self.setTimeout(HEADERS_SECONDS)
         super().dataReceived(data)
+
+    def become_socket(self, reader: SocketReader) -> None:
+        """No request follows on this connection. What was received behind the handshake is for the reader, too."""
+        self.persistent = False
+        self._socket = reader
+        early = b"".join(self._dataBuffer)
+        self._dataBuffer.clear()
+        if early:
+            reader.receive(early)
 
     def allHeadersReceived(self) -> None:  # noqa: N802 - as above
         self.setTimeout(BODY_SECONDS)

@@ -23,7 +23,7 @@ from prometheus_client import Counter, Gauge
 from twisted.internet import defer, reactor
 
 from events.index import Indexing
-from events.stream import capacity
+from events.stream import capacity, socket_request
 from events.stream.connections import the_connections
 from events.stream.transport import EXTENSION
 from gateway.addresses import address_group
@@ -184,6 +184,8 @@ class OperatorServer(Server):  # type: ignore[misc]  # daphne ships no types
         """As Daphne's, with the writer among the extensions, and with a smaller queue."""
         if isinstance(protocol, Request):
             scope.setdefault("extensions", {})[EXTENSION] = protocol.open_writer
+            if protocol.wants_socket:
+                scope["extensions"][socket_request.EXTENSION] = {}
         scope.setdefault("asgi", {"version": "3.0"})
         mailbox = Mailbox()
         application = self.application(scope, mailbox.get, partial(self.handle_reply, protocol))

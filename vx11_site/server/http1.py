@@ -16,7 +16,7 @@ from gateway import correlation
 from gateway.http import headers
 from gateway.http.errors import ApiError, written
 from gateway.http.middleware import headers_for
-from vx11_site.server import request_syntax
+from vx11_site.server import request_syntax, sockets
 from vx11_site.server.body_room import SMALL_BODY_BYTES, Held
 from vx11_site.server.channel import Channel, http_date
 from vx11_site.server.response_writer import ResponseWriter
@@ -41,6 +41,7 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         "_logged",
         "_refused",
         "content",
+        "wants_socket",
         "whole",
         "writer",
     )
@@ -59,6 +60,8 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         # Whether the request is complete.
         self.whole = False
         self._logged = False
+        # Whether it is the handshake of a WebSocket.
+        self.wants_socket = False
         self._correlation_id = "-"
         super().__init__(*arguments, **options)
 
@@ -92,7 +95,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         if self._refused:
             self.handle_reply({"type": "http.response.body", "body": b""})
             return
-        # There is no WebSocket here, and a server may ignore the wish to change the protocol.
+        # Daphne would hand the connection over. A server may ignore the wish to change the protocol, as all but one
+        # address here do.
+        self.wants_socket = self.clientproto == b"HTTP/1.1" and sockets.is_asked_for(self.requestHeaders)
         self.requestHeaders.removeHeader(b"upgrade")
         if self.content is not None:
             self.content.seek(0)
@@ -128,6 +133,9 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
         """As Daphne's, with a writer for a body in parts, and our access log at its end."""
         if self.finished or self.channel is None:
             return
+        if message.get("status") == sockets.SWITCHING_PROTOCOLS:
+            self._become_socket(message["headers"])
+            return
         if message.get("type") == "http.response.start" and self.server.draining:
             # Otherwise the client would keep a connection that closes during its next request.
             self.channel.persistent = False
@@ -159,6 +167,19 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne ships no types
                 self.channel.forceAbortClient()
             return
         self._answer(ApiError("bad_request" if status == 400 else "internal_error"), more_body=False)
+
+    def _become_socket(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Answer the handshake; what is written from here on are frames, and what is received is for their reader."""
+        self._response_started = True  # type: ignore[misc]  # Daphne's, which is in the dictionary
+        self.setResponseCode(sockets.SWITCHING_PROTOCOLS)
+        for name, value in fields:
+            self.responseHeaders.addRawHeader(name, value)
+        lines = [b"HTTP/1.1 101 Switching Protocols", *(b"%b: %b" % field for field in fields)]
+        writer = self.open_writer()
+        self.startedWriting = 1  # type: ignore[misc]  # Twisted's, as above
+        self.channel.become_socket(sockets.SocketReader(self.channel, writer))
+        self.forget_headers()
+        self.channel.write(b"\r\n".join([*lines, b"", b""]))
 
     def _refuse(self, refusal: ApiError) -> None:
         """Respond now, and discard the rest of the body."""

@@ -15,6 +15,7 @@ API_PREFIXES = ("/operator/api/v1/", "/operator/api/", "/api/")
 ROUTES = {
     "events/sse-token": "tickets",
     "events/stream": "stream",
+    "events/socket": "stream",
     "events": "poll",
     "events/stats": "poll",
     "window": "window",
