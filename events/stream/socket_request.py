@@ -11,7 +11,7 @@ from gateway.http import headers
 from gateway.http.errors import ApiError
 
 ALLOW = "GET, OPTIONS"
-VERSION = "13"
+HANDSHAKE_VERSION = "13"
 # A server that can make a socket of a request offers it by this name in the scope's extensions, if one is asked for.
 EXTENSION = "vx11.socket"
 MISSING = "This address speaks WebSocket: open it by new WebSocket(...). The stream for others is at events/stream."
@@ -28,9 +28,9 @@ def read_socket_request(scope: Mapping[str, Any]) -> StreamRequest:
     _refuse_cross_site(raw)
     if EXTENSION not in scope.get("extensions", {}):
         raise ApiError("bad_request", title=MISSING)
-    if headers.all_values(raw, b"sec-websocket-version") != [VERSION]:
-        known = {"Sec-WebSocket-Version": VERSION}
-        raise ApiError("bad_request", title=f"WebSocket is spoken here in version {VERSION}.", headers=known)
+    if headers.all_values(raw, b"sec-websocket-version") != [HANDSHAKE_VERSION]:
+        known = {"Sec-WebSocket-Version": HANDSHAKE_VERSION}
+        raise ApiError("bad_request", title=f"WebSocket is spoken here in version {HANDSHAKE_VERSION}.", headers=known)
     if _accept_key(raw) is None:
         raise ApiError("bad_request", title="Sec-WebSocket-Key is not one.")
     return read_asked(raw, query)

@@ -55,14 +55,16 @@ export class Api {
    *
    * @param {AbortSignal} signal
    * @param {string | null} cursor
+   * @param {{ bySocket: boolean }} transport
    */
-  async streamUrl(signal, cursor) {
+  async streamUrl(signal, cursor, { bySocket }) {
     const sent = this.#query ? { q: this.#query } : null;
     const { body } = await this.#request(signal, "/events/sse-token", { method: "POST", sent });
     if (!isTicket(body)) throw new Interruption("bad_answer");
     /** @type {Record<string, string>} */
     const position = cursor === null ? {} : { last_event_id: cursor };
-    return this.#baseUrl + this.#path("/events/stream", { token: body.sse_token, ...position });
+    const path = bySocket ? "/events/socket" : "/events/stream";
+    return this.#baseUrl + this.#path(path, { token: body.sse_token, ...position });
   }
 
   /**

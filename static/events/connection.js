@@ -1,4 +1,7 @@
-/** A connection to the server that lasts: history, streams, waits between them, and polls where streams are blocked. */
+/**
+ * A connection to the server that lasts: history, streams and waits between them; where streams are blocked a socket, and
+ * where both are, polls.
+ */
 
 import { cursorOf, reaches } from "./cursors.js";
 import { ATTEMPT_FLOOR_MS, Interruption, sleep, sleepUnlessWoken, tryNow, waitMs } from "./retry.js";
@@ -10,6 +13,7 @@ import { follow } from "./stream.js";
  */
 
 const STREAM_FAILURES_BEFORE_POLLING = 3;
+const CAN_USE_SOCKETS = "WebSocket" in globalThis;
 /** While polling works, a stream is tried this often. */
 const STREAM_RETRY_MS = 30_000;
 /** Below the 25 seconds that the server allows, and below the 30 at which many proxies give up. */
@@ -55,12 +59,15 @@ export class Connection {
   async #run(signal) {
     let failures = 0;
     let blocked = 0;
+    let socketWorks = CAN_USE_SOCKETS;
     this.#owner.state({ state: "connecting", transport: null });
     while (!signal.aborted) {
-      const polls = blocked >= STREAM_FAILURES_BEFORE_POLLING;
+      const isBlocked = blocked >= STREAM_FAILURES_BEFORE_POLLING;
+      const bySocket = isBlocked && socketWorks;
+      const polls = isBlocked && !bySocket;
       try {
         await this.#loadHistory(signal);
-        await (polls ? this.#pollAndProbe(signal) : this.#stream(signal));
+        await (polls ? this.#pollAndProbe(signal) : this.#stream(signal, { bySocket }));
       } catch (interruption) {
         if (signal.aborted) return;
         if (!(interruption instanceof Interruption)) throw interruption;
@@ -68,10 +75,18 @@ export class Connection {
         if (final) return this.#owner.state({ state: "ended", transport: null, ...causeOf(interruption) });
         const worked = stable || (polls && ofStream);
         failures = planned ? 0 : (worked ? 0 : failures) + 1;
-        // When polls fail too, the server is away and not only its streams: begin again with a stream.
-        const streamBlocked = ofStream && !planned && !unreachable;
-        blocked = streamBlocked ? (stable ? 0 : blocked) + (buffered ? STREAM_FAILURES_BEFORE_POLLING : 1) : 0;
-        if (blocked >= STREAM_FAILURES_BEFORE_POLLING) continue;
+        if (bySocket && ofStream && !unreachable) {
+          socketWorks = stable || planned;
+        } else {
+          // When polls fail too, the server is away and not only its streams: begin again with a stream.
+          const streamBlocked = ofStream && !planned && !unreachable;
+          blocked = streamBlocked ? (stable ? 0 : blocked) + (buffered ? STREAM_FAILURES_BEFORE_POLLING : 1) : 0;
+          if (!blocked) socketWorks = CAN_USE_SOCKETS;
+        }
+        if (blocked >= STREAM_FAILURES_BEFORE_POLLING && !(bySocket && socketWorks)) {
+          if (socketWorks) await sleep(ATTEMPT_FLOOR_MS, signal);
+          continue;
+        }
         await this.#pause(signal, waitMs(failures, floorMs), interruption);
       }
     }
@@ -103,11 +118,12 @@ export class Connection {
    * One stream from its ticket to its end; never resolves, the Interruption has the reason of its end.
    *
    * @param {AbortSignal} signal
+   * @param {{ bySocket?: boolean, onconnected?: () => void }} [how]
    */
-  async #stream(signal, onconnected = () => {}) {
+  async #stream(signal, { bySocket = false, onconnected = () => {} } = {}) {
     try {
-      const url = await this.#api.streamUrl(signal, this.#cursor);
-      await follow(url, signal, this.#sink(onconnected));
+      const url = await this.#api.streamUrl(signal, this.#cursor, { bySocket });
+      await follow(url, signal, this.#sink(onconnected, { bySocket }), { bySocket });
     } catch (interruption) {
       if (interruption instanceof Interruption) interruption.ofStream = true;
       throw interruption;
@@ -116,15 +132,16 @@ export class Connection {
 
   /**
    * @param {() => void} onconnected
+   * @param {{ bySocket: boolean }} how
    * @returns {Sink}
    */
-  #sink(onconnected) {
+  #sink(onconnected, { bySocket }) {
     return {
       connected: (cursor) => {
         onconnected();
         // With a cursor of our own, the events up to the server's have yet to come, or a reset has.
         if (this.#cursor === null) this.#begin(cursor);
-        this.#owner.state({ state: "live", transport: "stream" });
+        this.#owner.state({ state: "live", ...(bySocket ? { transport: "socket" } : { transport: "stream" }) });
       },
       range: (range) => this.#give(range),
       heartbeat: (time) => this.#owner.heartbeat(time),
@@ -149,7 +166,7 @@ export class Connection {
           connected = true;
           polling.abort();
         };
-        const stream = this.#stream(AbortSignal.any([signal, probing.signal]), onconnected);
+        const stream = this.#stream(AbortSignal.any([signal, probing.signal]), { onconnected });
         try {
           await Promise.race([polls, stream]);
         } catch (interruption) {

@@ -3,8 +3,11 @@
 /** `connecting`: also while a leader is looked for; `polling`: no stream gets through; `ended`: refused for good. */
 export type State = "connecting" | "live" | "reconnecting" | "polling" | "ended";
 
-/** Where events come from: a stream or polls of this client's own, or another tab that has the connection. */
-export type Transport = "stream" | "poll" | "shared";
+/**
+ * Where events come from: a stream of this client's own, by Server-Sent Events or where those are blocked by WebSocket;
+ * its polls; or another tab that has the connection.
+ */
+export type Transport = "stream" | "socket" | "poll" | "shared";
 
 export interface StateChange {
   state: State;

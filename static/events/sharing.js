@@ -169,7 +169,7 @@ export class SharedConnection {
   /** @param {Sent<{ kind: "ask", hidden: boolean }>} question */
   #answer({ term, hidden }) {
     // Timers of a hidden tab run late, up to a minute. A stream needs none; polls and waits are for a tab that is seen.
-    if (document.hidden && !hidden && this.#state.transport !== "stream") {
+    if (document.hidden && !hidden && !["stream", "socket"].includes(this.#state.transport ?? "")) {
       this.#post({ kind: "bye" });
       return this.#follow();
     }

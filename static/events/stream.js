@@ -26,10 +26,13 @@ const FINAL_REASONS = new Set(["revoked", "expired", "disconnected_by_admin", "e
  * @param {string} url
  * @param {AbortSignal} signal
  * @param {Sink} sink
+ * @param {{ bySocket: boolean }} transport
  * @returns {Promise<never>}
  */
-export async function follow(url, signal, sink) {
-  const Source = globalThis.EventSource ?? (await import("./fetch-source.js")).FetchSource;
+export async function follow(url, signal, sink, { bySocket }) {
+  const Source = bySocket
+    ? (await import("./socket-source.js")).SocketSource
+    : globalThis.EventSource ?? (await import("./fetch-source.js")).FetchSource;
   return new Promise((_, reject) => new Stream(new Source(url), signal, sink, reject));
 }
 
@@ -49,7 +52,7 @@ class Stream {
   #restored = (/** @type {PageTransitionEvent} */ { persisted }) => persisted && this.#end("connection_lost");
 
   /**
-   * @param {EventSource | import("./fetch-source.js").FetchSource} source
+   * @param {EventSource | import("./fetch-source.js").FetchSource | import("./socket-source.js").SocketSource} source
    * @param {AbortSignal} signal
    * @param {Sink} sink
    * @param {(interruption: Interruption) => void} reject
@@ -100,7 +103,7 @@ class Stream {
   #handle(name, handler) {
     this.#source.addEventListener(name, (message) => {
       this.#watch();
-      const data = parsed(message.data);
+      const data = typeof message.data === "string" ? parsed(message.data) : message.data;
       if (data === null) return this.#end("bad_frame");
       handler(data, message.lastEventId);
     });

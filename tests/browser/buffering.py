@@ -1,4 +1,6 @@
-"""A proxy that holds event streams back, as some between offices and servers do; everything else passes."""
+"""A proxy that holds event streams back, as some between offices and servers do, and ends sockets, unless it knows
+them; everything else passes.
+"""
 
 import asyncio
 import threading
@@ -9,18 +11,22 @@ from typing import Self
 from tests.proxies import CHUNK_BYTES, Proxy
 
 STREAM_MARK = b"content-type: text/event-stream"
+SOCKET_MARK = b"101 switching protocols"
 START_SECONDS = 10
 
 
 class _HoldingProxy(Proxy):
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, knows_sockets: bool) -> None:
         super().__init__(target)
         self.lets_streams_pass = asyncio.Event()
+        self._knows_sockets = knows_sockets
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         while data := await reader.read(CHUNK_BYTES):
             if answers and STREAM_MARK in data.lower():
                 await self.lets_streams_pass.wait()
+            if answers and not self._knows_sockets and SOCKET_MARK in data.lower():
+                return
             writer.write(data)
             await writer.drain()
 
@@ -28,8 +34,8 @@ class _HoldingProxy(Proxy):
 class BufferingProxy:
     """In a thread of its own, as the loop of Playwright has this one."""
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, target: str, *, knows_sockets: bool = False) -> None:
+        self._target, self._knows_sockets = target, knows_sockets
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.url = ""
@@ -51,7 +57,7 @@ class BufferingProxy:
         self._loop.close()
 
     async def _open(self) -> None:
-        self._proxy = _HoldingProxy(self._target)
+        self._proxy = _HoldingProxy(self._target, knows_sockets=self._knows_sockets)
         await self._proxy.__aenter__()
         self.url = self._proxy.url
 

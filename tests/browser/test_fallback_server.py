@@ -55,3 +55,20 @@ def test_streams_that_a_proxy_holds_back_are_replaced_by_polls_until_they_pass(
     tabs.wait_for_state("live")
     publish_and_compare()
     assert tabs.leader.status["transport"] == "stream"
+
+
+def test_streams_that_a_proxy_holds_back_are_replaced_by_a_socket_if_it_knows_those(
+    new_tabs: NewTabs, stack: Stack, service: Client, principal: Client, new_event: NewEvent
+) -> None:
+    since = principal.cursor()
+    service.published([new_event() for _ in range(20)])
+    with BufferingProxy(stack.a.url, knows_sockets=True) as proxy:
+        tabs = new_tabs(f"{proxy.url}/health")
+        tabs.context.clock.install()
+        tabs.open(token=stack.principal_token, since=since)
+        wait_until(lambda: tabs.streams_asked, "a stream was asked for")
+        tabs.context.clock.fast_forward(CONNECT_TIMEOUT_MS)
+        tabs.wait_for_state("live")
+        assert tabs.leader.status["transport"] == "socket"
+        service.published([new_event(payload={"large": 2**60}) for _ in range(20)])
+        tabs.wait_for_events([event["seq"] for event in principal.polled(since=since, limit=500)["events"]])

@@ -36,13 +36,19 @@ START = """
 
 
 class WatchedClient:
-    """The clock stands until `run` moves it. `luck` stands in for Math.random: 0 makes waits short, 1 long."""
+    """The clock stands until `run` moves it. `luck` stands in for Math.random: 0 makes waits short, 1 long.
 
-    def __init__(self, page: Page, script: ScriptedServer, *, luck: float = 0, **options: Any) -> None:
+    Where streams are blocked it polls, as on a network without sockets; with `sockets` it tries those first.
+    """
+
+    def __init__(
+        self, page: Page, script: ScriptedServer, *, luck: float = 0, sockets: bool = False, **options: Any
+    ) -> None:
         self.page = page
         page.clock.install(time=0)
         page.clock.pause_at(1)
-        page.add_init_script(COUNT_REQUESTS + f"Math.random = () => {luck};")
+        without_sockets = "" if sockets else "delete window.WebSocket;"
+        page.add_init_script(f"{COUNT_REQUESTS} Math.random = () => {luck}; {without_sockets}")
         page.goto(script.url)
         page.evaluate(START, options)
 

@@ -180,7 +180,8 @@ def test_no_ingress_sends_a_post_twice_or_logs_the_url_of_a_stream() -> None:
     stream = ingresses["streams"]["metadata"]["annotations"]
     assert (stream[f"{prefix}enable-access-log"], stream[f"{prefix}proxy-buffering"]) == ("false", "off")
     assert all(
-        re.search("events/stream$", path["path"]) for path in ingresses["streams"]["spec"]["rules"][0]["http"]["paths"]
+        re.search("events/(stream|socket)$", path["path"])
+        for path in ingresses["streams"]["spec"]["rules"][0]["http"]["paths"]
     )
 
 

@@ -1,59 +1,22 @@
-"""The stream over WebSocket: by a client library that is not ours, and frame by frame."""
+"""The stream over WebSocket: what it brings, how it ends, what is refused, and what a client may send."""
 
 import json
-import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from urllib.parse import urlencode
+from collections.abc import Callable
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
-from events.stream.socket_frames import CLOSE, PING, PONG, TEXT, accept_key
+from events.stream.socket_frames import CLOSE, PING, PONG, TEXT
 from tests.answers import assert_problem
-from tests.client import API, Client, Json
+from tests.client import Client, Json
 from tests.conftest import OwnStack
 from tests.server.wire import Wire, request
+from tests.sockets import HANDSHAKE, SOCKET, frames, is_event, masked, opened, received, socket, until
 from tests.stacks import Stack
 
-SOCKET = f"{API}/events/socket"
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-HANDSHAKE = {
-    "Connection": "keep-alive, Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": KEY,
-}
 NewEvent = Callable[..., Json]
-
-
-@contextmanager
-def socket(client: Client, *, by_header: bool = False, **params: str) -> Iterator[ClientConnection]:
-    """Opened with a ticket, as browsers do, or with the token itself in a header."""
-    url = client.url.replace("http", "ws", 1) + SOCKET
-    given = params if by_header else {"token": client.ticket(), **params}
-    headers = {"X-VX11-Token": client.token or ""} if by_header else {}
-    with connect(f"{url}?{urlencode(given)}", additional_headers=headers, proxy=None) as connection:
-        yield connection
-
-
-def received(connection: ClientConnection) -> Json:
-    message: Json = json.loads(connection.recv(timeout=20))
-    assert message.keys() == {"id", "event", "data"}
-    return message
-
-
-def until(connection: ClientConnection, condition: Callable[[Json], bool]) -> list[Json]:
-    found = [received(connection)]
-    while not condition(found[-1]):
-        found.append(received(connection))
-    return found
-
-
-def is_event(message: Json) -> bool:
-    return message["event"] is None and message["data"]["type"] == "event"
 
 
 def test_a_ticket_opens_a_socket_that_brings_what_a_stream_brings(
@@ -214,38 +177,6 @@ def test_http_1_0_has_no_socket(stack: Stack) -> None:
 
 
 # --- what a client may send ---
-
-
-def opened(wire: Wire, principal: Client) -> None:
-    wire.send(request("GET", SOCKET, {**HANDSHAKE, "X-VX11-Token": principal.token or ""}))
-    response = wire.response()
-    assert response.status == 101
-    assert response.getheader("Sec-WebSocket-Accept") == accept_key(KEY) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-
-
-def exactly(wire: Wire, count: int) -> bytes:
-    data = wire.take(count)
-    if len(data) < count:
-        raise EOFError
-    return data
-
-
-def frames(wire: Wire) -> Iterator[tuple[int, bytes]]:
-    """Until the server closes."""
-    while True:
-        try:
-            first, size = exactly(wire, 2)
-            if size >= 126:
-                size = int.from_bytes(exactly(wire, 2 if size == 126 else 8))
-            yield first & 0x0F, exactly(wire, size)
-        except EOFError:
-            return
-
-
-def masked(opcode: int, payload: bytes = b"", *, first: int = 0x80) -> bytes:
-    mask = os.urandom(4)
-    body = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
-    return bytes((first | opcode, 0x80 | len(payload))) + mask + body
 
 
 def test_a_ping_is_answered_with_its_payload_also_in_pieces(principal: Client) -> None:
