@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vx11_site import __version__, installation, minified, release
-from vx11_site.config import secret_key
+from vx11_site.config import secret_key, sign_in
 from vx11_site.config.environment import BadEnvironment, Environment
 from vx11_site.config.postgres import PostgresAccess
 from vx11_site.config.redis import RedisAccess
@@ -104,6 +104,7 @@ ALLOWED_HOSTS = ENVIRONMENT.items("VX11_ALLOWED_HOSTS")
 PUBLIC_URL = ENVIRONMENT.text("VX11_PUBLIC_URL").rstrip("/")
 ALLOWED_ORIGINS = frozenset(ENVIRONMENT.items("VX11_ALLOWED_ORIGINS"))
 TRUSTED_PROXIES = _trusted_proxies()
+PROXY_SIGN_IN = sign_in.by_proxy(ENVIRONMENT)
 PUBLIC_ENTRY_POINTS = _public_entry_points()
 PRINCIPAL_TOKENS = ENVIRONMENT.tokens("VX11_PRINCIPAL_TOKEN")
 SERVICE_TOKENS = ENVIRONMENT.tokens("VX11_SERVICE_TOKEN")
@@ -178,6 +179,7 @@ MIDDLEWARE = [
     "vx11_site.language.LanguageMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "gateway.http.proxy_sign_in.ProxySignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -240,6 +242,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
 
 _HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", *sign_in.backends(PROXY_SIGN_IN)]
 SESSION_ENGINE = "gateway.identity.session_store"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_NAME = "__Host-vx11_session" if _HTTPS else "vx11_session"

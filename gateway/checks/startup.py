@@ -22,7 +22,7 @@ OF_SETTINGS = ("settings",)
 
 
 def register() -> None:
-    for check in (environment_tokens, public_entry_points, ticket_lifetime):
+    for check in (environment_tokens, public_entry_points, ticket_lifetime, proxy_sign_in):
         checks.register(check, checks.Tags.security, *OF_SETTINGS)
     for check in (unknown_variables, front_end, traces, roles.roles):
         checks.register(check, *OF_SETTINGS)
@@ -51,6 +51,13 @@ def public_entry_points(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
     message = "VX11_PUBLIC_ENTRY_POINTS would make events public: {}"
     hint = "Take it out. Who reads events needs a token, or a ticket."
     return [checks.Error(message.format(path), hint=hint, id="vx11.E004") for path in opened]
+
+
+def proxy_sign_in(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    if settings.PROXY_SIGN_IN is None or settings.TRUSTED_PROXIES:
+        return []
+    message = "VX11_PROXY_USER_HEADER is set, and VX11_TRUSTED_PROXIES is not, so the header is never believed."
+    return [checks.Error(message, hint="Name the network of the proxy that signs people in.", id="vx11.E025")]
 
 
 def ticket_lifetime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:

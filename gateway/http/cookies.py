@@ -22,7 +22,9 @@ from gateway.http.asgi import Receive, Scope, Send
 from gateway.http.bodies import replay
 from gateway.http.errors import api_error_for, send_api_error
 from gateway.http.middleware import EdgeMiddleware, GetResponse, headers_for
+from gateway.http.proxy_sign_in import person_in
 from gateway.http.rest import SAFE_METHODS, LeanHandler, never, whole_body
+from gateway.identity import proxy_users
 from gateway.identity.console_sessions import row_key
 from gateway.identity.known_sessions import known_sessions, session_key_of
 from gateway.identity.session_store import SessionStore
@@ -111,10 +113,14 @@ async def _user_of(request: HttpRequest) -> Any:
     """As Django's own, read once for each request. Raises LedgerUnavailable."""
     user = getattr(request, "_acached_user", None)
     if user is None:
-        user = await people.run_for(row_key(request.session.session_key), get_user, request)
+        user = await people.run_for(row_key(request.session.session_key), _session_user, request)
         # The middleware reads this attribute too.
         request._acached_user = user  # type: ignore[attr-defined]
     return user
+
+
+def _session_user(request: HttpRequest) -> Any:
+    return proxy_users.confirmed(request.session, get_user(request), person_in(request))
 
 
 async def _known_key(scope: Scope) -> str:

@@ -6,11 +6,12 @@ Django's own store keeps the key itself, as the cookie holds it: a reader of a d
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 
-from gateway.identity import console_sessions
+from gateway.identity import console_sessions, proxy_users
 from gateway.identity.console_sessions import row_key
 from gateway.identity.known_sessions import known_sessions
 from ledger import clock
@@ -29,6 +30,12 @@ class SessionStore(DatabaseSessions):
     async def _aget_session_from_db(self) -> Session | None:
         session: Session | None = await self._own_rows().filter(expire_date__gt=clock.now()).afirst()
         return self._known(session)
+
+    def get_session_cookie_age(self) -> int:
+        """Seconds; a session that a proxy vouches for ends soon after the proxy's last request in it."""
+        if settings.PROXY_SIGN_IN is not None and proxy_users.is_of_proxy(self):
+            return int(settings.PROXY_SIGN_IN.session_seconds)
+        return int(super().get_session_cookie_age())
 
     def exists(self, session_key: str) -> bool:
         return super().exists(row_key(session_key))

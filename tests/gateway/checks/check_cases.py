@@ -9,9 +9,11 @@ from django.core import checks as django_checks
 from gateway.checks import deploy, roles, startup
 from tests.servers import ROOT
 from vx11_site.config.environment import Environment
+from vx11_site.config.sign_in import ProxySignIn
 
 LONG = "a-token-of-more-than-sixteen-characters"
 UUID = "550e8400-e29b-41d4-a716-446655440000"
+BY_PROXY = ProxySignIn(b"x-forwarded-user", b"", {}, 900)
 KEY = "kJ3vQ9xT2mB7nW5cR8zL1pY6dF4gH0sAeUiOaXqZwSxEdCrFvTgByHnUjM"
 Check = Callable[..., list[django_checks.CheckMessage]]
 POSTGRES = {"ENGINE": "django.db.backends.postgresql"}
@@ -52,6 +54,9 @@ CASES: list[tuple[Check, dict[str, Any], list[str]]] = [
             "/operator/api/events/sse-token": ["vx11.E004"],
         }.items()
     ),
+    (startup.proxy_sign_in, {"PROXY_SIGN_IN": None}, []),
+    (startup.proxy_sign_in, {"PROXY_SIGN_IN": BY_PROXY, "TRUSTED_PROXIES": []}, ["vx11.E025"]),
+    (startup.proxy_sign_in, {"PROXY_SIGN_IN": BY_PROXY, "TRUSTED_PROXIES": ["unix"]}, []),
     (startup.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 60}, []),
     (startup.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61}, ["vx11.E005"]),
     (startup.ticket_lifetime, {"SSE_TOKEN_TTL_SECONDS": 61, "DEBUG": True}, []),
