@@ -31,8 +31,8 @@ class ProxySignInMiddleware:
             if not is_same or not proxy_users.prolong(request.session):
                 # Its tickets and streams end with it.
                 logout(request)
-        # Who has signed in with a password stays who they are.
-        if person is not None and not request.user.is_authenticated:
+        # Who has signed in with a password stays who they are. What is sent to a page is sent by one that was loaded.
+        if person is not None and request.method == "GET" and not request.user.is_authenticated:
             user = proxy_users.account_of(person)
             if user is not None:
                 login(request, user, backend=proxy_users.BACKEND)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.db import transaction
@@ -68,10 +69,8 @@ def account_of(person: ProxyUser) -> User | None:
     An account with a password is a local one: a proxy that lets people choose their names does not open it.
     """
     with transaction.atomic():
-        user, is_new = User.objects.get_or_create(username=person.name)
-        if is_new:
-            user.set_unusable_password()
-            user.save(update_fields=["password"])
+        no_password = {"password": make_password(None)}
+        user, _ = User.objects.get_or_create(username=person.name, defaults=no_password)
         if user.has_usable_password() or not user.is_active:
             return None
         if person.roles is not None:
