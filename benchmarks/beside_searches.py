@@ -8,6 +8,7 @@ import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.synchronize import Event
 from urllib.parse import urlencode
@@ -131,7 +132,7 @@ def _search_until(target: Target, ended: Event, tell: Callable[[Counter[int]], N
 
 
 async def _search(target: Target, ended: Event, answers: Counter[int]) -> None:
-    asked = itertools.cycle([f"?{urlencode({**kind, 'limit': 200})}" for kind in kinds().values()])
+    asked = itertools.cycle([f"?{urlencode({**kind, 'limit': 200})}" for kind in kinds(datetime.now(UTC)).values()])
 
     async def search(token: str) -> None:
         connection = await Connection.open(target.port)

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import fmean, median
@@ -42,9 +43,10 @@ COUNTS = {
 }
 
 
-def kinds() -> dict[str, dict[str, str]]:
-    """What is asked, by the kind of query."""
+def kinds(until: datetime) -> dict[str, dict[str, str]]:
+    """What is asked of a log that ends then, by the kind of query."""
     known = words()
+    quarter, day = (f"{until - ago:%Y-%m-%dT%H:%M:%SZ}" for ago in (timedelta(minutes=15), timedelta(days=1)))
     return {
         "rare word": {"q": RARE_WORD},
         "common word": {"q": known.common},
@@ -56,8 +58,8 @@ def kinds() -> dict[str, dict[str, str]]:
         "either": {"q": f"{RARE_WORD} OR {known.middle}"},
         "prefix": {"q": f"{known.middle[:4]}*"},
         NOTHING: {"q": f"{RARE_WORD} severity:critical module:nginx1 payload.user:absent"},
-        "last 15 minutes": {"q": known.common, "from": "-15m"},
-        "24 hours ago": {"q": known.middle, "to": "-24h"},
+        "last 15 minutes": {"q": known.common, "from": quarter},
+        "24 hours ago": {"q": known.middle, "to": day},
     }
 
 
@@ -72,24 +74,28 @@ class Search:
             announce(f"{title}, SQLite")
             with running() as (server, target):
                 fill = partial(search_log.fill_sqlite, server.data / "operator.sqlite3", count)
+                until = datetime.now(UTC)
                 target, indexing = _with_a_log(server, target, count, fill)
                 size_bytes = sum(path.stat().st_size for path in server.data.glob("operator-search.sqlite3*"))
-                sqlite = on_a_loop(measure_pages, target)
+                sqlite = on_a_loop(measure_pages, target, until)
                 held = Figure(INDEX_BYTES, size_bytes / count, "bytes")
                 lived = large_log.measure(server, target, size, count)
                 found[f"{title}, SQLite"] = [*indexing, held, *_figures(sqlite, P95_SQLITE_MS), *lived]
             announce(f"{title}, PostgreSQL")
             with postgres_database() as url, running(database_url=url) as (server, target):
+                until = datetime.now(UTC)
                 fill = partial(search_log.fill_postgres, server, url, count)
                 target, indexing = _with_a_log(server, target, count, fill)
                 held = Figure(INDEX_BYTES, search_log.index_bytes_on_postgres(url) / count, "bytes")
-                postgres = on_a_loop(measure_pages, target)
+                postgres = on_a_loop(measure_pages, target, until)
                 lived = large_log.measure(server, target, size, count, url)
                 found[f"{title}, PostgreSQL"] = [*indexing, held, *_figures(postgres, P95_POSTGRES_MS), *lived]
-            found[f"{title}, compared"] = self._compared(sqlite.pages, count, announce)
+            found[f"{title}, compared"] = self._compared(sqlite.pages, count, until, announce)
         return found
 
-    def _compared(self, sqlite: dict[str, list[float]], count: int, announce: Callable[[str], None]) -> list[Figure]:
+    def _compared(
+        self, sqlite: dict[str, list[float]], count: int, until: datetime, announce: Callable[[str], None]
+    ) -> list[Figure]:
         python = PROGRAMS / "python"
         with tempfile.TemporaryDirectory(prefix="vx11-search-") as folder:
             lines = Path(folder) / "events.ndjson"
@@ -99,7 +105,7 @@ class Search:
             grep_seconds = time.perf_counter() - began
             announce("the same in tantivy")
             command = [str(python), "-m", "benchmarks.peers.tantivy_search", str(lines), folder]
-            asked = json.dumps({"kinds": kinds(), "newest": NEWEST, "repeats": REPEATS})
+            asked = json.dumps({"kinds": kinds(until), "newest": NEWEST, "repeats": REPEATS})
             done = subprocess.run(command, check=True, cwd=ROOT, input=asked, text=True, stdout=subprocess.PIPE)
         theirs: dict[str, float] = json.loads(done.stdout)
         ours_median = median(median(sqlite[kind]) for kind in theirs)
@@ -166,11 +172,11 @@ def _figures(measured: Measured, p95_ms: float) -> list[Figure]:
     ]
 
 
-async def measure_pages(target: Target) -> Measured:
+async def measure_pages(target: Target, until: datetime) -> Measured:
     connection, pid = await Connection.open(target.port), target.pid
     try:
         measured = Measured({}, {}, {}, [])
-        for kind, asked in kinds().items():
+        for kind, asked in kinds(until).items():
             path = f"{ours.PUBLISH_PATH}?{urlencode({**asked, 'limit': NEWEST})}"
             asking = request("GET", path, token=target.principal_token)
             page = (await connection.ask(asking)).expect(200).json()
