@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from statistics import fmean, median
 
@@ -42,10 +43,11 @@ def measure(name: str, size: Size, announce: Callable[[str], None], *, counts: S
 def _point(count: int, size: Size, announce: Callable[[str], None]) -> Point:
     announce(f"a log of {count:,} events")
     with running() as (server, target):
+        until = datetime.now(UTC)
         search_log.begin(server, target, partial(search_log.fill_sqlite, server.data / "operator.sqlite3", count))
         search_log.reindex(server)
         target = search_log.started(server, target)
-        pages = on_a_loop(measure_pages, target)
+        pages = on_a_loop(measure_pages, target, until)
         published = on_a_loop(publishing.publish, [target], size, SINGLE)
         figures = {
             PUBLISH.name: published.window.server_cpu_seconds / len(published.latencies_seconds) * 1e6,
