@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests that run in the process of the test, and no server.
 UNITS := ledger vx11_client events gateway operator_api receivers watches vx11_site
 # What `make test` asks a running installation, and what it shows of the console.
-FLOW := tickets stream replay polling publishing retries credentials errors encoding windows chat modules \
+FLOW := tickets stream socket replay polling publishing retries credentials errors encoding windows chat modules \
 	publish_events tail_events starting stopping
 MAIN_PATH := access feed filters window
 # The tests of what operators do, which gateways forward.
