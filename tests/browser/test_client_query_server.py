@@ -52,6 +52,7 @@ def test_polls_pass_on_only_what_the_query_lets_pass(
     tabs: Tabs, service: Client, new_event: NewEvent, marker: str
 ) -> None:
     tabs.context.route("**/events/stream?*", lambda route: route.abort())
+    tabs.context.route_web_socket("**/events/socket?*", lambda route: route.close())
     tab = tabs.open(query=f"correlation:{marker} grosse", share=None)
     tab.wait_for_state("polling", timeout_seconds=30)
     # The first poll begins from now, the next one waits for what comes.

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.accounts import Account, add_account
 from tests.browser.console_page import ConsolePage
@@ -13,6 +14,7 @@ from tests.stacks import Stack
 
 NewEvent = Callable[..., Mapping[str, object]]
 STREAM = re.compile(r"/events/stream\?")
+SOCKET = re.compile(r"/events/socket\?")
 LOG = re.compile(r"/api/events\?limit")
 
 
@@ -67,6 +69,7 @@ def test_a_stream_that_is_blocked_is_replaced_by_polling_and_comes_back(
 
     page.clock.install()
     page.route(STREAM, block)
+    page.route_web_socket(SOCKET, lambda route: route.close())
     console = ConsolePage(page, stack.a.url)
     console.sign_in(viewer, correlation=marker)
     console.expect_state("Polling")
@@ -81,6 +84,21 @@ def test_a_stream_that_is_blocked_is_replaced_by_polling_and_comes_back(
     service.published(new_event(summary=f"{marker} streamed"))
     expect(console.row(f"{marker} streamed")).to_be_visible()
     assert_shown_as_logged(console, principal, marker)
+
+
+def test_a_stream_that_is_blocked_is_replaced_by_a_socket(
+    page: Page, stack: Stack, viewer: Account, service: Client, principal: Client, new_event: NewEvent, marker: str
+) -> None:
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.route(STREAM, lambda route: route.abort())
+    console = ConsolePage(page, stack.a.url)
+    console.sign_in(viewer, correlation=marker)
+    console.expect_state("Live")
+    service.published(new_event(summary=f"{marker} by a socket"))
+    expect(console.row(f"{marker} by a socket")).to_be_visible()
+    assert_shown_as_logged(console, principal, marker)
+    assert [urlsplit(socket.url).path for socket in sockets] == ["/operator/api/events/socket"]
 
 
 def test_a_log_that_was_replaced_is_said_in_the_feed(
