@@ -89,9 +89,21 @@ def test_the_receiver_of_syslog_runs_with_its_example_and_may_publish_at_its_end
     arguments = start.removesuffix(" $RECEIVE_SYSLOG_OPTIONS").split()[1:]
     assert len(arguments) + 1 < len(start.split())
     (tmp_path / "state").mkdir(mode=0o700)
-    with subprocess.Popen([sys.executable, *arguments, *options], cwd=ROOT, env=settings) as receiver:
+    log = tmp_path / "log"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            [sys.executable, *arguments, *options], cwd=ROOT, env=settings, stdout=out, stderr=subprocess.STDOUT
+        ) as receiver,
+    ):
         try:
-            wait_until(lambda: receiver.poll() is not None or accepts(port), "the receiver listens", timeout_seconds=40)
+            # Its port takes connections a moment before it takes signals.
+            wait_until(
+                lambda: receiver.poll() is not None or "listening at" in log.read_text(),
+                "the receiver listens",
+                timeout_seconds=40,
+            )
+            assert accepts(port), log.read_text()
             receiver.terminate()
             assert receiver.wait(40) == 0
         finally:
