@@ -93,7 +93,7 @@ class Directory:
         known = (await self.current()).by_public_id.get(public_id)
         if known is not None and known.principal.generation != console_sessions.generation(user):
             # The password was changed after the rights in memory were read.
-            await self._after_miss()
+            await self._checked_since(uptime_seconds())
         return await self.named(
             public_id,
             session_id=console_sessions.session_id(session_key),
@@ -103,10 +103,15 @@ class Directory:
     async def named(
         self, public_id: str, *, session_id: str = "", session_row: str = "", ticket_id: str = ""
     ) -> Principal:
-        """As Snapshot.with_public_id; reads rights again for a principal or a session that is not in memory yet."""
+        """As Snapshot.with_public_id; reads rights again for a principal or a session that is not in memory yet.
+
+        Who is named has a ticket or a session that was found, perhaps made a moment ago by another process: so, other
+        than for a token that may be a guess, what was read before the call does not count.
+        """
+        asked_at = uptime_seconds()
         snapshot = await self.current()
         if public_id not in snapshot.by_public_id or (session_row and session_row not in snapshot.session_ends):
-            snapshot = await self._after_miss()
+            snapshot = await self._checked_since(asked_at)
         return snapshot.with_public_id(public_id, session_id=session_id, session_row=session_row, ticket_id=ticket_id)
 
     async def still(self, principal: Principal) -> Principal:
@@ -155,11 +160,22 @@ class Directory:
         return self._trusted()
 
     async def _after_miss(self) -> Snapshot:
-        """Rights that are checked again, for a caller that is not in memory. Raises LedgerUnavailable."""
+        """Rights that are checked again, for a token that is not in memory. Raises LedgerUnavailable."""
         if self._renewal is not None:
             await self._renewed()
         if self._age_seconds >= MISS_FRESH_SECONDS:
             await self._renewed()
+        return self._confirmed()
+
+    async def _checked_since(self, moment: float) -> Snapshot:
+        """Rights as they were then or later. Raises LedgerUnavailable."""
+        if self._renewal is not None:
+            await self._renewed()
+        if self._confirmed_at < moment:
+            await self._renewed()
+        return self._confirmed()
+
+    def _confirmed(self) -> Snapshot:
         if self._confirmed_at < self._checked_at:
             # While the database does not answer, an unknown caller gets a 503 and not a 401.
             raise LedgerUnavailable("rights cannot be checked")

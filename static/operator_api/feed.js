@@ -83,6 +83,7 @@ export class Feed {
 
   set #following(wanted) {
     this.#rows.pinned = wanted;
+    this.#rows.hasArrived = false;
   }
 
   /**
@@ -231,6 +232,7 @@ export class Feed {
       this.#listeners.failed(isGone ? null : failure);
       this.#flush();
       this.#goOn();
+      if (this.#log.attached && this.#rows.hasArrived && this.#rows.atEnd) this.toNewest();
     }
     this.#describe();
   }

@@ -29,6 +29,8 @@ export class RowList {
   #lastPx = 0;
   /** Whether the end stays in sight, also when the page around it changes its size. */
   pinned = true;
+  /** Whether the last scroll went down to the end, since it was last decided whether that stays in sight. */
+  hasArrived = false;
   /**
    * Called after each scroll.
    *
@@ -148,7 +150,7 @@ export class RowList {
     this.#lastPx = this.#frame.scrollTop;
   }
 
-  get #atEnd() {
+  get atEnd() {
     const { scrollHeight, scrollTop, clientHeight } = this.#frame;
     return scrollHeight - scrollTop - clientHeight < FOLLOW_MARGIN_PX;
   }
@@ -156,12 +158,13 @@ export class RowList {
   #scrolled() {
     const rowsBelow = this.#entries.length - (this.#frame.scrollTop + this.#frame.clientHeight) / this.#rowPx;
     const nearStart = this.#frame.scrollTop < MARGIN_ROWS * this.#rowPx;
-    const atEnd = this.#atEnd;
+    const { atEnd } = this;
     // A page that grew around the list has moved its end, not the reader.
     const left = this.pinned && !atEnd && this.#frame.scrollTop < this.#endPx - FOLLOW_MARGIN_PX;
     // One step up from the end is still near to it, and no wish to be there.
     const arrived = atEnd && this.#frame.scrollTop > this.#lastPx;
     this.#lastPx = this.#frame.scrollTop;
+    this.hasArrived = arrived;
     this.onscroll({ arrived, left, nearStart, nearEnd: rowsBelow < MARGIN_ROWS });
     this.#draw();
   }

@@ -1,10 +1,11 @@
 """Back in time: pages of the log that come and go with the reader, and jumps to a moment."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.accessibility import DRAWN
 from tests.browser.console_page import ConsolePage
@@ -127,3 +128,24 @@ def test_what_is_rare_is_found_behind_all_the_others(long_log: ConsolePage, mark
     expect(long_log.row("3")).to_be_in_viewport()
     long_log.page.get_by_label("Query").fill(f'correlation:{marker} "number that is nowhere"')
     expect(long_log.page.get_by_text("No event matches the filter.")).to_be_visible()
+
+
+def test_a_reader_who_is_at_the_end_before_it_is_known_to_be_one_follows(
+    long_log: ConsolePage, service: Client, new_event: NewEvent
+) -> None:
+    newer: list[str] = []
+
+    def answer(route: Route) -> None:
+        newer.append(route.request.url)
+        body = route.fetch().json()
+        # Of the answer that holds the last events it is not known that it does.
+        more = body["has_more"] or bool(body["events"])
+        route.fulfill(body=json.dumps({**body, "has_more": more}), content_type="application/json")
+
+    scroll_until(long_log, "top", 0)
+    long_log.page.route(re.compile(r"/api/events\?.*since="), answer)
+    scroll_until(long_log, "bottom", EVENTS - 1)
+    expect(long_log.page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "false")
+    assert newer
+    service.published(new_event(summary=str(EVENTS)))
+    expect(long_log.row(str(EVENTS))).to_be_in_viewport()

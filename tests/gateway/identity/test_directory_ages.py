@@ -172,6 +172,43 @@ async def test_who_is_not_known_is_looked_for_and_guesses_cost_few_checks(
     assert await directory.still(READER) == READER
 
 
+async def test_the_holder_of_a_ticket_that_was_made_a_moment_ago_elsewhere_is_found(
+    directory: Directory, database: Database
+) -> None:
+    # Just checked, but before the account and its ticket were there.
+    database.rights = snapshot_of(READER, LATER)
+    database.now += MISS_FRESH_SECONDS / 10
+    with pytest.raises(InvalidCredential, match="unknown"):
+        await directory.holder_of("came later")
+    assert database.checks == []
+    assert await directory.named("p-2") == LATER
+    assert len(database.checks) == 1
+
+
+async def test_a_check_that_began_before_the_question_does_not_answer_it(
+    directory: Directory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, run = asyncio.Event(), database.run
+
+    async def slow(*given: Any, again: bool) -> tuple[float, Snapshot]:
+        answer = await run(*given, again=again)
+        await late.wait()
+        return answer
+
+    monkeypatch.setattr(database, "run", slow)
+    database.now += FRESH_SECONDS
+    first = asyncio.create_task(directory.current())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    database.rights = snapshot_of(READER, LATER)
+    database.now += MISS_FRESH_SECONDS / 10
+    named = asyncio.create_task(directory.named("p-2"))
+    await asyncio.sleep(0)
+    late.set()
+    assert await named == LATER
+    await first
+
+
 async def test_nobody_is_unknown_while_the_database_cannot_be_asked(directory: Directory, database: Database) -> None:
     database.is_away = True
     database.now += MISS_FRESH_SECONDS
