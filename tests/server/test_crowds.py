@@ -12,7 +12,7 @@ from tests.conftest import OwnStack
 from tests.metrics import metric
 from tests.server.crowd import Crowd, Reader
 from tests.server.publisher import EVENT, Publisher
-from tests.server.watching import open_files, resident_bytes, wait_for_metric
+from tests.server.watching import open_sockets, resident_bytes, wait_for_metric
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
@@ -92,19 +92,19 @@ def test_r09_coming_and_going_leaves_nothing_behind(own_stack: OwnStack) -> None
         def settle() -> tuple[int, int]:
             wait_for_metric(principal, "vx11_streams_active", 0)
             wait_for_metric(principal, "vx11_connections_open", 1)
-            return open_files(stack.a), resident_bytes(stack.a)
+            return open_sockets(stack.a), resident_bytes(stack.a)
 
         for _ in range(10):
             come_and_go()
-        files, resident = settle()
+        sockets, resident = settle()
         opened = metric(principal, "vx11_operator_sse_connections_principal_total")
         until = time.monotonic() + 5
         while time.monotonic() < until:
             come_and_go()
-        files_after, resident_after = settle()
+        sockets_after, resident_after = settle()
         opened = metric(principal, "vx11_operator_sse_connections_principal_total") - opened
     assert opened > 500
-    assert files_after <= files + 2
+    assert sockets_after <= sockets + 2
     # The database's cache and the allocator settle slowly.
     assert (resident_after - resident) / opened < SETTLING_BYTES
 

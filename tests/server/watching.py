@@ -1,5 +1,6 @@
 """What can be seen of a running server from outside: its memory and files, its metrics, its log."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,16 @@ def resident_bytes(server: RunningServer) -> int:
 
 def open_files(server: RunningServer) -> int:
     return len(os.listdir(f"/proc/{server.pid}/fd"))
+
+
+def open_sockets(server: RunningServer) -> int:
+    """Of its open files: a thread's first question to the database opens three more, whoever has come and gone."""
+    found = 0
+    for name in os.listdir(f"/proc/{server.pid}/fd"):
+        # One may be closed while they are listed.
+        with contextlib.suppress(FileNotFoundError):
+            found += os.readlink(f"/proc/{server.pid}/fd/{name}").startswith("socket:")
+    return found
 
 
 def wait_for_metric(client: Client, name: str, value: float, *, seconds: float = 10) -> None:
