@@ -1,5 +1,7 @@
 """The leading tab of a shared connection goes away in ways it did not choose. A script plays the server."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.browser.scripted import ScriptedServer, ScriptedStream, event, page_of
@@ -107,5 +109,8 @@ def test_who_takes_over_waits_as_long_as_the_server_asked_for(
     assert tabs.all[0].page.evaluate("Date.now()") >= asked_for
     stream.connected("e-1")
     tabs.wait_for_state("live")
+    # On a busy machine another one may lead for a moment, which is news; the same twice in a row never is.
     for tab in tabs.all[:2]:
-        assert len([change for change in tab.states if change["state"] == "reconnecting" and not change["leader"]]) == 1
+        told = [(change["state"], change["leader"], change.get("retryAtMs")) for change in tab.states]
+        assert not [one for one, other in pairwise(told) if one == other]
+        assert {at for state, _, at in told if state == "reconnecting"} == {asked_for}
